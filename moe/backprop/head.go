@@ -1,0 +1,102 @@
+package backprop
+
+import (
+	"math"
+
+	"moebot/moe/dataset"
+	"moebot/moe/kernel"
+)
+
+// headChunk is the number of positions whose logits are held at a time: V·256
+// float32 stay in the cache, N·V would not fit anywhere.
+const headChunk = 256
+
+// head applies the final norm and the output matrix to the positions that have a
+// target weight, adds their cross-entropy to s and, if train, leaves in act.dx the
+// gradient of the residual stream of scale · Σ weight·cross-entropy.
+//
+// The logits of a chunk become its gradient in place:
+//
+//	dlogits = weight·scale·(softmax(logits) − onehot(target))
+func (n *Network) head(b *dataset.Batch, s *Stats, scale float64, train bool) {
+	c, a := n.Config, &n.act
+	d, v := c.Dim, c.Vocab
+	out := n.w(n.layout.output, v*d)
+	n.normForward(a.final, a.rstd, a.last, n.w(n.layout.norm, d), a.tokens)
+	var dfinal []float32
+	if train {
+		dfinal = a.dnorm
+		clear(dfinal)
+	}
+	chunk := make([]int, 0, headChunk)
+	losses := make([]float64, headChunk)
+	hits := make([]bool, headChunk)
+	flush := func() {
+		m := len(chunk)
+		if m == 0 {
+			return
+		}
+		for i, t := range chunk {
+			copy(a.headX[i*d:(i+1)*d], a.final[t*d:(t+1)*d])
+		}
+		n.linear(a.logits, a.headX, out, m, v, d)
+		n.pool.Run(m, func(i int) {
+			row := a.logits[i*v : (i+1)*v]
+			t := chunk[i]
+			losses[i], hits[i] = crossEntropy(row, int(b.Targets[t]), float32(scale)*b.Weights[t])
+		})
+		for i, t := range chunk {
+			w := float64(b.Weights[t])
+			s.Loss += w * losses[i]
+			s.Weight += w
+			if hits[i] {
+				s.Correct += w
+			}
+		}
+		if train {
+			n.linearBackward(a.headDX, 0, n.g(n.layout.output, v*d), a.logits, a.headX, out, m, v, d)
+			for i, t := range chunk {
+				copy(dfinal[t*d:(t+1)*d], a.headDX[i*d:(i+1)*d])
+			}
+		}
+		chunk = chunk[:0]
+	}
+	for t := range a.tokens {
+		if b.Weights[t] == 0 {
+			continue
+		}
+		if chunk = append(chunk, t); len(chunk) == headChunk {
+			flush()
+		}
+	}
+	flush()
+	if train {
+		clear(a.dx)
+		n.normBackward(a.dx, n.g(n.layout.norm, d), dfinal, a.last, a.rstd, n.w(n.layout.norm, d), a.tokens)
+	}
+}
+
+// crossEntropy returns −log softmax(z)[target] in nats and whether target has the
+// largest logit, and turns z into weight·(softmax(z) − onehot(target)).
+func crossEntropy(z []float32, target int, weight float32) (loss float64, hit bool) {
+	top := float32(math.Inf(-1))
+	for _, v := range z {
+		top = max(top, v)
+	}
+	zt := z[target]
+	for i := range z {
+		z[i] -= top
+	}
+	kernel.Exp(z, z)
+	sum := 0.0
+	for _, v := range z {
+		sum += float64(v)
+	}
+	loss = math.Log(sum) - float64(zt-top)
+	f := weight * float32(1/sum)
+	for i := range z {
+		z[i] *= f
+	}
+	z[target] -= weight
+	return loss, zt == top
+}

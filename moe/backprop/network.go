@@ -1,0 +1,161 @@
+package backprop
+
+import (
+	"fmt"
+	"math"
+
+	"moebot/moe/dataset"
+	"moebot/moe/kernel"
+)
+
+// Losses are the weights of the terms added to the cross-entropy.
+type Losses struct {
+	LoadBalance float64 `json:"load_balance"` // α of Fedus et al. 2021 (Switch, arXiv 2101.03961), eq. 4; 0 is off
+	RouterZ     float64 `json:"router_z"`     // of Zoph et al. 2022 (ST-MoE, arXiv 2202.08906), eq. 5; 0 is off
+}
+
+// Network holds the weights and the working memory of one model in training.
+type Network struct {
+	Config  Config
+	Weights []float32 // all parameters, see Params
+	Grads   []float32 // gradient of the loss, the same layout; added to by Backward
+
+	pool   *kernel.Pool
+	layout *layout
+	rope   ropeTable
+	act    activations
+}
+
+// New returns a network of shape c over weights, which it keeps and does not copy;
+// nil weights are allocated, all zero.
+func New(c Config, weights []float32, pool *kernel.Pool) (*Network, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	l := newLayout(c)
+	if weights == nil {
+		weights = make([]float32, l.size)
+	}
+	if len(weights) != l.size {
+		return nil, fmt.Errorf("backprop: %d weights for a model of %d", len(weights), l.size)
+	}
+	return &Network{Config: c, Weights: weights, pool: pool, layout: l,
+		rope: newRopeTable(c.Context, c.HeadDim, c.RopeBase)}, nil
+}
+
+// Stats is what one pass over a micro-batch measured.
+type Stats struct {
+	Loss        float64     // sum over targets of weight × cross-entropy, nats
+	Weight      float64     // sum of the target weights
+	Correct     float64     // weight of the targets that the largest logit named
+	LoadBalance float64     // load-balancing loss, mean over layers, before its weight; 1 is even
+	RouterZ     float64     // router z-loss, mean over layers, before its weight
+	ExpertLoad  [][]float64 // [layer][expert] share of the routed tokens, sums to 1
+}
+
+// w and g are the slice of a parameter in the weight and the gradient vector.
+func (n *Network) w(off, size int) []float32 { return n.Weights[off : off+size] }
+func (n *Network) g(off, size int) []float32 { return n.Grads[off : off+size] }
+
+// Loss runs the forward pass only.
+func (n *Network) Loss(b *dataset.Batch, loss Losses) Stats {
+	n.forward(b)
+	s := n.stats(loss)
+	n.head(b, &s, 0, false)
+	return s
+}
+
+// Backward runs forward and backward and adds to Grads the gradient of
+//
+//	scale · Σ weight·cross-entropy + share · Σ over layers (α·balance + β·z)
+//
+// so that micro-batches of one step sum to the step's gradient: scale is one over
+// the target weight of the whole step, share one over its micro-batches.
+func (n *Network) Backward(b *dataset.Batch, loss Losses, scale, share float64) Stats {
+	if n.Grads == nil {
+		n.Grads = make([]float32, len(n.Weights))
+	}
+	n.forward(b)
+	s := n.stats(loss)
+	n.head(b, &s, scale, true)
+	a := &n.act
+	for i := n.Config.Layers - 1; i >= 0; i-- {
+		l := &a.layers[i]
+		o := n.layout.layers[i]
+		n.ffnBackward(o, l, loss, share)
+		n.attentionBlockBackward(o, l, b)
+	}
+	n.embeddingBackward(b)
+	return s
+}
+
+func (n *Network) forward(b *dataset.Batch) {
+	if b.Len > n.Config.Context {
+		panic(fmt.Sprintf("backprop: rows of %d tokens, context is %d", b.Len, n.Config.Context))
+	}
+	a := &n.act
+	a.fit(n.Config, b.Rows, b.Len)
+	n.embeddingForward(b, a.layers[0].x)
+	for i := range n.layout.layers {
+		l := &a.layers[i]
+		o := n.layout.layers[i]
+		n.attentionBlockForward(o, l, b)
+		next := a.last
+		if i+1 < n.Config.Layers {
+			next = a.layers[i+1].x
+		}
+		n.ffnForward(o, l, next)
+	}
+}
+
+// stats collects the routing figures of the forward pass just run.
+func (n *Network) stats(loss Losses) Stats {
+	var s Stats
+	if n.Config.Dense() {
+		return s
+	}
+	tokens := float64(n.act.tokens)
+	for i := range n.act.layers {
+		r := &n.act.layers[i].route
+		load := make([]float64, n.Config.Experts)
+		for e := range load {
+			load[e] = float64(r.offset[e+1]-r.offset[e]) / (tokens * float64(n.Config.TopK))
+		}
+		s.ExpertLoad = append(s.ExpertLoad, load)
+		balance, z := r.losses(n.Config, n.act.tokens)
+		s.LoadBalance += balance / float64(n.Config.Layers)
+		s.RouterZ += z / float64(n.Config.Layers)
+	}
+	return s
+}
+
+// rows runs f over [0,n) in blocks, on all workers.
+func (n *Network) rows(count int, f func(lo, hi int)) {
+	const block = 64
+	n.pool.Run((count+block-1)/block, func(i int) { f(i*block, min(count, (i+1)*block)) })
+}
+
+// linear computes y = x·Wᵀ for W [out, in] and x [tokens, in].
+func (n *Network) linear(y, x, w []float32, tokens, out, in int) {
+	kernel.Gemm(n.pool, false, true, tokens, out, in, 1, x, in, w, in, 0, y, out)
+}
+
+// linearBackward adds dyᵀ·x to dw and computes dx = dy·W + beta·dx.
+func (n *Network) linearBackward(dx []float32, beta float32, dw, dy, x, w []float32, tokens, out, in int) {
+	kernel.Gemm(n.pool, true, false, out, in, tokens, 1, dy, out, x, in, 1, dw, in)
+	kernel.Gemm(n.pool, false, false, tokens, in, out, 1, dy, out, w, in, beta, dx, in)
+}
+
+// Entropy is the entropy of an expert load relative to an even one, 0 to 1.
+func Entropy(load []float64) float64 {
+	if len(load) < 2 {
+		return 1
+	}
+	h := 0.0
+	for _, p := range load {
+		if p > 0 {
+			h -= p * math.Log(p)
+		}
+	}
+	return h / math.Log(float64(len(load)))
+}

@@ -1,0 +1,143 @@
+package backprop
+
+import (
+	"math"
+	"sort"
+
+	"moebot/moe/dataset"
+)
+
+// twinLoss is the network once more, literally and in float64: one token at a
+// time, no batching, no tiles, no sorting. It returns what Backward differentiates.
+func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share float64) float64 {
+	l := newLayout(c)
+	mat := func(off, row, cols int) []float64 { return w[off+row*cols : off+(row+1)*cols] }
+	mul := func(off, rows int, x []float64) []float64 {
+		y := make([]float64, rows)
+		for r := range y {
+			for i, v := range mat(off, r, len(x)) {
+				y[r] += v * x[i]
+			}
+		}
+		return y
+	}
+	norm := func(off int, x []float64) []float64 {
+		ms := 0.0
+		for _, v := range x {
+			ms += v * v / float64(len(x))
+		}
+		y := make([]float64, len(x))
+		for i, v := range x {
+			y[i] = v / math.Sqrt(ms+c.NormEps) * w[off+i]
+		}
+		return y
+	}
+	rope := func(x []float64, pos int) {
+		for h := 0; h < len(x); h += c.HeadDim {
+			for i := 0; i < c.HeadDim; i += 2 {
+				s, co := math.Sincos(float64(pos) * math.Pow(c.RopeBase, -float64(i)/float64(c.HeadDim)))
+				x[h+i], x[h+i+1] = x[h+i]*co-x[h+i+1]*s, x[h+i]*s+x[h+i+1]*co
+			}
+		}
+	}
+	n := b.Rows * b.Len
+	x := make([][]float64, n)
+	for t := range x {
+		x[t] = append([]float64(nil), mat(l.embed, int(b.Tokens[t]), c.Dim)...)
+	}
+	total := 0.0
+	for _, o := range l.layers {
+		q, k, v := make([][]float64, n), make([][]float64, n), make([][]float64, n)
+		for t := range n {
+			h := norm(o.attnNorm, x[t])
+			q[t], k[t], v[t] = mul(o.q, c.Heads*c.HeadDim, h), mul(o.k, c.KVHeads*c.HeadDim, h), mul(o.v, c.KVHeads*c.HeadDim, h)
+			rope(q[t], t%b.Len)
+			rope(k[t], t%b.Len)
+		}
+		prob := make([]float64, c.Experts)
+		count := make([]float64, c.Experts)
+		z := 0.0
+		for t := range n {
+			out := make([]float64, c.Heads*c.HeadDim)
+			first := t/b.Len*b.Len + int(b.DocStart[t])
+			for h := range c.Heads {
+				kv := h / (c.Heads / c.KVHeads) * c.HeadDim
+				qh := q[t][h*c.HeadDim : (h+1)*c.HeadDim]
+				var e []float64
+				sum := 0.0
+				for j := first; j <= t; j++ {
+					s := 0.0
+					for i, v := range qh {
+						s += v * k[j][kv+i]
+					}
+					e = append(e, math.Exp(s/math.Sqrt(float64(c.HeadDim))))
+					sum += e[len(e)-1]
+				}
+				for j := first; j <= t; j++ {
+					for i := range c.HeadDim {
+						out[h*c.HeadDim+i] += e[j-first] / sum * v[j][kv+i]
+					}
+				}
+			}
+			for i, d := range mul(o.o, c.Dim, out) {
+				x[t][i] += d
+			}
+		}
+		for t := range n {
+			h := norm(o.ffnNorm, x[t])
+			gates := map[int]float64{0: 1}
+			if !c.Dense() {
+				r := mul(o.router, c.Experts, h)
+				order := make([]int, c.Experts)
+				sum := 0.0
+				for e := range order {
+					order[e] = e
+					sum += math.Exp(r[e])
+				}
+				sort.SliceStable(order, func(i, j int) bool { return r[order[i]] > r[order[j]] })
+				chosen := 0.0
+				for _, e := range order[:c.TopK] {
+					chosen += math.Exp(r[e])
+				}
+				gates = map[int]float64{}
+				for _, e := range order[:c.TopK] {
+					gates[e] = math.Exp(r[e]) / chosen
+					count[e] += 1 / float64(n*c.TopK)
+				}
+				for e := range prob {
+					prob[e] += math.Exp(r[e]) / sum / float64(n)
+				}
+				z += math.Log(sum) * math.Log(sum) / float64(n)
+			}
+			for e := range c.Experts {
+				gate, ok := gates[e]
+				if !ok {
+					continue
+				}
+				g, u := mul(o.gate+e*c.Hidden*c.Dim, c.Hidden, h), mul(o.up+e*c.Hidden*c.Dim, c.Hidden, h)
+				for i := range g {
+					g[i] = g[i] / (1 + math.Exp(-g[i])) * u[i]
+				}
+				for i, d := range mul(o.down+e*c.Dim*c.Hidden, c.Dim, g) {
+					x[t][i] += gate * d
+				}
+			}
+		}
+		if !c.Dense() {
+			balance := 0.0
+			for e := range prob {
+				balance += float64(c.Experts) * count[e] * prob[e]
+			}
+			total += share * (loss.LoadBalance*balance + loss.RouterZ*z)
+		}
+	}
+	for t := range n {
+		logits := mul(l.output, c.Vocab, norm(l.norm, x[t]))
+		sum := 0.0
+		for _, v := range logits {
+			sum += math.Exp(v)
+		}
+		total += scale * float64(b.Weights[t]) * (math.Log(sum) - logits[b.Targets[t]])
+	}
+	return total
+}

@@ -1,0 +1,130 @@
+// Package train runs a training: batches in, losses out, checkpoints on the way.
+// The network and its gradient are moe/backprop's, the update moe/optim's, the
+// data moe/dataset's; this package owns the loop, its schedule, its log and what
+// it takes to stop and go on.
+package train
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"moebot/moe/backprop"
+	"moebot/moe/dataset"
+	"moebot/moe/optim"
+)
+
+// Config is a whole recipe: with the shards it determines a run given in steps to
+// the bit. A run given in minutes follows the clock and repeats within the spread
+// of seeds.
+type Config struct {
+	Model    backprop.Config `json:"model"`
+	Losses   backprop.Losses `json:"losses"`
+	Optim    optim.Options   `json:"optim"`
+	Schedule optim.Schedule  `json:"schedule"`
+
+	LR   float64 `json:"lr"`   // peak learning rate
+	Clip float64 `json:"clip"` // largest gradient norm; 0 is off
+
+	Rows   int `json:"rows"`   // sequences of a micro-batch
+	Length int `json:"length"` // tokens of a sequence
+	Micro  int `json:"micro"`  // micro-batches of a step
+
+	Steps   int     `json:"steps"`   // length of the run in steps, or
+	Minutes float64 `json:"minutes"` // in minutes of training time, whichever is given
+	Seed    uint64  `json:"seed"`
+
+	Phases []Phase `json:"phases"`
+
+	LogSteps          int     `json:"log_steps"`          // steps between lines of the log
+	CheckpointMinutes float64 `json:"checkpoint_minutes"` // between checkpoints
+	EvalMinutes       float64 `json:"eval_minutes"`       // between evaluations on held-out shards; 0 is only at the end
+	EvalTokens        int     `json:"eval_tokens"`        // held-out tokens of each source that are measured
+}
+
+// Phase is a part of the run with its own mixture of sources.
+type Phase struct {
+	Until float64     `json:"until"` // progress at which the phase ends, 0 to 1; the last is 1
+	Mix   dataset.Mix `json:"mix"`
+}
+
+// ReadConfig reads a recipe, a JSON file without unknown keys.
+func ReadConfig(path string) (Config, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	var c Config
+	if err := d.Decode(&c); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := c.check(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func (c Config) check() error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if err := c.Model.Check(); err != nil {
+		errs = append(errs, err)
+	}
+	if (c.Steps > 0) == (c.Minutes > 0) {
+		fail("give either steps (%d) or minutes (%g)", c.Steps, c.Minutes)
+	}
+	if !(c.LR > 0) {
+		fail("lr is %g, want a positive number", c.LR)
+	}
+	if c.Rows < 1 || c.Length < 2 || c.Micro < 1 {
+		fail("rows (%d), length (%d) and micro (%d) must be at least 1, 2 and 1", c.Rows, c.Length, c.Micro)
+	}
+	if c.Length > c.Model.Context {
+		fail("length (%d) is more than the model's context (%d)", c.Length, c.Model.Context)
+	}
+	if c.Schedule.Kind != "wsd" && c.Schedule.Kind != "cosine" {
+		fail(`schedule.kind is %q, want "wsd" or "cosine"`, c.Schedule.Kind)
+	}
+	if len(c.Phases) == 0 {
+		fail("no phases")
+	}
+	last := 0.0
+	for i, p := range c.Phases {
+		if p.Until <= last || p.Until > 1 {
+			fail("phase %d ends at %g, want more than %g and at most 1", i, p.Until, last)
+		}
+		last = p.Until
+	}
+	if len(c.Phases) > 0 && last != 1 {
+		fail("the last phase ends at %g, want 1", last)
+	}
+	return errors.Join(errs...)
+}
+
+// phase is the index of the phase at progress p.
+func (c Config) phase(p float64) int {
+	for i, ph := range c.Phases {
+		if p < ph.Until {
+			return i
+		}
+	}
+	return len(c.Phases) - 1
+}
+
+func (c Config) groups() []optim.Group {
+	var out []optim.Group
+	for _, p := range backprop.Params(c.Model) {
+		g := optim.Group{Offset: p.Offset, Len: p.Len, Cols: p.Shape[len(p.Shape)-1], Rows: 1}
+		if len(p.Shape) > 1 {
+			g.Rows = p.Shape[len(p.Shape)-2]
+		}
+		g.Decay = p.Kind != backprop.Gain
+		g.Orthogonal = p.Kind == backprop.Matrix
+		out = append(out, g)
+	}
+	return out
+}

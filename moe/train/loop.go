@@ -1,0 +1,343 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"moebot/moe/backprop"
+	"moebot/moe/checkpoint"
+	"moebot/moe/dataset"
+	"moebot/moe/eval"
+	"moebot/moe/kernel"
+	"moebot/moe/optim"
+)
+
+// Run is one training in a directory:
+//
+//	DIR/log.jsonl         a JSON object a line, see Record
+//	DIR/latest.ckpt       the newest checkpoint
+//	DIR/previous.ckpt     the one before
+type Run struct {
+	Dir    string
+	Config Config
+	Train  []*dataset.Shard
+	Held   []*dataset.Shard
+	Init   []float32 // weights to start from instead of fresh ones; may be nil
+	Pool   *kernel.Pool
+	Out    io.Writer // progress for people
+}
+
+// state is what a checkpoint remembers beside the vectors.
+type state struct {
+	Config  Config     `json:"config"`
+	Step    int        `json:"step"`
+	Tokens  int64      `json:"tokens"`
+	Seconds float64    `json:"seconds"` // of training so far
+	Batches []mixCount `json:"batches"` // micro-batches drawn, in order, by phase
+	Skipped int        `json:"skipped"` // steps not taken for a value that was not finite
+}
+
+type mixCount struct {
+	Phase int `json:"phase"`
+	Count int `json:"count"`
+}
+
+// Record is one line of the log. Event is train, held, skip or done.
+type Record struct {
+	Event   string               `json:"event"`
+	Step    int                  `json:"step"`
+	Tokens  int64                `json:"tokens"`
+	Seconds float64              `json:"seconds"`
+	Phase   int                  `json:"phase"`
+	Loss    float64              `json:"loss,omitempty"`     // nats per target token
+	LR      float64              `json:"lr,omitempty"`       // learning rate
+	Norm    float64              `json:"norm,omitempty"`     // gradient norm before clipping
+	Speed   float64              `json:"tok_s,omitempty"`    // tokens per second
+	Balance float64              `json:"balance,omitempty"`  // load-balancing loss, 1 is even
+	RouterZ float64              `json:"router_z,omitempty"` // router z-loss
+	Load    [][]float64          `json:"load,omitempty"`     // [layer][expert] share of tokens
+	Held    map[string]eval.Loss `json:"held,omitempty"`     // by source
+	Mean    float64              `json:"mean,omitempty"`     // of Held, nats per reply token, sources weighed alike
+}
+
+type loop struct {
+	Run
+	st     state
+	net    *backprop.Network
+	opt    *optim.Optimizer
+	loader *dataset.Loader
+	batch  dataset.Batch
+	log    *json.Encoder
+	start  time.Time // of this process's part, seconds before it are in st.Seconds
+	before float64
+	phase  int
+}
+
+// Do trains until the recipe's end, or until ctx ends: then it saves and returns
+// the context's error. With resume it goes on from the newest checkpoint; without,
+// a directory that holds one is refused. It returns the final weights.
+func (r Run) Do(ctx context.Context, resume bool) ([]float32, error) {
+	l := &loop{Run: r}
+	if err := l.open(resume); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(r.Dir, "log.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	l.log = json.NewEncoder(f)
+	if err := l.run(ctx); err != nil {
+		return nil, err
+	}
+	return l.net.Weights, f.Close()
+}
+
+func (l *loop) latest() string { return filepath.Join(l.Dir, "latest.ckpt") }
+
+func (l *loop) open(resume bool) error {
+	if err := l.Config.check(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(l.Dir, 0o755); err != nil {
+		return err
+	}
+	var err error
+	if l.loader, err = dataset.NewLoader(l.Train, l.Config.Seed); err != nil {
+		return err
+	}
+	if v := l.Train[0].Vocab; v != l.Config.Model.Vocab {
+		return fmt.Errorf("the shards have a vocabulary of %d, the model one of %d", v, l.Config.Model.Vocab)
+	}
+	if l.net, err = backprop.New(l.Config.Model, nil, l.Pool); err != nil {
+		return err
+	}
+	l.opt = optim.New(len(l.net.Weights), l.Config.groups(), l.Config.Optim, l.Pool)
+	l.net.Grads = make([]float32, len(l.net.Weights))
+	l.phase = -1
+	_, err = os.Stat(l.latest())
+	switch {
+	case err == nil && !resume:
+		return fmt.Errorf("%s holds a run already: resume it, or choose another directory", l.Dir)
+	case err == nil:
+		return l.restore()
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	if l.Init != nil {
+		if len(l.Init) != len(l.net.Weights) {
+			return fmt.Errorf("%d weights to start from, the model has %d", len(l.Init), len(l.net.Weights))
+		}
+		copy(l.net.Weights, l.Init)
+	} else {
+		backprop.Init(l.Config.Model, l.net.Weights, l.Config.Seed)
+	}
+	l.st.Config = l.Config
+	return nil
+}
+
+func (l *loop) restore() error {
+	vectors, err := checkpoint.Load(l.latest(), &l.st)
+	if err != nil {
+		return err
+	}
+	if l.st.Config.Model != l.Config.Model {
+		return fmt.Errorf("checkpoint %s: its model is %+v, the recipe's %+v", l.latest(), l.st.Config.Model, l.Config.Model)
+	}
+	for i, dst := range [][]float32{l.net.Weights, l.opt.M, l.opt.V} {
+		if i >= len(vectors) || len(vectors[i].Data) != len(dst) {
+			return fmt.Errorf("checkpoint %s: its vectors do not fit the model", l.latest())
+		}
+		copy(dst, vectors[i].Data)
+	}
+	l.opt.Step = l.st.Step - l.st.Skipped
+	l.before = l.st.Seconds
+	// the stream of batches is replayed up to where the run stood
+	for _, b := range l.st.Batches {
+		if err := l.enter(b.Phase); err != nil {
+			return err
+		}
+		for range b.Count {
+			l.loader.Next(&l.batch, l.Config.Rows, l.Config.Length)
+		}
+	}
+	fmt.Fprintf(l.Out, "resumed at step %d, %.1f M tokens\n", l.st.Step, float64(l.st.Tokens)/1e6)
+	return nil
+}
+
+func (l *loop) save() error {
+	l.st.Seconds = l.seconds()
+	if _, err := os.Stat(l.latest()); err == nil {
+		if err := os.Rename(l.latest(), filepath.Join(l.Dir, "previous.ckpt")); err != nil {
+			return err
+		}
+	}
+	return checkpoint.Save(l.latest(), l.st, []checkpoint.Vector{
+		{Name: "weights", Data: l.net.Weights}, {Name: "m", Data: l.opt.M}, {Name: "v", Data: l.opt.V}})
+}
+
+func (l *loop) seconds() float64 { return l.before + time.Since(l.start).Seconds() }
+
+func (l *loop) progress() float64 {
+	if l.Config.Steps > 0 {
+		return float64(l.st.Step) / float64(l.Config.Steps)
+	}
+	return l.seconds() / (60 * l.Config.Minutes)
+}
+
+func (l *loop) enter(phase int) error {
+	if phase == l.phase {
+		return nil
+	}
+	l.phase = phase
+	return l.loader.SetMix(l.Config.Phases[phase].Mix)
+}
+
+func (l *loop) run(ctx context.Context) error {
+	total, active := l.Config.Model.Parameters()
+	fmt.Fprintf(l.Out, "%.2f M parameters, %.2f M active per token, %d tokens a step\n", float64(total)/1e6, float64(active)/1e6,
+		l.Config.Rows*l.Config.Length*l.Config.Micro)
+	l.start = time.Now()
+	lastSave, lastEval := time.Now(), time.Now()
+	var sum backprop.Stats
+	logAt, logStep := time.Now(), l.st.Step
+	for l.progress() < 1 {
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), l.save())
+		}
+		p := l.progress()
+		if err := l.enter(l.Config.phase(p)); err != nil {
+			return err
+		}
+		lr := l.Config.LR * l.Config.Schedule.At(p)
+		s, norm, err := l.step(lr)
+		if err != nil {
+			return err
+		}
+		sum.Loss, sum.Weight = sum.Loss+s.Loss, sum.Weight+s.Weight
+		if l.st.Step%max(1, l.Config.LogSteps) == 0 {
+			took := time.Since(logAt).Seconds()
+			tokens := float64((l.st.Step - logStep) * l.Config.Rows * l.Config.Length * l.Config.Micro)
+			rec := Record{Event: "train", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase,
+				Loss: sum.Loss / sum.Weight, LR: lr, Norm: norm, Speed: tokens / took, Balance: s.LoadBalance, RouterZ: s.RouterZ, Load: s.ExpertLoad}
+			if err := l.write(rec); err != nil {
+				return err
+			}
+			fmt.Fprintf(l.Out, "%5.1f %% step %d  %.2f M tokens  loss %.4f  norm %.2f  lr %.2e  %.0f tok/s  entropy %.3f\n",
+				100*p, rec.Step, float64(rec.Tokens)/1e6, rec.Loss, norm, lr, rec.Speed, lowestEntropy(s.ExpertLoad))
+			sum, logAt, logStep = backprop.Stats{}, time.Now(), l.st.Step
+		}
+		if m := l.Config.EvalMinutes; m > 0 && time.Since(lastEval).Minutes() > m {
+			if err := l.held(); err != nil {
+				return err
+			}
+			lastEval, logAt, logStep = time.Now(), time.Now(), l.st.Step
+			sum = backprop.Stats{}
+		}
+		if m := l.Config.CheckpointMinutes; m > 0 && time.Since(lastSave).Minutes() > m {
+			if err := l.save(); err != nil {
+				return err
+			}
+			lastSave = time.Now()
+		}
+	}
+	if err := l.save(); err != nil {
+		return err
+	}
+	return l.held()
+}
+
+// maxSkips is the number of steps in a row that may be skipped for a loss or a
+// gradient that is not finite.
+const maxSkips = 10
+
+// step does one optimizer update.
+func (l *loop) step(lr float64) (backprop.Stats, float64, error) {
+	c := l.Config
+	for skips := 0; ; skips++ {
+		batches := make([]dataset.Batch, c.Micro)
+		weight := 0.0
+		for i := range batches {
+			l.loader.Next(&batches[i], c.Rows, c.Length)
+			for _, w := range batches[i].Weights {
+				weight += float64(w)
+			}
+		}
+		l.count(c.Micro)
+		clear(l.net.Grads)
+		var s backprop.Stats
+		for i := range batches {
+			m := l.net.Backward(&batches[i], c.Losses, 1/max(weight, 1), 1/float64(c.Micro))
+			s.Loss, s.Weight = s.Loss+m.Loss, s.Weight+m.Weight
+			s.LoadBalance += m.LoadBalance / float64(c.Micro)
+			s.RouterZ += m.RouterZ / float64(c.Micro)
+			s.ExpertLoad = m.ExpertLoad
+		}
+		norm := optim.Norm(l.net.Grads, l.Pool)
+		l.st.Step++
+		l.st.Tokens += int64(c.Rows * c.Length * c.Micro)
+		if finite(norm) && finite(s.Loss) {
+			l.opt.Update(l.net.Weights, l.net.Grads, lr, optim.ClipScale(norm, c.Clip))
+			return s, norm, nil
+		}
+		l.st.Skipped++
+		if err := l.write(Record{Event: "skip", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase}); err != nil {
+			return s, norm, err
+		}
+		if skips == maxSkips {
+			return s, norm, fmt.Errorf("step %d: loss %g, gradient norm %g: %d steps in a row were not finite; %s is good",
+				l.st.Step, s.Loss/s.Weight, norm, skips+1, l.latest())
+		}
+	}
+}
+
+func (l *loop) count(n int) {
+	b := l.st.Batches
+	if k := len(b); k > 0 && b[k-1].Phase == l.phase {
+		b[k-1].Count += n
+		return
+	}
+	l.st.Batches = append(b, mixCount{l.phase, n})
+}
+
+// held measures the held-out shards.
+func (l *loop) held() error {
+	if len(l.Held) == 0 {
+		return nil
+	}
+	res := eval.Sources(l.net, l.Held, l.Config.Length, l.Config.EvalTokens)
+	rec := Record{Event: "held", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase, Held: res}
+	for _, v := range res {
+		rec.Mean += v.Reply / float64(len(res))
+	}
+	fmt.Fprintf(l.Out, "held out, step %d: mean %.4f nats per reply token", l.st.Step, rec.Mean)
+	for _, s := range l.Held {
+		fmt.Fprintf(l.Out, "  %s %.3f", s.Source, res[s.Source].Reply)
+	}
+	fmt.Fprintln(l.Out)
+	return l.write(rec)
+}
+
+func (l *loop) write(r Record) error {
+	if err := l.log.Encode(r); err != nil {
+		return fmt.Errorf("training log: %w", err)
+	}
+	return nil
+}
+
+func lowestEntropy(load [][]float64) float64 {
+	low := 1.0
+	for _, l := range load {
+		low = min(low, backprop.Entropy(l))
+	}
+	return low
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
