@@ -1,0 +1,20 @@
+package kernel
+
+import "math"
+
+// RMSNorm scales x to a root mean square of 1 and by the weights:
+// dst[i] = x[i] · weight[i] / sqrt(mean(x²) + eps)
+// (Zhang and Sennrich 2019, arXiv 1910.07467). dst may be x. It panics if the
+// lengths differ; an empty x is left alone.
+func RMSNorm(dst, x, weight []float32, eps float32) {
+	sameLen("RMSNorm", len(dst), len(x), len(weight))
+	if len(x) == 0 {
+		return
+	}
+	r := float32(1 / math.Sqrt(float64(Dot(x, x))/float64(len(x))+float64(eps)))
+	weight = weight[:len(x)]
+	dst = dst[:len(x)]
+	for i, v := range x {
+		dst[i] = v * r * weight[i]
+	}
+}
