@@ -1,0 +1,148 @@
+package train
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moebot/moe/backprop"
+	"moebot/moe/dataset"
+	"moebot/moe/kernel"
+	"moebot/moe/optim"
+)
+
+func recipe(steps int) Config {
+	return Config{
+		Model: backprop.Config{Vocab: 40, Dim: 32, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 8, Hidden: 32, Experts: 4, TopK: 2,
+			Context: 32, RopeBase: 1e4, NormEps: 1e-5, Tied: true},
+		Losses:   backprop.Losses{LoadBalance: 0.01, RouterZ: 0.001},
+		Optim:    optim.Options{Beta1: 0.9, Beta2: 0.95, Eps: 1e-9, WeightDecay: 0.1, Momentum: 0.95, Muon: true},
+		Schedule: optim.Schedule{Kind: "wsd", Warmup: 0.05, Decay: 0.3},
+		LR:       0.01, Clip: 1, Rows: 4, Length: 32, Micro: 2, Steps: steps, Seed: 3, LogSteps: 5,
+		Phases: []Phase{{Until: 0.5, Mix: dataset.Mix{Weights: map[string]float64{"a": 1, "b": 1}, PromptWeight: 1}},
+			{Until: 1, Mix: dataset.Mix{Weights: map[string]float64{"b": 1}, PromptWeight: 0.1}}},
+	}
+}
+
+func corpus() []*dataset.Shard {
+	a, b := &dataset.Shard{Source: "a", Vocab: 40}, &dataset.Shard{Source: "b", Vocab: 40}
+	for i := range 12 {
+		var q dataset.Sequence
+		for j := range 20 {
+			q.Tokens = append(q.Tokens, int32((i*7+j*(1+i%3))%40))
+			q.Reply = append(q.Reply, j > 8)
+		}
+		a.Append(q)
+		b.Append(q)
+	}
+	return []*dataset.Shard{a, b}
+}
+
+func run(t *testing.T, dir string, c Config) Run {
+	p := kernel.NewPool(2)
+	t.Cleanup(p.Close)
+	return Run{Dir: dir, Config: c, Train: corpus(), Held: corpus(), Pool: p, Out: io.Discard}
+}
+
+func TestFewDocumentsAreLearntByHeart(t *testing.T) {
+	c := recipe(150)
+	c.EvalTokens = 1000
+	dir := t.TempDir()
+	if _, err := run(t, dir, c).Do(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(filepath.Join(dir, "log.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	recs, err := ReadLog(strings.NewReader(string(log)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := recs[len(recs)-1]
+	if last.Event != "held" || !(last.Mean < 0.05) {
+		t.Errorf("after training the loss on 12 documents is %v (%s), want below 0.05", last.Mean, last.Event)
+	}
+}
+
+func TestResumedRunEqualsTheUnbrokenOne(t *testing.T) {
+	whole, err := run(t, t.TempDir(), recipe(40)).Do(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for i := 0; ; i++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := run(t, dir, recipe(40))
+		r.Out = cancelAfter{cancel, new(int), 2}
+		w, err := r.Do(ctx, i > 0)
+		cancel()
+		if err == nil {
+			if i < 2 {
+				t.Fatalf("the run was broken %d times, want at least 2", i)
+			}
+			for j := range w {
+				if w[j] != whole[j] {
+					t.Fatalf("weight %d is %v, without the breaks %v", j, w[j], whole[j])
+				}
+			}
+			return
+		}
+		if i > 10 {
+			t.Fatal(err)
+		}
+	}
+}
+
+// cancelAfter ends a context at the n-th line of progress.
+type cancelAfter struct {
+	cancel context.CancelFunc
+	seen   *int
+	n      int
+}
+
+func (c cancelAfter) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), "tok/s") {
+		if *c.seen++; *c.seen == c.n {
+			c.cancel()
+		}
+	}
+	return len(b), nil
+}
+
+func TestClearErrors(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := run(t, dir, recipe(2)).Do(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, dir, recipe(2)).Do(t.Context(), false); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a second run in one directory gives %v", err)
+	}
+	other := recipe(2)
+	other.Model.Dim = 16
+	if _, err := run(t, dir, other).Do(t.Context(), true); err == nil || !strings.Contains(err.Error(), "latest.ckpt") {
+		t.Errorf("resuming another model gives %v", err)
+	}
+	vocab := recipe(2)
+	vocab.Model.Vocab = 50
+	if _, err := run(t, t.TempDir(), vocab).Do(t.Context(), false); err == nil || !strings.Contains(err.Error(), "50") {
+		t.Errorf("a model of another vocabulary gives %v", err)
+	}
+	latest := filepath.Join(dir, "latest.ckpt")
+	if err := os.Truncate(latest, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, dir, recipe(2)).Do(t.Context(), true); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("a truncated checkpoint gives %v", err)
+	}
+	bad := filepath.Join(t.TempDir(), "recipe.json")
+	if err := os.WriteFile(bad, []byte(`{"lrr": 1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadConfig(bad); err == nil || !strings.Contains(err.Error(), "lrr") || !strings.Contains(err.Error(), bad) {
+		t.Errorf("an unknown key gives %v", err)
+	}
+}
