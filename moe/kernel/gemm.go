@@ -1,6 +1,8 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // Gemm multiplies matrices: C = alpha·op(A)·op(B) + beta·C, where op(A) is m×k and
 // op(B) is k×n, and op transposes if transA or transB is set: A is then stored as
@@ -31,43 +33,12 @@ func Gemm(p *Pool, transA, transB bool, m, n, k int, alpha float32, a []float32,
 		checkMatrix("Gemm: A", ra, ca, len(a), lda)
 		checkMatrix("Gemm: B", rb, cb, len(b), ldb)
 	}
-	const rows = 16
-	p.Run((m+rows-1)/rows, func(i int) {
-		for r := i * rows; r < min(m, (i+1)*rows); r++ {
-			row := c[r*ldc : r*ldc+n]
-			if beta == 0 {
-				clear(row)
-			} else {
-				for j := range row {
-					row[j] *= beta
-				}
-			}
-			if alpha == 0 {
-				continue
-			}
-			for l := 0; l < k && !transB; l++ {
-				v := r*lda + l
-				if transA {
-					v = l*lda + r
-				}
-				Axpy(alpha*a[v], b[l*ldb:l*ldb+n], row)
-			}
-			if transB && !transA {
-				for j := range row {
-					row[j] += alpha * Dot(a[r*lda:r*lda+k], b[j*ldb:j*ldb+k])
-				}
-			}
-			if transB && transA {
-				for j := range row {
-					var s float32
-					for l := range k {
-						s += a[l*lda+r] * b[j*ldb+l]
-					}
-					row[j] += alpha * s
-				}
-			}
-		}
-	})
+	g := gemmJobs.Get().(*gemmJob)
+	g.gemm = gemm{transA, transB, m, n, k, lda, ldb, ldc, alpha, beta, a, b, c}
+	g.split(p.Workers())
+	p.Run(g.down*g.across, g.run)
+	g.gemm = gemm{} // keeps nobody's matrices alive
+	gemmJobs.Put(g)
 }
 
 // checkMatrix panics unless a slice of have elements holds rows×cols elements with

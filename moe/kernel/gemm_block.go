@@ -1,0 +1,206 @@
+package kernel
+
+import "sync"
+
+// The blocking follows Goto and van de Geijn (2008, "Anatomy of high-performance
+// matrix multiplication"): a panel of B stays in the first cache while the tiles of
+// a block of A pass by, and that block stays in the second. Sizes in elements.
+const (
+	blockK = 320  // of the sum; 320·16 floats of B are 20 KiB
+	blockM = 144  // rows of A
+	blockN = 1024 // columns of B
+)
+
+// packFrom is the number of rows of C from which copying B, so that its panels are
+// contiguous, costs less than reading it with large strides.
+const packFrom = 4 * gemmRows
+
+// gemm is one product, with the arguments of Gemm.
+type gemm struct {
+	transA, transB bool
+	m, n, k        int
+	lda, ldb, ldc  int
+	alpha, beta    float32
+	a, b, c        []float32
+}
+
+// gemmJob is a product cut into down×across blocks of C, each computed alone.
+type gemmJob struct {
+	gemm
+	down, across int // blocks
+	rows, cols   int // of one block
+	run          func(i int)
+}
+
+// gemmScratch is what one goroutine needs for a block.
+type gemmScratch struct {
+	a, b []float32
+	tile [gemmRows * gemmCols]float32
+}
+
+// These two keep memory between calls, nothing else.
+var (
+	gemmJobs = sync.Pool{New: func() any {
+		g := new(gemmJob)
+		g.run = g.block
+		return g
+	}}
+	gemmScratches = sync.Pool{New: func() any { return new(gemmScratch) }}
+)
+
+// split chooses the blocks for a number of workers: a few for each worker so that
+// a slow one does not hold up the rest, but not so small that packing A and B for
+// each of them shows.
+func (g *gemmJob) split(workers int) {
+	g.down, g.across = 1, 1
+	g.rows, g.cols = g.m, g.n
+	if workers > 1 {
+		for g.down*g.across < 4*workers {
+			if g.rows >= g.cols && g.rows >= 2*48 {
+				g.down *= 2
+			} else if g.cols >= 2*64 {
+				g.across *= 2
+			} else {
+				break
+			}
+			g.rows = roundUp((g.m+g.down-1)/g.down, gemmRows)
+			g.cols = roundUp((g.n+g.across-1)/g.across, gemmCols)
+			if g.rows*g.cols*g.k < 1<<18 {
+				break
+			}
+		}
+		g.down = (g.m + g.rows - 1) / g.rows
+		g.across = (g.n + g.cols - 1) / g.cols
+	}
+}
+
+// block computes the i-th block of C.
+func (g *gemmJob) block(i int) {
+	s := gemmScratches.Get().(*gemmScratch)
+	i0, j0 := i/g.across*g.rows, i%g.across*g.cols
+	g.gemm.block(s, i0, min(g.m, i0+g.rows), j0, min(g.n, j0+g.cols))
+	gemmScratches.Put(s)
+}
+
+// block computes rows [i0,i1) and columns [j0,j1) of C.
+func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
+	if g.k == 0 || g.alpha == 0 {
+		g.scale(i0, i1, j0, j1)
+		return
+	}
+	parts := (g.k + blockK - 1) / blockK
+	depth := roundUp((g.k+parts-1)/parts, 8)
+	beta := g.beta
+	for l := 0; l < g.k; l += depth {
+		kb := min(depth, g.k-l)
+		for j := j0; j < j1; j += blockN {
+			nb := min(blockN, j1-j)
+			b, ldb, next := g.panelsB(s, l, kb, j, nb, i1-i0)
+			for i := i0; i < i1; i += blockM {
+				mb := min(blockM, i1-i)
+				a, rs, cs, down := g.panelsA(s, l, kb, i, mb)
+				g.tiles(s, i, mb, j, nb, kb, a, rs, cs, down, b, ldb, next, beta)
+			}
+		}
+		beta = 1
+	}
+}
+
+// panelsB makes rows [l,l+kb) and columns [j,j+nb) of op(B) readable by tiles:
+// the panel of columns [j+16q, j+16q+16) starts at b[q·next], its rows are ldb
+// apart. A last panel of fewer columns is always a padded copy at the end of s.b,
+// which is then b's only user for it: see tiles.
+func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) (b []float32, ldb, next int) {
+	full := nb / gemmCols
+	panel := kb * gemmCols
+	direct := !g.transB && rows < packFrom
+	s.b = grow(s.b, (full+1)*panel)
+	first := 0
+	if direct {
+		first = full
+	}
+	for q := first; q*gemmCols < nb; q++ {
+		w := min(gemmCols, nb-q*gemmCols)
+		dst := s.b[q*panel : (q+1)*panel]
+		if g.transB {
+			packRows(dst, g.b[(j+q*gemmCols)*g.ldb+l:], g.ldb, kb, w, gemmCols)
+		} else {
+			packCols(dst, g.b[l*g.ldb+j+q*gemmCols:], g.ldb, kb, w, gemmCols)
+		}
+	}
+	if direct {
+		return g.b[l*g.ldb+j:], g.ldb, gemmCols
+	}
+	return s.b, gemmCols, panel
+}
+
+// panelsA makes rows [i,i+mb) and columns [l,l+kb) of op(A) readable by tiles: the
+// rows of tile q start at a[q·down], with strides rs from row to row and cs along
+// the sum. Rows of a matrix that is not transposed are read where they are.
+func (g *gemm) panelsA(s *gemmScratch, l, kb, i, mb int) (a []float32, rs, cs, down int) {
+	if !g.transA {
+		return g.a[i*g.lda+l:], g.lda, 1, gemmRows * g.lda
+	}
+	panel := kb * gemmRows
+	s.a = grow(s.a, (mb+gemmRows-1)/gemmRows*panel)
+	for q := 0; q*gemmRows < mb; q++ {
+		w := min(gemmRows, mb-q*gemmRows)
+		packCols(s.a[q*panel:(q+1)*panel], g.a[l*g.lda+i+q*gemmRows:], g.lda, kb, w, gemmRows)
+	}
+	return s.a, 1, gemmRows, panel
+}
+
+// tiles adds the product of the packed parts to rows [i,i+mb), columns [j,j+nb).
+func (g *gemm) tiles(s *gemmScratch, i, mb, j, nb, kb int, a []float32, rs, cs, down int, b []float32, ldb, next int, beta float32) {
+	for q := 0; q*gemmCols < nb; q++ {
+		w := min(gemmCols, nb-q*gemmCols)
+		pb, pld := b[q*next:], ldb
+		if w < gemmCols {
+			pb, pld = s.b[q*kb*gemmCols:], gemmCols
+		}
+		for r := 0; r < mb; r += gemmRows {
+			h := min(gemmRows, mb-r)
+			pa := a[r/gemmRows*down:]
+			c := g.c[(i+r)*g.ldc+j+q*gemmCols:]
+			if w == gemmCols {
+				gemmTile(h, kb, pa, rs, cs, pb, pld, c, g.ldc, g.alpha, beta)
+				continue
+			}
+			gemmTile(h, kb, pa, rs, cs, pb, pld, s.tile[:], gemmCols, g.alpha, 0)
+			for x := range h {
+				row := c[x*g.ldc:][:w]
+				for y, v := range s.tile[x*gemmCols:][:w] {
+					if beta == 0 {
+						row[y] = v
+					} else {
+						row[y] = beta*row[y] + v
+					}
+				}
+			}
+		}
+	}
+}
+
+// scale is the product without a product: C = beta·C.
+func (g *gemm) scale(i0, i1, j0, j1 int) {
+	for i := i0; i < i1; i++ {
+		row := g.c[i*g.ldc+j0 : i*g.ldc+j1]
+		if g.beta == 0 {
+			clear(row)
+			continue
+		}
+		for j := range row {
+			row[j] *= g.beta
+		}
+	}
+}
+
+// grow returns s with at least n elements, of any content.
+func grow(s []float32, n int) []float32 {
+	if len(s) < n {
+		return make([]float32, n)
+	}
+	return s
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }

@@ -1,0 +1,216 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+)
+
+// both runs a test with and without the assembly.
+func both(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	have := useAVX2
+	t.Cleanup(func() { useAVX2 = have })
+	for _, use := range []bool{false, true} {
+		if use && !have {
+			continue
+		}
+		useAVX2 = use
+		t.Run(map[bool]string{false: "go", true: "avx2"}[use], f)
+	}
+}
+
+func random(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+type gemmCase struct {
+	transA, transB   bool
+	m, n, k          int
+	alpha, beta      float32
+	padA, padB, padC int
+	workers          int
+}
+
+func (g gemmCase) check(t *testing.T, r *rand.Rand) {
+	t.Helper()
+	ra, ca, rb, cb := g.m, g.k, g.k, g.n
+	if g.transA {
+		ra, ca = ca, ra
+	}
+	if g.transB {
+		rb, cb = cb, rb
+	}
+	lda, ldb, ldc := ca+g.padA, cb+g.padB, g.n+g.padC
+	a, b, c := guarded(random(r, extent(ra, ca, lda))), guarded(random(r, extent(rb, cb, ldb))), guarded(random(r, extent(g.m, g.n, ldc)))
+	before := append([]float32(nil), c.x...)
+	if g.beta == 0 {
+		for i := range g.m {
+			for j := range g.n {
+				c.x[i*ldc+j] = float32(math.NaN())
+			}
+		}
+	}
+	var p *Pool
+	if g.workers > 0 {
+		p = NewPool(g.workers)
+		defer p.Close()
+	}
+	want := append([]float32(nil), before...)
+	if g.k > 0 { // gonum asks for a slice even where no element is read
+		gonum.Implementation{}.Sgemm(trans(g.transA), trans(g.transB), g.m, g.n, g.k, g.alpha, a.x, max(lda, 1), b.x, max(ldb, 1), g.beta, want, max(ldc, 1))
+	}
+	Gemm(p, g.transA, g.transB, g.m, g.n, g.k, g.alpha, a.x, lda, b.x, ldb, g.beta, c.x, ldc)
+	a.check(t)
+	b.check(t)
+	c.check(t)
+	for i := range g.m {
+		for j := range ldc {
+			if i*ldc+j >= len(c.x) {
+				break
+			}
+			got, old := c.x[i*ldc+j], before[i*ldc+j]
+			if j >= g.n {
+				if got != old {
+					t.Fatalf("%+v: wrote between rows at %d, %d", g, i, j)
+				}
+				continue
+			}
+			exact, size := float64(g.beta)*float64(old), math.Abs(float64(g.beta)*float64(old))
+			for l := range g.k {
+				x, y := a.x[min(len(a.x)-1, i*lda+l)], b.x[min(len(b.x)-1, l*ldb+j)]
+				if g.transA {
+					x = a.x[l*lda+i]
+				}
+				if g.transB {
+					y = b.x[j*ldb+l]
+				}
+				z := float64(g.alpha) * float64(x) * float64(y)
+				exact += z
+				size += math.Abs(z)
+			}
+			// Each of the k+2 roundings is at most eps/2 of the sum of magnitudes.
+			tol := float64(g.k+3) * eps32 * size
+			if d := math.Abs(float64(got) - exact); !(d <= tol) {
+				t.Fatalf("%+v: C[%d,%d] = %v, want %v ± %v", g, i, j, got, exact, tol)
+			}
+			if d := math.Abs(float64(got) - float64(want[i*ldc+j])); g.k > 0 && !(d <= 2*tol) {
+				t.Fatalf("%+v: C[%d,%d] = %v, gonum has %v", g, i, j, got, want[i*ldc+j])
+			}
+		}
+	}
+}
+
+// eps32 is the distance between 1 and the next float32.
+const eps32 = 1.0 / (1 << 23)
+
+func extent(rows, cols, ld int) int {
+	if rows == 0 || cols == 0 {
+		return 0
+	}
+	return (rows-1)*ld + cols
+}
+
+func trans(t bool) blas.Transpose {
+	if t {
+		return blas.Trans
+	}
+	return blas.NoTrans
+}
+
+// guard is a slice between values nobody may change.
+type guard struct{ all, x []float32 }
+
+const guardLen = 24
+
+func guarded(x []float32) guard {
+	all := make([]float32, len(x)+2*guardLen+1)
+	for i := range all {
+		all[i] = 12345
+	}
+	copy(all[guardLen+1:], x) // an odd offset
+	return guard{all, all[guardLen+1:][:len(x):len(x)]}
+}
+
+func (g guard) check(t *testing.T) {
+	t.Helper()
+	for i, v := range g.all {
+		if (i <= guardLen || i > guardLen+len(g.x)) && v != 12345 {
+			t.Fatalf("wrote outside, at %d of %d", i-guardLen-1, len(g.x))
+		}
+	}
+}
+
+func TestGemm(t *testing.T) {
+	both(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(1, 2))
+		for _, g := range []gemmCase{
+			{m: 1, n: 1, k: 1, alpha: 1},
+			{m: 5, n: 3, k: 0, alpha: 1, beta: 0.5},
+			{m: 5, n: 3, k: 4, alpha: 0, beta: 0},
+			{m: 0, n: 3, k: 4, alpha: 1},
+			{m: 13, n: 35, k: 700, alpha: -1, beta: 1, padC: 3},
+			{m: 7, n: 1100, k: 9, alpha: 1, beta: 1},
+			{m: 400, n: 70, k: 33, alpha: 1, beta: 0, workers: 3},
+		} {
+			for _, s := range []int{0, 1, 2, 3} {
+				g.transA, g.transB = s&1 > 0, s&2 > 0
+				g.check(t, r)
+			}
+		}
+		for range 400 {
+			g := gemmCase{transA: r.IntN(2) > 0, transB: r.IntN(2) > 0, m: r.IntN(70), n: r.IntN(70), k: r.IntN(90),
+				alpha: []float32{1, 0.3, -2}[r.IntN(3)], beta: []float32{0, 1, -0.7}[r.IntN(3)],
+				padA: r.IntN(4), padB: r.IntN(4), padC: r.IntN(4), workers: r.IntN(4)}
+			g.check(t, r)
+		}
+	})
+}
+
+func BenchmarkGemm(b *testing.B) {
+	shape := func(workers int, ta, tb bool, m, n, k int) {
+		b.Run(fmt.Sprintf("%dx%dx%d/%v%v/w%d", m, n, k, ta, tb, workers), func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, 2))
+			x, y, z := random(r, m*k), random(r, n*k), random(r, m*n)
+			lda, ldb := k, n
+			if ta {
+				lda = m
+			}
+			if tb {
+				ldb = k
+			}
+			p := NewPool(workers)
+			defer p.Close()
+			b.ReportAllocs()
+			for b.Loop() {
+				Gemm(p, ta, tb, m, n, k, 1, x, lda, y, ldb, 0, z, n)
+			}
+			b.ReportMetric(2*float64(m)*float64(n)*float64(k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+	}
+	for _, w := range []int{1, 2} {
+		shape(w, false, false, 512, 512, 512)
+		shape(w, false, true, 512, 512, 512)
+		shape(w, true, false, 512, 512, 512)
+		shape(w, false, true, 2048, 192, 192)
+		shape(w, false, true, 2048, 512, 192)
+		shape(w, false, false, 2048, 192, 512)
+		shape(w, true, false, 512, 192, 2048)
+		shape(w, false, true, 2048, 4096, 192)
+		shape(w, true, false, 4096, 192, 2048)
+	}
+	for _, m := range []int{1, 2, 4, 8, 16, 32, 64, 100, 256, 600} {
+		shape(1, false, true, m, 256, 192)
+		shape(1, false, false, m, 192, 256)
+	}
+	shape(1, true, false, 256, 192, 100)
+	shape(1, true, false, 256, 192, 600)
+}
