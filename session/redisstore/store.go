@@ -1,14 +1,67 @@
-// Package redisstore keeps sessions in Redis.
+// Package redisstore keeps sessions in Redis, through go-redis: one node,
+// Sentinel, Cluster, or the Redis inside the process of session/embedded. It
+// is the only implementation of what session/sessiontest demands.
+//
+// Every action that changes something is one Lua script (script/*.lua) or one
+// command, hence atomic, and takes one round trip. Scripts draw no random
+// numbers and read no clock: the caller's clock and tokens are arguments, so
+// that running one again, as the client does when a reply was lost, changes
+// nothing more (counters of Count excepted). Only commands that miniredis has
+// are used. A Store is safe for concurrent use by any number of processes.
+//
+// # Key layout
+//
+// A channel lies in partition p = fnv32a(channel id) mod 64, written with two
+// digits in the hash tag {pNN}, so that all keys of one action share a slot of
+// Redis Cluster. The number of partitions is fixed for the life of the data.
+// "mb" is Options.Prefix. Turns and settings are in session's encoding.
+//
+//	mb:{pNN}:log:<channel>   list    turns, oldest first; Options.MaxTurns at most
+//	mb:{pNN}:seen:<channel>  zset    message ids known, score = when, in ms; Options.SeenIDs at most
+//	mb:{pNN}:wait:<channel>  hash    open questions: message id → token (32 bytes) + turn as in the log
+//	mb:{pNN}:cfg:<channel>   string  settings; no expiry
+//	mb:{pNN}:waiting         zset    all open questions of the partition: "<channel> <message id>", score = when accepted, in ms
+//	mb:{pNN}:stat            hash    counters since ever; no expiry
+//	mb:{pNN}:stat:<yyyymmdd> hash    counters of one day, UTC; 40 days
+//	mb:{pNN}:fact:<name>     string  Remember; partition of the name; no expiry
+//
+// log, seen and wait expire together, Options.TTL after the session's last
+// turn (seen and wait in no case before a day).
+//
+// # What a failed call means
+//
+// After an error that is session.ErrUnavailable or the context's, the action
+// may have happened. Calling Finish, Reset, Remove, SetSettings or Remember
+// again is always right. So is Accept: the same Store remembers the token of
+// an Accept whose fate it does not know, and one later Accept of that message
+// id takes the token over; if the first had been carried out, it reports
+// accepted = true, as the first would have. Nobody else can get true for that
+// id. If the caller never tries again, the question is in Pending.
 package redisstore
 
 import (
-	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
 	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"moebot/session"
+)
+
+// partitions is the number of hash tags; changing it loses all stored data.
+const partitions = 64
+
+// dayTTL is how long the counters of one day are kept, and minSeen the least
+// time for which message ids are.
+const (
+	dayTTL  = 40 * 24 * time.Hour
+	minSeen = 24 * time.Hour
 )
 
 // Options says where the Redis is and how much is kept there. The zero value
@@ -20,31 +73,130 @@ type Options struct {
 	// MaxTurns is how many turns a session keeps; 60 by default.
 	MaxTurns int
 	// TTL is how long a session is kept after its last turn; 30 days by
-	// default.
+	// default, at least a millisecond.
 	TTL time.Duration
 	// PendingTTL is how long a question without an answer is listed by
-	// Pending; 24 hours by default, TTL at most.
+	// Pending; 24 hours by default, TTL if that is less.
 	PendingTTL time.Duration
-	// SeenIDs is how many message ids a channel remembers to recognise
+	// SeenIDs is how many message ids a channel remembers, to recognise
 	// repeated deliveries; 512 by default.
 	SeenIDs int
 	// Prefix begins every key; "mb" by default. Bots with different prefixes
-	// share a Redis without seeing each other.
+	// share a Redis without seeing each other. Printable ASCII without
+	// blanks, braces and colons.
 	Prefix string
 	// Kind is what Store.Kind reports, if not empty, instead of what the
 	// client is.
 	Kind string
-	// Log gets what Open has to say about an unreachable Redis; nil means
+	// Log gets a warning if Redis cannot be reached in Open; nil means
 	// slog.Default().
 	Log *slog.Logger
 }
 
-// Store keeps sessions in a Redis.
-type Store struct {
-	client redis.UniversalClient
-	o      Options
-	now    func() time.Time
+// withDefaults fills in the defaults and checks the rest.
+func (o Options) withDefaults() (Options, error) {
+	if o.MaxTurns == 0 {
+		o.MaxTurns = 60
+	}
+	if o.TTL == 0 {
+		o.TTL = 30 * 24 * time.Hour
+	}
+	if o.PendingTTL == 0 {
+		o.PendingTTL = 24 * time.Hour
+	}
+	o.PendingTTL = min(o.PendingTTL, o.TTL)
+	if o.SeenIDs == 0 {
+		o.SeenIDs = 512
+	}
+	if o.Prefix == "" {
+		o.Prefix = "mb"
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	switch {
+	case o.MaxTurns < 1 || o.MaxTurns > 10000:
+		return o, fmt.Errorf("session store: turns kept per session must be 1 to 10000, not %d", o.MaxTurns)
+	case o.TTL < time.Millisecond || o.PendingTTL < time.Millisecond:
+		return o, fmt.Errorf("session store: times to live must be a millisecond or more, not %v and %v", o.TTL, o.PendingTTL)
+	case o.SeenIDs < 1 || o.SeenIDs > 100000:
+		return o, fmt.Errorf("session store: message ids kept per channel must be 1 to 100000, not %d", o.SeenIDs)
+	case session.ValidateID("prefix", o.Prefix) != nil || strings.ContainsAny(o.Prefix, "{}:"):
+		return o, fmt.Errorf("session store: prefix %q must be printable ASCII without blanks, braces and colons", o.Prefix)
+	}
+	return o, nil
 }
 
-var _ = session.Key{}
-var _ context.Context
+// Store keeps sessions in a Redis. Open or New makes one. Its methods honour
+// the deadline and the cancellation of their context; see the package comment
+// for what a failed call means. Their errors wrap session.ErrUnavailable if
+// Redis is away or accepts no writes; if it was away until the context's
+// deadline, they match that and context.DeadlineExceeded both.
+type Store struct {
+	client redis.UniversalClient
+	kind   string
+	o      Options
+	now    func() time.Time
+
+	mu      sync.Mutex
+	unsure  map[string]string // channel and message id → token of an Accept of unknown fate
+	unsures []string          // the keys of unsure, oldest first
+}
+
+// New returns a Store on an existing client, which must have
+// ContextTimeoutEnabled set. It does not connect. Close closes the client.
+func New(client redis.UniversalClient, o Options) (*Store, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{client: client, kind: o.Kind, o: o, now: time.Now, unsure: map[string]string{}}
+	if s.kind == "" {
+		s.kind = "redis"
+		if _, ok := client.(*redis.ClusterClient); ok {
+			s.kind = "redis cluster"
+		}
+	}
+	return s, nil
+}
+
+// Kind says what the store is, in words: "redis", "redis sentinel", "redis
+// cluster", or Options.Kind.
+func (s *Store) Kind() string { return s.kind }
+
+// Close frees the connections. Calls after it, and those running, fail.
+func (s *Store) Close() error {
+	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+		return fmt.Errorf("close session store: %v", err)
+	}
+	return nil
+}
+
+// partition returns the hash tag under which everything named by id lies.
+func partition(id string) int {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return int(h.Sum32() % partitions)
+}
+
+// key returns the key of one kind in a partition: prefix:{pNN}:parts...
+func (s *Store) key(p int, parts ...string) string {
+	return fmt.Sprintf("%s:{p%02d}:%s", s.o.Prefix, p, strings.Join(parts, ":"))
+}
+
+// channelKey returns a channel's key of one kind.
+func (s *Store) channelKey(k session.Key, kind string) string {
+	return s.key(partition(k.Channel), kind, k.Channel)
+}
+
+// statKeys returns the keys of a partition's counters, total and of the day.
+func (s *Store) statKeys(p int, now time.Time) (total, day string) {
+	return s.key(p, "stat"), s.key(p, "stat", now.UTC().Format("20060102"))
+}
+
+// member is how an open question is listed in its partition.
+func member(k session.Key, id string) string { return k.Channel + " " + id }
+
+// ms writes a time as Unix milliseconds, and duration one as milliseconds.
+func ms(t time.Time) string           { return strconv.FormatInt(t.UnixMilli(), 10) }
+func duration(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -1,0 +1,148 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"moebot/session"
+)
+
+// openTimeout bounds how long Open waits for an answer.
+const openTimeout = 3 * time.Second
+
+// Open connects to the Redis at o.URL:
+//
+//	redis://user:password@host:6379/0                      one node; rediss:// for TLS
+//	unix:///path/redis.sock?db=0                           one node on a Unix socket
+//	redis://host:26379?master_name=NAME&addr=host2:26379   Sentinel: the sentinels' addresses
+//	redis://host:6379?addr=host2:6379&addr=host3:6379      Cluster: some of its nodes
+//	redis://host:6379?cluster=true                         Cluster with one known node
+//
+// Further query parameters are those of go-redis, such as read_timeout=2s; an
+// unknown one is an error. No error text repeats the URL or its password.
+//
+// A Redis that does not answer is no error: it may come later, and until then
+// the Store's methods return session.ErrUnavailable. One that answers with a
+// refusal, such as a wrong password, is. Open waits three seconds at most, and
+// no longer than ctx.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	client, kind, err := newClient(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("redis url: %w", err)
+	}
+	if o.Kind == "" {
+		o.Kind = kind
+	}
+	s, err := New(client, o)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	pingCtx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	switch _, err := s.Ping(pingCtx); {
+	case err == nil:
+	case ctx.Err() != nil:
+		s.Close()
+		return nil, fmt.Errorf("open session store: %w", context.Cause(ctx))
+	case errors.Is(err, session.ErrUnavailable):
+		s.o.Log.Warn("redis does not answer; going on without it until it does", "store", s.kind, "err", err)
+	default:
+		s.Close()
+		return nil, fmt.Errorf("open session store: %w (check the user, the password and the database in the redis url)", err)
+	}
+	return s, nil
+}
+
+// newClient makes the client an URL asks for and says what kind it is.
+func newClient(rawURL string) (redis.UniversalClient, string, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, "", withoutURL(err)
+	}
+	q := u.Query()
+	cluster := q.Get("cluster")
+	q.Del("cluster")
+	u.RawQuery = q.Encode()
+	switch {
+	case u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix":
+		return nil, "", fmt.Errorf("scheme must be redis, rediss or unix, not %q", u.Scheme)
+	case cluster != "" && cluster != "true" && cluster != "false":
+		return nil, "", fmt.Errorf("cluster must be true or false, not %q", cluster)
+	case q.Has("master_name"):
+		f, err := redis.ParseFailoverURL(u.String())
+		if err != nil {
+			return nil, "", withoutURL(err)
+		}
+		tune(&f.DialTimeout, &f.ReadTimeout, &f.WriteTimeout, &f.MaxRetries, &f.DialerRetries, &f.PipelinePoolSize)
+		f.ContextTimeoutEnabled, f.DisableIdentity = true, true
+		return redis.NewFailoverClient(f), "redis sentinel", nil
+	case cluster == "true" || cluster == "" && q.Has("addr"):
+		c, err := redis.ParseClusterURL(u.String())
+		if err != nil {
+			return nil, "", withoutURL(err)
+		}
+		tune(&c.DialTimeout, &c.ReadTimeout, &c.WriteTimeout, &c.MaxRetries, &c.DialerRetries, &c.PipelinePoolSize)
+		c.ContextTimeoutEnabled, c.DisableIdentity = true, true
+		c.MaintNotificationsConfig = noNotifications()
+		return redis.NewClusterClient(c), "redis cluster", nil
+	}
+	c, err := redis.ParseURL(u.String())
+	if err != nil {
+		return nil, "", withoutURL(err)
+	}
+	tune(&c.DialTimeout, &c.ReadTimeout, &c.WriteTimeout, &c.MaxRetries, &c.DialerRetries, &c.PipelinePoolSize)
+	c.ContextTimeoutEnabled, c.DisableIdentity = true, true
+	c.MaintNotificationsConfig = noNotifications()
+	return redis.NewClient(c), "redis", nil
+}
+
+// noNotifications turns off a handshake that only one vendor's cloud answers.
+func noNotifications() *maintnotifications.Config {
+	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
+
+// tune sets what the URL leaves open. A chat bot would rather say "not now"
+// after a second or two than wait out the client's defaults; two retries still
+// bridge a restart of a proxy or a failover under way. One pool of connections
+// serves pipelines too.
+func tune(dial, read, write *time.Duration, retries, dialRetries, pipelinePool *int) {
+	for _, d := range []*time.Duration{dial, read, write} {
+		if *d == 0 {
+			*d = 2 * time.Second
+		}
+	}
+	if *retries == 0 {
+		*retries = 2
+	}
+	*dialRetries = 1
+	if *pipelinePool == 0 {
+		*pipelinePool = -1
+	}
+}
+
+// withoutURL drops the URL, which may hold a password, from a parse error.
+func withoutURL(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	// net/url quotes what it could not read: a port may be half a password.
+	return errors.New("not understood: " + redact(err.Error()))
+}
+
+// redact removes what net/url and go-redis quote from the input.
+func redact(text string) string {
+	head, _, quoted := strings.Cut(text, `"`)
+	if quoted {
+		return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(head), ":"))
+	}
+	return text
+}

@@ -1,0 +1,31 @@
+package redisstore
+
+import (
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The scripts, one per atomic action. Their files say what they take and
+// return. go-redis sends the digest and, where that is unknown, the source.
+var (
+	//go:embed script/accept.lua
+	acceptLua string
+	//go:embed script/finish.lua
+	finishLua string
+	//go:embed script/reset.lua
+	resetLua string
+	//go:embed script/remove.lua
+	removeLua string
+	//go:embed script/settings.lua
+	settingsLua string
+	//go:embed script/count.lua
+	countLua string
+
+	acceptScript   = redis.NewScript(acceptLua)
+	finishScript   = redis.NewScript(finishLua)
+	resetScript    = redis.NewScript(resetLua)
+	removeScript   = redis.NewScript(removeLua)
+	settingsScript = redis.NewScript(settingsLua)
+	countScript    = redis.NewScript(countLua)
+)

@@ -1,0 +1,31 @@
+-- Accept a message: claim its id, append it, trim, count, and open its question.
+-- All or nothing; running it again with the same token changes nothing and
+-- reports the same as long as the question is open.
+--
+-- KEYS 1 log  2 seen  3 wait  4 waiting  5 cfg  6 stat  7 stat of the day
+-- ARGV 1 message id  2 encoded turn  3 token, 32 bytes  4 now, ms  5 turns kept
+--      6 session TTL, ms  7 ids kept  8 member of waiting
+--      9 accept time before which questions are given up, ms  10 TTL of the day, ms
+-- Returns {1 accepted or 0 known before, settings or '', {turn, ...}}
+local accepted = 0
+if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[1]) == 1 then
+  accepted = 1
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, '-' .. (ARGV[7] + 1))
+  redis.call('RPUSH', KEYS[1], ARGV[2])
+  redis.call('LTRIM', KEYS[1], '-' .. ARGV[5], -1)
+  redis.call('HSET', KEYS[3], ARGV[1], ARGV[3] .. ARGV[2])
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', '(' .. ARGV[9])
+  redis.call('ZADD', KEYS[4], ARGV[4], ARGV[8])
+  redis.call('HINCRBY', KEYS[6], 'messages', 1)
+  redis.call('HINCRBY', KEYS[7], 'messages', 1)
+  redis.call('PEXPIRE', KEYS[7], ARGV[10])
+  for i = 1, 3 do
+    redis.call('PEXPIRE', KEYS[i], ARGV[6])
+  end
+else
+  local open = redis.call('HGET', KEYS[3], ARGV[1])
+  if open and string.sub(open, 1, 32) == ARGV[3] then
+    accepted = 1
+  end
+end
+return {accepted, redis.call('GET', KEYS[5]) or '', redis.call('LRANGE', KEYS[1], 0, -1)}

@@ -1,0 +1,32 @@
+-- Finish a question: close it and put the answer directly behind it. A question
+-- that is not open (finished, reset, removed, given up) gets no answer.
+--
+-- KEYS 1 log  2 seen  3 wait  4 waiting  5 stat  6 stat of the day
+-- ARGV 1 question's id  2 encoded answer or ''  3 answer's id or ''  4 now, ms
+--      5 turns kept  6 session TTL, ms  7 ids kept  8 member of waiting
+--      9 TTL of the day, ms
+-- Returns 1 if this answer finished the question, now or in an earlier call; else 0.
+local open = redis.call('HGET', KEYS[3], ARGV[1])
+if not open then
+  if ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[2], ARGV[3]) then
+    return 1
+  end
+  return 0
+end
+redis.call('HDEL', KEYS[3], ARGV[1])
+redis.call('ZREM', KEYS[4], ARGV[8])
+if ARGV[3] ~= '' then
+  redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[3])
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, '-' .. (ARGV[7] + 1))
+end
+if ARGV[2] ~= '' then
+  redis.call('LINSERT', KEYS[1], 'AFTER', string.sub(open, 33), ARGV[2])
+  redis.call('LTRIM', KEYS[1], '-' .. ARGV[5], -1)
+  redis.call('HINCRBY', KEYS[5], 'answers', 1)
+  redis.call('HINCRBY', KEYS[6], 'answers', 1)
+  redis.call('PEXPIRE', KEYS[6], ARGV[9])
+end
+for i = 1, 3 do
+  redis.call('PEXPIRE', KEYS[i], ARGV[6])
+end
+return 1

@@ -1,0 +1,11 @@
+-- Remove one turn and close its question, if it is an open one.
+--
+-- KEYS 1 log  2 wait  3 waiting
+-- ARGV 1 message id  2 its encoded turn as it stands in the log, or ''
+--      3 member of waiting
+if ARGV[2] ~= '' then
+  redis.call('LREM', KEYS[1], 0, ARGV[2])
+end
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[3])
+return 1

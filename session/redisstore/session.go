@@ -1,0 +1,229 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"moebot/session"
+)
+
+// maxUnsure bounds how many Accepts of unknown fate are remembered; past it
+// the oldest are forgotten and left to Pending.
+const maxUnsure = 4096
+
+// Accept stores a user's message as a new question, unless its id is known in
+// the channel: it claims the id, appends the turn, drops the oldest turns
+// above the limit, restarts the session's expiry, counts one message, and
+// lists the question as pending. It returns the session as it is then, in
+// either case.
+//
+// accepted is true for exactly one caller per message id, who has to answer it
+// and call Finish. False means the message was accepted before, and answering
+// it is somebody else's duty or done. See the package comment for trying
+// again after an error.
+func (s *Store) Accept(ctx context.Context, k session.Key, t session.Turn) (sess session.Session, accepted bool, err error) {
+	fail := func(err error) (session.Session, bool, error) {
+		return session.Session{}, false, fmt.Errorf("accept message %s in channel %s: %w", t.ID, k, err)
+	}
+	if err := k.Validate(); err != nil {
+		return fail(err)
+	}
+	entry, err := session.EncodeTurn(t)
+	if err != nil {
+		return fail(err)
+	}
+	token := s.takeToken(member(k, t.ID))
+	now, p := s.now(), partition(k.Channel)
+	total, day := s.statKeys(p, now)
+	cmd := acceptScript.Run(ctx, s.client,
+		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), s.channelKey(k, "cfg"), total, day},
+		t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL))
+	reply, err := cmd.Slice()
+	if err != nil {
+		s.keepToken(member(k, t.ID), token)
+		return fail(wrap(ctx, err))
+	}
+	if len(reply) != 3 {
+		return fail(fmt.Errorf("reply has %d parts instead of 3", len(reply)))
+	}
+	n, ok1 := reply[0].(int64)
+	cfg, ok2 := reply[1].(string)
+	list, ok3 := reply[2].([]any)
+	if !ok1 || !ok2 || !ok3 {
+		return fail(fmt.Errorf("unexpected reply %T, %T, %T", reply[0], reply[1], reply[2]))
+	}
+	turns := make([]string, len(list))
+	for i := range list {
+		turns[i], _ = list[i].(string)
+	}
+	sess, err = decode(k, turns, cfg)
+	if err != nil {
+		// Stored, but what was there before cannot be read: trying again must
+		// find this caller still in charge.
+		s.keepToken(member(k, t.ID), token)
+		return fail(err)
+	}
+	return sess, n == 1, nil
+}
+
+// takeToken returns the token of an earlier Accept of unknown fate, which it
+// forgets, or a fresh random one.
+func (s *Store) takeToken(id string) string {
+	s.mu.Lock()
+	token, ok := s.unsure[id]
+	delete(s.unsure, id)
+	s.mu.Unlock()
+	if ok {
+		return token
+	}
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// keepToken remembers the token of an Accept whose fate is unknown.
+func (s *Store) keepToken(id, token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsure[id] = token
+	s.unsures = append(s.unsures, id)
+	if len(s.unsures) > maxUnsure {
+		delete(s.unsure, s.unsures[0])
+		s.unsures = s.unsures[1:]
+	}
+}
+
+// Finish closes a question with its answer: the answer's turn is put directly
+// behind the question (or nowhere, if the question has been dropped as too
+// old), and its message id becomes a known one. With an empty answer text the
+// question is only closed: it stays in the session without an answer. The
+// answer's id may then be empty.
+//
+// done reports whether this answer finished the question, in this call or in
+// an earlier one with the same answer id. It is false, and nothing is stored,
+// if the question is not open: another answer finished it, or Reset or Remove
+// took it away, or it was never accepted.
+func (s *Store) Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn) (done bool, err error) {
+	fail := func(err error) (bool, error) {
+		return false, fmt.Errorf("finish question %s in channel %s: %w", questionID, k, err)
+	}
+	if err := errors.Join(k.Validate(), session.ValidateID("question", questionID)); err != nil {
+		return fail(err)
+	}
+	entry := ""
+	if answer.Text != "" {
+		if entry, err = session.EncodeTurn(answer); err != nil {
+			return fail(err)
+		}
+	}
+	now, p := s.now(), partition(k.Channel)
+	total, day := s.statKeys(p, now)
+	n, err := finishScript.Run(ctx, s.client,
+		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), total, day},
+		questionID, entry, answer.ID, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, questionID), duration(dayTTL)).Int64()
+	if err != nil {
+		return fail(wrap(ctx, err))
+	}
+	return n == 1, nil
+}
+
+// Load returns the session of a channel: its turns and settings. It is
+// session.ErrNotFound if there are neither.
+func (s *Store) Load(ctx context.Context, k session.Key) (session.Session, error) {
+	fail := func(err error) (session.Session, error) {
+		return session.Session{}, fmt.Errorf("load session of channel %s: %w", k, err)
+	}
+	if err := k.Validate(); err != nil {
+		return fail(err)
+	}
+	var log *redis.StringSliceCmd
+	var cfg *redis.StringCmd
+	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		log = p.LRange(ctx, s.channelKey(k, "log"), 0, -1)
+		cfg = p.Get(ctx, s.channelKey(k, "cfg"))
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fail(wrap(ctx, err))
+	}
+	if len(log.Val()) == 0 && cfg.Val() == "" {
+		return fail(session.ErrNotFound)
+	}
+	sess, err := decode(k, log.Val(), cfg.Val())
+	if err != nil {
+		return fail(err)
+	}
+	return sess, nil
+}
+
+// decode builds a session from what is stored.
+func decode(k session.Key, turns []string, cfg string) (session.Session, error) {
+	s := session.Session{Key: k, Turns: make([]session.Turn, len(turns))}
+	var err error
+	for i, e := range turns {
+		if s.Turns[i], err = session.DecodeTurn(e); err != nil {
+			return session.Session{}, fmt.Errorf("turn %d of %d: %w", i+1, len(turns), err)
+		}
+	}
+	if cfg != "" {
+		if s.Settings, err = session.DecodeSettings(cfg); err != nil {
+			return session.Session{}, err
+		}
+	}
+	return s, nil
+}
+
+// Reset forgets what was said in a channel. Its settings stay, and so does the
+// knowledge of its message ids. Open questions are closed: an answer to one of
+// them, on its way now, is refused by Finish and cannot enter the fresh
+// session. A channel without a session is no error.
+func (s *Store) Reset(ctx context.Context, k session.Key) error {
+	err := k.Validate()
+	if err == nil {
+		err = wrap(ctx, resetScript.Run(ctx, s.client,
+			[]string{s.channelKey(k, "log"), s.channelKey(k, "wait"), s.key(partition(k.Channel), "waiting")},
+			member(k, "")).Err())
+	}
+	if err != nil {
+		return fmt.Errorf("reset session of channel %s: %w", k, err)
+	}
+	return nil
+}
+
+// Remove deletes one turn from a session, as when its message was deleted in
+// Discord. If it is an open question, that is closed and an answer on its way
+// is refused by Finish; an answer already given stays. The message id stays
+// known. A turn that is not there is no error.
+func (s *Store) Remove(ctx context.Context, k session.Key, turnID string) error {
+	fail := func(err error) error {
+		return fmt.Errorf("remove message %s from channel %s: %w", turnID, k, err)
+	}
+	if err := errors.Join(k.Validate(), session.ValidateID("message", turnID)); err != nil {
+		return fail(err)
+	}
+	log, err := s.client.LRange(ctx, s.channelKey(k, "log"), 0, -1).Result()
+	if err != nil {
+		return fail(wrap(ctx, err))
+	}
+	// The encoding is not the scripts' business: find the entry here, and let
+	// the script delete exactly it. An entry never changes, so nothing can
+	// come between.
+	entry := ""
+	for _, e := range log {
+		if t, err := session.DecodeTurn(e); err == nil && t.ID == turnID {
+			entry = e
+		}
+	}
+	err = removeScript.Run(ctx, s.client,
+		[]string{s.channelKey(k, "log"), s.channelKey(k, "wait"), s.key(partition(k.Channel), "waiting")},
+		turnID, entry, member(k, turnID)).Err()
+	if err != nil {
+		return fail(wrap(ctx, err))
+	}
+	return nil
+}
