@@ -25,11 +25,11 @@ type AdamWParams struct {
 // It panics if the lengths differ.
 func AdamW(w, g, m, v []float32, p AdamWParams) {
 	sameLen("AdamW", len(w), len(g), len(m), len(v))
-	adamWGo(w, g, m, v, p.coefficients())
+	adamW(w, g, m, v, p.coefficients())
 }
 
-// adamWCoefficients are the constants of the inner loop, in the order in which the
-// assembly reads them: m += a1·(g·gs - m), v += a2·((g·gs)² - v),
+// adamWCoefficients are the constants of the inner loop:
+// m += a1·(g·gs - m), v += a2·((g·gs)² - v),
 // w = keep·w - step·m / (sqrt(v)·root + eps).
 type adamWCoefficients struct {
 	gs, a1, a2, keep, step, root, eps float32

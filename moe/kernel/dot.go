@@ -3,13 +3,13 @@ package kernel
 // Dot returns Σ x[i]·y[i], 0 for empty slices. It panics if the lengths differ.
 func Dot(x, y []float32) float32 {
 	sameLen("Dot", len(x), len(y))
-	return dotGo(x, y)
+	return dot(x, y)
 }
 
 // Axpy adds a multiple of x to y: y[i] += a·x[i]. It panics if the lengths differ.
 func Axpy(a float32, x, y []float32) {
 	sameLen("Axpy", len(x), len(y))
-	axpyGo(a, x, y)
+	axpy(a, x, y)
 }
 
 // dotGo sums in four lanes, which halves the rounding error of a single sum and

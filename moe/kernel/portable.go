@@ -18,3 +18,25 @@ func packCols(dst, src []float32, ld, k, cols, width int) {
 func packRows(dst, src []float32, ld, k, rows, width int) {
 	packRowsGo(dst, src, ld, k, rows, width)
 }
+
+func dot(x, y []float32) float32 { return dotGo(x, y) }
+
+func axpy(a float32, x, y []float32) { axpyGo(a, x, y) }
+
+func exp(dst, x []float32) { expGo(dst, x) }
+
+func maximum(x []float32) float32 { return maximumGo(x) }
+
+func expSum(x []float32, shift float32) float32 { return expSumGo(x, shift) }
+
+func scale(a float32, x []float32) { scaleGo(a, x) }
+
+func scaleMul(dst, x, weight []float32, a float32) { scaleMulGo(dst, x, weight, a) }
+
+func siluMul(dst, gate, up []float32) { siluMulGo(dst, gate, up) }
+
+func siluMulBackward(dgate, dup, gate, up, dout []float32) {
+	siluMulBackwardGo(dgate, dup, gate, up, dout)
+}
+
+func adamW(w, g, m, v []float32, c adamWCoefficients) { adamWGo(w, g, m, v, c) }

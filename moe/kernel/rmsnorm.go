@@ -12,9 +12,12 @@ func RMSNorm(dst, x, weight []float32, eps float32) {
 		return
 	}
 	r := float32(1 / math.Sqrt(float64(Dot(x, x))/float64(len(x))+float64(eps)))
-	weight = weight[:len(x)]
-	dst = dst[:len(x)]
+	scaleMul(dst, x, weight, r)
+}
+
+// scaleMulGo writes dst[i] = x[i]·a·weight[i].
+func scaleMulGo(dst, x, weight []float32, a float32) {
 	for i, v := range x {
-		dst[i] = v * r * weight[i]
+		dst[i] = v * a * weight[i]
 	}
 }

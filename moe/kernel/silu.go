@@ -1,12 +1,10 @@
 package kernel
 
-import "math"
-
 // SiLUMul is the inside of a SwiGLU expert: dst[i] = silu(gate[i])·up[i] with
 // silu(z) = z / (1 + e^-z). dst may be gate or up. It panics if the lengths differ.
 func SiLUMul(dst, gate, up []float32) {
 	sameLen("SiLUMul", len(dst), len(gate), len(up))
-	siluMulGo(dst, gate, up)
+	siluMul(dst, gate, up)
 }
 
 // SiLUMulBackward is the gradient of SiLUMul. With s = 1 / (1 + e^-gate[i]):
@@ -18,7 +16,7 @@ func SiLUMul(dst, gate, up []float32) {
 // if the lengths differ.
 func SiLUMulBackward(dgate, dup, gate, up, dout []float32) {
 	sameLen("SiLUMulBackward", len(dgate), len(dup), len(gate), len(up), len(dout))
-	siluMulBackwardGo(dgate, dup, gate, up, dout)
+	siluMulBackward(dgate, dup, gate, up, dout)
 }
 
 func siluMulGo(dst, gate, up []float32) {
@@ -36,4 +34,4 @@ func siluMulBackwardGo(dgate, dup, gate, up, dout []float32) {
 	}
 }
 
-func sigmoid(z float32) float32 { return float32(1 / (1 + math.Exp(-float64(z)))) }
+func sigmoid(z float32) float32 { return 1 / (1 + exp1(-z)) }

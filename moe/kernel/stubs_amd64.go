@@ -64,3 +64,56 @@ func packCols6AVX2(dst *float32, src *float32, ld int, k int)
 //
 //go:noescape
 func packRows16AVX2(dst *float32, src *float32, ld int, k int)
+
+// dotAVX2 returns Σ x[i]·y[i], i in [0,n).
+//
+//go:noescape
+func dotAVX2(x *float32, y *float32, n int) float32
+
+// axpyAVX2 adds a multiple: y[i] += a·x[i], i in [0,n).
+//
+//go:noescape
+func axpyAVX2(a float32, x *float32, y *float32, n int)
+
+// expAVX2 writes dst[i] = exp(x[i]), i in [0,n).
+//
+//go:noescape
+func expAVX2(dst *float32, x *float32, n int)
+
+// maxAVX2 returns the largest of x[0..n), n > 0; NaN may be passed over.
+//
+//go:noescape
+func maxAVX2(x *float32, n int) float32
+
+// expSumAVX2 replaces x[i] by exp(x[i]-shift), i in [0,n), and returns the sum.
+//
+//go:noescape
+func expSumAVX2(x *float32, n int, shift float32) float32
+
+// scaleAVX2 multiplies x[i] by a, i in [0,n).
+//
+//go:noescape
+func scaleAVX2(a float32, x *float32, n int)
+
+// siluMulAVX2 writes dst[i] = gate[i] / (1 + exp(-gate[i])) · up[i], i in [0,n).
+//
+//go:noescape
+func siluMulAVX2(dst *float32, gate *float32, up *float32, n int)
+
+// siluMulBackwardAVX2 is the gradient of siluMulAVX2, with s = 1 / (1 + exp(-gate[i])):
+// dup[i] = dout[i]·gate[i]·s, dgate[i] = dout[i]·up[i]·s·(1 + gate[i]·(1-s)), i in [0,n).
+//
+//go:noescape
+func siluMulBackwardAVX2(dgate *float32, dup *float32, gate *float32, up *float32, dout *float32, n int)
+
+// scaleMulAVX2 writes dst[i] = x[i]·a·weight[i], i in [0,n).
+//
+//go:noescape
+func scaleMulAVX2(dst *float32, x *float32, weight *float32, a float32, n int)
+
+// adamWAVX2 is one update of n weights, h = gs·grad[i]:
+// m[i] += a1·(h - m[i]), v[i] += a2·(h² - v[i]),
+// w[i] = keep·w[i] - step·m[i] / (sqrt(v[i])·root + eps).
+//
+//go:noescape
+func adamWAVX2(w *float32, grad *float32, m *float32, v *float32, n int, gs float32, a1 float32, a2 float32, keep float32, step float32, root float32, eps float32)

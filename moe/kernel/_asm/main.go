@@ -13,6 +13,7 @@ import (
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 )
@@ -21,7 +22,12 @@ import (
 const target = ".."
 
 // asm is a build context with the idioms shared by the kernels.
-type asm struct{ *build.Context }
+type asm struct {
+	*build.Context
+	file   string
+	labels int
+	data   map[string]operand.Mem
+}
 
 func main() {
 	files := []struct {
@@ -31,6 +37,11 @@ func main() {
 		{"pause", pauseFile},
 		{"gemm", gemmFile},
 		{"pack", packFile},
+		{"dot", dotFile},
+		{"exp", expFile},
+		{"silu", siluFile},
+		{"rmsnorm", rmsnormFile},
+		{"adamw", adamwFile},
 	}
 	var all []ir.Section
 	for _, f := range files {
@@ -46,7 +57,7 @@ func main() {
 func assemble(name string, write func(*asm)) []ir.Section {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
-	write(&asm{c})
+	write(&asm{Context: c, file: name, data: map[string]operand.Mem{}})
 	f, err := c.Result()
 	if err == nil {
 		err = pass.Compile.Execute(f)
