@@ -57,15 +57,6 @@ func exp1(x float32) float32 {
 	return math.Float32frombits(uint32(int32(math.Float32bits(p)) + int32(n)<<23))
 }
 
-// maximumGo returns the largest of at least one element; NaN may be passed over.
-func maximumGo(x []float32) float32 {
-	m := x[0]
-	for _, v := range x {
-		m = max(m, v)
-	}
-	return m
-}
-
 // expSumGo replaces x[i] by exp(x[i]-shift) and returns the sum.
 func expSumGo(x []float32, shift float32) float32 {
 	var s float32
@@ -74,11 +65,4 @@ func expSumGo(x []float32, shift float32) float32 {
 		s += x[i]
 	}
 	return s
-}
-
-// scaleGo multiplies x[i] by a.
-func scaleGo(a float32, x []float32) {
-	for i := range x {
-		x[i] *= a
-	}
 }

@@ -223,45 +223,6 @@ DATA exp_mask<>+56(SB)/4, $0x00000000
 DATA exp_mask<>+60(SB)/4, $0x00000000
 GLOBL exp_mask<>(SB), RODATA|NOPTR, $64
 
-// func maxAVX2(x *float32, n int) float32
-// Requires: AVX, SSE
-TEXT ·maxAVX2(SB), $0-20
-	MOVQ         x+0(FP), AX
-	MOVQ         n+8(FP), CX
-	VBROADCASTSS (AX), Y0
-	XORQ         DX, DX
-	SUBQ         $0x08, CX
-	JL           tail5
-
-loop4:
-	VMOVUPS (AX)(DX*1), Y1
-	VMAXPS  Y1, Y0, Y0
-	ADDQ    $0x20, DX
-	SUBQ    $0x08, CX
-	JGE     loop4
-
-tail5:
-	ADDQ       $0x08, CX
-	JZ         done6
-	LEAQ       exp_mask<>+32(SB), BX
-	SHLQ       $0x02, CX
-	SUBQ       CX, BX
-	VMOVUPS    (BX), Y1
-	VMASKMOVPS (AX)(DX*1), Y1, Y2
-	VBLENDVPS  Y1, Y2, Y0, Y2
-	VMAXPS     Y2, Y0, Y0
-
-done6:
-	VEXTRACTF128 $0x01, Y0, X1
-	VMAXPS       X1, X0, X0
-	VMOVHLPS     X0, X0, X1
-	VMAXPS       X1, X0, X0
-	VPSHUFD      $0x01, X0, X1
-	VMAXPS       X1, X0, X0
-	VZEROUPPER
-	MOVSS        X0, ret+16(FP)
-	RET
-
 // func expSumAVX2(x *float32, n int, shift float32) float32
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·expSumAVX2(SB), $0-28
@@ -271,9 +232,9 @@ TEXT ·expSumAVX2(SB), $0-28
 	VXORPS       Y1, Y1, Y1
 	XORQ         DX, DX
 	SUBQ         $0x08, CX
-	JL           tail8
+	JL           tail5
 
-loop7:
+loop4:
 	VMOVUPS      (AX)(DX*1), Y2
 	VSUBPS       Y0, Y2, Y2
 	VMULPS       exp_f3fb8aa3b<>+0(SB), Y2, Y3
@@ -300,11 +261,11 @@ loop7:
 	VADDPS       Y5, Y1, Y1
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, CX
-	JGE          loop7
+	JGE          loop4
 
-tail8:
+tail5:
 	ADDQ         $0x08, CX
-	JZ           done9
+	JZ           done6
 	LEAQ         exp_mask<>+32(SB), BX
 	SHLQ         $0x02, CX
 	SUBQ         CX, BX
@@ -335,7 +296,7 @@ tail8:
 	VANDPS       Y2, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 
-done9:
+done6:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
 	VMOVHLPS     X1, X1, X0
@@ -344,37 +305,4 @@ done9:
 	VADDPS       X0, X1, X1
 	VZEROUPPER
 	MOVSS        X1, ret+24(FP)
-	RET
-
-// func scaleAVX2(a float32, x *float32, n int)
-// Requires: AVX
-TEXT ·scaleAVX2(SB), $0-24
-	VBROADCASTSS a+0(FP), Y0
-	MOVQ         x+8(FP), AX
-	MOVQ         n+16(FP), CX
-	XORQ         DX, DX
-	SUBQ         $0x08, CX
-	JL           tail11
-
-loop10:
-	VMOVUPS (AX)(DX*1), Y1
-	VMULPS  Y0, Y1, Y1
-	VMOVUPS Y1, (AX)(DX*1)
-	ADDQ    $0x20, DX
-	SUBQ    $0x08, CX
-	JGE     loop10
-
-tail11:
-	ADDQ       $0x08, CX
-	JZ         done12
-	LEAQ       exp_mask<>+32(SB), BX
-	SHLQ       $0x02, CX
-	SUBQ       CX, BX
-	VMOVUPS    (BX), Y1
-	VMASKMOVPS (AX)(DX*1), Y1, Y2
-	VMULPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y1, (AX)(DX*1)
-
-done12:
-	VZEROUPPER
 	RET

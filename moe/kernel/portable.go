@@ -27,6 +27,10 @@ func exp(dst, x []float32) { expGo(dst, x) }
 
 func maximum(x []float32) float32 { return maximumGo(x) }
 
+func sum(x []float32) float32 { return sumGo(x) }
+
+func addScalar(a float32, x []float32) { addScalarGo(a, x) }
+
 func expSum(x []float32, shift float32) float32 { return expSumGo(x, shift) }
 
 func scale(a float32, x []float32) { scaleGo(a, x) }

@@ -75,25 +75,35 @@ func dotAVX2(x *float32, y *float32, n int) float32
 //go:noescape
 func axpyAVX2(a float32, x *float32, y *float32, n int)
 
-// expAVX2 writes dst[i] = exp(x[i]), i in [0,n).
-//
-//go:noescape
-func expAVX2(dst *float32, x *float32, n int)
-
 // maxAVX2 returns the largest of x[0..n), n > 0; NaN may be passed over.
 //
 //go:noescape
 func maxAVX2(x *float32, n int) float32
 
-// expSumAVX2 replaces x[i] by exp(x[i]-shift), i in [0,n), and returns the sum.
+// sumAVX2 returns Σ x[i], i in [0,n).
 //
 //go:noescape
-func expSumAVX2(x *float32, n int, shift float32) float32
+func sumAVX2(x *float32, n int) float32
+
+// addScalarAVX2 adds a to x[i], i in [0,n).
+//
+//go:noescape
+func addScalarAVX2(a float32, x *float32, n int)
 
 // scaleAVX2 multiplies x[i] by a, i in [0,n).
 //
 //go:noescape
 func scaleAVX2(a float32, x *float32, n int)
+
+// expAVX2 writes dst[i] = exp(x[i]), i in [0,n).
+//
+//go:noescape
+func expAVX2(dst *float32, x *float32, n int)
+
+// expSumAVX2 replaces x[i] by exp(x[i]-shift), i in [0,n), and returns the sum.
+//
+//go:noescape
+func expSumAVX2(x *float32, n int, shift float32) float32
 
 // siluMulAVX2 writes dst[i] = gate[i] / (1 + exp(-gate[i])) · up[i], i in [0,n).
 //

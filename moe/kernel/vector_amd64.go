@@ -56,6 +56,31 @@ func maximum(x []float32) float32 {
 	return m
 }
 
+func sum(x []float32) float32 {
+	if !useAVX2 {
+		return sumGo(x)
+	}
+	var s float32
+	for len(x) > 0 {
+		n := min(len(x), asmChunk)
+		s += sumAVX2(&x[0], n)
+		x = x[n:]
+	}
+	return s
+}
+
+func addScalar(a float32, x []float32) {
+	if !useAVX2 {
+		addScalarGo(a, x)
+		return
+	}
+	for len(x) > 0 {
+		n := min(len(x), asmChunk)
+		addScalarAVX2(a, &x[0], n)
+		x = x[n:]
+	}
+}
+
 func expSum(x []float32, shift float32) float32 {
 	if !useAVX2 {
 		return expSumGo(x, shift)

@@ -179,6 +179,29 @@ func TestSoftmaxSpecialValues(t *testing.T) {
 	})
 }
 
+func TestSimple(t *testing.T) {
+	eachLength(t, func(t *testing.T, n int, r *rand.Rand) {
+		x := guarded(random(r, n))
+		AddScalar(-5, x.x) // so that no element counts as little as a missing one
+		x.check(t)
+		m, s, size := math.Inf(-1), 0.0, 0.0
+		for _, v := range x.x {
+			m = max(m, float64(v))
+			s += float64(v)
+			size += math.Abs(float64(v))
+		}
+		near(t, "max", Max(x.x), m, 0)
+		near(t, "sum", Sum(x.x), s, float64(n)*eps32/2*size)
+		y := guarded(append([]float32(nil), x.x...))
+		Scale(0.3, y.x)
+		AddScalar(2, y.x)
+		y.check(t)
+		for i, v := range x.x {
+			near(t, "scaled", y.x[i], 2+float64(float32(0.3))*float64(v), eps32*(2+math.Abs(float64(v))))
+		}
+	})
+}
+
 func TestRMSNorm(t *testing.T) {
 	eachLength(t, func(t *testing.T, n int, r *rand.Rand) {
 		x, w, d := guarded(random(r, n)), guarded(random(r, n)), guarded(make([]float32, n))

@@ -14,20 +14,6 @@ func expFile(c *asm) {
 	c.each(p[2], func(v *vectors) { v.store(c.exp8(v.load(p[1])), p[0]) })
 	c.end()
 
-	c.declare("maxAVX2", "func(x *float32, n int) float32",
-		"maxAVX2 returns the largest of x[0..n), n > 0; NaN may be passed over.")
-	p = c.args("x", "n")
-	m := c.YMM()
-	c.VBROADCASTSS(Mem{Base: p[0]}, m)
-	c.each(p[1], func(v *vectors) {
-		x := v.load(p[0])
-		if v.mask != nil { // what is missing must not count as 0
-			c.VBLENDVPS(v.mask, x, m, x)
-		}
-		c.VMAXPS(x, m, m)
-	})
-	c.result(c.fold(m, c.VMAXPS))
-
 	c.declare("expSumAVX2", "func(x *float32, n int, shift float32) float32",
 		"expSumAVX2 replaces x[i] by exp(x[i]-shift), i in [0,n), and returns the sum.")
 	shift := c.broadcast("shift")
@@ -45,17 +31,6 @@ func expFile(c *asm) {
 		c.VADDPS(y, sum, sum)
 	})
 	c.result(c.fold(sum, c.VADDPS))
-
-	c.declare("scaleAVX2", "func(a float32, x *float32, n int)",
-		"scaleAVX2 multiplies x[i] by a, i in [0,n).")
-	a := c.broadcast("a")
-	p = c.args("x", "n")
-	c.each(p[1], func(v *vectors) {
-		x := v.load(p[0])
-		c.VMULPS(a, x, x)
-		v.store(x, p[0])
-	})
-	c.end()
 }
 
 // exp8 returns e^x by lanes, as exp1 in exp.go does it: x = n·ln2 + r, a polynomial

@@ -38,6 +38,7 @@ func main() {
 		{"gemm", gemmFile},
 		{"pack", packFile},
 		{"dot", dotFile},
+		{"simple", simpleFile},
 		{"exp", expFile},
 		{"silu", siluFile},
 		{"rmsnorm", rmsnormFile},
