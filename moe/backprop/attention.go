@@ -91,22 +91,11 @@ func (n *Network) attentionForward(l *layerActivations, b *dataset.Batch) {
 // zeros, and returns the log of the sum of their exponentials.
 func softmaxCausal(p []float32, seen int) float32 {
 	x := p[:seen]
-	top := x[0]
-	for _, v := range x[1:] {
-		top = max(top, v)
-	}
-	for i := range x {
-		x[i] -= top
-	}
+	top := kernel.Max(x)
+	kernel.AddScalar(-top, x)
 	kernel.Exp(x, x)
-	var sum float32
-	for _, v := range x {
-		sum += v
-	}
-	inv := 1 / sum
-	for i := range x {
-		x[i] *= inv
-	}
+	sum := kernel.Sum(x)
+	kernel.Scale(1/sum, x)
 	clear(p[seen:])
 	return top + float32(math.Log(float64(sum)))
 }
@@ -140,9 +129,7 @@ func (n *Network) attentionBackward(l *layerActivations, b *dataset.Batch) {
 					seen := s.q0 + i - s.k0 + 1
 					pr, dr := p[i*keys:(i+1)*keys], dp[i*keys:(i+1)*keys]
 					lse := l.lse[(base+s.q0+i)*c.Heads+h]
-					for j := range pr[:seen] {
-						pr[j] -= lse
-					}
+					kernel.AddScalar(-lse, pr[:seen])
 					kernel.Exp(pr[:seen], pr[:seen])
 					delta := kernel.Dot(do[i*qd:i*qd+hd], o[i*qd:i*qd+hd])
 					for j, pv := range pr[:seen] {

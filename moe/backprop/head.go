@@ -79,24 +79,13 @@ func (n *Network) head(b *dataset.Batch, s *Stats, scale float64, train bool) {
 // crossEntropy returns −log softmax(z)[target] in nats and whether target has the
 // largest logit, and turns z into weight·(softmax(z) − onehot(target)).
 func crossEntropy(z []float32, target int, weight float32) (loss float64, hit bool) {
-	top := float32(math.Inf(-1))
-	for _, v := range z {
-		top = max(top, v)
-	}
+	top := kernel.Max(z)
 	zt := z[target]
-	for i := range z {
-		z[i] -= top
-	}
+	kernel.AddScalar(-top, z)
 	kernel.Exp(z, z)
-	sum := 0.0
-	for _, v := range z {
-		sum += float64(v)
-	}
-	loss = math.Log(sum) - float64(zt-top)
-	f := weight * float32(1/sum)
-	for i := range z {
-		z[i] *= f
-	}
+	sum := kernel.Sum(z)
+	loss = math.Log(float64(sum)) - float64(zt-top)
+	kernel.Scale(weight/sum, z)
 	z[target] -= weight
 	return loss, zt == top
 }
