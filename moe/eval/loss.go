@@ -2,75 +2,104 @@
 package eval
 
 import (
+	"math"
+
 	"moebot/moe/backprop"
 	"moebot/moe/dataset"
 )
 
 // Loss is a model's cross-entropy on one source.
 type Loss struct {
-	All      float64 `json:"all"`      // nats per token, every token a target
-	Reply    float64 `json:"reply"`    // nats per token the assistant said (in text: every token)
-	Accuracy float64 `json:"accuracy"` // share of reply tokens that the largest logit named
-	Tokens   int     `json:"tokens"`   // targets measured in All
-	Replies  int     `json:"replies"`  // targets measured in Reply
+	All      float64 `json:"all"`                     // nats per token, every token a target
+	Reply    float64 `json:"reply"`                   // nats per token the assistant said (in text: every token)
+	Accuracy float64 `json:"accuracy"`                // share of reply tokens that the largest logit named
+	Bits     float64 `json:"bits_per_byte,omitempty"` // of the text, over all tokens, special ones included; needs token lengths
+	Tokens   int     `json:"tokens"`                  // targets measured in All
+	Replies  int     `json:"replies"`                 // targets measured in Reply
 }
 
-// Sources measures each shard, on its first sequences up to maxTokens tokens, in
-// rows of at most length tokens; longer sequences are cut.
-func Sources(net *backprop.Network, shards []*dataset.Shard, length, maxTokens int) map[string]Loss {
+// Options bound a measurement.
+type Options struct {
+	Length     int   // tokens of context at most; longer sequences are measured in parts
+	MaxTokens  int   // stop after about so many tokens of a source; 0 measures all
+	TokenBytes []int // [vocabulary] bytes of text a token stands for, 0 for special tokens; nil leaves Bits out
+}
+
+// Sources measures each shard on its sequences in order.
+func Sources(net *backprop.Network, shards []*dataset.Shard, o Options) map[string]Loss {
 	out := map[string]Loss{}
 	for _, s := range shards {
-		out[s.Source] = source(net, s, length, maxTokens)
+		out[s.Source] = Shard(net, s, o)
 	}
 	return out
 }
 
-func source(net *backprop.Network, s *dataset.Shard, length, maxTokens int) Loss {
-	var all, reply backprop.Stats
-	const rows = 8
-	flush := func(b *dataset.Batch, marks []bool) {
-		if b.Rows == 0 {
-			return
-		}
-		a := net.Loss(b, backprop.Losses{})
-		all.Loss, all.Weight = all.Loss+a.Loss, all.Weight+a.Weight
-		for i := range b.Weights {
-			if !marks[i] {
-				b.Weights[i] = 0
-			}
-		}
-		r := net.Loss(b, backprop.Losses{})
-		reply.Loss, reply.Weight, reply.Correct = reply.Loss+r.Loss, reply.Weight+r.Weight, reply.Correct+r.Correct
-	}
-	b, marks := newBatch(length), []bool(nil)
-	tokens := 0
-	for i := 0; i < s.Sequences() && (tokens < maxTokens || maxTokens <= 0); i++ {
-		ids, mark := s.Tokens[s.Start[i]:s.Start[i+1]], s.Reply[s.Start[i]:s.Start[i+1]]
-		n := min(len(ids)-1, length)
-		if n < 1 {
-			continue
-		}
-		for j := range length {
-			if j < n {
-				b.Tokens = append(b.Tokens, int32(ids[j]))
-				b.Targets = append(b.Targets, int32(ids[j+1]))
-				b.Weights = append(b.Weights, 1)
-				marks = append(marks, mark[j+1])
-			} else {
-				b.Tokens, b.Targets, b.Weights = append(b.Tokens, 0), append(b.Targets, 0), append(b.Weights, 0)
-				marks = append(marks, false)
-			}
-			b.DocStart = append(b.DocStart, 0)
-		}
-		tokens += n
-		if b.Rows++; b.Rows == rows {
-			flush(b, marks)
-			b, marks = newBatch(length), nil
+// Shard measures one source.
+func Shard(net *backprop.Network, s *dataset.Shard, o Options) Loss {
+	m := measure{net: net, o: o}
+	for i := 0; i < s.Sequences() && (m.tokens < o.MaxTokens || o.MaxTokens <= 0); i++ {
+		lo, hi := s.Start[i], s.Start[i+1]
+		for at := lo; at+1 < hi; at += o.Length {
+			end := min(hi, at+o.Length+1)
+			m.add(s.Tokens[at:end], s.Reply[at:end])
 		}
 	}
-	flush(b, marks)
-	return Loss{All: all.Loss / max(all.Weight, 1), Reply: reply.Loss / max(reply.Weight, 1), Accuracy: reply.Correct / max(reply.Weight, 1),
-		Tokens: int(all.Weight), Replies: int(reply.Weight)}
+	m.flush()
+	l := Loss{All: m.all.Loss / max(m.all.Weight, 1), Reply: m.reply.Loss / max(m.reply.Weight, 1),
+		Accuracy: m.reply.Correct / max(m.reply.Weight, 1), Tokens: int(m.all.Weight), Replies: int(m.reply.Weight)}
+	if m.bytes > 0 {
+		l.Bits = m.all.Loss / math.Ln2 / float64(m.bytes)
+	}
+	return l
 }
 
-func newBatch(length int) *dataset.Batch { return &dataset.Batch{Len: length} }
+// evalRows is the number of sequences measured in one pass.
+const evalRows = 8
+
+type measure struct {
+	net           *backprop.Network
+	o             Options
+	batch         dataset.Batch
+	marks         []bool
+	all, reply    backprop.Stats
+	tokens, bytes int
+}
+
+// add takes the tokens of one sequence, at most Length+1, the first of which is no target.
+func (m *measure) add(ids []uint16, reply []bool) {
+	b := &m.batch
+	b.Len = m.o.Length
+	for j := range b.Len {
+		token, target, weight, mark := int32(0), int32(0), float32(0), false
+		if j+1 < len(ids) {
+			token, target, weight, mark = int32(ids[j]), int32(ids[j+1]), 1, reply[j+1]
+			m.tokens++
+			if m.o.TokenBytes != nil {
+				m.bytes += m.o.TokenBytes[target]
+			}
+		}
+		b.Tokens, b.Targets = append(b.Tokens, token), append(b.Targets, target)
+		b.Weights, b.DocStart = append(b.Weights, weight), append(b.DocStart, 0)
+		m.marks = append(m.marks, mark)
+	}
+	if b.Rows++; b.Rows == evalRows {
+		m.flush()
+	}
+}
+
+func (m *measure) flush() {
+	b := &m.batch
+	if b.Rows == 0 {
+		return
+	}
+	a := m.net.Loss(b, backprop.Losses{})
+	m.all.Loss, m.all.Weight = m.all.Loss+a.Loss, m.all.Weight+a.Weight
+	for i := range b.Weights {
+		if !m.marks[i] {
+			b.Weights[i] = 0
+		}
+	}
+	r := m.net.Loss(b, backprop.Losses{})
+	m.reply.Loss, m.reply.Weight, m.reply.Correct = m.reply.Loss+r.Loss, m.reply.Weight+r.Weight, m.reply.Correct+r.Correct
+	*b, m.marks = dataset.Batch{}, nil
+}

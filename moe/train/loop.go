@@ -312,7 +312,7 @@ func (l *loop) held() error {
 	if len(l.Held) == 0 {
 		return nil
 	}
-	res := eval.Sources(l.net, l.Held, l.Config.Length, l.Config.EvalTokens)
+	res := eval.Sources(l.net, l.Held, eval.Options{Length: l.Config.Length, MaxTokens: l.Config.EvalTokens})
 	rec := Record{Event: "held", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase, Held: res}
 	for _, v := range res {
 		rec.Mean += v.Reply / float64(len(res))

@@ -1,0 +1,54 @@
+package eval
+
+import (
+	"math"
+	"testing"
+
+	"moebot/moe/backprop"
+	"moebot/moe/dataset"
+	"moebot/moe/kernel"
+)
+
+// A model whose weights are all zero gives every token the same chance, so its
+// loss is ln V and its bits per byte follow by hand.
+func TestUniformModel(t *testing.T) {
+	c := backprop.Config{Vocab: 16, Dim: 8, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 4, Hidden: 8, Experts: 2, TopK: 1,
+		Context: 8, RopeBase: 1e4, NormEps: 1e-5, Tied: true}
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	net, err := backprop.New(c, nil, pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &dataset.Shard{Source: "s", Vocab: 16}
+	for i := range 11 {
+		var q dataset.Sequence
+		for j := range 3 + 2*i { // up to 23 tokens: several parts of 8
+			q.Tokens = append(q.Tokens, int32((i+j)%16))
+			q.Reply = append(q.Reply, j%2 == 1)
+		}
+		s.Append(q)
+	}
+	bytes := make([]int, 16)
+	for i := range bytes {
+		bytes[i] = 2
+	}
+	got := Shard(net, s, Options{Length: 8, TokenBytes: bytes})
+	wantTokens, wantReplies := 0, 0
+	for i := range 11 {
+		wantTokens += 2 + 2*i
+		wantReplies += 1 + i
+	}
+	if got.Tokens != wantTokens || got.Replies != wantReplies {
+		t.Errorf("%d targets and %d replies, want %d and %d", got.Tokens, got.Replies, wantTokens, wantReplies)
+	}
+	if ln := math.Log(16); math.Abs(got.All-ln) > 1e-5 || math.Abs(got.Reply-ln) > 1e-5 {
+		t.Errorf("losses %v and %v, want %v", got.All, got.Reply, ln)
+	}
+	if math.Abs(got.Bits-2) > 1e-5 { // 4 bits a token of 2 bytes
+		t.Errorf("%v bits per byte, want 2", got.Bits)
+	}
+	if cut := Shard(net, s, Options{Length: 8, MaxTokens: 5}); cut.Tokens < 5 || cut.Tokens > 12 {
+		t.Errorf("%d tokens measured, asked for about 5", cut.Tokens)
+	}
+}
