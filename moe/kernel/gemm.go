@@ -34,7 +34,7 @@ func Gemm(p *Pool, transA, transB bool, m, n, k int, alpha float32, a []float32,
 		checkMatrix("Gemm: B", rb, cb, len(b), ldb)
 	}
 	g := gemmJobs.Get().(*gemmJob)
-	g.gemm = gemm{transA, transB, m, n, k, lda, ldb, ldc, alpha, beta, a, b, c}
+	g.gemm = gemm{transA: transA, transB: transB, m: m, n: n, k: k, lda: lda, ldb: ldb, ldc: ldc, alpha: alpha, beta: beta, a: a, b: b, c: c}
 	g.split(p.Workers())
 	p.Run(g.down*g.across, g.run)
 	g.gemm = gemm{} // keeps nobody's matrices alive
@@ -44,6 +44,9 @@ func Gemm(p *Pool, transA, transB bool, m, n, k int, alpha float32, a []float32,
 // checkMatrix panics unless a slice of have elements holds rows×cols elements with
 // rows ld apart.
 func checkMatrix(what string, rows, cols, have, ld int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
 	if ld < cols || have < (rows-1)*ld+cols {
 		panic(fmt.Sprintf("kernel: %s is %d×%d with rows %d apart, its slice has %d", what, rows, cols, ld, have))
 	}

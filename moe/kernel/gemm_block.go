@@ -89,7 +89,7 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 		return
 	}
 	parts := (g.k + blockK - 1) / blockK
-	depth := roundUp((g.k+parts-1)/parts, 8)
+	depth := roundUp((g.k+parts-1)/parts, 32)
 	beta := g.beta
 	for l := 0; l < g.k; l += depth {
 		kb := min(depth, g.k-l)

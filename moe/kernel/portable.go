@@ -44,3 +44,9 @@ func siluMulBackward(dgate, dup, gate, up, dout []float32) {
 }
 
 func adamW(w, g, m, v []float32, c adamWCoefficients) { adamWGo(w, g, m, v, c) }
+
+func rope(x, cos, sin []float32) { ropeGo(x, cos, sin) }
+
+func weightedSum(dst, p, v []float32, ldv int) { weightedSumGo(dst, p, v, ldv) }
+
+func scores(dst, q, k []float32, ldk int) { scoresGo(dst, q, k, ldk) }

@@ -105,6 +105,108 @@ func expAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func expSumAVX2(x *float32, n int, shift float32) float32
 
+// dotsF32x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is a float32.
+//
+//go:noescape
+func dotsF32x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF32x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is a float32.
+//
+//go:noescape
+func dotsF32x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF16x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is a half-precision float.
+//
+//go:noescape
+func dotsF16x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF16x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is a half-precision float.
+//
+//go:noescape
+func dotsF16x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenF16AVX2 writes n weights, n > 0 and a multiple of 8, as float32; each is a half-precision float.
+//
+//go:noescape
+func widenF16AVX2(dst *float32, w *byte, n int)
+
+// dotsBF16x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is the upper half of a float32.
+//
+//go:noescape
+func dotsBF16x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsBF16x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is the upper half of a float32.
+//
+//go:noescape
+func dotsBF16x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenBF16AVX2 writes n weights, n > 0 and a multiple of 8, as float32; each is the upper half of a float32.
+//
+//go:noescape
+func widenBF16AVX2(dst *float32, w *byte, n int)
+
+// dotsQ8x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes.
+//
+//go:noescape
+func dotsQ8x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ8x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes.
+//
+//go:noescape
+func dotsQ8x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ8AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes.
+//
+//go:noescape
+func widenQ8AVX2(dst *float32, w *byte, n int)
+
+// dotsQ4x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_0, 32 to a block: a half-precision scale, 16 bytes whose low halves are elements 0-15 and high halves 16-31, 8 more than the value.
+//
+//go:noescape
+func dotsQ4x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ4x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_0, 32 to a block: a half-precision scale, 16 bytes whose low halves are elements 0-15 and high halves 16-31, 8 more than the value.
+//
+//go:noescape
+func dotsQ4x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ4AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_0, 32 to a block: a half-precision scale, 16 bytes whose low halves are elements 0-15 and high halves 16-31, 8 more than the value.
+//
+//go:noescape
+func widenQ4AVX2(dst *float32, w *byte, n int)
+
+// ropeAVX2 rotates n pairs, n > 0 and a multiple of 4: with a = x[2i] and b = x[2i+1],
+// x[2i] = a·cos[i] - b·sin[i] and x[2i+1] = b·cos[i] + a·sin[i].
+//
+//go:noescape
+func ropeAVX2(x *float32, cos *float32, sin *float32, n int)
+
+// weightedSumAVX2 adds rows: dst[j] = Σ p[i]·v[i·ldv+j], i in [0,n), n > 0,
+// j in [0,cols), cols > 0 and a multiple of 8.
+//
+//go:noescape
+func weightedSumAVX2(dst *float32, cols int, p *float32, n int, v *float32, ldv int)
+
 // siluMulAVX2 writes dst[i] = gate[i] / (1 + exp(-gate[i])) · up[i], i in [0,n).
 //
 //go:noescape

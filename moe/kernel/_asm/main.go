@@ -40,6 +40,8 @@ func main() {
 		{"dot", dotFile},
 		{"simple", simpleFile},
 		{"exp", expFile},
+		{"rows", rowsFile},
+		{"attention", attentionFile},
 		{"silu", siluFile},
 		{"rmsnorm", rmsnormFile},
 		{"adamw", adamwFile},

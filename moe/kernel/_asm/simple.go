@@ -47,4 +47,3 @@ func simpleFile(c *asm) {
 	})
 	c.end()
 }
-
