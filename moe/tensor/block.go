@@ -1,0 +1,117 @@
+package tensor
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Dequantize converts src, whole blocks of a supported type, to dst. It panics on
+// a type that is not Supported and on a size that does not fit.
+func Dequantize(dst []float32, t Type, src []byte) {
+	check(len(dst), t, len(src))
+	le := binary.LittleEndian
+	switch t {
+	case F32:
+		for i := range dst {
+			dst[i] = math.Float32frombits(le.Uint32(src[4*i:]))
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = F16ToF32(le.Uint16(src[2*i:]))
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = BF16ToF32(le.Uint16(src[2*i:]))
+		}
+	case Q8_0: // scale (half), 32 signed bytes
+		for i := 0; i < len(dst); i, src = i+32, src[34:] {
+			d := F16ToF32(le.Uint16(src))
+			for j, q := range src[2:34] {
+				dst[i+j] = d * float32(int8(q))
+			}
+		}
+	case Q4_0: // scale (half), 16 bytes: low nibbles are elements 0 to 15, high ones 16 to 31, minus 8
+		for i := 0; i < len(dst); i, src = i+32, src[18:] {
+			d := F16ToF32(le.Uint16(src))
+			for j, q := range src[2:18] {
+				dst[i+j] = d * float32(int(q&15)-8)
+				dst[i+j+16] = d * float32(int(q>>4)-8)
+			}
+		}
+	}
+}
+
+// Quantize converts src to dst, whole blocks of a supported type. Rounding is that
+// of ggml's reference quantisers, so that both write the same bytes.
+func Quantize(dst []byte, t Type, src []float32) {
+	check(len(src), t, len(dst))
+	le := binary.LittleEndian
+	switch t {
+	case F32:
+		for i, v := range src {
+			le.PutUint32(dst[4*i:], math.Float32bits(v))
+		}
+	case F16:
+		for i, v := range src {
+			le.PutUint16(dst[2*i:], F32ToF16(v))
+		}
+	case BF16:
+		for i, v := range src {
+			le.PutUint16(dst[2*i:], F32ToBF16(v))
+		}
+	case Q8_0:
+		for ; len(src) > 0; src, dst = src[32:], dst[34:] {
+			quantizeQ8(dst, src[:32])
+		}
+	case Q4_0:
+		for ; len(src) > 0; src, dst = src[32:], dst[18:] {
+			quantizeQ4(dst, src[:32])
+		}
+	}
+}
+
+func quantizeQ8(dst []byte, x []float32) {
+	var top float32
+	for _, v := range x {
+		top = max(top, float32(math.Abs(float64(v))))
+	}
+	d := top / 127
+	var inv float32
+	if d != 0 {
+		inv = 1 / d
+	}
+	binary.LittleEndian.PutUint16(dst, F32ToF16(d))
+	for i, v := range x {
+		dst[2+i] = byte(int8(math.Round(float64(v * inv))))
+	}
+}
+
+func quantizeQ4(dst []byte, x []float32) {
+	var top, signed float32 // the element of largest magnitude, with its sign, becomes -8
+	for _, v := range x {
+		if a := float32(math.Abs(float64(v))); a > top {
+			top, signed = a, v
+		}
+	}
+	d := signed / -8
+	var inv float32
+	if d != 0 {
+		inv = 1 / d
+	}
+	binary.LittleEndian.PutUint16(dst, F32ToF16(d))
+	for i := range 16 {
+		lo := min(15, int(int8(x[i]*inv+8.5)))
+		hi := min(15, int(int8(x[i+16]*inv+8.5)))
+		dst[2+i] = byte(lo) | byte(hi)<<4
+	}
+}
+
+func check(n int, t Type, bytes int) {
+	if !t.Supported() {
+		panic(fmt.Sprintf("tensor: %v is not supported", t))
+	}
+	if n%t.BlockLen() != 0 || t.Bytes(n) != bytes {
+		panic(fmt.Sprintf("tensor: %d elements of %v in %d bytes", n, t, bytes))
+	}
+}
