@@ -131,6 +131,14 @@ type Pending struct {
 	Since time.Time
 }
 
+// Counters are sums over all channels, by name: "messages" accepted, "answers"
+// finished, and whatever else was counted. A name never counted is absent,
+// hence 0.
+type Counters struct {
+	// Total is since the store was first used, Today since midnight UTC.
+	Total, Today map[string]int64
+}
+
 // cleanText makes s valid UTF-8: each run of bytes that are not becomes one
 // U+FFFD.
 func cleanText(s string) string {

@@ -11,15 +11,8 @@ import (
 	"moebot/session"
 )
 
-// Counters are sums over all channels, by name. Accept counts "messages" and
-// Finish "answers"; all other names come from Count. A name never counted is
-// absent, hence 0.
-type Counters struct {
-	// Total is since the first use of this Redis, Today since midnight UTC.
-	Total, Today map[string]int64
-}
-
-// Count adds amounts to counters, on behalf of a channel. Names are as
+// Count adds amounts to counters, on behalf of a channel. Accept counts
+// "messages" and Finish "answers" by themselves. Names are as
 // session.ValidateID wants them. Unlike the other actions it may count twice
 // if a reply was lost.
 func (s *Store) Count(ctx context.Context, k session.Key, amounts map[string]int64) error {
@@ -44,7 +37,7 @@ func (s *Store) Count(ctx context.Context, k session.Key, amounts map[string]int
 
 // Counters returns all counters. It reads 128 keys in one round trip per
 // Redis node; the sums are not a snapshot of one instant.
-func (s *Store) Counters(ctx context.Context) (Counters, error) {
+func (s *Store) Counters(ctx context.Context) (session.Counters, error) {
 	var totals, days [partitions]*redis.MapStringStringCmd
 	now := s.now()
 	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -55,9 +48,9 @@ func (s *Store) Counters(ctx context.Context) (Counters, error) {
 		return nil
 	})
 	if err != nil {
-		return Counters{}, fmt.Errorf("read counters: %w", wrap(ctx, err))
+		return session.Counters{}, fmt.Errorf("read counters: %w", wrap(ctx, err))
 	}
-	c := Counters{Total: map[string]int64{}, Today: map[string]int64{}}
+	c := session.Counters{Total: map[string]int64{}, Today: map[string]int64{}}
 	add := func(sum map[string]int64, m map[string]string) {
 		for name, v := range m {
 			n, _ := strconv.ParseInt(v, 10, 64) // HINCRBY wrote it: always a number

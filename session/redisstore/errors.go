@@ -34,7 +34,7 @@ func wrap(ctx context.Context, err error) error {
 	case errors.Is(err, session.ErrUnavailable):
 		return err // from a hook of ours, already in our words
 	case errors.Is(ctx.Err(), context.Canceled):
-		return context.Cause(ctx)
+		return ctx.Err()
 	case pastDeadline(ctx, err):
 		return fmt.Errorf("%w: %w", session.ErrUnavailable, context.DeadlineExceeded)
 	case unavailable(err):

@@ -51,7 +51,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	case err == nil:
 	case ctx.Err() != nil:
 		s.Close()
-		return nil, fmt.Errorf("open session store: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("open session store: %w", ctx.Err())
 	case errors.Is(err, session.ErrUnavailable):
 		s.o.Log.Warn("redis does not answer; going on without it until it does", "store", s.kind, "err", err)
 	default:

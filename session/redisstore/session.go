@@ -42,7 +42,7 @@ func (s *Store) Accept(ctx context.Context, k session.Key, t session.Turn) (sess
 	total, day := s.statKeys(p, now)
 	cmd := acceptScript.Run(ctx, s.client,
 		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), s.channelKey(k, "cfg"), total, day},
-		t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL))
+		t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL())
 	reply, err := cmd.Slice()
 	if err != nil {
 		s.keepToken(member(k, t.ID), token)
@@ -125,7 +125,7 @@ func (s *Store) Finish(ctx context.Context, k session.Key, questionID string, an
 	total, day := s.statKeys(p, now)
 	n, err := finishScript.Run(ctx, s.client,
 		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), total, day},
-		questionID, entry, answer.ID, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, questionID), duration(dayTTL)).Int64()
+		questionID, entry, answer.ID, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, questionID), duration(dayTTL), s.seenTTL()).Int64()
 	if err != nil {
 		return fail(wrap(ctx, err))
 	}

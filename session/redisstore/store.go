@@ -26,7 +26,7 @@
 //	mb:{pNN}:fact:<name>     string  Remember; partition of the name; no expiry
 //
 // log, seen and wait expire together, Options.TTL after the session's last
-// turn (seen and wait in no case before a day).
+// turn; seen not before a day.
 //
 // # What a failed call means
 //
@@ -196,6 +196,9 @@ func (s *Store) statKeys(p int, now time.Time) (total, day string) {
 
 // member is how an open question is listed in its partition.
 func member(k session.Key, id string) string { return k.Channel + " " + id }
+
+// seenTTL is how long a channel's message ids are known, in milliseconds.
+func (s *Store) seenTTL() string { return duration(max(s.o.TTL, minSeen)) }
 
 // ms writes a time as Unix milliseconds, and duration one as milliseconds.
 func ms(t time.Time) string           { return strconv.FormatInt(t.UnixMilli(), 10) }

@@ -6,6 +6,7 @@
 -- ARGV 1 message id  2 encoded turn  3 token, 32 bytes  4 now, ms  5 turns kept
 --      6 session TTL, ms  7 ids kept  8 member of waiting
 --      9 accept time before which questions are given up, ms  10 TTL of the day, ms
+--      11 TTL of seen, ms
 -- Returns {1 accepted or 0 known before, settings or '', {turn, ...}}
 local accepted = 0
 if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[1]) == 1 then
@@ -19,9 +20,9 @@ if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[1]) == 1 then
   redis.call('HINCRBY', KEYS[6], 'messages', 1)
   redis.call('HINCRBY', KEYS[7], 'messages', 1)
   redis.call('PEXPIRE', KEYS[7], ARGV[10])
-  for i = 1, 3 do
-    redis.call('PEXPIRE', KEYS[i], ARGV[6])
-  end
+  redis.call('PEXPIRE', KEYS[1], ARGV[6])
+  redis.call('PEXPIRE', KEYS[2], ARGV[11])
+  redis.call('PEXPIRE', KEYS[3], ARGV[6])
 else
   local open = redis.call('HGET', KEYS[3], ARGV[1])
   if open and string.sub(open, 1, 32) == ARGV[3] then

@@ -4,7 +4,7 @@
 -- KEYS 1 log  2 seen  3 wait  4 waiting  5 stat  6 stat of the day
 -- ARGV 1 question's id  2 encoded answer or ''  3 answer's id or ''  4 now, ms
 --      5 turns kept  6 session TTL, ms  7 ids kept  8 member of waiting
---      9 TTL of the day, ms
+--      9 TTL of the day, ms  10 TTL of seen, ms
 -- Returns 1 if this answer finished the question, now or in an earlier call; else 0.
 local open = redis.call('HGET', KEYS[3], ARGV[1])
 if not open then
@@ -26,7 +26,7 @@ if ARGV[2] ~= '' then
   redis.call('HINCRBY', KEYS[6], 'answers', 1)
   redis.call('PEXPIRE', KEYS[6], ARGV[9])
 end
-for i = 1, 3 do
-  redis.call('PEXPIRE', KEYS[i], ARGV[6])
-end
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+redis.call('PEXPIRE', KEYS[2], ARGV[10])
+redis.call('PEXPIRE', KEYS[3], ARGV[6])
 return 1

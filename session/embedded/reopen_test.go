@@ -1,0 +1,112 @@
+package embedded_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"moebot/session"
+	"moebot/session/embedded"
+	"moebot/session/redisstore"
+)
+
+// reopening is a store that is opened for each call and closed after it.
+type reopening struct {
+	t  testing.TB
+	mu sync.Mutex
+	o  embedded.Options
+	so redisstore.Options
+}
+
+// with calls f on the opened store.
+func (r *reopening) with(f func(*redisstore.Store)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	srv, err := embedded.Open(context.Background(), r.o)
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	s, err := redisstore.New(srv.Client(), r.so)
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	f(s)
+	if err := srv.Close(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+func (r *reopening) Accept(ctx context.Context, k session.Key, t session.Turn) (sess session.Session, ok bool, err error) {
+	r.with(func(s *redisstore.Store) { sess, ok, err = s.Accept(ctx, k, t) })
+	return
+}
+
+func (r *reopening) Finish(ctx context.Context, k session.Key, id string, a session.Turn) (done bool, err error) {
+	r.with(func(s *redisstore.Store) { done, err = s.Finish(ctx, k, id, a) })
+	return
+}
+
+func (r *reopening) Load(ctx context.Context, k session.Key) (sess session.Session, err error) {
+	r.with(func(s *redisstore.Store) { sess, err = s.Load(ctx, k) })
+	return
+}
+
+func (r *reopening) Reset(ctx context.Context, k session.Key) (err error) {
+	r.with(func(s *redisstore.Store) { err = s.Reset(ctx, k) })
+	return
+}
+
+func (r *reopening) Remove(ctx context.Context, k session.Key, id string) (err error) {
+	r.with(func(s *redisstore.Store) { err = s.Remove(ctx, k, id) })
+	return
+}
+
+func (r *reopening) Settings(ctx context.Context, k session.Key) (set session.Settings, err error) {
+	r.with(func(s *redisstore.Store) { set, err = s.Settings(ctx, k) })
+	return
+}
+
+func (r *reopening) SetSettings(ctx context.Context, k session.Key, set session.Settings) (err error) {
+	r.with(func(s *redisstore.Store) { err = s.SetSettings(ctx, k, set) })
+	return
+}
+
+func (r *reopening) UpdateSettings(ctx context.Context, k session.Key, f func(*session.Settings) error) (set session.Settings, err error) {
+	r.with(func(s *redisstore.Store) { set, err = s.UpdateSettings(ctx, k, f) })
+	return
+}
+
+func (r *reopening) Pending(ctx context.Context) (p []session.Pending, err error) {
+	r.with(func(s *redisstore.Store) { p, err = s.Pending(ctx) })
+	return
+}
+
+func (r *reopening) Remember(ctx context.Context, name, value string) (err error) {
+	r.with(func(s *redisstore.Store) { err = s.Remember(ctx, name, value) })
+	return
+}
+
+func (r *reopening) Recall(ctx context.Context, name string) (v string, err error) {
+	r.with(func(s *redisstore.Store) { v, err = s.Recall(ctx, name) })
+	return
+}
+
+func (r *reopening) Count(ctx context.Context, k session.Key, n map[string]int64) (err error) {
+	r.with(func(s *redisstore.Store) { err = s.Count(ctx, k, n) })
+	return
+}
+
+func (r *reopening) Counters(ctx context.Context) (c session.Counters, err error) {
+	r.with(func(s *redisstore.Store) { c, err = s.Counters(ctx) })
+	return
+}
+
+func (r *reopening) Ping(ctx context.Context) (d time.Duration, err error) {
+	r.with(func(s *redisstore.Store) { d, err = s.Ping(ctx) })
+	return
+}
+
+func (r *reopening) Kind() string { return "embedded" }

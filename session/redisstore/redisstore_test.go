@@ -1,0 +1,80 @@
+package redisstore_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"go.uber.org/goleak"
+
+	"moebot/session/redisstore"
+	"moebot/session/sessiontest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open opens a store that ends with the test.
+func open(t testing.TB, url string, l sessiontest.Limits) *redisstore.Store {
+	t.Helper()
+	s, err := redisstore.Open(t.Context(), redisstore.Options{
+		URL: url, MaxTurns: l.MaxTurns, TTL: l.TTL, PendingTTL: l.PendingTTL, SeenIDs: l.SeenIDs, Prefix: l.Prefix,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// startMini starts a miniredis whose times to live run down.
+func startMini(t testing.TB) string {
+	m := miniredis.NewMiniRedis()
+	if err := m.StartAddr("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				m.FastForward(100 * time.Millisecond)
+			}
+		}
+	}()
+	t.Cleanup(func() { close(stop); <-done; m.Close() })
+	return "redis://" + m.Addr()
+}
+
+func TestConformance(t *testing.T) {
+	for _, c := range []struct {
+		name, kind string
+		start      func(testing.TB) string
+	}{
+		{"miniredis", "redis", startMini},
+		{"redis", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() }},
+		{"redis RESP2", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() + "?protocol=2" }},
+		{"cluster", "redis cluster", func(t testing.TB) string { return sessiontest.ClusterURL(sessiontest.StartCluster(t)) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url := c.start(t)
+			sessiontest.Run(t, func(t testing.TB, l sessiontest.Limits) sessiontest.Store {
+				s := open(t, url, l)
+				if s.Kind() != c.kind {
+					t.Errorf("Kind = %q, want %q", s.Kind(), c.kind)
+				}
+				return s
+			})
+		})
+	}
+}

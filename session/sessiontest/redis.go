@@ -1,0 +1,164 @@
+package sessiontest
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Redis is a redis-server of a test's own, on loopback, with its data in a
+// temporary directory.
+type Redis struct {
+	// Addr is its host:port; it stays the same over Start.
+	Addr string
+
+	t    testing.TB
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+}
+
+// StartRedis starts a redis-server with an append-only file (fsync every
+// second) and the given further arguments. It ends with the test. Without
+// redis-server on the machine the test is skipped, or fails if
+// MOEBOT_REQUIRE_SERVICES is 1.
+func StartRedis(t testing.TB, args ...string) *Redis {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		skip(t, "redis-server is not installed")
+	}
+	r := &Redis{t: t, Addr: freeAddr(t), dir: t.TempDir()}
+	_, port, _ := net.SplitHostPort(r.Addr)
+	r.args = append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log",
+		"--save", "", "--appendonly", "yes", "--appendfsync", "everysec"}, args...)
+	t.Cleanup(r.Kill)
+	r.Start()
+	return r
+}
+
+// skip skips the test, unless services are required.
+func skip(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("MOEBOT_REQUIRE_SERVICES") == "1" {
+		t.Fatal(why + ", and MOEBOT_REQUIRE_SERVICES is 1")
+	}
+	t.Skip(why)
+}
+
+// freeAddr returns a loopback address nobody listens on at the moment.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// URL returns the server's address as redisstore.Open takes it.
+func (r *Redis) URL() string { return "redis://" + r.Addr + "/0" }
+
+// Start starts the server, again after Kill with the same data, and waits
+// until it has loaded them.
+func (r *Redis) Start() {
+	r.t.Helper()
+	r.cmd = exec.Command("redis-server", r.args...)
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if reply, err := r.ask("PING"); err == nil && strings.HasPrefix(reply, "+PONG") {
+			return
+		}
+	}
+	log, _ := os.ReadFile(filepath.Join(r.dir, "log"))
+	r.t.Fatalf("redis-server at %s does not answer:\n%s", r.Addr, log)
+}
+
+// Kill ends the server at once, as kill -9 does, and waits for its end.
+func (r *Redis) Kill() {
+	if r.cmd != nil && r.cmd.Process != nil {
+		r.cmd.Process.Kill()
+		r.cmd.Wait()
+	}
+	r.cmd = nil
+}
+
+// ask sends one command of plain words and returns the first line of the
+// reply or, of a text, all of it.
+func (r *Redis) ask(words ...string) (string, error) {
+	c, err := net.DialTimeout("tcp", r.Addr, time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(2 * time.Second))
+	if _, err := fmt.Fprintf(c, "%s\r\n", strings.Join(words, " ")); err != nil {
+		return "", err
+	}
+	b := bufio.NewReader(c)
+	line, err := b.ReadString('\n')
+	var n int
+	if _, serr := fmt.Sscanf(line, "$%d", &n); err != nil || serr != nil {
+		return line, err
+	}
+	text := make([]byte, n)
+	for at := 0; at < n; {
+		m, err := b.Read(text[at:])
+		if err != nil {
+			return "", err
+		}
+		at += m
+	}
+	return string(text), nil
+}
+
+// StartCluster starts a Redis Cluster of three masters without replicas and
+// returns its nodes. It ends with the test, and skips as StartRedis does.
+func StartCluster(t testing.TB) []*Redis {
+	t.Helper()
+	if _, err := exec.LookPath("redis-cli"); err != nil {
+		skip(t, "redis-cli is not installed")
+	}
+	args := []string{"--cluster", "create"}
+	var nodes []*Redis
+	for range 3 {
+		_, bus, _ := net.SplitHostPort(freeAddr(t))
+		r := StartRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus)
+		nodes = append(nodes, r)
+		args = append(args, r.Addr)
+	}
+	if out, err := exec.Command("redis-cli", append(args, "--cluster-yes")...).CombinedOutput(); err != nil {
+		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		good := 0
+		for _, r := range nodes {
+			if text, err := r.ask("CLUSTER", "INFO"); err == nil && strings.Contains(text, "cluster_state:ok") {
+				good++
+			}
+		}
+		if good == len(nodes) {
+			return nodes
+		}
+		if time.Now().After(end) {
+			t.Fatal("the cluster is not ready after 30 s")
+		}
+	}
+}
+
+// ClusterURL returns the address of a cluster as redisstore.Open takes it.
+func ClusterURL(nodes []*Redis) string {
+	url := "redis://" + nodes[0].Addr + "?cluster=true"
+	for _, r := range nodes[1:] {
+		url += "&addr=" + r.Addr
+	}
+	return url
+}

@@ -1,0 +1,107 @@
+// Package sessiontest is the behaviour every session store must show, as one
+// suite of tests, and the real Redis servers to show it on.
+package sessiontest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"moebot/session"
+)
+
+// Store is what is tested; package redisstore describes the methods.
+type Store interface {
+	Accept(context.Context, session.Key, session.Turn) (session.Session, bool, error)
+	Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn) (bool, error)
+	Load(context.Context, session.Key) (session.Session, error)
+	Reset(context.Context, session.Key) error
+	Remove(ctx context.Context, k session.Key, turnID string) error
+	Settings(context.Context, session.Key) (session.Settings, error)
+	SetSettings(context.Context, session.Key, session.Settings) error
+	UpdateSettings(context.Context, session.Key, func(*session.Settings) error) (session.Settings, error)
+	Pending(context.Context) ([]session.Pending, error)
+	Remember(ctx context.Context, name, value string) error
+	Recall(ctx context.Context, name string) (string, error)
+	Count(context.Context, session.Key, map[string]int64) error
+	Counters(context.Context) (session.Counters, error)
+	Ping(context.Context) (time.Duration, error)
+	Kind() string
+}
+
+// Limits are what a test needs of the store it opens. They mean what the
+// options of redisstore of the same names do, zero included.
+type Limits struct {
+	MaxTurns        int
+	TTL, PendingTTL time.Duration
+	SeenIDs         int
+	// Prefix is different for each test, so that tests may share a server.
+	Prefix string
+}
+
+// Run runs the suite. Each test calls open for a store without content; open
+// arranges for its end.
+func Run(t *testing.T, open func(testing.TB, Limits) Store) {
+	for _, c := range []struct {
+		name   string
+		limits Limits
+		test   func(*testing.T, Store)
+	}{
+		{"Empty", Limits{}, testEmpty},
+		{"Accept", Limits{}, testAccept},
+		{"AcceptTwice", Limits{}, testAcceptTwice},
+		{"AcceptConcurrently", Limits{}, testAcceptConcurrently},
+		{"Finish", Limits{}, testFinish},
+		{"FinishOrder", Limits{}, testFinishOrder},
+		{"Trim", Limits{MaxTurns: 4}, testTrim},
+		{"SeenIDs", Limits{SeenIDs: 3}, testSeenIDs},
+		{"Expire", Limits{TTL: 1500 * time.Millisecond}, testExpire},
+		{"Reset", Limits{}, testReset},
+		{"Remove", Limits{}, testRemove},
+		{"Settings", Limits{}, testSettings},
+		{"UpdateSettings", Limits{}, testUpdateSettings},
+		{"Pending", Limits{}, testPending},
+		{"PendingGivenUp", Limits{PendingTTL: time.Second}, testPendingGivenUp},
+		{"Facts", Limits{}, testFacts},
+		{"Counters", Limits{}, testCounters},
+		{"BadInput", Limits{}, testBadInput},
+		{"Context", Limits{}, testContext},
+		{"Model", Limits{MaxTurns: 9}, testModel},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.limits.Prefix = "t" + randomHex()
+			c.test(t, open(t, c.limits))
+		})
+	}
+}
+
+func randomHex() string {
+	var b [6]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// at is a time to the millisecond, n seconds into the tests' day.
+func at(n int) time.Time { return time.Date(2026, 11, 5, 12, 0, n, 7e6, time.UTC) }
+
+// question and answer make turns.
+func question(id, text string) session.Turn {
+	return session.Turn{ID: id, Role: session.RoleUser, AuthorID: "77", Author: "Ann", Text: text, Time: at(1)}
+}
+
+func answer(id, text string) session.Turn {
+	return session.Turn{ID: id, Role: session.RoleAssistant, AuthorID: "1", Author: "moebot", Text: text, Time: at(2)}
+}
+
+// ids returns the ids of turns.
+func ids(turns []session.Turn) []string {
+	out := []string{}
+	for _, t := range turns {
+		out = append(out, t.ID)
+	}
+	return out
+}
+
+func ptr[T any](v T) *T { return &v }
