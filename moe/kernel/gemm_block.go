@@ -22,6 +22,7 @@ type gemm struct {
 	lda, ldb, ldc  int
 	alpha, beta    float32
 	a, b, c        []float32
+	weights        view // op(B) transposed, if b is nil: column j of op(B) is its row j
 }
 
 // gemmJob is a product cut into down×across blocks of C, each computed alone.
@@ -35,6 +36,7 @@ type gemmJob struct {
 // gemmScratch is what one goroutine needs for a block.
 type gemmScratch struct {
 	a, b []float32
+	row  []float32 // widened weights
 	tile [gemmRows * gemmCols]float32
 }
 
@@ -89,7 +91,7 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 		return
 	}
 	parts := (g.k + blockK - 1) / blockK
-	depth := roundUp((g.k+parts-1)/parts, 32)
+	depth := roundUp((g.k+parts-1)/parts, 32) // whole blocks of quantised weights
 	beta := g.beta
 	for l := 0; l < g.k; l += depth {
 		kb := min(depth, g.k-l)
@@ -113,7 +115,7 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) (b []float32, ldb, next int) {
 	full := nb / gemmCols
 	panel := kb * gemmCols
-	direct := !g.transB && rows < packFrom
+	direct := g.b != nil && !g.transB && rows < packFrom
 	s.b = grow(s.b, (full+1)*panel)
 	first := 0
 	if direct {
@@ -122,7 +124,9 @@ func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) (b []float32, ldb
 	for q := first; q*gemmCols < nb; q++ {
 		w := min(gemmCols, nb-q*gemmCols)
 		dst := s.b[q*panel : (q+1)*panel]
-		if g.transB {
+		if g.b == nil {
+			packWeights(s, dst, &g.weights, j+q*gemmCols, w, l, kb)
+		} else if g.transB {
 			packRows(dst, g.b[(j+q*gemmCols)*g.ldb+l:], g.ldb, kb, w, gemmCols)
 		} else {
 			packCols(dst, g.b[l*g.ldb+j+q*gemmCols:], g.ldb, kb, w, gemmCols)

@@ -107,7 +107,8 @@ func (p *Pool) work() {
 	defer func() {
 		if e := recover(); e != nil {
 			p.next.Store(p.n)
-			p.failure.CompareAndSwap(nil, &e)
+			failure := e // only this is on the heap, and only now
+			p.failure.CompareAndSwap(nil, &failure)
 		}
 	}()
 	for {

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "moebot/moe/tensor"
+
 // useAVX2 is always false here; tests set it elsewhere.
 var useAVX2 = false
 
@@ -45,8 +47,17 @@ func siluMulBackward(dgate, dup, gate, up, dout []float32) {
 
 func adamW(w, g, m, v []float32, c adamWCoefficients) { adamWGo(w, g, m, v, c) }
 
+func dotRows(s *gemmScratch, y []float32, ldy int, w view, r0, r1 int, x []float32, ldx, tokens int) {
+	dotRowsGo(s, y, ldy, w, r0, r1, x, ldx, tokens)
+}
+
+func widen(dst []float32, w *view, src []byte) { tensor.Dequantize(dst, w.typ, src) }
+
 func rope(x, cos, sin []float32) { ropeGo(x, cos, sin) }
 
 func weightedSum(dst, p, v []float32, ldv int) { weightedSumGo(dst, p, v, ldv) }
 
 func scores(dst, q, k []float32, ldk int) { scoresGo(dst, q, k, ldk) }
+
+// floats is for processors that read float32 at any address, in our byte order.
+func floats(*view) (f []float32, ld int) { return nil, 0 }

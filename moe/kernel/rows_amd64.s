@@ -66,6 +66,105 @@ loop:
 	VZEROUPPER
 	RET
 
+// func dotsF32x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, FMA3
+TEXT ·dotsF32x4x2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (BX)(BX*2), R9
+
+loop:
+	VMOVUPS      (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  (SI)(DI*1), Y8, Y1
+	VMOVUPS      (DX)(BX*1), Y8
+	VFMADD231PS  (SI), Y8, Y2
+	VFMADD231PS  (SI)(DI*1), Y8, Y3
+	VMOVUPS      (DX)(BX*2), Y8
+	VFMADD231PS  (SI), Y8, Y4
+	VFMADD231PS  (SI)(DI*1), Y8, Y5
+	VMOVUPS      (DX)(R9*1), Y8
+	VFMADD231PS  (SI), Y8, Y6
+	VFMADD231PS  (SI)(DI*1), Y8, Y7
+	ADDQ         $0x20, DX
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x08, R8
+	JNZ          loop
+	VEXTRACTF128 $0x01, Y0, X8
+	VADDPS       X8, X0, X0
+	VMOVHLPS     X0, X0, X8
+	VADDPS       X8, X0, X0
+	VPSHUFD      $0x01, X0, X8
+	VADDPS       X8, X0, X0
+	VMOVSS       X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X2
+	VMOVHLPS     X2, X2, X0
+	VADDPS       X0, X2, X2
+	VPSHUFD      $0x01, X2, X0
+	VADDPS       X0, X2, X2
+	VMOVSS       X2, 4(AX)
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VADDPS       X0, X4, X4
+	VPSHUFD      $0x01, X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSS       X4, 8(AX)
+	VEXTRACTF128 $0x01, Y6, X0
+	VADDPS       X0, X6, X6
+	VMOVHLPS     X6, X6, X0
+	VADDPS       X0, X6, X6
+	VPSHUFD      $0x01, X6, X0
+	VADDPS       X0, X6, X6
+	VMOVSS       X6, 12(AX)
+	ADDQ         CX, AX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0x01, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X3
+	VMOVHLPS     X3, X3, X0
+	VADDPS       X0, X3, X3
+	VPSHUFD      $0x01, X3, X0
+	VADDPS       X0, X3, X3
+	VMOVSS       X3, 4(AX)
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPS       X0, X5, X5
+	VMOVHLPS     X5, X5, X0
+	VADDPS       X0, X5, X5
+	VPSHUFD      $0x01, X5, X0
+	VADDPS       X0, X5, X5
+	VMOVSS       X5, 8(AX)
+	VEXTRACTF128 $0x01, Y7, X0
+	VADDPS       X0, X7, X7
+	VMOVHLPS     X7, X7, X0
+	VADDPS       X0, X7, X7
+	VPSHUFD      $0x01, X7, X0
+	VADDPS       X0, X7, X7
+	VMOVSS       X7, 12(AX)
+	VZEROUPPER
+	RET
+
 // func dotsF32x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, FMA3
 TEXT ·dotsF32x2x4AVX2(SB), $0-56
@@ -224,6 +323,105 @@ loop:
 	VPSHUFD      $0x01, X3, X0
 	VADDPS       X0, X3, X3
 	VMOVSS       X3, 12(AX)
+	VZEROUPPER
+	RET
+
+// func dotsF16x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, F16C, FMA3
+TEXT ·dotsF16x4x2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (BX)(BX*2), R9
+
+loop:
+	VCVTPH2PS    (DX), Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  (SI)(DI*1), Y8, Y1
+	VCVTPH2PS    (DX)(BX*1), Y8
+	VFMADD231PS  (SI), Y8, Y2
+	VFMADD231PS  (SI)(DI*1), Y8, Y3
+	VCVTPH2PS    (DX)(BX*2), Y8
+	VFMADD231PS  (SI), Y8, Y4
+	VFMADD231PS  (SI)(DI*1), Y8, Y5
+	VCVTPH2PS    (DX)(R9*1), Y8
+	VFMADD231PS  (SI), Y8, Y6
+	VFMADD231PS  (SI)(DI*1), Y8, Y7
+	ADDQ         $0x10, DX
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x08, R8
+	JNZ          loop
+	VEXTRACTF128 $0x01, Y0, X8
+	VADDPS       X8, X0, X0
+	VMOVHLPS     X0, X0, X8
+	VADDPS       X8, X0, X0
+	VPSHUFD      $0x01, X0, X8
+	VADDPS       X8, X0, X0
+	VMOVSS       X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X2
+	VMOVHLPS     X2, X2, X0
+	VADDPS       X0, X2, X2
+	VPSHUFD      $0x01, X2, X0
+	VADDPS       X0, X2, X2
+	VMOVSS       X2, 4(AX)
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VADDPS       X0, X4, X4
+	VPSHUFD      $0x01, X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSS       X4, 8(AX)
+	VEXTRACTF128 $0x01, Y6, X0
+	VADDPS       X0, X6, X6
+	VMOVHLPS     X6, X6, X0
+	VADDPS       X0, X6, X6
+	VPSHUFD      $0x01, X6, X0
+	VADDPS       X0, X6, X6
+	VMOVSS       X6, 12(AX)
+	ADDQ         CX, AX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0x01, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X3
+	VMOVHLPS     X3, X3, X0
+	VADDPS       X0, X3, X3
+	VPSHUFD      $0x01, X3, X0
+	VADDPS       X0, X3, X3
+	VMOVSS       X3, 4(AX)
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPS       X0, X5, X5
+	VMOVHLPS     X5, X5, X0
+	VADDPS       X0, X5, X5
+	VPSHUFD      $0x01, X5, X0
+	VADDPS       X0, X5, X5
+	VMOVSS       X5, 8(AX)
+	VEXTRACTF128 $0x01, Y7, X0
+	VADDPS       X0, X7, X7
+	VMOVHLPS     X7, X7, X0
+	VADDPS       X0, X7, X7
+	VPSHUFD      $0x01, X7, X0
+	VADDPS       X0, X7, X7
+	VMOVSS       X7, 12(AX)
 	VZEROUPPER
 	RET
 
@@ -406,6 +604,109 @@ loop:
 	VPSHUFD      $0x01, X3, X0
 	VADDPS       X0, X3, X3
 	VMOVSS       X3, 12(AX)
+	VZEROUPPER
+	RET
+
+// func dotsBF16x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·dotsBF16x4x2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (BX)(BX*2), R9
+
+loop:
+	VPMOVZXWD    (DX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VFMADD231PS  (SI)(DI*1), Y8, Y1
+	VPMOVZXWD    (DX)(BX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y2
+	VFMADD231PS  (SI)(DI*1), Y8, Y3
+	VPMOVZXWD    (DX)(BX*2), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y4
+	VFMADD231PS  (SI)(DI*1), Y8, Y5
+	VPMOVZXWD    (DX)(R9*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y6
+	VFMADD231PS  (SI)(DI*1), Y8, Y7
+	ADDQ         $0x10, DX
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x08, R8
+	JNZ          loop
+	VEXTRACTF128 $0x01, Y0, X8
+	VADDPS       X8, X0, X0
+	VMOVHLPS     X0, X0, X8
+	VADDPS       X8, X0, X0
+	VPSHUFD      $0x01, X0, X8
+	VADDPS       X8, X0, X0
+	VMOVSS       X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X2
+	VMOVHLPS     X2, X2, X0
+	VADDPS       X0, X2, X2
+	VPSHUFD      $0x01, X2, X0
+	VADDPS       X0, X2, X2
+	VMOVSS       X2, 4(AX)
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VADDPS       X0, X4, X4
+	VPSHUFD      $0x01, X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSS       X4, 8(AX)
+	VEXTRACTF128 $0x01, Y6, X0
+	VADDPS       X0, X6, X6
+	VMOVHLPS     X6, X6, X0
+	VADDPS       X0, X6, X6
+	VPSHUFD      $0x01, X6, X0
+	VADDPS       X0, X6, X6
+	VMOVSS       X6, 12(AX)
+	ADDQ         CX, AX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0x01, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X3
+	VMOVHLPS     X3, X3, X0
+	VADDPS       X0, X3, X3
+	VPSHUFD      $0x01, X3, X0
+	VADDPS       X0, X3, X3
+	VMOVSS       X3, 4(AX)
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPS       X0, X5, X5
+	VMOVHLPS     X5, X5, X0
+	VADDPS       X0, X5, X5
+	VPSHUFD      $0x01, X5, X0
+	VADDPS       X0, X5, X5
+	VMOVSS       X5, 8(AX)
+	VEXTRACTF128 $0x01, Y7, X0
+	VADDPS       X0, X7, X7
+	VMOVHLPS     X7, X7, X0
+	VADDPS       X0, X7, X7
+	VPSHUFD      $0x01, X7, X0
+	VADDPS       X0, X7, X7
+	VMOVSS       X7, 12(AX)
 	VZEROUPPER
 	RET
 
@@ -639,6 +940,173 @@ loop:
 	VPSHUFD      $0x01, X3, X0
 	VADDPS       X0, X3, X3
 	VMOVSS       X3, 12(AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ8x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·dotsQ8x4x2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (BX)(BX*2), R9
+
+loop:
+	VPMOVSXBD    2(DX), Y8
+	VCVTDQ2PS    Y8, Y8
+	VPMOVSXBD    10(DX), Y9
+	VCVTDQ2PS    Y9, Y9
+	VPMOVSXBD    18(DX), Y10
+	VCVTDQ2PS    Y10, Y10
+	VPMOVSXBD    26(DX), Y11
+	VCVTDQ2PS    Y11, Y11
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VMULPS       (SI), Y8, Y13
+	VFMADD231PS  32(SI), Y9, Y13
+	VFMADD231PS  64(SI), Y10, Y13
+	VFMADD231PS  96(SI), Y11, Y13
+	VFMADD231PS  Y13, Y12, Y0
+	VMULPS       (SI)(DI*1), Y8, Y8
+	VFMADD231PS  32(SI)(DI*1), Y9, Y8
+	VFMADD231PS  64(SI)(DI*1), Y10, Y8
+	VFMADD231PS  96(SI)(DI*1), Y11, Y8
+	VFMADD231PS  Y8, Y12, Y1
+	VPMOVSXBD    2(DX)(BX*1), Y8
+	VCVTDQ2PS    Y8, Y8
+	VPMOVSXBD    10(DX)(BX*1), Y9
+	VCVTDQ2PS    Y9, Y9
+	VPMOVSXBD    18(DX)(BX*1), Y10
+	VCVTDQ2PS    Y10, Y10
+	VPMOVSXBD    26(DX)(BX*1), Y11
+	VCVTDQ2PS    Y11, Y11
+	VPBROADCASTW (DX)(BX*1), X12
+	VCVTPH2PS    X12, Y12
+	VMULPS       (SI), Y8, Y13
+	VFMADD231PS  32(SI), Y9, Y13
+	VFMADD231PS  64(SI), Y10, Y13
+	VFMADD231PS  96(SI), Y11, Y13
+	VFMADD231PS  Y13, Y12, Y2
+	VMULPS       (SI)(DI*1), Y8, Y8
+	VFMADD231PS  32(SI)(DI*1), Y9, Y8
+	VFMADD231PS  64(SI)(DI*1), Y10, Y8
+	VFMADD231PS  96(SI)(DI*1), Y11, Y8
+	VFMADD231PS  Y8, Y12, Y3
+	VPMOVSXBD    2(DX)(BX*2), Y8
+	VCVTDQ2PS    Y8, Y8
+	VPMOVSXBD    10(DX)(BX*2), Y9
+	VCVTDQ2PS    Y9, Y9
+	VPMOVSXBD    18(DX)(BX*2), Y10
+	VCVTDQ2PS    Y10, Y10
+	VPMOVSXBD    26(DX)(BX*2), Y11
+	VCVTDQ2PS    Y11, Y11
+	VPBROADCASTW (DX)(BX*2), X12
+	VCVTPH2PS    X12, Y12
+	VMULPS       (SI), Y8, Y13
+	VFMADD231PS  32(SI), Y9, Y13
+	VFMADD231PS  64(SI), Y10, Y13
+	VFMADD231PS  96(SI), Y11, Y13
+	VFMADD231PS  Y13, Y12, Y4
+	VMULPS       (SI)(DI*1), Y8, Y8
+	VFMADD231PS  32(SI)(DI*1), Y9, Y8
+	VFMADD231PS  64(SI)(DI*1), Y10, Y8
+	VFMADD231PS  96(SI)(DI*1), Y11, Y8
+	VFMADD231PS  Y8, Y12, Y5
+	VPMOVSXBD    2(DX)(R9*1), Y8
+	VCVTDQ2PS    Y8, Y8
+	VPMOVSXBD    10(DX)(R9*1), Y9
+	VCVTDQ2PS    Y9, Y9
+	VPMOVSXBD    18(DX)(R9*1), Y10
+	VCVTDQ2PS    Y10, Y10
+	VPMOVSXBD    26(DX)(R9*1), Y11
+	VCVTDQ2PS    Y11, Y11
+	VPBROADCASTW (DX)(R9*1), X12
+	VCVTPH2PS    X12, Y12
+	VMULPS       (SI), Y8, Y13
+	VFMADD231PS  32(SI), Y9, Y13
+	VFMADD231PS  64(SI), Y10, Y13
+	VFMADD231PS  96(SI), Y11, Y13
+	VFMADD231PS  Y13, Y12, Y6
+	VMULPS       (SI)(DI*1), Y8, Y8
+	VFMADD231PS  32(SI)(DI*1), Y9, Y8
+	VFMADD231PS  64(SI)(DI*1), Y10, Y8
+	VFMADD231PS  96(SI)(DI*1), Y11, Y8
+	VFMADD231PS  Y8, Y12, Y7
+	ADDQ         $0x22, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x20, R8
+	JNZ          loop
+	VEXTRACTF128 $0x01, Y0, X8
+	VADDPS       X8, X0, X0
+	VMOVHLPS     X0, X0, X8
+	VADDPS       X8, X0, X0
+	VPSHUFD      $0x01, X0, X8
+	VADDPS       X8, X0, X0
+	VMOVSS       X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X2
+	VMOVHLPS     X2, X2, X0
+	VADDPS       X0, X2, X2
+	VPSHUFD      $0x01, X2, X0
+	VADDPS       X0, X2, X2
+	VMOVSS       X2, 4(AX)
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VADDPS       X0, X4, X4
+	VPSHUFD      $0x01, X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSS       X4, 8(AX)
+	VEXTRACTF128 $0x01, Y6, X0
+	VADDPS       X0, X6, X6
+	VMOVHLPS     X6, X6, X0
+	VADDPS       X0, X6, X6
+	VPSHUFD      $0x01, X6, X0
+	VADDPS       X0, X6, X6
+	VMOVSS       X6, 12(AX)
+	ADDQ         CX, AX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0x01, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X3
+	VMOVHLPS     X3, X3, X0
+	VADDPS       X0, X3, X3
+	VPSHUFD      $0x01, X3, X0
+	VADDPS       X0, X3, X3
+	VMOVSS       X3, 4(AX)
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPS       X0, X5, X5
+	VMOVHLPS     X5, X5, X0
+	VADDPS       X0, X5, X5
+	VPSHUFD      $0x01, X5, X0
+	VADDPS       X0, X5, X5
+	VMOVSS       X5, 8(AX)
+	VEXTRACTF128 $0x01, Y7, X0
+	VADDPS       X0, X7, X7
+	VMOVHLPS     X7, X7, X0
+	VADDPS       X0, X7, X7
+	VPSHUFD      $0x01, X7, X0
+	VADDPS       X0, X7, X7
+	VMOVSS       X7, 12(AX)
 	VZEROUPPER
 	RET
 
@@ -981,6 +1449,197 @@ DATA rows_minus8<>+20(SB)/4, $0xfffffff8
 DATA rows_minus8<>+24(SB)/4, $0xfffffff8
 DATA rows_minus8<>+28(SB)/4, $0xfffffff8
 GLOBL rows_minus8<>(SB), RODATA|NOPTR, $32
+
+// func dotsQ4x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·dotsQ4x4x2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (BX)(BX*2), R9
+
+loop:
+	VPMOVZXBD    2(DX), Y8
+	VPSRLD       $0x04, Y8, Y9
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    10(DX), Y10
+	VPSRLD       $0x04, Y10, Y11
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPADDD       rows_minus8<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPADDD       rows_minus8<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VPADDD       rows_minus8<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPADDD       rows_minus8<>+0(SB), Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VMULPS       (SI), Y8, Y13
+	VFMADD231PS  32(SI), Y10, Y13
+	VFMADD231PS  64(SI), Y9, Y13
+	VFMADD231PS  96(SI), Y11, Y13
+	VFMADD231PS  Y13, Y12, Y0
+	VMULPS       (SI)(DI*1), Y8, Y8
+	VFMADD231PS  32(SI)(DI*1), Y10, Y8
+	VFMADD231PS  64(SI)(DI*1), Y9, Y8
+	VFMADD231PS  96(SI)(DI*1), Y11, Y8
+	VFMADD231PS  Y8, Y12, Y1
+	VPMOVZXBD    2(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y9
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    10(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y11
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPADDD       rows_minus8<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPADDD       rows_minus8<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VPADDD       rows_minus8<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPADDD       rows_minus8<>+0(SB), Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VPBROADCASTW (DX)(BX*1), X12
+	VCVTPH2PS    X12, Y12
+	VMULPS       (SI), Y8, Y13
+	VFMADD231PS  32(SI), Y10, Y13
+	VFMADD231PS  64(SI), Y9, Y13
+	VFMADD231PS  96(SI), Y11, Y13
+	VFMADD231PS  Y13, Y12, Y2
+	VMULPS       (SI)(DI*1), Y8, Y8
+	VFMADD231PS  32(SI)(DI*1), Y10, Y8
+	VFMADD231PS  64(SI)(DI*1), Y9, Y8
+	VFMADD231PS  96(SI)(DI*1), Y11, Y8
+	VFMADD231PS  Y8, Y12, Y3
+	VPMOVZXBD    2(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y9
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    10(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y11
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPADDD       rows_minus8<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPADDD       rows_minus8<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VPADDD       rows_minus8<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPADDD       rows_minus8<>+0(SB), Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VPBROADCASTW (DX)(BX*2), X12
+	VCVTPH2PS    X12, Y12
+	VMULPS       (SI), Y8, Y13
+	VFMADD231PS  32(SI), Y10, Y13
+	VFMADD231PS  64(SI), Y9, Y13
+	VFMADD231PS  96(SI), Y11, Y13
+	VFMADD231PS  Y13, Y12, Y4
+	VMULPS       (SI)(DI*1), Y8, Y8
+	VFMADD231PS  32(SI)(DI*1), Y10, Y8
+	VFMADD231PS  64(SI)(DI*1), Y9, Y8
+	VFMADD231PS  96(SI)(DI*1), Y11, Y8
+	VFMADD231PS  Y8, Y12, Y5
+	VPMOVZXBD    2(DX)(R9*1), Y8
+	VPSRLD       $0x04, Y8, Y9
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    10(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y11
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPADDD       rows_minus8<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPADDD       rows_minus8<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VPADDD       rows_minus8<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPADDD       rows_minus8<>+0(SB), Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VPBROADCASTW (DX)(R9*1), X12
+	VCVTPH2PS    X12, Y12
+	VMULPS       (SI), Y8, Y13
+	VFMADD231PS  32(SI), Y10, Y13
+	VFMADD231PS  64(SI), Y9, Y13
+	VFMADD231PS  96(SI), Y11, Y13
+	VFMADD231PS  Y13, Y12, Y6
+	VMULPS       (SI)(DI*1), Y8, Y8
+	VFMADD231PS  32(SI)(DI*1), Y10, Y8
+	VFMADD231PS  64(SI)(DI*1), Y9, Y8
+	VFMADD231PS  96(SI)(DI*1), Y11, Y8
+	VFMADD231PS  Y8, Y12, Y7
+	ADDQ         $0x12, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x20, R8
+	JNZ          loop
+	VEXTRACTF128 $0x01, Y0, X8
+	VADDPS       X8, X0, X0
+	VMOVHLPS     X0, X0, X8
+	VADDPS       X8, X0, X0
+	VPSHUFD      $0x01, X0, X8
+	VADDPS       X8, X0, X0
+	VMOVSS       X0, (AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X2
+	VMOVHLPS     X2, X2, X0
+	VADDPS       X0, X2, X2
+	VPSHUFD      $0x01, X2, X0
+	VADDPS       X0, X2, X2
+	VMOVSS       X2, 4(AX)
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VADDPS       X0, X4, X4
+	VPSHUFD      $0x01, X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSS       X4, 8(AX)
+	VEXTRACTF128 $0x01, Y6, X0
+	VADDPS       X0, X6, X6
+	VMOVHLPS     X6, X6, X0
+	VADDPS       X0, X6, X6
+	VPSHUFD      $0x01, X6, X0
+	VADDPS       X0, X6, X6
+	VMOVSS       X6, 12(AX)
+	ADDQ         CX, AX
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0x01, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X3
+	VMOVHLPS     X3, X3, X0
+	VADDPS       X0, X3, X3
+	VPSHUFD      $0x01, X3, X0
+	VADDPS       X0, X3, X3
+	VMOVSS       X3, 4(AX)
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPS       X0, X5, X5
+	VMOVHLPS     X5, X5, X0
+	VADDPS       X0, X5, X5
+	VPSHUFD      $0x01, X5, X0
+	VADDPS       X0, X5, X5
+	VMOVSS       X5, 8(AX)
+	VEXTRACTF128 $0x01, Y7, X0
+	VADDPS       X0, X7, X7
+	VMOVHLPS     X7, X7, X0
+	VADDPS       X0, X7, X7
+	VPSHUFD      $0x01, X7, X0
+	VADDPS       X0, X7, X7
+	VMOVSS       X7, 12(AX)
+	VZEROUPPER
+	RET
 
 // func dotsQ4x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX2, F16C, FMA3

@@ -112,6 +112,13 @@ func expSumAVX2(x *float32, n int, shift float32) float32
 //go:noescape
 func dotsF32x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
+// dotsF32x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is a float32.
+//
+//go:noescape
+func dotsF32x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // dotsF32x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
 // a weight is a float32.
@@ -125,6 +132,13 @@ func dotsF32x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx i
 //
 //go:noescape
 func dotsF16x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF16x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is a half-precision float.
+//
+//go:noescape
+func dotsF16x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF16x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
@@ -145,6 +159,13 @@ func widenF16AVX2(dst *float32, w *byte, n int)
 //go:noescape
 func dotsBF16x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
+// dotsBF16x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is the upper half of a float32.
+//
+//go:noescape
+func dotsBF16x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // dotsBF16x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
 // a weight is the upper half of a float32.
@@ -164,6 +185,13 @@ func widenBF16AVX2(dst *float32, w *byte, n int)
 //go:noescape
 func dotsQ8x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
+// dotsQ8x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes.
+//
+//go:noescape
+func dotsQ8x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // dotsQ8x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
 // a weight is of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes.
@@ -182,6 +210,13 @@ func widenQ8AVX2(dst *float32, w *byte, n int)
 //
 //go:noescape
 func dotsQ4x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ4x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_0, 32 to a block: a half-precision scale, 16 bytes whose low halves are elements 0-15 and high halves 16-31, 8 more than the value.
+//
+//go:noescape
+func dotsQ4x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ4x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;

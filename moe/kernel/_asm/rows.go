@@ -74,6 +74,7 @@ func (c *asm) half(m Mem) reg.VecVirtual {
 func rowsFile(c *asm) {
 	for _, f := range formats {
 		dots(c, f, 4, 1)
+		dots(c, f, 4, 2)
 		dots(c, f, 2, 4)
 		if f.name != "F32" {
 			widen(c, f)
