@@ -74,6 +74,8 @@ type Options struct {
 	SyncEvery time.Duration
 	// Log gets what happens to the journal; nil means slog.Default().
 	Log *slog.Logger
+
+	wrap func(file) file // around the journal's file, for tests
 }
 
 // Server is a running Redis with its journal. Open makes one, Close ends it.
@@ -150,6 +152,9 @@ func (s *Server) open(ctx context.Context) error {
 	j, frames, cut, err := load(s.path, now)
 	if err != nil {
 		return err
+	}
+	if s.o.wrap != nil {
+		j.f = s.o.wrap(j.f)
 	}
 	s.journal = j
 	if cut > 0 {

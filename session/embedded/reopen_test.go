@@ -11,30 +11,41 @@ import (
 	"moebot/session/redisstore"
 )
 
-// reopening is a store that is opened for each call and closed after it.
+// reopening is a store that is closed and opened again before every fifth call.
 type reopening struct {
-	t  testing.TB
-	mu sync.Mutex
-	o  embedded.Options
-	so redisstore.Options
+	t     testing.TB
+	mu    sync.Mutex
+	o     embedded.Options
+	so    redisstore.Options
+	calls int
+	srv   *embedded.Server
+	store *redisstore.Store
 }
 
 // with calls f on the opened store.
 func (r *reopening) with(f func(*redisstore.Store)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	srv, err := embedded.Open(context.Background(), r.o)
-	if err != nil {
-		r.t.Error(err)
+	if r.calls%5 == 0 {
+		r.close()
+		var err error
+		if r.srv, err = embedded.Open(context.Background(), r.o); err == nil {
+			r.store, err = redisstore.New(r.srv.Client(), r.so)
+		}
+		if err != nil {
+			panic(err) // other goroutines wait: no way on
+		}
+	}
+	r.calls++
+	f(r.store)
+}
+
+// close ends what is open.
+func (r *reopening) close() {
+	if r.srv == nil {
 		return
 	}
-	s, err := redisstore.New(srv.Client(), r.so)
-	if err != nil {
-		r.t.Error(err)
-		return
-	}
-	f(s)
-	if err := srv.Close(); err != nil {
+	if err := r.srv.Close(); err != nil {
 		r.t.Error(err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,3 +107,15 @@ func ids(turns []session.Turn) []string {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// BenchmarkAccept measures accepting a message of 300 bytes into a session of
+// 60 turns spread over 100 channels: append, trim, and reading it whole.
+func BenchmarkAccept(b *testing.B, s Store) {
+	text := strings.Repeat("twelve bytes", 25)
+	for i := 0; b.Loop(); i++ {
+		k := session.Key{Channel: strconv.Itoa(i % 100)}
+		if _, ok, err := s.Accept(b.Context(), k, question(strconv.Itoa(i), text)); err != nil || !ok {
+			b.Fatal(ok, err)
+		}
+	}
+}
