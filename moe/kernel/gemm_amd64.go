@@ -2,6 +2,37 @@
 
 package kernel
 
+import (
+	"unsafe"
+
+	"moebot/moe/tensor"
+)
+
+// few computes rows [i0,i1) and columns [j0,j1) of C as dot products with the rows
+// of B where they lie, and reports whether it did: if B is transposed and the whole
+// product has so few rows that packing B would take longer.
+func (g *gemm) few(s *gemmScratch, i0, i1, j0, j1 int) bool {
+	const rows, cols = 8, 64
+	if !useAVX2 || g.b == nil || g.transA || !g.transB || g.m > rows || g.k < 8 {
+		return false
+	}
+	b := view{
+		typ: tensor.F32, cols: g.k, stride: 4 * g.ldb, blockLen: 1, blockBytes: 4,
+		data: unsafe.Slice((*byte)(unsafe.Pointer(&g.b[0])), 4*len(g.b)),
+	}
+	s.row = grow(s.row, rows*cols)
+	for j := j0; j < j1; j += cols {
+		n := min(cols, j1-j)
+		part := b
+		part.data = b.data[j*b.stride:]
+		dotRows(s, s.row, cols, part, 0, n, g.a[i0*g.lda:], g.lda, i1-i0)
+		for i := i0; i < i1; i++ {
+			merge(g.c[i*g.ldc+j:][:n], s.row[(i-i0)*cols:], g.alpha, g.beta)
+		}
+	}
+	return true
+}
+
 func gemmTile(rows, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
 	if !useAVX2 {
 		gemmTileGo(rows, k, a, rs, cs, b, ldb, c, ldc, alpha, beta)

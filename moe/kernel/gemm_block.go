@@ -90,6 +90,9 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 		g.scale(i0, i1, j0, j1)
 		return
 	}
+	if g.few(s, i0, i1, j0, j1) {
+		return
+	}
 	parts := (g.k + blockK - 1) / blockK
 	depth := roundUp((g.k+parts-1)/parts, 32) // whole blocks of quantised weights
 	beta := g.beta
@@ -172,15 +175,19 @@ func (g *gemm) tiles(s *gemmScratch, i, mb, j, nb, kb int, a []float32, rs, cs, 
 			}
 			gemmTile(h, kb, pa, rs, cs, pb, pld, s.tile[:], gemmCols, g.alpha, 0)
 			for x := range h {
-				row := c[x*g.ldc:][:w]
-				for y, v := range s.tile[x*gemmCols:][:w] {
-					if beta == 0 {
-						row[y] = v
-					} else {
-						row[y] = beta*row[y] + v
-					}
-				}
+				merge(c[x*g.ldc:][:w], s.tile[x*gemmCols:], 1, beta)
 			}
+		}
+	}
+}
+
+// merge writes dst[i] = alpha·src[i] + beta·dst[i]; dst is not read if beta is 0.
+func merge(dst, src []float32, alpha, beta float32) {
+	for i, v := range src[:len(dst)] {
+		if beta == 0 {
+			dst[i] = alpha * v
+		} else {
+			dst[i] = alpha*v + beta*dst[i]
 		}
 	}
 }

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
+
+	"moebot/moe/tensor"
 )
 
 // both runs a test with and without the assembly.
@@ -167,12 +170,94 @@ func TestGemm(t *testing.T) {
 			}
 		}
 		for range 400 {
-			g := gemmCase{transA: r.IntN(2) > 0, transB: r.IntN(2) > 0, m: r.IntN(70), n: r.IntN(70), k: r.IntN(90),
+			g := gemmCase{transA: r.IntN(2) > 0, transB: r.IntN(2) > 0, m: r.IntN(70)*r.IntN(2) + r.IntN(10), n: r.IntN(70), k: r.IntN(90),
 				alpha: []float32{1, 0.3, -2}[r.IntN(3)], beta: []float32{0, 1, -0.7}[r.IntN(3)],
 				padA: r.IntN(4), padB: r.IntN(4), padC: r.IntN(4), workers: r.IntN(4)}
 			g.check(t, r)
 		}
 	})
+}
+
+// Workers of a pool may multiply on their own, and products may share a pool.
+func TestGemmConcurrently(t *testing.T) {
+	p := NewPool(4)
+	defer p.Close()
+	const m, n, k = 61, 45, 77
+	r := rand.New(rand.NewPCG(5, 5))
+	a, b := random(r, m*k), random(r, k*n)
+	want := make([]float32, m*n)
+	Gemm(nil, false, false, m, n, k, 1, a, k, b, n, 0, want, n)
+	for _, inner := range []*Pool{nil, p} {
+		got := make([][]float32, 24)
+		p.Run(len(got), func(i int) {
+			got[i] = make([]float32, m*n)
+			Gemm(inner, false, false, m, n, k, 1, a, k, b, n, 0, got[i], n)
+		})
+		for i := range got {
+			if !slices.Equal(got[i], want) {
+				t.Fatalf("product %d differs", i)
+			}
+		}
+	}
+}
+
+func TestGemmSameForAnyNumberOfWorkers(t *testing.T) {
+	both(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(6, 6))
+		for _, s := range [][3]int{{1, 700, 100}, {5, 333, 50}, {200, 190, 701}, {900, 16, 33}} {
+			m, n, k := s[0], s[1], s[2]
+			a, b, c := random(r, m*k), random(r, k*n), random(r, m*n)
+			for mode := range 4 {
+				lda, ldb := k, n
+				if mode&1 > 0 {
+					lda = m
+				}
+				if mode&2 > 0 {
+					ldb = k
+				}
+				var first []float32
+				for _, workers := range []int{1, 2, 3, 8} {
+					p := NewPool(workers)
+					got := slices.Clone(c)
+					Gemm(p, mode&1 > 0, mode&2 > 0, m, n, k, 0.7, a, lda, b, ldb, 0.3, got, n)
+					p.Close()
+					if first == nil {
+						first = got
+					} else if !slices.Equal(got, first) {
+						t.Fatalf("%d×%d×%d, mode %d: %d workers differ from one", m, n, k, mode, workers)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestNothingAllocates(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	p := NewPool(2)
+	defer p.Close()
+	const n = 96
+	a, b, c := random(r, n*n), random(r, n*n), random(r, n*n)
+	w := randomMatrix(r, tensor.Q8_0, n, n)
+	for name, f := range map[string]func(){
+		"Gemm":          func() { Gemm(p, false, true, n, n, n, 1, a, n, b, n, 0, c, n) },
+		"few rows":      func() { Gemm(p, false, true, 4, n, n, 1, a, n, b, n, 0, c, n) },
+		"one token":     func() { MatMulRows(c, n, w, 0, n, a, n, 1) },
+		"many tokens":   func() { MatMulRows(c, n, w, 0, n, a, n, n) },
+		"Softmax":       func() { Softmax(a) },
+		"SiLUMul":       func() { SiLUMul(c, a, b) },
+		"WeightedSum":   func() { WeightedSum(c[:n], a[:n], b, n) },
+		"Pool and Axpy": func() { p.Run(4, func(i int) { Axpy(1, a[:n], c[i*n:(i+1)*n]) }) },
+	} {
+		f()
+		limit := 0.5 // the garbage collector may empty the kept buffers once
+		if name == "Pool and Axpy" {
+			limit = 1 // the closure
+		}
+		if got := testing.AllocsPerRun(50, f); got > limit && !raceEnabled {
+			t.Errorf("%s: %v allocations", name, got)
+		}
+	}
 }
 
 func BenchmarkGemm(b *testing.B) {

@@ -192,7 +192,7 @@ func (p *Pool) Close() {
 func sameLen(what string, n int, lengths ...int) {
 	for _, l := range lengths {
 		if l != n {
-			panic(fmt.Sprintf("kernel: %s: lengths %d and %v differ", what, n, lengths))
+			panic(fmt.Sprintf("kernel: %s: lengths %d and %d differ", what, n, l))
 		}
 	}
 }

@@ -13,6 +13,8 @@ func gemmTile(rows, k int, a []float32, rs, cs int, b []float32, ldb int, c []fl
 	gemmTileGo(rows, k, a, rs, cs, b, ldb, c, ldc, alpha, beta)
 }
 
+func (g *gemm) few(*gemmScratch, int, int, int, int) bool { return false }
+
 func packCols(dst, src []float32, ld, k, cols, width int) {
 	packColsGo(dst, src, ld, k, cols, width)
 }

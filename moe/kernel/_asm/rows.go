@@ -126,21 +126,10 @@ func dots(c *asm, f format, rows, tokens int) {
 	}
 	stride3, ldx3 := c.triple(stride, rows), c.triple(ldx, tokens)
 	c.Label("loop")
-	for r := range rows {
-		weights, d := f.widen(c, multiple(w, stride, stride3, r))
-		for t := range tokens {
-			at := multiple(x, ldx, ldx3, t)
-			if d == nil {
-				c.VFMADD231PS(at, weights[0], acc[r][t])
-				continue
-			}
-			s := c.YMM()
-			c.VMULPS(at, weights[0], s)
-			for i, v := range weights[1:] {
-				c.VFMADD231PS(at.Offset(32*(i+1)), v, s)
-			}
-			c.VFMADD231PS(s, d, acc[r][t])
-		}
+	if f.group == 8 {
+		c.dotFloats(f, acc, func(r int) Mem { return multiple(w, stride, stride3, r) }, func(t int) Mem { return multiple(x, ldx, ldx3, t) })
+	} else {
+		c.dotBlocks(f, acc, func(r int) Mem { return multiple(w, stride, stride3, r) }, func(t int) Mem { return multiple(x, ldx, ldx3, t) })
 	}
 	c.ADDQ(Imm(uint64(f.bytes)), w)
 	c.ADDQ(U32(4*f.group), x)
@@ -155,6 +144,38 @@ func dots(c *asm, f format, rows, tokens int) {
 		}
 	}
 	c.end()
+}
+
+// dotFloats multiplies 8 weights of each row with each vector.
+func (c *asm) dotFloats(f format, acc [][]reg.VecVirtual, row, vector func(i int) Mem) {
+	var w []reg.VecVirtual
+	for r := range acc {
+		y, _ := f.widen(c, row(r))
+		w = append(w, y[0])
+	}
+	x := c.YMM()
+	for t := range acc[0] {
+		c.VMOVUPS(vector(t), x)
+		for r := range acc {
+			c.VFMADD231PS(x, w[r], acc[r][t])
+		}
+	}
+}
+
+// dotBlocks multiplies a block of each row with each vector. The sum of a block is
+// multiplied by its scale, not each weight.
+func (c *asm) dotBlocks(f format, acc [][]reg.VecVirtual, row, vector func(i int) Mem) {
+	for r := range acc {
+		w, d := f.widen(c, row(r))
+		for t := range acc[r] {
+			s := c.YMM()
+			c.VMULPS(vector(t), w[0], s)
+			for i, v := range w[1:] {
+				c.VFMADD231PS(vector(t).Offset(32*(i+1)), v, s)
+			}
+			c.VFMADD231PS(s, d, acc[r][t])
+		}
+	}
 }
 
 // triple returns 3·r if a fourth row needs it.
