@@ -35,7 +35,7 @@ const openTimeout = 3 * time.Second
 func Open(ctx context.Context, o Options) (*Store, error) {
 	client, kind, err := newClient(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("redis url: %w", err)
+		return nil, fmt.Errorf("redis url: %w; it is written like redis://user:password@host:6379/0", err)
 	}
 	if o.Kind == "" {
 		o.Kind = kind

@@ -64,6 +64,7 @@ func TestConformance(t *testing.T) {
 		{"miniredis", "redis", startMini},
 		{"redis", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() }},
 		{"redis RESP2", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() + "?protocol=2" }},
+		{"sentinel", "redis sentinel", sessiontest.StartSentinel},
 		{"cluster", "redis cluster", func(t testing.TB) string { return sessiontest.ClusterURL(sessiontest.StartCluster(t)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

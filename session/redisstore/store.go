@@ -50,6 +50,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"moebot/session"
 )
@@ -128,7 +129,8 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 // Store keeps sessions in a Redis. Open or New makes one. Its methods honour
-// the deadline and the cancellation of their context; see the package comment
+// the deadline of their context at once, and its cancellation after the round
+// trip under way, two seconds at most (read_timeout); see the package comment
 // for what a failed call means. Their errors wrap session.ErrUnavailable if
 // Redis is away or accepts no writes; if it was away until the context's
 // deadline, they match that and context.DeadlineExceeded both.
@@ -145,7 +147,10 @@ type Store struct {
 
 // New returns a Store on an existing client, which must have
 // ContextTimeoutEnabled set. It does not connect. Close closes the client.
+// It turns off go-redis's own log, for the whole process, since that writes
+// past ours; what it would say comes back as errors.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
+	logging.Disable()
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err

@@ -120,6 +120,26 @@ func (r *Redis) ask(words ...string) (string, error) {
 	return string(text), nil
 }
 
+// StartSentinel starts a Redis with a Sentinel that watches it, and returns
+// their address as redisstore.Open takes it. Both end with the test; it skips
+// as StartRedis does.
+func StartSentinel(t testing.TB) string {
+	t.Helper()
+	master := StartRedis(t)
+	host, port, _ := net.SplitHostPort(master.Addr)
+	conf := filepath.Join(master.dir, "sentinel.conf")
+	text := fmt.Sprintf("sentinel monitor moebot %s %s 1\n", host, port)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &Redis{t: t, Addr: freeAddr(t), dir: t.TempDir()}
+	_, port, _ = net.SplitHostPort(r.Addr)
+	r.args = []string{conf, "--sentinel", "--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log"}
+	t.Cleanup(r.Kill)
+	r.Start()
+	return "redis://" + r.Addr + "?master_name=moebot"
+}
+
 // StartCluster starts a Redis Cluster of three masters without replicas and
 // returns its nodes. It ends with the test, and skips as StartRedis does.
 func StartCluster(t testing.TB) []*Redis {

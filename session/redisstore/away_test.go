@@ -1,0 +1,366 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"moebot/session"
+	"moebot/session/redisstore"
+	"moebot/session/sessiontest"
+)
+
+func question(id string) session.Turn {
+	return session.Turn{ID: id, Role: session.RoleUser, Author: "Ann", Text: "question " + id}
+}
+
+func answer(id string) session.Turn {
+	return session.Turn{ID: "a" + id, Role: session.RoleAssistant, Text: "answer " + id}
+}
+
+// TestRedisKilled kills Redis with kill -9 in the middle of use and starts it
+// again, twice. While it is away every error is ErrUnavailable; afterwards
+// calls succeed, and nothing acknowledged is missing or there twice.
+func TestRedisKilled(t *testing.T) {
+	r := sessiontest.StartRedis(t)
+	s := open(t, r.URL(), sessiontest.Limits{MaxTurns: 10000})
+	var mu sync.Mutex
+	acked := map[string]session.Key{} // turn id → channel
+	var failures, good atomic.Int64
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for w := range 6 {
+		wg.Go(func() {
+			k := session.Key{Channel: strconv.Itoa(w)}
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				id := fmt.Sprintf("%d-%d", w, i)
+				// Like the bot, try again until it works.
+				for first := true; ; first = false {
+					_, ok, err := s.Accept(context.Background(), k, question(id))
+					if err == nil {
+						if !ok {
+							t.Errorf("message %s (first try: %v) was refused as known", id, first)
+						}
+						break
+					}
+					failures.Add(1)
+					if !errors.Is(err, session.ErrUnavailable) {
+						t.Errorf("Accept while Redis is away = %v; want ErrUnavailable", err)
+					}
+					time.Sleep(20 * time.Millisecond)
+				}
+				var done bool
+				err := errors.New("not tried")
+				for err != nil {
+					if done, err = s.Finish(context.Background(), k, id, answer(id)); err != nil {
+						failures.Add(1)
+						if !errors.Is(err, session.ErrUnavailable) {
+							t.Errorf("Finish while Redis is away = %v; want ErrUnavailable", err)
+						}
+						time.Sleep(20 * time.Millisecond)
+					}
+				}
+				if !done {
+					t.Errorf("question %s was not open", id)
+				}
+				good.Add(1)
+				mu.Lock()
+				acked[id], acked["a"+id] = k, k
+				mu.Unlock()
+			}
+		})
+	}
+	for range 2 {
+		time.Sleep(300 * time.Millisecond)
+		r.Kill()
+		if _, err := s.Ping(t.Context()); !errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("Ping while Redis is away = %v; want ErrUnavailable", err)
+		}
+		start := time.Now()
+		if _, err := s.Load(t.Context(), session.Key{Channel: "0"}); !errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("Load while Redis is away = %v; want ErrUnavailable", err)
+		}
+		if d := time.Since(start); d > 2*time.Second {
+			t.Errorf("it took %v to say so", d)
+		}
+		before := good.Load()
+		r.Start()
+		for end := time.Now().Add(5 * time.Second); good.Load() < before+12; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("no calls succeed after Redis is back")
+			}
+		}
+	}
+	time.Sleep(100 * time.Millisecond)
+	close(stop)
+	wg.Wait()
+
+	have := map[string]int{}
+	for w := range 6 {
+		sess, err := s.Load(t.Context(), session.Key{Channel: strconv.Itoa(w)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, turn := range sess.Turns {
+			have[turn.ID]++
+		}
+	}
+	for id := range acked {
+		if have[id] != 1 {
+			t.Errorf("turn %s is there %d times", id, have[id])
+		}
+	}
+	if p, err := s.Pending(t.Context()); err != nil || len(p) != 0 {
+		t.Errorf("Pending = %v, %v; want none", p, err)
+	}
+	t.Logf("%d turns acknowledged, %d calls failed meanwhile", len(acked), failures.Load())
+	if failures.Load() == 0 {
+		t.Error("no call failed: Redis was not away")
+	}
+}
+
+// TestOpenWithoutRedis opens a store before its Redis is there.
+func TestOpenWithoutRedis(t *testing.T) {
+	r := sessiontest.StartRedis(t)
+	r.Kill()
+	var log strings.Builder
+	s, err := redisstore.Open(t.Context(), redisstore.Options{URL: r.URL(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if !strings.Contains(log.String(), "level=WARN") {
+		t.Errorf("no warning in the log: %s", log.String())
+	}
+	k := session.Key{Channel: "1"}
+	if _, _, err := s.Accept(t.Context(), k, question("1")); !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("Accept without Redis = %v; want ErrUnavailable", err)
+	}
+	r.Start()
+	if _, ok, err := s.Accept(t.Context(), k, question("1")); err != nil || !ok {
+		t.Errorf("Accept with Redis = %v, %v", ok, err)
+	}
+}
+
+// TestRedisHangs stops Redis's process without ending it: only the deadline
+// helps.
+func TestRedisHangs(t *testing.T) {
+	r := sessiontest.StartRedis(t)
+	s := open(t, r.URL(), sessiontest.Limits{})
+	k := session.Key{Channel: "1"}
+	if _, _, err := s.Accept(t.Context(), k, question("1")); err != nil {
+		t.Fatal(err)
+	}
+	r.Pause()
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+		start := time.Now()
+		_, _, err := s.Accept(ctx, k, question("2"))
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, session.ErrUnavailable) {
+			t.Errorf("Accept on a hanging Redis = %v; want DeadlineExceeded and ErrUnavailable", err)
+		}
+		if d := time.Since(start); d > 400*time.Millisecond {
+			t.Errorf("a deadline of 150ms was kept after %v", d)
+		}
+		cancel()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if _, err := s.Load(ctx, k); !errors.Is(err, context.Canceled) || errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("Load, cancelled = %v; want Canceled alone", err)
+	}
+	r.Continue()
+	// Redis carries out what it had got: the question is ours all the same.
+	if _, ok, err := s.Accept(t.Context(), k, question("2")); err != nil || !ok {
+		t.Errorf("Accept again = %v, %v; want true", ok, err)
+	}
+	if _, ok, err := s.Accept(t.Context(), k, question("2")); err != nil || ok {
+		t.Errorf("Accept a third time = %v, %v; want false", ok, err)
+	}
+	if sess, err := s.Load(t.Context(), k); err != nil || len(sess.Turns) != 2 {
+		t.Errorf("session = %v, %v; want two turns", sess.Turns, err)
+	}
+}
+
+// TestLostReply puts a proxy between that passes commands on and, on demand,
+// hangs up instead of passing the reply back.
+func TestLostReply(t *testing.T) {
+	m := startMini(t)
+	var lose atomic.Bool
+	addr := startProxy(t, strings.TrimPrefix(m, "redis://"), &lose)
+	// Without the client's own retries, what follows is the caller's.
+	s := open(t, "redis://"+addr+"?max_retries=-1", sessiontest.Limits{})
+	other := open(t, m, sessiontest.Limits{})
+	k := session.Key{Channel: "1"}
+	if _, ok, err := s.Accept(t.Context(), k, question("0")); err != nil || !ok {
+		t.Fatal(ok, err) // the scripts are known from here on
+	}
+	if _, err := s.Finish(t.Context(), k, "0", answer("0")); err != nil {
+		t.Fatal(err)
+	}
+
+	lose.Store(true)
+	for range 3 {
+		if _, _, err := s.Accept(t.Context(), k, question("1")); !errors.Is(err, session.ErrUnavailable) {
+			t.Fatalf("Accept without a reply = %v; want ErrUnavailable", err)
+		}
+	}
+	lose.Store(false)
+	if _, ok, err := other.Accept(t.Context(), k, question("1")); err != nil || ok {
+		t.Errorf("Accept by another process = %v, %v; want false: it is ours", ok, err)
+	}
+	if p, err := other.Pending(t.Context()); err != nil || len(p) != 1 {
+		t.Errorf("Pending = %v, %v; want the question", p, err)
+	}
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, ok, err := s.Accept(context.Background(), k, question("1")); err != nil {
+				t.Error(err)
+			} else if ok {
+				won.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Errorf("eight tries again: %d accepted, want one", won.Load())
+	}
+
+	lose.Store(true)
+	if _, err := s.Finish(t.Context(), k, "1", answer("1")); !errors.Is(err, session.ErrUnavailable) {
+		t.Fatalf("Finish without a reply = %v; want ErrUnavailable", err)
+	}
+	lose.Store(false)
+	if done, err := s.Finish(t.Context(), k, "1", answer("1")); err != nil || !done {
+		t.Errorf("Finish again = %v, %v; want true", done, err)
+	}
+	sess, err := s.Load(t.Context(), k)
+	if err != nil || len(sess.Turns) != 4 {
+		t.Errorf("session = %v, %v; want four turns", sess.Turns, err)
+	}
+
+	// With the client's retries the caller notices nothing.
+	patient := open(t, "redis://"+addr, sessiontest.Limits{})
+	lose.Store(true)
+	time.AfterFunc(5*time.Millisecond, func() { lose.Store(false) })
+	if _, ok, err := patient.Accept(t.Context(), k, question("2")); err != nil || !ok {
+		t.Errorf("Accept with a reply lost on the way = %v, %v; want true", ok, err)
+	}
+}
+
+// startProxy passes connections on to addr, commands always, replies while
+// lose is false; else it hangs up once there is a reply.
+func startProxy(t *testing.T, addr string, lose *atomic.Bool) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	serve := func(client net.Conn) {
+		defer client.Close()
+		server, err := net.Dial("tcp", addr)
+		if err != nil {
+			return
+		}
+		defer server.Close()
+		wg.Go(func() {
+			io.Copy(server, client)
+			server.Close()
+		})
+		b := make([]byte, 64<<10)
+		for first := true; ; first = false {
+			n, err := server.Read(b)
+			// The greeting of a new connection always passes.
+			if err != nil || lose.Load() && !first && !strings.Contains(string(b[:n]), "NOSCRIPT") {
+				return
+			}
+			if _, err := client.Write(b[:n]); err != nil {
+				return
+			}
+		}
+	}
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { serve(c) })
+		}
+	})
+	return l.Addr().String()
+}
+
+// TestNoMemory: a Redis at its limit accepts nothing, for now.
+func TestNoMemory(t *testing.T) {
+	r := sessiontest.StartRedis(t, "--maxmemory", "1")
+	s := open(t, r.URL(), sessiontest.Limits{})
+	if _, _, err := s.Accept(t.Context(), session.Key{Channel: "1"}, question("1")); !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("Accept without memory = %v; want ErrUnavailable", err)
+	}
+}
+
+// TestClusterNodeKilled: with a master gone and no replica, the whole cluster
+// refuses; the store says so and comes back with it.
+func TestClusterNodeKilled(t *testing.T) {
+	nodes := sessiontest.StartCluster(t)
+	s := open(t, sessiontest.ClusterURL(nodes), sessiontest.Limits{})
+	accept := func(i int) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, _, err := s.Accept(ctx, session.Key{Channel: strconv.Itoa(i)}, question("1"))
+		return err
+	}
+	for i := range 30 {
+		if err := accept(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nodes[1].Kill()
+	failed := 0
+	for i := 30; i < 45; i++ {
+		if err := accept(i); err != nil {
+			failed++
+			if !errors.Is(err, session.ErrUnavailable) {
+				t.Errorf("Accept with a node gone = %v; want ErrUnavailable", err)
+			}
+		}
+	}
+	if failed == 0 {
+		t.Error("no call failed with a node gone")
+	}
+	if _, err := s.Ping(t.Context()); !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("Ping with a node gone = %v; want ErrUnavailable", err)
+	}
+	nodes[1].Start()
+	end := time.Now().Add(20 * time.Second)
+	for i := range 45 {
+		for err := accept(i); err != nil; err = accept(i) {
+			if time.Now().After(end) {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	p, err := s.Pending(t.Context())
+	if err != nil || len(p) != 45 {
+		t.Errorf("%d questions pending, %v; want 45", len(p), err)
+	}
+}
