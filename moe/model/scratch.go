@@ -1,0 +1,183 @@
+package model
+
+import (
+	"moebot/moe/kernel"
+)
+
+// Scratch is the memory of one forward pass and the way its work is shared out.
+// After warming up, Forward takes no memory.
+type Scratch struct {
+	m    *Model
+	pool *kernel.Pool
+	size int // largest batch
+
+	batch []Input
+	pos   []int     // [n] position of each token in its sequence
+	cos   []float32 // [n, RopeDims/2]
+	sin   []float32
+	x     []float32 // [n, D] residual stream
+	norm  []float32 // [n, D] normalised
+	q     []float32 // [n, H·hd]
+	k, v  []float32 // [n, KV·hd]
+	o     []float32 // [n, H·hd]
+	proj  []float32 // [n, D]
+
+	scores [][]float32 // [n·H] attention of a head, as long as its longest sequence so far
+	logits []float32   // [wanted, V]
+
+	router         []float32   // [n, E] router logits
+	experts        [][]int32   // [layer][n·K] chosen, best first
+	gates          [][]float32 // [layer][n·K]
+	slot           []int       // [n·K] row of a (token, choice) pair, sorted by expert
+	offset, next   []int       // [E+1]
+	xe             []float32   // [n·K, D]
+	gate, up, down []float32   // [n·K, F] twice, [n·K, D]
+
+	parts  []part // the products of the next parallel region
+	blocks int    // their blocks
+	op     op     // the element-wise step of the next region
+	layer  int
+	step   int // tokens of a block of the step
+	// the functions given to the pool, made once so that a call takes no memory
+	runPart, runRows, runHeads func(int)
+}
+
+// NewScratch returns working memory for batches of up to size tokens.
+func (m *Model) NewScratch(pool *kernel.Pool, size int) *Scratch {
+	c := m.Config
+	k := max(c.TopK, 1)
+	f32 := func(n int) []float32 { return make([]float32, n) }
+	s := &Scratch{m: m, pool: pool, size: size, pos: make([]int, size), cos: f32(size * c.RopeDims / 2), sin: f32(size * c.RopeDims / 2),
+		x: f32(size * c.Dim), norm: f32(size * c.Dim), q: f32(size * c.Heads * c.HeadDim), k: f32(size * c.KVHeads * c.HeadDim), v: f32(size * c.KVHeads * c.HeadDim),
+		o: f32(size * c.Heads * c.HeadDim), proj: f32(size * c.Dim), scores: make([][]float32, size*c.Heads), router: f32(size * c.Experts),
+		slot: make([]int, size*k), offset: make([]int, max(c.Experts, 1)+1), next: make([]int, max(c.Experts, 1)+1),
+		xe: f32(size * k * c.Dim), gate: f32(size * k * c.Hidden), up: f32(size * k * c.Hidden), down: f32(size * k * c.Dim)}
+	for range m.layers {
+		s.experts, s.gates = append(s.experts, make([]int32, size*k)), append(s.gates, f32(size*k))
+	}
+	s.runPart, s.runRows, s.runHeads = s.partBlock, s.rowBlock, s.headBlock
+	return s
+}
+
+// Logits are those of the i-th input that asked for them.
+func (s *Scratch) Logits(i int) []float32 {
+	v := s.m.Config.Vocab
+	return s.logits[i*v : (i+1)*v]
+}
+
+// Experts and Gates are the experts that the layer chose for the batch's i-th token,
+// best first, and their weights; valid until the next Forward. A dense FFN is expert 0.
+func (s *Scratch) Experts(layer, i int) []int32 {
+	k := max(s.m.Config.TopK, 1)
+	return s.experts[layer][i*k : (i+1)*k]
+}
+
+// Gates: see Experts.
+func (s *Scratch) Gates(layer, i int) []float32 {
+	k := max(s.m.Config.TopK, 1)
+	return s.gates[layer][i*k : (i+1)*k]
+}
+
+func (s *Scratch) begin(batch []Input) { s.batch = batch }
+
+// part is one matrix product of a parallel region, split by rows of the weights.
+type part struct {
+	y      []float32
+	ldy    int
+	w      kernel.Matrix
+	x      []float32
+	ldx    int
+	tokens int
+	first  int // its first block among those of the region
+	rows   int // of a block
+}
+
+// blockWork is the number of multiplications that a block should have at least, so
+// that handing it out costs little beside it.
+const blockWork = 1 << 15
+
+// add puts y = x·Wᵀ into the next region.
+func (s *Scratch) add(y []float32, ldy int, w kernel.Matrix, x []float32, ldx, tokens int) {
+	if w.Rows == 0 || tokens == 0 {
+		return
+	}
+	rows := max(1, blockWork/(w.Cols*tokens))
+	rows = max((rows+15)/16*16, (w.Rows/(4*s.pool.Workers())+15)/16*16)
+	s.parts = append(s.parts, part{y, ldy, w, x, ldx, tokens, s.blocks, rows})
+	s.blocks += (w.Rows + rows - 1) / rows
+}
+
+// run does the products of the region.
+func (s *Scratch) run() {
+	s.pool.Run(s.blocks, s.runPart)
+	s.parts, s.blocks = s.parts[:0], 0
+}
+
+func (s *Scratch) partBlock(i int) {
+	j := len(s.parts) - 1
+	for s.parts[j].first > i {
+		j--
+	}
+	p := &s.parts[j]
+	lo := (i - p.first) * p.rows
+	kernel.MatMulRows(p.y, p.ldy, p.w, lo, min(p.w.Rows, lo+p.rows), p.x, p.ldx, p.tokens)
+}
+
+// op is an element-wise step, done token by token.
+type op uint8
+
+const (
+	opAttnNorm op = iota
+	opRope
+	opResidual
+	opFFNNorm
+	opGather
+	opSwiGLU
+	opCombine
+)
+
+// rows does an element-wise step for all tokens; few are not worth the workers.
+func (s *Scratch) rows(o op, layer int) {
+	s.op, s.layer, s.step = o, layer, 8
+	if n := len(s.batch); n > s.step {
+		s.pool.Run((n+s.step-1)/s.step, s.runRows)
+		return
+	}
+	s.rowBlock(0)
+}
+
+func (s *Scratch) rowBlock(b int) {
+	m, d := s.m, s.m.Config.Dim
+	eps := float32(m.Config.NormEps)
+	for i := b * s.step; i < min(len(s.batch), (b+1)*s.step); i++ {
+		x, norm := s.x[i*d:(i+1)*d], s.norm[i*d:(i+1)*d]
+		switch s.op {
+		case opAttnNorm:
+			kernel.RMSNorm(norm, x, m.layers[s.layer].attnNorm, eps)
+		case opFFNNorm:
+			kernel.RMSNorm(norm, x, m.layers[s.layer].ffnNorm, eps)
+		case opRope:
+			m.ropeToken(s, s.layer, i)
+		case opResidual:
+			kernel.Axpy(1, s.proj[i*d:(i+1)*d], x)
+		case opGather:
+			m.gather(s, i)
+		case opSwiGLU: // of the slots with the same numbers as the tokens' choices
+			f := m.Config.Hidden * max(m.Config.TopK, 1)
+			kernel.SiLUMul(s.gate[i*f:(i+1)*f], s.gate[i*f:(i+1)*f], s.up[i*f:(i+1)*f])
+		case opCombine:
+			m.combine(s, s.layer, i)
+		}
+	}
+}
+
+// heads runs attention, each KV head of each token by itself.
+func (s *Scratch) heads(layer int) {
+	s.layer = layer
+	s.pool.Run(len(s.batch)*s.m.Config.KVHeads, s.runHeads)
+}
+
+func (s *Scratch) headBlock(i int) {
+	kv := s.m.Config.KVHeads
+	s.m.attend(s, s.layer, i/kv, i%kv)
+}
