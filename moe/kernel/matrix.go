@@ -33,7 +33,7 @@ const dotsUpTo = 24
 // It runs on the caller; give ranges of rows to the workers of a Pool. It panics if
 // the arguments do not fit each other or the type is not supported.
 func MatMulRows(y []float32, ldy int, w Matrix, r0, r1 int, x []float32, ldx int, tokens int) {
-	if r0 < 0 || r1 < r0 || r1 > w.Rows || tokens < 0 {
+	if r0 < 0 || r1 < r0 || r1 > w.Rows || w.Cols < 0 || tokens < 0 {
 		panic(fmt.Sprintf("kernel: MatMulRows: rows %d to %d of %d, %d tokens", r0, r1, w.Rows, tokens))
 	}
 	if r0 == r1 || tokens == 0 {

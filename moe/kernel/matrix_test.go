@@ -166,6 +166,14 @@ func TestMatMulRowsChecksArguments(t *testing.T) {
 }
 
 func BenchmarkMatMulRows(b *testing.B) {
+	have := useAVX2
+	defer func() { useAVX2 = have }()
+	matMulRows(b)
+	useAVX2 = false
+	b.Run("twin", matMulRows)
+}
+
+func matMulRows(b *testing.B) {
 	const rows, cols = 1024, 1024
 	for _, typ := range matrixTypes {
 		for _, tokens := range []int{1, 2, 4, 8, 16, 32, 48, 49, 64, 256} {

@@ -179,7 +179,7 @@ func TestSoftmaxSpecialValues(t *testing.T) {
 	})
 }
 
-func TestSimple(t *testing.T) {
+func TestScalar(t *testing.T) {
 	eachLength(t, func(t *testing.T, n int, r *rand.Rand) {
 		x := guarded(random(r, n))
 		AddScalar(-5, x.x) // so that no element counts as little as a missing one

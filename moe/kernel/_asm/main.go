@@ -38,7 +38,7 @@ func main() {
 		{"gemm", gemmFile},
 		{"pack", packFile},
 		{"dot", dotFile},
-		{"simple", simpleFile},
+		{"scalar", scalarFile},
 		{"exp", expFile},
 		{"rows", rowsFile},
 		{"attention", attentionFile},

@@ -2,7 +2,7 @@ package main
 
 import . "github.com/mmcloughlin/avo/operand"
 
-func simpleFile(c *asm) {
+func scalarFile(c *asm) {
 	c.declare("maxAVX2", "func(x *float32, n int) float32",
 		"maxAVX2 returns the largest of x[0..n), n > 0; NaN may be passed over.")
 	p := c.args("x", "n")

@@ -24,7 +24,7 @@ loop1:
 tail2:
 	ADDQ       $0x08, CX
 	JZ         done3
-	LEAQ       simple_mask<>+32(SB), BX
+	LEAQ       scalar_mask<>+32(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
 	VMOVUPS    (BX), Y1
@@ -43,23 +43,23 @@ done3:
 	MOVSS        X0, ret+16(FP)
 	RET
 
-DATA simple_mask<>+0(SB)/4, $0xffffffff
-DATA simple_mask<>+4(SB)/4, $0xffffffff
-DATA simple_mask<>+8(SB)/4, $0xffffffff
-DATA simple_mask<>+12(SB)/4, $0xffffffff
-DATA simple_mask<>+16(SB)/4, $0xffffffff
-DATA simple_mask<>+20(SB)/4, $0xffffffff
-DATA simple_mask<>+24(SB)/4, $0xffffffff
-DATA simple_mask<>+28(SB)/4, $0xffffffff
-DATA simple_mask<>+32(SB)/4, $0x00000000
-DATA simple_mask<>+36(SB)/4, $0x00000000
-DATA simple_mask<>+40(SB)/4, $0x00000000
-DATA simple_mask<>+44(SB)/4, $0x00000000
-DATA simple_mask<>+48(SB)/4, $0x00000000
-DATA simple_mask<>+52(SB)/4, $0x00000000
-DATA simple_mask<>+56(SB)/4, $0x00000000
-DATA simple_mask<>+60(SB)/4, $0x00000000
-GLOBL simple_mask<>(SB), RODATA|NOPTR, $64
+DATA scalar_mask<>+0(SB)/4, $0xffffffff
+DATA scalar_mask<>+4(SB)/4, $0xffffffff
+DATA scalar_mask<>+8(SB)/4, $0xffffffff
+DATA scalar_mask<>+12(SB)/4, $0xffffffff
+DATA scalar_mask<>+16(SB)/4, $0xffffffff
+DATA scalar_mask<>+20(SB)/4, $0xffffffff
+DATA scalar_mask<>+24(SB)/4, $0xffffffff
+DATA scalar_mask<>+28(SB)/4, $0xffffffff
+DATA scalar_mask<>+32(SB)/4, $0x00000000
+DATA scalar_mask<>+36(SB)/4, $0x00000000
+DATA scalar_mask<>+40(SB)/4, $0x00000000
+DATA scalar_mask<>+44(SB)/4, $0x00000000
+DATA scalar_mask<>+48(SB)/4, $0x00000000
+DATA scalar_mask<>+52(SB)/4, $0x00000000
+DATA scalar_mask<>+56(SB)/4, $0x00000000
+DATA scalar_mask<>+60(SB)/4, $0x00000000
+GLOBL scalar_mask<>(SB), RODATA|NOPTR, $64
 
 // func sumAVX2(x *float32, n int) float32
 // Requires: AVX, SSE
@@ -81,7 +81,7 @@ loop4:
 tail5:
 	ADDQ       $0x08, CX
 	JZ         done6
-	LEAQ       simple_mask<>+32(SB), BX
+	LEAQ       scalar_mask<>+32(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
 	VMOVUPS    (BX), Y1
@@ -120,7 +120,7 @@ loop7:
 tail8:
 	ADDQ       $0x08, CX
 	JZ         done9
-	LEAQ       simple_mask<>+32(SB), BX
+	LEAQ       scalar_mask<>+32(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
 	VMOVUPS    (BX), Y1
@@ -153,7 +153,7 @@ loop10:
 tail11:
 	ADDQ       $0x08, CX
 	JZ         done12
-	LEAQ       simple_mask<>+32(SB), BX
+	LEAQ       scalar_mask<>+32(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
 	VMOVUPS    (BX), Y1
