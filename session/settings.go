@@ -61,6 +61,17 @@ func (e *SettingError) Error() string {
 // IsZero reports whether every setting is the default.
 func (s Settings) IsZero() bool { return s == Settings{} }
 
+// Equal reports whether both set the same settings to the same values.
+func (s Settings) Equal(t Settings) bool {
+	return same(s.Temperature, t.Temperature) && same(s.TopP, t.TopP) && same(s.MinP, t.MinP) &&
+		same(s.RepeatPenalty, t.RepeatPenalty) && same(s.TopK, t.TopK) && same(s.MaxTokens, t.MaxTokens) &&
+		same(s.Seed, t.Seed) && same(s.Persona, t.Persona)
+}
+
+func same[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
 // Merge returns s with the fields that over sets taken from over: defaults
 // merged with a channel's own settings give the ones in force.
 func (s Settings) Merge(over Settings) Settings {
