@@ -52,7 +52,8 @@ type layout struct {
 }
 
 // layouts holds the block layout of each type, as ggml's type table has it.
-var layouts = map[Type]layout{
+// It is an array since every matrix product asks.
+var layouts = [...]layout{
 	F32: {"F32", 1, 4, true}, F16: {"F16", 1, 2, true}, BF16: {"BF16", 1, 2, true},
 	Q8_0: {"Q8_0", 32, 34, true}, Q4_0: {"Q4_0", 32, 18, true},
 	Q4_1: {"Q4_1", 32, 20, false}, Q5_0: {"Q5_0", 32, 22, false}, Q5_1: {"Q5_1", 32, 24, false}, Q8_1: {"Q8_1", 32, 36, false},
@@ -66,27 +67,34 @@ var layouts = map[Type]layout{
 
 // String is the type's name, or its number for one unknown.
 func (t Type) String() string {
-	if l, ok := layouts[t]; ok {
-		return l.name
+	if t.Known() {
+		return layouts[t].name
 	}
 	return fmt.Sprintf("type %d", uint32(t))
 }
 
 // Known reports whether the type's block layout is known.
-func (t Type) Known() bool { _, ok := layouts[t]; return ok }
+func (t Type) Known() bool { return int(t) < len(layouts) && layouts[t].len > 0 }
 
 // Supported reports whether this program computes with the type.
-func (t Type) Supported() bool { return layouts[t].supported }
+func (t Type) Supported() bool { return t.Known() && layouts[t].supported }
 
 // BlockLen is the number of elements of one block, 0 for an unknown type.
-func (t Type) BlockLen() int { return layouts[t].len }
+func (t Type) BlockLen() int { return t.layout().len }
 
 // BlockBytes is the number of bytes of one block, 0 for an unknown type.
-func (t Type) BlockBytes() int { return layouts[t].bytes }
+func (t Type) BlockBytes() int { return t.layout().bytes }
+
+func (t Type) layout() layout {
+	if !t.Known() {
+		return layout{}
+	}
+	return layouts[t]
+}
 
 // Bytes is the size of n elements, n a multiple of BlockLen.
 func (t Type) Bytes(n int) int {
-	l := layouts[t]
+	l := t.layout()
 	if l.len == 0 || n%l.len != 0 {
 		panic(fmt.Sprintf("tensor: %d elements are no whole blocks of %v", n, t))
 	}

@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"moebot/moe/kernel"
+	"moebot/moe/kvcache"
+	"moebot/moe/model"
+	"moebot/moe/sample"
+	"moebot/moe/tokenizer"
+)
+
+// Options size an engine; zero values choose.
+type Options struct {
+	Threads       int // goroutines that compute; 0 is one for each processor
+	ContextTokens int // longest sequence; 0 is what the model was made for
+	Slots         int // conversations whose caches are kept, and replies at a time; 0 is 8
+	ChunkTokens   int // prompt tokens read in a step; 0 is 64
+	QueueLen      int // requests that may wait for a slot; 0 is 256
+}
+
+func (o Options) fill(c model.Config) Options {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&o.ContextTokens, c.Context)
+	def(&o.Slots, 8)
+	def(&o.ChunkTokens, 64)
+	def(&o.QueueLen, 256)
+	return o
+}
+
+// ErrClosed is returned for requests to an engine that is closed or closing.
+var ErrClosed = errors.New("engine: closed")
+
+// ErrBusy is returned when as many requests wait as may wait.
+var ErrBusy = errors.New("engine: too many requests are waiting")
+
+// ContextError is a prompt that leaves no room for an answer.
+type ContextError struct{ Tokens, Limit int }
+
+func (e *ContextError) Error() string {
+	return fmt.Sprintf("engine: the prompt has %d tokens, the context window %d", e.Tokens, e.Limit)
+}
+
+// Request asks for a continuation of Tokens.
+type Request struct {
+	Key         string  // the conversation: a later request with the same key finds its cache
+	Tokens      []int32 // the whole prompt
+	MaxTokens   int     // of the reply; 0 is as many as fit
+	Sampling    sample.Params
+	StopStrings []string // the reply ends before the first of these
+	Forbid      []int32  // tokens never drawn
+	Trace       bool     // collect Result.Trace
+}
+
+// StopReason says why a reply ended.
+type StopReason string
+
+const (
+	StopEnd       StopReason = "end"       // the model said so
+	StopLength    StopReason = "length"    // MaxTokens
+	StopString    StopReason = "stop"      // one of StopStrings
+	StopContext   StopReason = "context"   // the context window is full
+	StopCancelled StopReason = "cancelled" // the context.Context ended, or emit failed
+)
+
+// Usage is what a request cost.
+type Usage struct {
+	PromptTokens     int // of the request
+	ReusedTokens     int // of them found in the cache
+	DecodedTokens    int // of the reply
+	Wait             time.Duration
+	PrefillTime      time.Duration
+	DecodeTime       time.Duration
+	TimeToFirstToken time.Duration // from the call of Generate
+}
+
+// Result is a finished reply. Text is what was emitted, whole.
+type Result struct {
+	Text  string
+	Stop  StopReason
+	Usage Usage
+	Trace []TokenTrace // one for each token of the reply, if asked for
+}
+
+// TokenTrace tells how one token came about.
+type TokenTrace struct {
+	ID           int32
+	Text         string  // may be part of a character
+	Prob         float32 // of the model's own distribution, before any sampling step
+	Alternatives []Alternative
+	Experts      [][]int32   // [layer] chosen, best first, where this token was predicted
+	Gates        [][]float32 // [layer] their weights
+}
+
+// Alternative is a token the model might have said.
+type Alternative struct {
+	ID   int32
+	Text string
+	Prob float32
+}
+
+// Engine serves requests. Close it when done.
+type Engine struct {
+	model *model.Model
+	tok   *tokenizer.Tokenizer
+	opt   Options
+	pool  *kernel.Pool
+
+	submit chan *sequence
+	quit   chan struct{}
+	done   chan struct{}
+	once   sync.Once
+
+	counters counters
+}
+
+// New starts an engine over m.
+func New(m *model.Model, tok *tokenizer.Tokenizer, o Options) (*Engine, error) {
+	if tok.Size() > m.Config.Vocab {
+		return nil, fmt.Errorf("engine: the vocabulary has %d tokens, the model knows %d", tok.Size(), m.Config.Vocab)
+	}
+	o = o.fill(m.Config)
+	e := &Engine{model: m, tok: tok, opt: o, pool: kernel.NewPool(o.Threads), submit: make(chan *sequence, o.QueueLen),
+		quit: make(chan struct{}), done: make(chan struct{})}
+	e.counters.init(m.Config)
+	go e.loop()
+	return e, nil
+}
+
+// Model and Tokenizer are what the engine serves.
+func (e *Engine) Model() *model.Model             { return e.model }
+func (e *Engine) Tokenizer() *tokenizer.Tokenizer { return e.tok }
+
+// ContextTokens is the size of the context window.
+func (e *Engine) ContextTokens() int { return e.opt.ContextTokens }
+
+// Close ends all requests with ErrClosed and frees the engine's memory.
+func (e *Engine) Close() {
+	e.once.Do(func() { close(e.quit) })
+	<-e.done
+}
+
+// Generate produces a reply and calls emit with pieces of its text as they become
+// certain: whole characters, no part of a stop string. It returns when the reply
+// has ended; an error leaves in Result what was emitted. If ctx ends, the reply
+// stops within a token and the error is the context's; if emit fails, its error.
+func (e *Engine) Generate(ctx context.Context, r Request, emit func(piece string) error) (Result, error) {
+	if err := e.check(r); err != nil {
+		return Result{}, err
+	}
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	q := e.newSequence(inner, r)
+	e.counters.queued.Add(1)
+	select {
+	case e.submit <- q:
+	default:
+		e.counters.queued.Add(-1)
+		return Result{}, ErrBusy
+	}
+	var emitErr error
+	for {
+		select {
+		case piece := <-q.pieces:
+			if emitErr == nil {
+				if emitErr = emit(piece); emitErr != nil {
+					cancel()
+				}
+			}
+		case <-q.ended:
+			for len(q.pieces) > 0 && emitErr == nil {
+				emitErr = emit(<-q.pieces)
+			}
+			if emitErr != nil {
+				q.result.Stop = StopCancelled
+				return q.result, emitErr
+			}
+			return q.result, q.err
+		case <-e.done:
+			// the loop has ended; it ends all sequences it knows, this one may have come too late
+			select {
+			case <-q.ended:
+				continue
+			default:
+				return Result{Stop: StopCancelled}, ErrClosed
+			}
+		}
+	}
+}
+
+func (e *Engine) check(r Request) error {
+	if err := r.Sampling.Check(); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	if len(r.Tokens) == 0 {
+		return errors.New("engine: an empty prompt")
+	}
+	if len(r.Tokens) >= e.opt.ContextTokens {
+		return &ContextError{len(r.Tokens), e.opt.ContextTokens}
+	}
+	for i, id := range r.Tokens {
+		if id < 0 || int(id) >= e.model.Config.Vocab {
+			return fmt.Errorf("engine: token %d of the prompt is %d, the vocabulary has %d", i, id, e.model.Config.Vocab)
+		}
+	}
+	return nil
+}
+
+// slot is a place for one sequence; its cache outlives the sequence.
+type slot struct {
+	key   string
+	cache *kvcache.Cache
+	used  time.Time
+	seq   *sequence // nil when idle
+}
+
+func (e *Engine) newCache() *kvcache.Cache {
+	c := e.model.Config
+	return kvcache.New(c.Layers, c.KVHeads*c.HeadDim, e.opt.ContextTokens)
+}

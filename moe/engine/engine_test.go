@@ -1,0 +1,409 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"moebot/moe/model"
+	"moebot/moe/sample"
+	"moebot/moe/tensor"
+	"moebot/moe/tokenizer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// source is a model made in the test, with random weights large enough that every
+// token matters for what follows.
+type source struct {
+	tensors map[string]tensor.Tensor
+	names   []string
+	uints   map[string]uint64
+}
+
+func (s *source) Tensor(n string) (tensor.Tensor, bool)  { t, ok := s.tensors[n]; return t, ok }
+func (s *source) Names() []string                        { return s.names }
+func (s *source) Keys() []string                         { return nil }
+func (s *source) Uint(k string) (uint64, bool, error)    { v, ok := s.uints[k]; return v, ok, nil }
+func (s *source) Bool(string) (bool, bool, error)        { return false, false, nil }
+func (s *source) Strings(string) ([]string, bool, error) { return nil, false, nil }
+func (s *source) Ints(string) ([]int64, bool, error)     { return nil, false, nil }
+func (s *source) Float(k string) (float64, bool, error) {
+	return 1e-5, strings.HasSuffix(k, "epsilon"), nil
+}
+func (s *source) String(k string) (string, bool, error) {
+	if k == "general.architecture" {
+		return "llama", true, nil
+	}
+	return "", false, nil
+}
+
+const vocab = 80
+
+func tinyModel(t testing.TB) (*model.Model, *tokenizer.Tokenizer) {
+	t.Helper()
+	const d, layers, heads, kv, hd, f, experts = 32, 2, 4, 2, 8, 24, 4
+	s := &source{tensors: map[string]tensor.Tensor{}, uints: map[string]uint64{
+		"llama.embedding_length": d, "llama.block_count": layers, "llama.attention.head_count": heads, "llama.attention.head_count_kv": kv,
+		"llama.context_length": 96, "llama.feed_forward_length": f, "llama.expert_count": experts, "llama.expert_used_count": 2}}
+	rng := rand.New(rand.NewPCG(1, 2))
+	add := func(name string, scale float64, shape ...int) {
+		tt := tensor.Tensor{Name: name, Type: tensor.F32, Shape: shape}
+		x := make([]float32, tt.Len())
+		for i := range x {
+			x[i] = float32(scale * rng.NormFloat64())
+			if scale == 0 {
+				x[i] = 1
+			}
+		}
+		tt.Data = make([]byte, 4*len(x))
+		tensor.Quantize(tt.Data, tensor.F32, x)
+		s.tensors[name] = tt
+		s.names = append(s.names, name)
+	}
+	add("token_embd.weight", 1, vocab, d)
+	add("output.weight", 0.4, vocab, d)
+	add("output_norm.weight", 0, d)
+	for l := range layers {
+		n := func(p string) string { return fmt.Sprintf("blk.%d.%s.weight", l, p) }
+		add(n("attn_norm"), 0, d)
+		add(n("ffn_norm"), 0, d)
+		add(n("attn_q"), 0.3, heads*hd, d)
+		add(n("attn_k"), 0.3, kv*hd, d)
+		add(n("attn_v"), 0.3, kv*hd, d)
+		add(n("attn_output"), 0.3, d, heads*hd)
+		add(n("ffn_gate_inp"), 0.5, experts, d)
+		add(n("ffn_gate_exps"), 0.3, experts, f, d)
+		add(n("ffn_up_exps"), 0.3, experts, f, d)
+		add(n("ffn_down_exps"), 0.3, experts, d, f)
+	}
+	m, err := model.Load(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := tokenizer.Spec{Model: "gpt2", Pre: "gpt-2", BOS: -1, EOS: vocab - 1, EOT: -1, Pad: -1}
+	for i := range vocab - 1 {
+		spec.Tokens = append(spec.Tokens, string(rune('0'+i)))
+		spec.Kinds = append(spec.Kinds, tokenizer.Normal)
+	}
+	spec.Tokens, spec.Kinds = append(spec.Tokens, "<end>"), append(spec.Kinds, tokenizer.Control)
+	tok, err := tokenizer.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, tok
+}
+
+func start(t testing.TB, o Options) *Engine {
+	t.Helper()
+	m, tok := tinyModel(t)
+	e, err := New(m, tok, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+func request(key string, seed uint64, tokens ...int32) Request {
+	p := sample.Params{Temperature: 0.9, TopP: 1, RepeatPenalty: 1, Seed: seed}
+	return Request{Key: key, Tokens: tokens, MaxTokens: 20, Sampling: p, Forbid: []int32{vocab - 1}}
+}
+
+func quiet(string) error { return nil }
+
+func generate(t testing.TB, e *Engine, r Request) Result {
+	t.Helper()
+	var pieces strings.Builder
+	res, err := e.Generate(context.Background(), r, func(s string) error { pieces.WriteString(s); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pieces.String() != res.Text {
+		t.Errorf("emitted %q, result %q", pieces.String(), res.Text)
+	}
+	return res
+}
+
+func randomTokens(rng *rand.Rand, n int) []int32 {
+	out := make([]int32, n)
+	for i := range out {
+		out[i] = int32(rng.IntN(vocab - 1))
+	}
+	return out
+}
+
+func TestThreadsAndChunksDoNotMatter(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	prompt := randomTokens(rng, 40)
+	var want string
+	for i, o := range []Options{{Threads: 1, ChunkTokens: 64}, {Threads: 2, ChunkTokens: 64}, {Threads: 3, ChunkTokens: 5}, {Threads: 1, ChunkTokens: 1}} {
+		got := generate(t, start(t, o), request("a", 3, prompt...)).Text
+		if i == 0 {
+			want = got
+		} else if got != want {
+			t.Errorf("%+v gives %q, want %q", o, got, want)
+		}
+	}
+}
+
+func TestContinuedConversationReadsOnlyWhatIsNew(t *testing.T) {
+	e := start(t, Options{Slots: 2})
+	rng := rand.New(rand.NewPCG(8, 8))
+	prompt := randomTokens(rng, 30)
+	first := generate(t, e, request("a", 1, prompt...))
+	more := append(append([]int32(nil), prompt...), randomTokens(rng, 6)...)
+	again := generate(t, e, request("a", 2, more...))
+	if again.Usage.ReusedTokens != len(prompt) {
+		t.Errorf("%d tokens reused, want %d", again.Usage.ReusedTokens, len(prompt))
+	}
+	fresh := generate(t, start(t, Options{}), request("b", 2, more...))
+	if fresh.Text != again.Text {
+		t.Errorf("with the cache %q, without %q", again.Text, fresh.Text)
+	}
+	if fresh.Usage.ReusedTokens != 0 || first.Usage.ReusedTokens != 0 {
+		t.Errorf("tokens reused from nothing: %d, %d", fresh.Usage.ReusedTokens, first.Usage.ReusedTokens)
+	}
+	if s := e.Stats(); s.CacheHits != 1 || s.Requests != 2 || s.PromptTokens != int64(len(prompt)+len(more)) || s.ReusedTokens != int64(len(prompt)) {
+		t.Errorf("stats are %+v", s)
+	}
+}
+
+// Many conversations at once, over few slots, cancelled at random: each must say
+// what it says alone.
+func TestConversationsNeverSeeEachOther(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	const conversations, turns = 8, 5
+	prompts := make([][][]int32, conversations)
+	want := make([][]string, conversations)
+	alone := start(t, Options{Slots: 1})
+	for c := range prompts {
+		base := randomTokens(rng, 3+rng.IntN(20))
+		for k := range turns {
+			base = append(base, randomTokens(rng, 1+rng.IntN(8))...)
+			p := append([]int32(nil), base...)
+			prompts[c] = append(prompts[c], p)
+			want[c] = append(want[c], generate(t, alone, request("", uint64(c*100+k), p...)).Text)
+		}
+	}
+	e := start(t, Options{Slots: 3, ChunkTokens: 7})
+	var wg sync.WaitGroup
+	for c := range prompts {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(c), 1))
+			for k, p := range prompts[c] {
+				r := request(fmt.Sprint("conversation ", c), uint64(c*100+k), p...)
+				if rng.IntN(3) == 0 { // begun, broken off, begun again
+					ctx, cancel := context.WithCancel(context.Background())
+					n := 0
+					res, err := e.Generate(ctx, r, func(string) error {
+						if n++; n == 3 {
+							cancel()
+						}
+						return nil
+					})
+					cancel()
+					if err == nil && res.Text != want[c][k] || err != nil && !errors.Is(err, context.Canceled) {
+						t.Errorf("conversation %d: %q, %v", c, res.Text, err)
+					}
+					if !strings.HasPrefix(want[c][k], res.Text) {
+						t.Errorf("conversation %d, turn %d: broken off at %q, want a beginning of %q", c, k, res.Text, want[c][k])
+					}
+				}
+				res, err := e.Generate(context.Background(), r, quiet)
+				if err != nil || res.Text != want[c][k] {
+					t.Errorf("conversation %d, turn %d: %q (%v), alone %q", c, k, res.Text, err, want[c][k])
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestStops(t *testing.T) {
+	e := start(t, Options{})
+	r := request("a", 5, 1, 2, 3)
+	whole := generate(t, e, r)
+	if whole.Stop != StopLength || whole.Usage.DecodedTokens != 20 {
+		t.Fatalf("stop is %s after %d tokens", whole.Stop, whole.Usage.DecodedTokens)
+	}
+	runes := []rune(whole.Text)
+	r.StopStrings = []string{string(runes[8:11]), "never said"}
+	cut := generate(t, e, r)
+	if at := strings.Index(whole.Text, r.StopStrings[0]); cut.Stop != StopString || cut.Text != whole.Text[:at] {
+		t.Errorf("stop is %s, text %q; want the text before %q in %q", cut.Stop, cut.Text, r.StopStrings[0], whole.Text)
+	}
+	r.StopStrings = []string{string(runes[18:]) + "x"} // begins at the end and is never complete
+	if held := generate(t, e, r); held.Text != whole.Text {
+		t.Errorf("text is %q, want %q: what was held back must come out at the end", held.Text, whole.Text)
+	}
+	r.StopStrings, r.MaxTokens = nil, 0
+	if full := generate(t, e, r); full.Stop != StopContext || full.Usage.DecodedTokens != 96-3 {
+		t.Errorf("stop is %s after %d tokens, want a full context", full.Stop, full.Usage.DecodedTokens)
+	}
+	r.Forbid = nil
+	r.Sampling.Temperature = 2
+	ended := false
+	for seed := range 200 {
+		r.Sampling.Seed = uint64(seed)
+		if res := generate(t, e, r); res.Stop == StopEnd {
+			ended = true
+			if strings.Contains(res.Text, "<end>") {
+				t.Errorf("the end token is in the text %q", res.Text)
+			}
+		}
+	}
+	if !ended {
+		t.Error("no reply ended by itself")
+	}
+}
+
+func TestTrace(t *testing.T) {
+	e := start(t, Options{})
+	r := request("a", 5, 1, 2, 3)
+	plain := generate(t, e, r)
+	r.Trace = true
+	res := generate(t, e, r)
+	if res.Text != plain.Text {
+		t.Errorf("tracing changes the text: %q, %q", res.Text, plain.Text)
+	}
+	if len(res.Trace) != res.Usage.DecodedTokens {
+		t.Fatalf("%d tokens traced of %d", len(res.Trace), res.Usage.DecodedTokens)
+	}
+	var text strings.Builder
+	for _, tr := range res.Trace {
+		text.WriteString(tr.Text)
+		sum := float32(0)
+		for i, a := range tr.Alternatives {
+			sum += a.Prob
+			if i > 0 && a.Prob > tr.Alternatives[i-1].Prob {
+				t.Error("alternatives are not in order")
+			}
+			if a.ID == tr.ID && a.Prob != tr.Prob {
+				t.Errorf("the token's chance is %v, as an alternative %v", tr.Prob, a.Prob)
+			}
+		}
+		if sum > 1.0001 || tr.Prob <= 0 || len(tr.Alternatives) != 5 {
+			t.Errorf("chances %v, token %v", tr.Alternatives, tr.Prob)
+		}
+		for l := range tr.Experts {
+			if len(tr.Experts[l]) != 2 || tr.Experts[l][0] == tr.Experts[l][1] || math.Abs(float64(tr.Gates[l][0]+tr.Gates[l][1]-1)) > 1e-5 {
+				t.Errorf("layer %d: experts %v with weights %v", l, tr.Experts[l], tr.Gates[l])
+			}
+		}
+	}
+	if text.String() != res.Text {
+		t.Errorf("traced tokens spell %q, the text is %q", text.String(), res.Text)
+	}
+	for l, load := range e.Stats().ExpertLoad {
+		sum := int64(0)
+		for _, n := range load {
+			sum += n
+		}
+		// each request computes its prompt (the second reuses all but the last token) and all but the last token of its reply
+		if want := int64(2 * (3 + 1 + 2*19)); sum != want {
+			t.Errorf("layer %d: %d tokens routed, want %d", l, sum, want)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	m, tok := tinyModel(t)
+	e, err := New(m, tok, Options{Slots: 1, QueueLen: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	var ce *ContextError
+	if _, err := e.Generate(ctx, request("", 1, make([]int32, 96)...), quiet); !errors.As(err, &ce) || ce.Tokens != 96 {
+		t.Errorf("a prompt too long gives %v", err)
+	}
+	for _, r := range []Request{request("", 1), request("", 1, -1), request("", 1, vocab), {Tokens: []int32{1}, Sampling: sample.Params{Temperature: math.NaN()}}} {
+		if _, err := e.Generate(ctx, r, quiet); err == nil {
+			t.Errorf("request %+v is accepted", r)
+		}
+	}
+	boom := errors.New("boom")
+	if res, err := e.Generate(ctx, request("", 1, 1), func(string) error { return boom }); err != boom || res.Stop != StopCancelled {
+		t.Errorf("a failing emit gives %v, %s", err, res.Stop)
+	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := e.Generate(gone, request("", 1, 1), quiet); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled request gives %v", err)
+	}
+	e.Close()
+	e.Close()
+	if _, err := e.Generate(ctx, request("", 1, 1), quiet); !errors.Is(err, ErrClosed) {
+		t.Errorf("a closed engine gives %v", err)
+	}
+}
+
+func TestCloseEndsWhatRuns(t *testing.T) {
+	e := start(t, Options{Slots: 1})
+	errs := make(chan error, 3)
+	began := make(chan struct{}, 100)
+	for range 3 {
+		go func() {
+			r := request("", 1, 1, 2)
+			r.MaxTokens = 0
+			_, err := e.Generate(context.Background(), r, func(string) error {
+				began <- struct{}{}
+				time.Sleep(20 * time.Millisecond)
+				return nil
+			})
+			errs <- err
+		}()
+	}
+	<-began
+	e.Close()
+	for range 3 {
+		select {
+		case err := <-errs:
+			if err != nil && !errors.Is(err, ErrClosed) {
+				t.Errorf("error is %v", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("a request hangs after Close")
+		}
+	}
+}
+
+// raceDetector is set under -race, which makes sync.Pool forget at random, so that
+// allocations cannot be counted.
+var raceDetector bool
+
+func TestDecodingTakesNoMemory(t *testing.T) {
+	if raceDetector {
+		t.Skip("allocations cannot be counted under the race detector")
+	}
+	m, tok := tinyModel(t)
+	e := &Engine{model: m, tok: tok, opt: Options{ContextTokens: 96, Slots: 1, ChunkTokens: 8}}
+	e.counters.init(m.Config)
+	s := &stepper{Engine: e, scratch: m.NewScratch(nil, 16)}
+	r := request("", 1, 1, 2, 3)
+	r.MaxTokens = 0
+	q := e.newSequence(context.Background(), r)
+	s.waiting = append(s.waiting, q)
+	s.admit()
+	for range 40 {
+		s.step()
+	}
+	// the text itself is new memory; without it a step takes none
+	if n := testing.AllocsPerRun(30, func() {
+		s.plan()
+		s.model.Forward(s.scratch, s.batch)
+		s.slots[0].cache.Truncate(len(s.slots[0].cache.Tokens) - 1)
+	}); n != 0 {
+		t.Errorf("%v allocations a step", n)
+	}
+	s.finish(s.slots[0], StopCancelled, nil)
+}

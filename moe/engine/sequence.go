@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"moebot/moe/sample"
+	"moebot/moe/tokenizer"
+)
+
+// sequence is a request on its way. The loop alone touches it until ended closes.
+type sequence struct {
+	ctx     context.Context
+	req     Request
+	sampler *sample.Sampler
+	stream  *tokenizer.Stream
+	pieces  chan string   // never full: there is room for every token
+	ended   chan struct{} // closed when result and err are final
+	result  Result
+	err     error
+
+	arrived, started, first time.Time
+	read                    int // prompt tokens in the cache
+	next                    int32
+	limit                   int    // tokens of the reply at most
+	held                    string // text that may yet become a stop string
+	text                    strings.Builder
+}
+
+func (e *Engine) newSequence(ctx context.Context, r Request) *sequence {
+	limit := e.opt.ContextTokens - len(r.Tokens)
+	if r.MaxTokens > 0 {
+		limit = min(limit, r.MaxTokens)
+	}
+	return &sequence{ctx: ctx, req: r, sampler: sample.New(r.Sampling, r.Forbid), stream: e.tok.Stream(), limit: limit,
+		pieces: make(chan string, limit+2), ended: make(chan struct{}), arrived: time.Now()}
+}
+
+// prefilling reports whether prompt tokens remain to be read.
+func (q *sequence) prefilling() bool { return q.read < len(q.req.Tokens) }
+
+// take adds a decoded token's text; it reports whether a stop string is complete.
+func (q *sequence) take(piece string) (stopped bool) {
+	q.held += piece
+	if at := firstStop(q.held, q.req.StopStrings); at >= 0 {
+		q.held = q.held[:at]
+		q.give(len(q.held))
+		return true
+	}
+	q.give(len(q.held) - partialStop(q.held, q.req.StopStrings))
+	return false
+}
+
+// give emits the first n bytes of the held text.
+func (q *sequence) give(n int) {
+	if n == 0 {
+		return
+	}
+	q.text.WriteString(q.held[:n])
+	q.pieces <- q.held[:n]
+	q.held = q.held[n:]
+}
+
+// firstStop is where the earliest stop string starts in text, -1 for none.
+func firstStop(text string, stops []string) int {
+	first := -1
+	for _, s := range stops {
+		if s == "" {
+			continue
+		}
+		if at := strings.Index(text, s); at >= 0 && (first < 0 || at < first) {
+			first = at
+		}
+	}
+	return first
+}
+
+// partialStop is the length of the longest end of text that begins a stop string.
+func partialStop(text string, stops []string) int {
+	longest := 0
+	for _, s := range stops {
+		for n := min(len(s)-1, len(text)); n > longest; n-- {
+			if strings.HasSuffix(text, s[:n]) {
+				longest = n
+				break
+			}
+		}
+	}
+	return longest
+}
+
+// end settles the sequence.
+func (q *sequence) end(stop StopReason, err error) {
+	if stop != StopString { // what was held back can be no stop string any more
+		q.held += q.stream.Flush()
+		if at := firstStop(q.held, q.req.StopStrings); at >= 0 {
+			q.held = q.held[:at]
+		}
+		q.give(len(q.held))
+	}
+	q.result.Text, q.result.Stop, q.err = q.text.String(), stop, err
+	u := &q.result.Usage
+	u.PromptTokens = len(q.req.Tokens)
+	now := time.Now()
+	if q.started.IsZero() {
+		u.Wait = now.Sub(q.arrived)
+	} else {
+		u.Wait = q.started.Sub(q.arrived)
+		if q.first.IsZero() {
+			u.PrefillTime = now.Sub(q.started)
+		} else {
+			u.PrefillTime, u.DecodeTime = q.first.Sub(q.started), now.Sub(q.first)
+			u.TimeToFirstToken = q.first.Sub(q.arrived)
+		}
+	}
+	close(q.ended)
+}

@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"moebot/moe/model"
+)
+
+// Stats are figures since the engine started.
+type Stats struct {
+	Requests      int64 // started
+	CacheHits     int64 // of them, those that found part of their prompt in a cache
+	PromptTokens  int64 // asked for
+	ReusedTokens  int64 // of them, found in a cache
+	DecodedTokens int64
+	PrefillTime   time.Duration // summed over requests
+	DecodeTime    time.Duration
+	Busy          int       // requests in a slot now
+	Queued        int       // requests waiting now
+	ExpertLoad    [][]int64 // [layer][expert] tokens routed; a dense model has one expert
+}
+
+type counters struct {
+	busy, queued atomic.Int64
+
+	mu sync.Mutex
+	s  Stats
+}
+
+func (c *counters) init(cfg model.Config) {
+	for range cfg.Layers {
+		c.s.ExpertLoad = append(c.s.ExpertLoad, make([]int64, max(cfg.Experts, 1)))
+	}
+}
+
+func (c *counters) start(prompt, reused int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.s.Requests++
+	c.s.PromptTokens += int64(prompt)
+	c.s.ReusedTokens += int64(reused)
+	if reused > 0 {
+		c.s.CacheHits++
+	}
+}
+
+func (c *counters) end(u Usage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.s.DecodedTokens += int64(u.DecodedTokens)
+	c.s.PrefillTime += u.PrefillTime
+	c.s.DecodeTime += u.DecodeTime
+}
+
+// experts counts the choices for n tokens of the batch just computed.
+func (c *counters) experts(s *model.Scratch, first, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for l, load := range c.s.ExpertLoad {
+		for i := first; i < first+n; i++ {
+			for _, e := range s.Experts(l, i) {
+				load[e]++
+			}
+		}
+	}
+}
+
+// Stats returns a copy of the figures.
+func (e *Engine) Stats() Stats {
+	c := &e.counters
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.s
+	s.Busy, s.Queued = int(c.busy.Load()), int(c.queued.Load())
+	s.ExpertLoad = nil
+	for _, l := range c.s.ExpertLoad {
+		s.ExpertLoad = append(s.ExpertLoad, append([]int64(nil), l...))
+	}
+	return s
+}
