@@ -1,10 +1,6 @@
 package bpetrain
 
-import (
-	"container/heap"
-	"maps"
-	"slices"
-)
+import "container/heap"
 
 // pair is two neighbouring tokens, the left one in the upper half. Its order as a
 // number is the order among equally frequent pairs: older left token, then older right.
@@ -44,17 +40,17 @@ func newCorpus(words Words, first int32) *corpus {
 		nBytes += len(w)
 	}
 	tokens := make([]int32, 0, nBytes) // all words lie in one array
-	for _, text := range slices.Sorted(maps.Keys(words)) {
-		if len(text) < 2 || words[text] < 1 {
+	for text, n := range words {       // in any order: only sums are made of it
+		if len(text) < 2 || n < 1 {
 			continue // no pair
 		}
 		start := len(tokens)
 		for i := range len(text) {
 			tokens = append(tokens, first+int32(text[i]))
 		}
-		w := word{tokens[start:len(tokens):len(tokens)], words[text]}
+		w := word{tokens[start:len(tokens):len(tokens)], n}
 		for i := range len(w.tokens) - 1 {
-			c.add(pairOf(w.tokens[i], w.tokens[i+1]), int32(len(c.words)), w.count)
+			c.add(pairOf(w.tokens[i], w.tokens[i+1]), int32(len(c.words)), n)
 		}
 		c.words = append(c.words, w)
 	}
