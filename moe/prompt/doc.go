@@ -1,0 +1,6 @@
+// Package prompt writes a conversation as the tokens a model was trained to read,
+// and cuts it to fit the context window. What people write is always text: nothing
+// in a message can become a special token or another speaker's line.
+//
+// A Template is safe for concurrent use.
+package prompt

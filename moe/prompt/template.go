@@ -1,0 +1,122 @@
+package prompt
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+
+	"moebot/moe/tokenizer"
+)
+
+// Role says who speaks.
+type Role string
+
+const (
+	System    Role = "system"
+	User      Role = "user"
+	Assistant Role = "assistant"
+)
+
+// Turn is one message. Name is the speaker's, of users only, and may be empty.
+type Turn struct {
+	Role Role
+	Name string
+	Text string
+}
+
+// Template renders turns for one vocabulary.
+type Template struct {
+	tok   *tokenizer.Tokenizer
+	start []int32          // of every prompt
+	open  map[Role][]int32 // before a turn's text
+	close []int32          // behind it
+}
+
+// New chooses the template by the special tokens of the vocabulary: moebot's own
+//
+//	<|bos|>[<|system|>text<|end|>]<|user|>Name: text<|end|><|assistant|>text<|end|>
+//
+// or ChatML
+//
+//	<|im_start|>user⏎Name: text<|im_end|>⏎
+//
+// A vocabulary that has neither is an error.
+func New(tok *tokenizer.Tokenizer) (*Template, error) {
+	t := &Template{tok: tok, open: map[Role][]int32{}}
+	if id := tok.Spec().BOS; tok.Spec().AddBOS && id >= 0 {
+		t.start = []int32{id}
+	}
+	roles := []Role{System, User, Assistant}
+	if end, ok := tok.ID("<|end|>"); ok {
+		found := 0
+		for _, r := range roles {
+			if id, ok := tok.ID("<|" + string(r) + "|>"); ok {
+				t.open[r] = []int32{id}
+				found++
+			}
+		}
+		if found == len(roles) {
+			t.close = []int32{end}
+			return t, nil
+		}
+	}
+	open, ok := tok.ID("<|im_start|>")
+	end, ok2 := tok.ID("<|im_end|>")
+	if !ok || !ok2 {
+		return nil, errors.New("prompt: the vocabulary has neither the special tokens of moebot's chat format (<|user|>, <|end|>, ...) nor those of ChatML (<|im_start|>, <|im_end|>)")
+	}
+	for _, r := range roles {
+		t.open[r] = append([]int32{open}, tok.Encode(string(r)+"\n", false)...)
+	}
+	t.close = append([]int32{end}, tok.Encode("\n", false)...)
+	return t, nil
+}
+
+// Render returns the tokens of a conversation, open for the assistant's next words.
+func (t *Template) Render(turns []Turn) []int32 {
+	out := append([]int32(nil), t.start...)
+	for _, turn := range turns {
+		out = t.appendTurn(out, turn)
+	}
+	return append(out, t.open[Assistant]...)
+}
+
+func (t *Template) appendTurn(dst []int32, turn Turn) []int32 {
+	dst = append(dst, t.open[turn.Role]...)
+	dst = t.tok.Append(dst, turn.text(), false)
+	return append(dst, t.close...)
+}
+
+// text is what the model reads of a turn.
+func (turn Turn) text() string {
+	text := strings.TrimSpace(strings.ReplaceAll(turn.Text, "\r\n", "\n"))
+	if turn.Role != User {
+		return text
+	}
+	if name := CleanName(turn.Name); name != "" {
+		return name + ": " + text
+	}
+	return text
+}
+
+// maxName is the length of a speaker's name, characters.
+const maxName = 32
+
+// CleanName makes a name safe to stand before a colon: one line, no control
+// characters, no colon that would make two names of one, not too long.
+func CleanName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case r == ':' || unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, name)
+	name = strings.Join(strings.Fields(name), " ")
+	if r := []rune(name); len(r) > maxName {
+		name = strings.TrimSpace(string(r[:maxName]))
+	}
+	return name
+}
