@@ -199,3 +199,31 @@ func (f *File) Floats(key string) (v []float64, ok bool, err error) {
 	}
 	return v, true, nil
 }
+
+// Show writes a value for people, long ones cut to about limit characters.
+func (f *File) Show(key string, limit int) string {
+	v := f.meta[key]
+	var s string
+	switch {
+	case v.kind == String:
+		s = fmt.Sprintf("%q", v.data[:min(len(v.data), limit)])
+	case v.kind == Array:
+		return v.describe()
+	case v.kind == Bool:
+		s = fmt.Sprint(v.data[0] != 0)
+	default:
+		n, u, x := number(v.kind, v.data, 0)
+		switch {
+		case v.kind == Float32 || v.kind == Float64:
+			s = fmt.Sprint(x)
+		case v.kind == Uint64:
+			s = fmt.Sprint(u)
+		default:
+			s = fmt.Sprint(n)
+		}
+	}
+	if len(s) > limit {
+		s = s[:limit] + "..."
+	}
+	return s
+}

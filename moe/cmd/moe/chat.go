@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"moebot/moe/engine"
+	"moebot/moe/prompt"
+	"moebot/moe/sample"
+	"moebot/moe/tokenizer"
+)
+
+const chatHelp = `/reset forgets the conversation, /temperature X sets the temperature, /quit ends.`
+
+// runChat is a conversation line by line.
+func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) error {
+	fs := newFlags("chat", errOut)
+	path := fs.String("m", "", modelFlag)
+	p := sample.Default()
+	fs.Float64Var(&p.Temperature, "temperature", p.Temperature, "0 to 2; 0 always takes the likeliest token")
+	fs.Float64Var(&p.TopP, "top-p", p.TopP, "keep the likeliest tokens that together reach this probability")
+	fs.IntVar(&p.TopK, "top-k", p.TopK, "keep the k likeliest tokens; 0 keeps all")
+	fs.Float64Var(&p.MinP, "min-p", p.MinP, "keep tokens with this share of the likeliest's probability")
+	fs.Float64Var(&p.RepeatPenalty, "repeat-penalty", p.RepeatPenalty, "1 to 2; 1 is off")
+	seed := fs.Uint64("seed", 0, "of the draws; 0 takes the time")
+	name := fs.String("name", "", "your name, as the model reads it")
+	system := fs.String("system", "", "system text")
+	limit := fs.Int("n", 256, "tokens of a reply at most")
+	threads := fs.Int("t", 0, "threads; 0 is one for each processor")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	if err := p.Check(); err != nil {
+		return usageError{err}
+	}
+	m, f, err := openModel(*path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	tok, err := openTokenizer(*path)
+	if err != nil {
+		return err
+	}
+	tmpl, err := prompt.New(tok)
+	if err != nil {
+		return fmt.Errorf("%s: %w", label(*path), err)
+	}
+	e, err := engine.New(m, tok, engine.Options{Threads: *threads, Slots: 1})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	c := &chat{engine: e, tmpl: tmpl, params: p, name: *name, limit: *limit, out: out, forbid: notSaid(tok)}
+	if *system != "" {
+		c.turns = []prompt.Turn{{Role: prompt.System, Text: *system}}
+	}
+	c.system = len(c.turns)
+	if p.Seed = *seed; *seed == 0 {
+		p.Seed = uint64(time.Now().UnixNano())
+	}
+	c.params.Seed = p.Seed
+	fmt.Fprintf(out, "%s, seed %d. %s\n", label(*path), p.Seed, chatHelp)
+	return c.loop(ctx, in)
+}
+
+// notSaid are the control tokens that a reply never holds: all but the ends.
+func notSaid(tok *tokenizer.Tokenizer) (ids []int32) {
+	for id := range int32(tok.Size()) {
+		if tok.IsControl(id) && !tok.IsEnd(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+type chat struct {
+	engine *engine.Engine
+	tmpl   *prompt.Template
+	params sample.Params
+	name   string
+	limit  int
+	out    io.Writer
+	forbid []int32
+	turns  []prompt.Turn
+	system int // leading turns that /reset keeps
+}
+
+var errQuit = errors.New("quit")
+
+func (c *chat) loop(ctx context.Context, in io.Reader) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 1<<12), 1<<20)
+	for {
+		fmt.Fprint(c.out, "> ")
+		if !lines.Scan() {
+			fmt.Fprintln(c.out)
+			return lines.Err()
+		}
+		line := strings.TrimSpace(lines.Text())
+		if line == "" {
+			continue
+		}
+		if strings.HasPrefix(line, "/") {
+			if err := c.command(line); err == errQuit {
+				return nil
+			} else if err != nil {
+				fmt.Fprintln(c.out, err)
+			}
+			continue
+		}
+		if err := c.answer(ctx, line); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *chat) command(line string) error {
+	name, arg, _ := strings.Cut(line, " ")
+	switch name {
+	case "/quit":
+		return errQuit
+	case "/reset":
+		c.turns = c.turns[:c.system]
+		return nil
+	case "/temperature":
+		p := c.params
+		if _, err := fmt.Sscan(arg, &p.Temperature); err != nil {
+			return fmt.Errorf("%q is no number", strings.TrimSpace(arg))
+		}
+		if err := p.Check(); err != nil {
+			return err
+		}
+		c.params = p
+		return nil
+	}
+	return errors.New(chatHelp)
+}
+
+func (c *chat) answer(ctx context.Context, line string) error {
+	c.turns = append(c.turns, prompt.Turn{Role: prompt.User, Name: c.name, Text: line})
+	window := c.engine.ContextTokens()
+	fit := c.tmpl.Fit(c.turns, window-min(c.limit, window/4))
+	res, err := c.engine.Generate(ctx, engine.Request{Key: "chat", Tokens: fit.Tokens, MaxTokens: c.limit, Sampling: c.params, Forbid: c.forbid},
+		func(piece string) error {
+			_, err := io.WriteString(c.out, piece)
+			return err
+		})
+	fmt.Fprintln(c.out)
+	if err != nil {
+		return err
+	}
+	c.params.Seed++
+	c.turns = append(c.turns, prompt.Turn{Role: prompt.Assistant, Text: res.Text})
+	return nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"moebot/moe/tensor"
+	"moebot/moe/train"
+)
+
+// runExport writes the weights of a training run as GGUF.
+func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
+	fs := newFlags("export", errOut)
+	run := fs.String("run", "", "`directory` of the training run, or one of its checkpoints")
+	vocab := fs.String("m", "", "GGUF `file` with the vocabulary the model was trained with; without it the embedded model's")
+	output := fs.String("o", "", "`file` to write")
+	typ := fs.String("type", "Q8_0", "type of the matrices: F32, F16, BF16, Q8_0 or Q4_0")
+	about := train.About{License: "apache-2.0"}
+	fs.StringVar(&about.Name, "name", "moe", "the model's name")
+	fs.StringVar(&about.Version, "version", "", "the model's version")
+	fs.StringVar(&about.Description, "description", "", "what the model is")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	if *run == "" || *output == "" {
+		return usageError{errors.New("usage: moe export -run DIRECTORY -m VOCABULARY.gguf -o MODEL.gguf [-type Q8_0]")}
+	}
+	t, err := exportType(*typ)
+	if err != nil {
+		return usageError{err}
+	}
+	checkpoint := *run
+	if info, err := os.Stat(checkpoint); err == nil && info.IsDir() {
+		checkpoint = filepath.Join(checkpoint, "latest.ckpt")
+	}
+	c, weights, err := train.Weights(checkpoint)
+	if err != nil {
+		return err
+	}
+	tok, err := openTokenizer(*vocab)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(*output), ".export-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	defer tmp.Close()
+	if err := train.Export(tmp, c, weights, tok.Spec(), about, t); err != nil {
+		return err
+	}
+	if err := tmp.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), *output); err != nil {
+		return err
+	}
+	total, active := c.Parameters()
+	fmt.Fprintf(out, "%s: %.2f M parameters, %.2f M active per token, %v\n", *output, float64(total)/1e6, float64(active)/1e6, t)
+	return nil
+}
+
+func exportType(name string) (tensor.Type, error) {
+	for _, t := range []tensor.Type{tensor.F32, tensor.F16, tensor.BF16, tensor.Q8_0, tensor.Q4_0} {
+		if strings.EqualFold(t.String(), name) {
+			return t, nil
+		}
+	}
+	return 0, fmt.Errorf("type %q cannot be written, want F32, F16, BF16, Q8_0 or Q4_0", name)
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// moe runs a command line and returns its exit status and outputs.
+func moe(t *testing.T, in string, args ...string) (int, string, string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	status := run(context.Background(), args, strings.NewReader(in), &out, &errOut)
+	return status, out.String(), errOut.String()
+}
+
+func ok(t *testing.T, in string, args ...string) string {
+	t.Helper()
+	status, out, errOut := moe(t, in, args...)
+	if status != 0 {
+		t.Fatalf("moe %s: status %d, %s", strings.Join(args, " "), status, errOut)
+	}
+	return out
+}
+
+func TestTokenizerIsItsOwnInverse(t *testing.T) {
+	for _, text := range []string{"", "Hello there!\n", "  two  spaces\n\nétoile 漢字 😀 <|end|> \x00", "שלום"} {
+		ids := ok(t, text, "tokenizer", "encode")
+		if strings.Count(ids, "\n") != 1 {
+			t.Errorf("%q gives %q, want one line", text, ids)
+		}
+		if got := ok(t, ids, "tokenizer", "decode"); got != text {
+			t.Errorf("%q comes back as %q", text, got)
+		}
+	}
+	if ids := ok(t, "<|end|>", "tokenizer", "encode", "-special"); ids != "1\n" {
+		t.Errorf("an allowed special token gives %q, want 1", ids)
+	}
+}
+
+func TestLogits(t *testing.T) {
+	dir := t.TempDir()
+	tokens, whole, parts := filepath.Join(dir, "t.json"), filepath.Join(dir, "a.f32"), filepath.Join(dir, "b.f32")
+	if err := os.WriteFile(tokens, []byte(`{"tokens":[0,3,300,400,1,4]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ok(t, "", "logits", "-tokens", tokens, "-o", whole)
+	ok(t, "", "logits", "-tokens", tokens, "-o", parts, "-chunk", "1", "-t", "1")
+	a, b := readFloats(t, whole), readFloats(t, parts)
+	if len(a)%6 != 0 || len(a) == 0 || len(a) != len(b) {
+		t.Fatalf("%d and %d logits for 6 positions", len(a), len(b))
+	}
+	for i := range a {
+		if math.Abs(float64(a[i]-b[i])) > 1e-3 {
+			t.Fatalf("logit %d is %v in one batch, %v one by one", i, a[i], b[i])
+		}
+	}
+}
+
+func readFloats(t *testing.T, path string) (out []float32) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; len(b) >= 4; b = b[4:] {
+		out = append(out, math.Float32frombits(binary.LittleEndian.Uint32(b)))
+	}
+	return out
+}
+
+func TestChat(t *testing.T) {
+	talk := func(seed string) string {
+		return ok(t, "hi\n/temperature 5\n/temperature 0.8\n/nonsense\n/reset\nhello\n/quit\nnever read\n", "chat", "-seed", seed, "-n", "12", "-t", "1")
+	}
+	a := talk("4")
+	if a != talk("4") {
+		t.Error("one seed gives two conversations")
+	}
+	for _, want := range []string{"temperature is 5, want 0 to 2", chatHelp} {
+		if !strings.Contains(a, want) {
+			t.Errorf("conversation %q lacks %q", a, want)
+		}
+	}
+}
+
+func TestInspectAndBench(t *testing.T) {
+	out := ok(t, "", "inspect")
+	for _, want := range []string{"llama.expert_count", "blk.0.ffn_gate_exps.weight", "token_embd.weight"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("inspect lacks %q", want)
+		}
+	}
+	var rows []benchRow
+	if err := json.Unmarshal([]byte(ok(t, "", "bench", "-json", "-r", "1", "-t", "1")), &rows); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 3 || rows[0].Test != "pp64" || rows[2].Test != "tg128" || rows[2].Median <= 0 {
+		t.Errorf("bench gives %+v", rows)
+	}
+}
+
+// From text to a model that answers, by the commands of the README.
+func TestFromCorpusToModel(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	var corpus strings.Builder
+	for range 60 {
+		corpus.WriteString(`{"source":"s","kind":"open","messages":[{"role":"user","content":"what do cats say"},{"role":"assistant","content":"meow meow"}]}` + "\n")
+	}
+	corpus.WriteString("a broken line\n")
+	if err := os.WriteFile(file("talk.jsonl"), []byte(corpus.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := ok(t, "", "data", "-o", file("shards"), file("talk.jsonl"))
+	if !strings.Contains(out, "60 documents") || !strings.Contains(out, "talk.jsonl:61") {
+		t.Errorf("moe data says %q", out)
+	}
+	recipe := `{"model":{"vocab":4096,"dim":16,"layers":1,"heads":2,"kv_heads":1,"head_dim":8,"hidden":16,"experts":4,"top_k":2,"context":64,"rope_base":10000,"norm_eps":1e-5,"tied":true},
+		"optim":{"beta1":0.9,"beta2":0.95,"eps":1e-9},"schedule":{"kind":"wsd","warmup":0.05,"decay":0.5},"lr":0.05,"clip":1,"rows":4,"length":32,"micro":1,"steps":60,"seed":1,"log_steps":20,
+		"phases":[{"until":1,"mix":{"weights":{"talk":1},"prompt_weight":0.1}}]}`
+	if err := os.WriteFile(file("recipe.json"), []byte(recipe), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ok(t, "", "train", "-config", file("recipe.json"), "-data", file("shards"), "-o", file("run"), "-t", "1")
+	ok(t, "", "export", "-run", file("run"), "-o", file("cat.gguf"), "-type", "f16", "-name", "cat")
+	if got := ok(t, "what do cats say\n", "chat", "-m", file("cat.gguf"), "-temperature", "0", "-repeat-penalty", "1", "-t", "1"); !strings.Contains(got, "meow meow\n") {
+		t.Errorf("the trained model says %q", got)
+	}
+	var losses map[string]struct{ Reply float64 }
+	if err := json.Unmarshal([]byte(ok(t, "", "eval", "-m", file("cat.gguf"), "-data", file("shards"), "-json", "-t", "1")), &losses); err != nil {
+		t.Fatal(err)
+	}
+	if l := losses["talk"].Reply; l > 0.5 {
+		t.Errorf("loss on what was learnt is %v", l)
+	}
+}
+
+func TestErrorsNameFileAndPlace(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	foreign, bad := write("foreign.gguf", "not a model"), write("bad.json", `{"tokens":[1,99999]}`)
+	for _, tc := range []struct {
+		status int
+		want   string
+		args   []string
+	}{
+		{2, "unknown command", []string{"fly"}},
+		{2, "commands:", nil},
+		{2, "flag provided but not defined", []string{"chat", "-x"}},
+		{2, "temperature is 3", []string{"chat", "-temperature", "3"}},
+		{2, `invalid value "hot"`, []string{"chat", "-temperature", "hot"}},
+		{2, "NaN", []string{"chat", "-temperature", "NaN"}},
+		{1, "foreign.gguf", []string{"chat", "-m", foreign}},
+		{1, "no such file", []string{"inspect", "-m", filepath.Join(dir, "none.gguf")}},
+		{1, "bad.json: token 1 is 99999", []string{"logits", "-tokens", bad, "-o", filepath.Join(dir, "o")}},
+		{1, "foreign.gguf", []string{"eval", "-m", foreign, "-data", dir}},
+		{1, "foreign.gguf", []string{"logits", "-m", foreign, "-tokens", bad, "-o", filepath.Join(dir, "o")}},
+		{1, "number 2", []string{"tokenizer", "decode"}},
+		{2, "usage", []string{"tokenizer", "sing"}},
+		{2, "Q9", []string{"export", "-run", dir, "-o", "x", "-type", "Q9"}},
+		{1, "unknown kind of corpus file", []string{"data", "-o", dir, foreign}},
+	} {
+		status, _, errOut := moe(t, "1 x", tc.args...)
+		if status != tc.status || !strings.Contains(errOut, tc.want) {
+			t.Errorf("moe %v: status %d, %q; want %d and %q", tc.args, status, errOut, tc.status, tc.want)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"moebot/moe/defaultmodel"
+	"moebot/moe/gguf"
+	"moebot/moe/model"
+	"moebot/moe/tokenizer"
+)
+
+// newFlags is a command's flag set: errors come back instead of ending the program.
+func newFlags(name string, errOut io.Writer) *flag.FlagSet {
+	fs := flag.NewFlagSet("moe "+name, flag.ContinueOnError)
+	fs.SetOutput(errOut)
+	return fs
+}
+
+func isHelp(err error) bool { return errors.Is(err, flag.ErrHelp) }
+
+// parse reads the flags; anything left over is an error.
+func parse(fs *flag.FlagSet, args []string) error {
+	if err := fs.Parse(args); err != nil {
+		if isHelp(err) {
+			return err
+		}
+		return usageError{err}
+	}
+	if fs.NArg() > 0 {
+		return usageError{fmt.Errorf("unexpected argument %q", fs.Arg(0))}
+	}
+	return nil
+}
+
+const modelFlag = "GGUF `file`; without it the embedded model"
+
+// openFile opens a model file, or the embedded model for an empty path.
+func openFile(path string) (*gguf.File, error) {
+	if path != "" {
+		return gguf.Open(path)
+	}
+	return gguf.Parse(defaultmodel.GGUF())
+}
+
+// label is a path for messages.
+func label(path string) string {
+	if path == "" {
+		return "the embedded model"
+	}
+	return path
+}
+
+// openTokenizer reads the vocabulary of a model file. The tokenizer does not need
+// the file any more.
+func openTokenizer(path string) (*tokenizer.Tokenizer, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	spec, err := model.Vocabulary(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", label(path), err)
+	}
+	tok, err := tokenizer.New(spec)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", label(path), err)
+	}
+	return tok, nil
+}
+
+// openModel loads a model; f must be closed after it.
+func openModel(path string) (m *model.Model, f *gguf.File, err error) {
+	if f, err = openFile(path); err != nil {
+		return nil, nil, err
+	}
+	if m, err = model.Load(f); err != nil {
+		f.Close()
+		return nil, nil, fmt.Errorf("%s: %w", label(path), err)
+	}
+	return m, f, nil
+}
