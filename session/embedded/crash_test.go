@@ -46,8 +46,8 @@ func child(dir string) {
 	start := time.Now().UnixNano()
 	for w := range 8 {
 		go func() {
-			k := session.Key{Channel: fmt.Sprint(w % 4)} // two writers a channel
 			for i := 0; ; i++ {
+				k := session.Key{Channel: fmt.Sprint(w%4*10 + i%10)} // two writers a channel
 				id := fmt.Sprintf("%d-%d-%d", start, w, i)
 				if _, ok, err := store.Accept(context.Background(), k, turn(id, session.RoleUser)); err != nil || !ok {
 					say("error:", ok, err)
@@ -89,7 +89,7 @@ func TestKill(t *testing.T) {
 		}
 		lines := bufio.NewReader(out)
 		for n := 0; ; n++ {
-			if n == 400*(round+1) {
+			if n == 1000*(round+1) {
 				cmd.Process.Kill() // what is in the pipe is still read
 			}
 			line, err := lines.ReadString('\n')
@@ -117,8 +117,8 @@ func TestKill(t *testing.T) {
 		t.Logf("round %d: %d questions and %d answers acknowledged; reopened in %v",
 			round, len(accepted), len(finished), time.Since(start).Round(time.Millisecond))
 		have := map[string]string{} // id → text
-		for _, c := range []string{"0", "1", "2", "3"} {
-			s, err := store.Load(t.Context(), session.Key{Channel: c})
+		for c := range 40 {
+			s, err := store.Load(t.Context(), session.Key{Channel: fmt.Sprint(c)})
 			if err != nil {
 				t.Fatal(err)
 			}
