@@ -51,7 +51,7 @@ func (r *Renderer) Render(d Document) []Sequence {
 	if d.Text != "" {
 		var s Sequence
 		s.add(false, r.Specials.BOS)
-		s.add(true, r.Encoder.Encode(clean(d.Text), false)...)
+		s.add(true, r.Encoder.Encode(Clean(d.Text), false)...)
 		s.add(true, r.Specials.End)
 		return []Sequence{s}
 	}
@@ -61,14 +61,14 @@ func (r *Renderer) Render(d Document) []Sequence {
 	turns := d.Messages
 	if turns[0].Role == "system" {
 		head.add(false, r.Specials.System)
-		head.add(false, r.Encoder.Encode(clean(turns[0].Content), false)...)
+		head.add(false, r.Encoder.Encode(Clean(turns[0].Content), false)...)
 		head.add(false, r.Specials.End)
 		turns = turns[1:]
 	}
 	var out []Sequence
 	cur, replies := head.clone(), 0
 	for _, m := range turns {
-		text := clean(m.Content)
+		text := Clean(m.Content)
 		if text == "" || m.Role == "system" {
 			continue
 		}
@@ -79,7 +79,7 @@ func (r *Renderer) Render(d Document) []Sequence {
 			replies++
 			continue
 		}
-		if n := clean(m.Name); n != "" {
+		if n := Clean(m.Name); n != "" {
 			text = n + ": " + text
 		} else if name != "" {
 			text = name + ": " + text
@@ -128,6 +128,7 @@ Victor Vera Will Wendy Yusuf Yara Zack Zoe Aisha Amir Bruno Camila Diego Elena F
 Mateo Nadia Omar Priya Ravi Sofia Tariq Viktor Wei Yuki Zara nova pixel ghost echo raven storm luna_ mo dex kit
 nightowl moonbeam tofu pancake turnip gizmo noodle waffle biscuit pebble`)
 
-func clean(s string) string {
+// Clean is the text that a document is encoded from: NFC, \n for line ends, no blanks around.
+func Clean(s string) string {
 	return strings.TrimSpace(norm.NFC.String(strings.ReplaceAll(s, "\r\n", "\n")))
 }

@@ -42,7 +42,7 @@ func (t *Tokenizer) appendSpecial(dst []int32, text string, tokens []specialToke
 func (t *Tokenizer) appendPlain(dst []int32, text string) []int32 {
 	splitText(t.split, text, func(word string) {
 		if t.whole {
-			if id, ok := t.ids[mapBytes(word)]; ok {
+			if id, ok := t.ids[MapBytes(word)]; ok {
 				dst = append(dst, id)
 				return
 			}
@@ -52,8 +52,8 @@ func (t *Tokenizer) appendPlain(dst []int32, text string) []int32 {
 	return dst
 }
 
-// mapBytes is the inverse of unmapBytes.
-func mapBytes(s string) string {
+// MapBytes writes bytes as byte-level vocabularies do.
+func MapBytes(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		b.WriteRune(byteRune[s[i]])
