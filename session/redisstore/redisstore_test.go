@@ -68,7 +68,7 @@ func TestConformance(t *testing.T) {
 		{"cluster", "redis cluster", func(t testing.TB) string { return sessiontest.ClusterURL(sessiontest.StartCluster(t)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			url := c.start(t)
+			url := c.start(t) // ends after the parallel tests
 			sessiontest.Run(t, func(t testing.TB, l sessiontest.Limits) sessiontest.Store {
 				s := open(t, url, l)
 				if s.Kind() != c.kind {

@@ -18,10 +18,11 @@ type Redis struct {
 	// Addr is its host:port; it stays the same over Start.
 	Addr string
 
-	t    testing.TB
-	dir  string
-	args []string
-	cmd  *exec.Cmd
+	t     testing.TB
+	dir   string
+	args  []string
+	cmd   *exec.Cmd       // nil while it is down
+	ended <-chan struct{} // closed when the process of cmd is gone
 }
 
 // StartRedis starts a redis-server with an append-only file (fsync every
@@ -33,13 +34,28 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		skip(t, "redis-server is not installed")
 	}
-	r := &Redis{t: t, Addr: freeAddr(t), dir: t.TempDir()}
-	_, port, _ := net.SplitHostPort(r.Addr)
-	r.args = append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log",
-		"--save", "", "--appendonly", "yes", "--appendfsync", "everysec"}, args...)
-	t.Cleanup(r.Kill)
-	r.Start()
-	return r
+	return start(t, func(r *Redis, port string) []string {
+		return append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log",
+			"--save", "", "--appendonly", "yes", "--appendfsync", "everysec"}, args...)
+	})
+}
+
+// start starts a server with the arguments that args gives for a port. A port
+// that was free may be taken a moment later, so it tries three.
+func start(t testing.TB, args func(r *Redis, port string) []string) *Redis {
+	t.Helper()
+	var err error
+	for range 3 {
+		r := &Redis{t: t, Addr: freeAddr(t), dir: t.TempDir()}
+		_, port, _ := net.SplitHostPort(r.Addr)
+		r.args = args(r, port)
+		if err = r.start(); err == nil {
+			t.Cleanup(r.Kill)
+			return r
+		}
+	}
+	t.Fatal(err)
+	return nil
 }
 
 // skip skips the test, unless services are required.
@@ -65,28 +81,46 @@ func freeAddr(t testing.TB) string {
 // URL returns the server's address as redisstore.Open takes it.
 func (r *Redis) URL() string { return "redis://" + r.Addr + "/0" }
 
-// Start starts the server, again after Kill with the same data, and waits
+// Start starts the server again after Kill, with the same data, and waits
 // until it has loaded them.
 func (r *Redis) Start() {
 	r.t.Helper()
-	r.cmd = exec.Command("redis-server", r.args...)
-	if err := r.cmd.Start(); err != nil {
+	if err := r.start(); err != nil {
 		r.t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if reply, err := r.ask("PING"); err == nil && strings.HasPrefix(reply, "+PONG") {
-			return
+}
+
+func (r *Redis) start() error {
+	r.cmd = exec.Command("redis-server", r.args...)
+	if err := r.cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	r.ended = ended
+	go func(cmd *exec.Cmd) {
+		defer close(ended)
+		cmd.Wait()
+	}(r.cmd)
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		select {
+		case <-ended:
+			end = time.Now()
+		case <-time.After(20 * time.Millisecond):
+			if reply, err := r.ask("PING"); err == nil && strings.HasPrefix(reply, "+PONG") {
+				return nil
+			}
 		}
 	}
+	r.Kill()
 	log, _ := os.ReadFile(filepath.Join(r.dir, "log"))
-	r.t.Fatalf("redis-server at %s does not answer:\n%s", r.Addr, log)
+	return fmt.Errorf("redis-server at %s does not answer:\n%s", r.Addr, log)
 }
 
 // Kill ends the server at once, as kill -9 does, and waits for its end.
 func (r *Redis) Kill() {
-	if r.cmd != nil && r.cmd.Process != nil {
+	if r.cmd != nil {
 		r.cmd.Process.Kill()
-		r.cmd.Wait()
+		<-r.ended
 	}
 	r.cmd = nil
 }
@@ -132,11 +166,9 @@ func StartSentinel(t testing.TB) string {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := &Redis{t: t, Addr: freeAddr(t), dir: t.TempDir()}
-	_, port, _ = net.SplitHostPort(r.Addr)
-	r.args = []string{conf, "--sentinel", "--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log"}
-	t.Cleanup(r.Kill)
-	r.Start()
+	r := start(t, func(r *Redis, port string) []string {
+		return []string{conf, "--sentinel", "--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log"}
+	})
 	return "redis://" + r.Addr + "?master_name=moebot"
 }
 

@@ -43,8 +43,8 @@ type Limits struct {
 	Prefix string
 }
 
-// Run runs the suite. Each test calls open for a store without content; open
-// arranges for its end.
+// Run runs the suite, its tests in parallel. Each calls open for a store
+// without content; open arranges for its end.
 func Run(t *testing.T, open func(testing.TB, Limits) Store) {
 	for _, c := range []struct {
 		name   string
@@ -65,7 +65,7 @@ func Run(t *testing.T, open func(testing.TB, Limits) Store) {
 		{"Settings", Limits{}, testSettings},
 		{"UpdateSettings", Limits{}, testUpdateSettings},
 		{"Pending", Limits{}, testPending},
-		{"PendingGivenUp", Limits{PendingTTL: time.Second}, testPendingGivenUp},
+		{"PendingGivenUp", Limits{PendingTTL: 2 * time.Second}, testPendingGivenUp},
 		{"Facts", Limits{}, testFacts},
 		{"Counters", Limits{}, testCounters},
 		{"BadInput", Limits{}, testBadInput},
@@ -73,6 +73,7 @@ func Run(t *testing.T, open func(testing.TB, Limits) Store) {
 		{"Model", Limits{MaxTurns: 9}, testModel},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // some only wait
 			c.limits.Prefix = "t" + randomHex()
 			c.test(t, open(t, c.limits))
 		})
