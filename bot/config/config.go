@@ -1,0 +1,226 @@
+// Package config reads what the owner of a bot decides: a TOML file, the
+// environment over it, defaults under it. Every key has a default, so that no file
+// is needed. Secrets come from the environment alone and are never printed.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Config is the manual: each key with its meaning, unit and default. In the
+// environment a key is MOEBOT_SECTION_KEY, such as MOEBOT_HTTP_ADDR.
+type Config struct {
+	HTTP    HTTP    `toml:"http"`
+	Log     Log     `toml:"log"`
+	Model   Model   `toml:"model"`
+	Reply   Reply   `toml:"reply"`
+	Session Session `toml:"session"`
+	Discord Discord `toml:"discord"`
+
+	// Secrets, from the environment only.
+	Token    Secret `toml:"-"` // DISCORD_TOKEN; empty opens the playground
+	RedisURL Secret `toml:"-"` // REDIS_URL; empty uses the embedded store
+}
+
+// HTTP is the service's own address: health, and without a token the playground.
+type HTTP struct {
+	// Addr is where it listens, host:port. Port 0 takes any. The playground is for the
+	// person at this machine: keep it on loopback.
+	Addr string `toml:"addr"` // "127.0.0.1:8080"
+}
+
+// Log is what the log says. Messages' text is only in it at level debug.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `toml:"level"` // "info"
+	// Format is text or json.
+	Format string `toml:"format"` // "text"
+}
+
+// Model is the mind.
+type Model struct {
+	// File is a GGUF file; empty is the embedded model.
+	File string `toml:"file"` // ""
+	// Threads that compute; 0 is one for each processor.
+	Threads int `toml:"threads"` // 0
+	// ContextTokens is the context window; 0 is what the model was made for.
+	ContextTokens int `toml:"context_tokens"` // 0
+	// Slots is how many channels are answered at a time and keep their cache.
+	Slots int `toml:"slots"` // 8
+}
+
+// Reply is how answers are made, unless a channel's own settings say otherwise.
+type Reply struct {
+	// Persona is the system text; empty is none.
+	Persona string `toml:"persona"` // ""
+	// Temperature, 0 to 2: 0 always says the likeliest word.
+	Temperature float64 `toml:"temperature"` // 0.7
+	// TopK keeps the k likeliest tokens; 0 keeps all.
+	TopK int `toml:"top_k"` // 40
+	// TopP keeps the likeliest tokens that together reach this probability; 1 keeps all.
+	TopP float64 `toml:"top_p"` // 0.92
+	// MinP keeps tokens with at least this share of the likeliest's probability.
+	MinP float64 `toml:"min_p"` // 0.05
+	// RepeatPenalty, 1 to 2, makes words of the same reply less likely; 1 is off.
+	RepeatPenalty float64 `toml:"repeat_penalty"` // 1.1
+	// MaxTokens of an answer.
+	MaxTokens int `toml:"max_tokens"` // 256
+	// Timeout of an answer, from its turn in the queue.
+	Timeout Duration `toml:"timeout"` // "2m"
+	// QueueLen is how many questions may wait in one channel.
+	QueueLen int `toml:"queue_len"` // 8
+}
+
+// Session is the memory of channels.
+type Session struct {
+	// MaxTurns kept of a channel.
+	MaxTurns int `toml:"max_turns"` // 60
+	// TTL is how long a channel is remembered after its last message.
+	TTL Duration `toml:"ttl"` // "720h"
+	// Dir is where the embedded store keeps its journal when there is no Redis; empty
+	// is the user's cache directory.
+	Dir string `toml:"dir"` // ""
+}
+
+// Discord is how the bot behaves there.
+type Discord struct {
+	// APIBase is a REST proxy to use instead of https://discord.com; empty is none.
+	APIBase string `toml:"api_base"` // ""
+	// MessageContent asks for the privileged intent. Without it the bot reads only
+	// direct messages, mentions of it and replies to it, which is all it answers but
+	// for threads it is in.
+	MessageContent bool `toml:"message_content"` // true
+	// CommandGuild registers the slash commands in this server only, at once; empty
+	// registers them everywhere.
+	CommandGuild string `toml:"command_guild"` // ""
+	// TemperatureRole may set the temperature: "everyone", or "managers", the members
+	// who may manage the channel.
+	TemperatureRole string `toml:"temperature_role"` // "managers"
+	// EditInterval is the time between edits of a growing answer.
+	EditInterval Duration `toml:"edit_interval"` // "1.1s"
+}
+
+// Default is the configuration without a file.
+func Default() Config {
+	return Config{
+		HTTP:  HTTP{Addr: "127.0.0.1:8080"},
+		Log:   Log{Level: "info", Format: "text"},
+		Model: Model{Slots: 8},
+		Reply: Reply{Temperature: 0.7, TopK: 40, TopP: 0.92, MinP: 0.05, RepeatPenalty: 1.1, MaxTokens: 256,
+			Timeout: Duration(2 * time.Minute), QueueLen: 8},
+		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
+		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
+	}
+}
+
+// Load reads path (none if empty) and the environment, and checks the whole. env
+// looks up a variable, as os.LookupEnv does.
+func Load(path string, env func(string) (string, bool)) (Config, error) {
+	c := Default()
+	if path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return c, err
+		}
+		if err := decode(path, b, &c); err != nil {
+			return c, err
+		}
+	}
+	if err := overlay(&c, env); err != nil {
+		return c, err
+	}
+	if err := c.check(); err != nil {
+		return c, err
+	}
+	if c.Session.Dir == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil { // no HOME: beside the working directory is better than no memory
+			dir = "."
+		}
+		c.Session.Dir = filepath.Join(dir, "moebot")
+	}
+	return c, nil
+}
+
+// check names every value outside its range.
+func (c Config) check() error {
+	var errs []error
+	bad := func(key string, v any, want string) {
+		errs = append(errs, fmt.Errorf("%s is %v, want %s", key, v, want))
+	}
+	in := func(key string, v, lo, hi float64) {
+		if !(v >= lo && v <= hi) {
+			bad(key, v, fmt.Sprintf("%g to %g", lo, hi))
+		}
+	}
+	one := func(key, v string, of ...string) {
+		for _, o := range of {
+			if v == o {
+				return
+			}
+		}
+		bad(key, fmt.Sprintf("%q", v), fmt.Sprintf("one of %q", of))
+	}
+	one("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	one("log.format", c.Log.Format, "text", "json")
+	in("model.threads", float64(c.Model.Threads), 0, 1024)
+	in("model.context_tokens", float64(c.Model.ContextTokens), 0, 1<<20)
+	in("model.slots", float64(c.Model.Slots), 1, 256)
+	in("reply.temperature", c.Reply.Temperature, 0, 2)
+	in("reply.top_k", float64(c.Reply.TopK), 0, 1000)
+	if !(c.Reply.TopP > 0 && c.Reply.TopP <= 1) {
+		bad("reply.top_p", c.Reply.TopP, "more than 0, at most 1")
+	}
+	in("reply.min_p", c.Reply.MinP, 0, 1)
+	in("reply.repeat_penalty", c.Reply.RepeatPenalty, 1, 2)
+	in("reply.max_tokens", float64(c.Reply.MaxTokens), 1, 32768)
+	in("reply.queue_len", float64(c.Reply.QueueLen), 1, 1000)
+	in("session.max_turns", float64(c.Session.MaxTurns), 2, 10000)
+	between := func(key string, d Duration, lo, hi time.Duration) {
+		if time.Duration(d) < lo || time.Duration(d) > hi {
+			bad(key, time.Duration(d), fmt.Sprintf("%v to %v", lo, hi))
+		}
+	}
+	between("reply.timeout", c.Reply.Timeout, time.Second, 15*time.Minute)
+	between("session.ttl", c.Session.TTL, time.Minute, 10*365*24*time.Hour)
+	between("discord.edit_interval", c.Discord.EditInterval, 100*time.Millisecond, time.Minute)
+	one("discord.temperature_role", c.Discord.TemperatureRole, "everyone", "managers")
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	return nil
+}
+
+// Secret is a string that shows itself to nobody.
+type Secret string
+
+const hidden = "(hidden)"
+
+func (s Secret) String() string               { return hidden }
+func (s Secret) GoString() string             { return hidden }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(hidden) }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Duration is a time.Duration written as "1.5s", "2m" or "720h".
+type Duration time.Duration
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("%q is no duration such as \"1.5s\" or \"2m\"", b)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalText writes it.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
