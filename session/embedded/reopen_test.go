@@ -11,7 +11,7 @@ import (
 	"moebot/session/redisstore"
 )
 
-// reopening is a store that is closed and opened again before every fifth call.
+// reopening is a store that is closed and opened again before every eleventh call.
 type reopening struct {
 	t     testing.TB
 	mu    sync.Mutex
@@ -26,7 +26,7 @@ type reopening struct {
 func (r *reopening) with(f func(*redisstore.Store)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.calls%5 == 0 {
+	if r.calls%11 == 0 {
 		r.close()
 		var err error
 		if r.srv, err = embedded.Open(context.Background(), r.o); err == nil {
