@@ -1,0 +1,106 @@
+// Package chat answers one message in one channel. It knows neither Discord nor the
+// model: a Store remembers, a Generator thinks, a Reply shows. Questions of one
+// channel are answered one after another in the order they came; channels run
+// beside each other. A question is stored before it is answered, and what the
+// person saw is what is stored, so that nothing is lost or answered twice when the
+// process dies at any point.
+//
+// A Service is safe for concurrent use.
+package chat
+
+import (
+	"context"
+	"time"
+
+	"moebot/session"
+)
+
+// Store remembers conversations; see session/redisstore for the meaning of each call.
+type Store interface {
+	Accept(ctx context.Context, k session.Key, t session.Turn) (s session.Session, accepted bool, err error)
+	Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn) (done bool, err error)
+	Load(ctx context.Context, k session.Key) (session.Session, error)
+	Remove(ctx context.Context, k session.Key, turnID string) error
+	Count(ctx context.Context, k session.Key, amounts map[string]int64) error
+}
+
+// Prompt is what an answer is made from.
+type Prompt struct {
+	Key        session.Key
+	QuestionID string
+	Turns      []session.Turn // oldest first; the last is the question
+	Settings   session.Settings
+}
+
+// Generator produces an answer and calls emit with pieces of its text as they come.
+// If ctx ends, it returns what there is and the context's error.
+type Generator interface {
+	Generate(ctx context.Context, p Prompt, emit func(piece string) error) (Answer, error)
+}
+
+// Answer is a finished reply.
+type Answer struct {
+	Text  string
+	Stop  string // why it ended: end, length, context, stop, cancelled
+	Usage Usage
+	Trace Trace
+}
+
+// Usage is what an answer cost.
+type Usage struct {
+	PromptTokens     int
+	ReusedTokens     int // of the prompt, found in the cache
+	DecodedTokens    int
+	DroppedTurns     int // left out of the prompt for want of room
+	TimeToFirstToken time.Duration
+	DecodeTime       time.Duration
+}
+
+// Trace tells how an answer's tokens came about.
+type Trace struct {
+	Layers, Experts int // layers of the model, experts in each
+	Tokens          []TraceToken
+}
+
+// TraceToken is one token of an answer.
+type TraceToken struct {
+	Text         string
+	Prob         float64 // of the model's own distribution
+	Alternatives []Alternative
+	Experts      [][]Choice // [layer] chosen experts, best first
+}
+
+// Alternative is a token that might have been said.
+type Alternative struct {
+	Text string
+	Prob float64
+}
+
+// Choice is an expert and the weight of its output; the weights of a layer sum to 1.
+type Choice struct {
+	Expert int
+	Weight float64
+}
+
+// Reply shows one answer to the person who asked. Its methods are called from one
+// goroutine.
+type Reply interface {
+	// Start says that the answer is being made.
+	Start()
+	// Update gives the whole text so far. It must not block: text that comes faster
+	// than it can be shown is replaced by newer text.
+	Update(text string)
+	// Finish shows the whole text for good and returns the id of the message it
+	// begins in. An empty id means that it could not be shown.
+	Finish(ctx context.Context, text string) (messageID string, err error)
+}
+
+// Question is a message that wants an answer.
+type Question struct {
+	Key   session.Key
+	Turn  session.Turn
+	Reply Reply
+	// Known says that the store has accepted the question already: it comes from the
+	// list of pending questions after a restart.
+	Known bool
+}

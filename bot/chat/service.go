@@ -1,0 +1,318 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"moebot/session"
+)
+
+// Options are what a Service is told once.
+type Options struct {
+	QueueLen int              // questions of a channel, the one being answered included; at least 1
+	Timeout  time.Duration    // of an answer, from its turn in the queue
+	Busy     func(error) bool // whether a Generator's error means "too many at once"
+	Log      *slog.Logger
+}
+
+// What people are told when there is no answer. One calm sentence each; the log has
+// the cause.
+const (
+	sayAway    = "I can't reach my memory at the moment, so I didn't take that in. Please ask me again in a little while."
+	sayFailed  = "Something went wrong while I was thinking about that. Please ask me again."
+	sayBusy    = "There are too many questions at once just now. Please ask me again in a moment."
+	sayTimeout = "That took me too long, so I stopped."
+	sayNothing = "I have no words for that."
+	unfinished = " …"
+	stopped    = "I was switched off before I could answer. Please ask me again."
+	// storeTimeout bounds a call of the store, so that an absent Redis is noticed soon.
+	storeTimeout = 5 * time.Second
+	// deliverTimeout bounds the showing of a finished answer.
+	deliverTimeout = 60 * time.Second
+)
+
+// Full is what a person is told whose question finds the queue full.
+const Full = "I'm still busy with the questions before yours. Please ask me again when I've caught up."
+
+// Service answers questions.
+type Service struct {
+	store  Store
+	gen    Generator
+	opt    Options
+	intake *queue // stores questions as they come
+	turns  *queue // answers them
+	stats  stats
+
+	late sync.WaitGroup // answers shown but not stored yet
+
+	ctx    context.Context // ends when running answers are to be broken off
+	cancel context.CancelCauseFunc
+}
+
+// New returns a service. Close it.
+func New(store Store, gen Generator, o Options) *Service {
+	s := &Service{store: store, gen: gen, opt: o, intake: newQueue(o.QueueLen + 1), turns: newQueue(o.QueueLen)}
+	if s.opt.Busy == nil {
+		s.opt.Busy = func(error) bool { return false }
+	}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	return s
+}
+
+// Ask takes a question and returns at once. ErrFull and ErrClosed mean that it was
+// not taken; nothing of it is stored then.
+func (s *Service) Ask(q Question) error {
+	err := s.intake.add(q.Key.Channel, func() { s.contain(q, s.accept) })
+	if err != nil {
+		s.stats.refused.Add(1)
+	}
+	return err
+}
+
+// Remove takes a message out of its conversation: it was deleted. It acts in order
+// with the questions of the channel.
+func (s *Service) Remove(k session.Key, messageID string) {
+	// a full queue means that the channel is flooded; the message will expire with the rest
+	_ = s.intake.add(k.Channel, func() {
+		ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+		defer cancel()
+		if err := s.store.Remove(ctx, k, messageID); err != nil && !errors.Is(err, session.ErrNotFound) {
+			s.opt.Log.Error("a deleted message could not be forgotten", "channel", k.Channel, "message", messageID, "err", err)
+		}
+	})
+}
+
+// errStopping is the cause of answers broken off by Close.
+var errStopping = errors.New("chat: stopping")
+
+// Close takes no more questions and waits for the answers under way. When ctx ends,
+// it breaks them off: what is there is shown, marked as unfinished.
+func (s *Service) Close(ctx context.Context) {
+	s.intake.close()
+	done := make(chan struct{})
+	go func() {
+		s.intake.wait()
+		s.turns.close()
+		s.turns.wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.cancel(errStopping)
+		<-done
+	}
+	s.cancel(nil)
+	s.late.Wait()
+}
+
+// contain keeps a panic to the message that caused it.
+func (s *Service) contain(q Question, f func(Question)) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.stats.failed.Add(1)
+			s.opt.Log.Error("a question caused a panic", "channel", q.Key.Channel, "message", q.Turn.ID, "panic", p, "stack", string(debug.Stack()))
+			s.say(q, sayFailed)
+		}
+	}()
+	f(q)
+}
+
+// accept stores a question and puts it into its channel's queue. It runs in the
+// order of arrival.
+func (s *Service) accept(q Question) {
+	if !q.Known {
+		ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+		_, accepted, err := s.store.Accept(ctx, q.Key, q.Turn)
+		cancel()
+		if err != nil {
+			s.stats.failed.Add(1)
+			s.opt.Log.Error("a question could not be stored", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+			s.say(q, sayAway)
+			return
+		}
+		if !accepted { // delivered twice, or taken by another instance
+			s.stats.duplicates.Add(1)
+			return
+		}
+	}
+	s.stats.questions.Add(1)
+	if err := s.turns.add(q.Key.Channel, func() { s.contain(q, s.answer) }); err != nil {
+		s.stats.refused.Add(1)
+		text := Full
+		if errors.Is(err, ErrClosed) {
+			text = stopped
+		}
+		s.conclude(q, "", text)
+	}
+}
+
+// say shows a sentence that is not part of the conversation.
+func (s *Service) say(q Question, text string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), deliverTimeout)
+	defer cancel()
+	if _, err := q.Reply.Finish(ctx, text); err != nil {
+		s.opt.Log.Error("a notice could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+	}
+}
+
+// conclude settles a question without an answer of the model: it will not be
+// pending any more, and the person reads why.
+func (s *Service) conclude(q Question, answer, notice string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), storeTimeout)
+	defer cancel()
+	if _, err := s.store.Finish(ctx, q.Key, q.Turn.ID, session.Turn{ID: q.Turn.ID, Role: session.RoleAssistant, Text: answer, Time: time.Now()}); err != nil {
+		s.opt.Log.Error("a question could not be settled", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+	}
+	s.say(q, notice)
+}
+
+// answer makes, shows and stores the answer to one question.
+func (s *Service) answer(q Question) {
+	start := time.Now()
+	p, err := s.prompt(q)
+	if err != nil {
+		s.stats.failed.Add(1)
+		s.opt.Log.Error("a conversation could not be read", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+		s.say(q, sayAway) // it stays pending and will be answered after a restart
+		return
+	}
+	if len(p.Turns) == 0 { // deleted or reset while it waited
+		s.opt.Log.Info("a question is gone before its turn", "channel", q.Key.Channel, "message", q.Turn.ID)
+		return
+	}
+	q.Reply.Start()
+	a, genErr := s.generate(q, p)
+	text, notice := s.verdict(q, a, genErr)
+	if text == "" {
+		s.stats.failed.Add(1)
+		s.conclude(q, "", notice)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), deliverTimeout)
+	defer cancel()
+	id, err := q.Reply.Finish(ctx, text)
+	if err != nil {
+		s.stats.failed.Add(1)
+		s.opt.Log.Error("an answer could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+		if id == "" { // nobody saw it: it is not part of the conversation
+			s.conclude(q, "", sayFailed)
+			return
+		}
+	}
+	s.keep(q, id, text, a, start)
+	if t, ok := s.gen.(Tracer); ok {
+		t.Keep(id, a.Trace)
+	}
+}
+
+// Tracer is a Generator that wants to know which message an answer became.
+type Tracer interface {
+	Keep(messageID string, t Trace)
+}
+
+// prompt reads the conversation up to the question.
+func (s *Service) prompt(q Question) (Prompt, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+	defer cancel()
+	sess, err := s.store.Load(ctx, q.Key)
+	if errors.Is(err, session.ErrNotFound) {
+		return Prompt{}, nil
+	}
+	if err != nil {
+		return Prompt{}, err
+	}
+	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: sess.UpTo(q.Turn.ID), Settings: sess.Settings}, nil
+}
+
+func (s *Service) generate(q Question, p Prompt) (Answer, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.opt.Timeout)
+	defer cancel()
+	var text strings.Builder
+	return s.gen.Generate(ctx, p, func(piece string) error {
+		text.WriteString(piece)
+		q.Reply.Update(text.String())
+		return nil
+	})
+}
+
+// verdict is the text to show as the answer, or else the notice to show instead.
+func (s *Service) verdict(q Question, a Answer, err error) (text, notice string) {
+	text = strings.TrimSpace(a.Text)
+	switch {
+	case err == nil:
+		return text, sayNothing
+	case errors.Is(context.Cause(s.ctx), errStopping):
+		notice = stopped
+	case errors.Is(err, context.DeadlineExceeded):
+		notice = sayTimeout
+	case s.opt.Busy(err):
+		notice = sayBusy
+	default:
+		notice = sayFailed
+	}
+	s.opt.Log.Error("an answer broke off", "channel", q.Key.Channel, "message", q.Turn.ID, "tokens", a.Usage.DecodedTokens, "err", err)
+	if text != "" {
+		text += unfinished
+	}
+	return text, notice
+}
+
+// keep stores a shown answer and counts it.
+func (s *Service) keep(q Question, id, text string, a Answer, start time.Time) {
+	turn := session.Turn{ID: id, Role: session.RoleAssistant, Text: text, Time: time.Now()}
+	u := a.Usage
+	done, err := s.finish(q, turn, u)
+	if err != nil {
+		s.opt.Log.Error("an answer could not be stored; trying again", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+		s.late.Go(func() { s.finishLater(q, turn, u) })
+	}
+	s.stats.answered(u, time.Since(start))
+	s.opt.Log.Info("answered", "channel", q.Key.Channel, "message", q.Turn.ID, "stored", done, "stop", a.Stop,
+		"prompt", u.PromptTokens, "reused", u.ReusedTokens, "dropped_turns", u.DroppedTurns, "decoded", u.DecodedTokens,
+		"first_token", u.TimeToFirstToken.Round(100*time.Microsecond), "tok_s", fmt.Sprintf("%.1f", u.speed()), "took", time.Since(start).Round(time.Millisecond))
+}
+
+// finish stores an answer and counts its tokens.
+func (s *Service) finish(q Question, answer session.Turn, u Usage) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), storeTimeout)
+	defer cancel()
+	if done, err = s.store.Finish(ctx, q.Key, q.Turn.ID, answer); err != nil {
+		return false, err
+	}
+	if err := s.store.Count(ctx, q.Key, map[string]int64{"tokens_in": int64(u.PromptTokens), "tokens_out": int64(u.DecodedTokens)}); err != nil {
+		s.opt.Log.Warn("tokens could not be counted", "err", err)
+	}
+	return done, nil
+}
+
+// finishLater tries again until the store is back: the person has seen the answer,
+// and a question left pending would be answered a second time after a restart.
+func (s *Service) finishLater(q Question, answer session.Turn, u Usage) {
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		select {
+		case <-s.ctx.Done():
+			s.opt.Log.Error("an answer was never stored", "channel", q.Key.Channel, "message", q.Turn.ID)
+			return
+		case <-time.After(wait):
+		}
+		if _, err := s.finish(q, answer, u); err == nil {
+			s.opt.Log.Info("an answer is stored at last", "channel", q.Key.Channel, "message", q.Turn.ID)
+			return
+		}
+	}
+}
+
+// speed is tokens per second after the first.
+func (u Usage) speed() float64 {
+	if u.DecodeTime <= 0 || u.DecodedTokens < 2 {
+		return 0
+	}
+	return float64(u.DecodedTokens-1) / u.DecodeTime.Seconds()
+}
