@@ -1,0 +1,18 @@
+// What can be done with one message: look inside it, answer it, change or delete it.
+import { h, icon } from "./dom.js";
+import { state, emit, user, me } from "./store.js";
+import { post } from "./api.js";
+import { attempt } from "./toast.js";
+
+/** actions draws the buttons that appear on a message under the pointer, the focus or a finger. */
+export function actions(message) {
+  if (message.only_for) return null;
+  const mine = message.author === state.me;
+  const mayDelete = mine || me().role === "Owner" || me().role === "Admin";
+  const button = (name, picture, run) => h("button", { type: "button", class: "icon-button", title: name, "aria-label": name, onclick: (e) => { e.stopPropagation(); run(); } }, icon(picture, 18));
+  return h("div", { class: "actions", role: "group", "aria-label": "Message actions" },
+    user(message.author).bot && button("Look inside this reply", "inside", () => emit("look", message.id)),
+    button("Reply", "reply", () => emit("reply", message)),
+    mine && button("Edit", "edit", () => emit("edit", message)),
+    mayDelete && button("Delete", "trash", () => attempt(() => post("api/delete", { channel: message.channel, message: message.id, as: state.me }))));
+}

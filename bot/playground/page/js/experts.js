@@ -1,0 +1,64 @@
+// Pictures of one trace: the detail of a token, and the load of every expert in every layer.
+import { h } from "./dom.js";
+
+/** hue spreads the experts over the circle of colours, in degrees; neighbours differ well. */
+export const hue = (expert, experts) => (200 + expert * 360 * (experts > 5 ? Math.round(experts * 0.38) : 1) / Math.max(experts, 1)) % 360;
+
+/** percent writes a probability in [0, 1] for people. */
+export function percent(p) {
+  if (p >= 0.9995) return "100 %";
+  if (p >= 0.0995) return `${Math.round(p * 100)} %`;
+  return p >= 0.001 ? `${(p * 100).toFixed(1)} %` : "< 0.1 %";
+}
+
+/** shown makes the blanks of a token visible. */
+export function shown(text) {
+  if (text === "") return "∅";
+  return text.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ | $/g, "·").replace(/[\u0000-\u001f\u007f]/g, "�");
+}
+
+/** detail draws one token: its chance, what else might have come, and its experts layer by layer. */
+export function detail(trace, t, i) {
+  const rows = (t.alternatives ?? []).map((a) => ({ ...a, taken: a.text === t.text && Math.abs(a.prob - t.prob) < 1e-3 }));
+  if (!rows.some((r) => r.taken)) rows.push({ text: t.text, prob: t.prob, taken: true });
+  rows.sort((a, b) => b.prob - a.prob);
+  const rank = rows.findIndex((r) => r.taken);
+  const before = trace.tokens.slice(Math.max(0, i - 6), i).map((x) => x.text).join("");
+  return [
+    h("div", { class: "detail-head" },
+      h("p", { class: "detail-context" }, h("span", { class: "detail-before" }, before ? `…${before}` : ""), h("mark", null, shown(t.text))),
+      h("p", { class: "detail-chance" }, h("strong", null, percent(t.prob)), h("span", null, rank === 0 ? "the likeliest" : `choice ${rank + 1}${rank === rows.length - 1 && rank >= (t.alternatives ?? []).length ? " or later" : ""}`))),
+    h("ul", { class: "bars", "aria-label": "What might have come" }, rows.map((r) => h("li", { class: r.taken ? "bar-row is-taken" : "bar-row" },
+      h("span", { class: "bar-text" }, shown(r.text)),
+      h("span", { class: "bar-track", "aria-hidden": "true" }, h("span", { class: "bar-fill", vars: { "--share": r.prob.toFixed(4) } })),
+      h("span", { class: "bar-number" }, percent(r.prob), r.taken ? h("span", { class: "sr-only" }, ", taken") : null)))),
+    t.experts?.length ? h("div", { class: "gates" }, h("h3", null, "Experts at work"), h("ol", { class: "gate-list" }, t.experts.map((layer, n) => h("li", { class: "gate-row" },
+      h("span", { class: "gate-layer" }, `Layer ${n + 1}`),
+      h("span", { class: "gate-bar" }, layer.map((c) => h("span", { class: "gate", vars: { "--hue": hue(c.expert, trace.experts), "--share": c.gate.toFixed(4) }, title: `Expert ${c.expert + 1}: gate weight ${c.gate.toFixed(3)}` },
+        h("span", { class: "gate-name" }, `E${c.expert + 1}`), h("span", { class: "gate-weight" }, c.gate.toFixed(2))))))))) : null,
+  ].filter(Boolean);
+}
+
+/**
+ * loadTable draws the share of the reply's tokens that went to each expert, a row for each layer.
+ * pressed(layer, expert) is called when a cell is chosen.
+ */
+export function loadTable(trace, pressed) {
+  const counts = Array.from({ length: trace.layers }, () => new Array(trace.experts).fill(0));
+  for (const t of trace.tokens) t.experts?.forEach((layer, n) => layer.forEach((c) => { if (counts[n]?.[c.expert] !== undefined) counts[n][c.expert]++; }));
+  const n = trace.tokens.length;
+  const top = Math.max(...counts.flat(), 1);
+  const per = trace.tokens[0]?.experts?.[0]?.length ?? 2;
+  return h("section", { class: "load" },
+    h("h3", null, "Expert load"),
+    h("p", { class: "hint" }, `How many of the ${n} tokens each expert took; every token goes to ${per} in each layer. An even share would be ${percent(per / trace.experts)}. Press a cell to see its tokens.`),
+    h("div", { class: "load-wrap", tabindex: "0", role: "group", "aria-label": "Expert load table" }, h("table", { class: "load-table" },
+      h("thead", null, h("tr", null, h("th", { scope: "col" }, h("span", { class: "sr-only" }, "Layer")), Array.from({ length: trace.experts }, (_, e) => h("th", { scope: "col", vars: { "--hue": hue(e, trace.experts) } }, `E${e + 1}`)))),
+      h("tbody", null, counts.map((row, layer) => h("tr", null, h("th", { scope: "row" }, `L${layer + 1}`), row.map((count, expert) => h("td", null, h("button", {
+        class: "load-cell", type: "button", dataset: { layer, expert }, "aria-pressed": "false",
+        vars: { "--hue": hue(expert, trace.experts), "--share": (count / top).toFixed(3) },
+        title: `Layer ${layer + 1}, expert ${expert + 1}: ${count} of ${n} tokens (${percent(count / n)})`,
+        "aria-label": `Layer ${layer + 1}, expert ${expert + 1}: ${count} of ${n} tokens`,
+        onclick: () => pressed(layer, expert),
+      }, trace.experts <= 10 ? String(count) : ""))))))))); 
+}

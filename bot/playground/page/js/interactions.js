@@ -1,0 +1,24 @@
+// Commands and buttons on their way: what was sent and has no answer yet, and what failed.
+import { on } from "./store.js";
+import { toast } from "./toast.js";
+
+const waiting = new Map(); // interaction id → function called when it ends
+
+/** pressed keeps a control disabled until its interaction was answered or failed. */
+export function pressed(id, el) {
+  waiting.set(id, () => { el.disabled = false; });
+  setTimeout(() => settle(id), 16000); // never longer than this, whatever happened to the answer
+}
+
+function settle(id) {
+  waiting.get(id)?.();
+  waiting.delete(id);
+}
+
+/** install listens for the fate of interactions. */
+export function install() {
+  on("interaction", (i) => {
+    if (i.state === "failed") toast(i.error || "The application did not respond in time.");
+    if (i.state !== "sent") settle(i.id);
+  });
+}
