@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -25,27 +24,39 @@ import (
 // file without tensors.
 func runTokenizerTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
 	c := tokenizerCorpus{out: out}
-	fs := flag.NewFlagSet("moe tokenizer train", flag.ContinueOnError)
-	fs.SetOutput(errOut)
+	fs := newFlags("tokenizer train", errOut)
 	path := fs.String("o", "", "GGUF `file` to write")
 	size := fs.Int("vocab", 4096, "`tokens` of the vocabulary: 6 special tokens, 256 bytes, merges")
 	pre := fs.String("pre", "qwen2", "`name` of the pre-tokenizer: gpt-2, llama-bpe or qwen2")
+	least := fs.Int64("min", 2, "`times` that a word must occur, weight included, to be learnt from")
+	longest := fs.Int("longest", 24, "`bytes` of the longest token; 0 is no limit")
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	fs.BoolVar(&c.strict, "strict", false, "a malformed line ends the work")
 	fs.Func("weight", "`N:PATTERN`: count the files of that name N times (3:chat/*); repeatable, the last that fits is used", c.addWeight)
 	if err := fs.Parse(args); err != nil {
+		if isHelp(err) {
+			return err
+		}
 		return usageError{err}
 	}
 	if *path == "" || fs.NArg() == 0 {
-		return usageError{errors.New("usage: moe tokenizer train -o VOCABULARY.gguf [-vocab 4096] [-pre qwen2] [-weight N:PATTERN]... FILE.jsonl[.zst]|FILE.txt[.zst]...")}
+		return usageError{errors.New("usage: moe tokenizer train -o VOCABULARY.gguf [-vocab 4096] [-pre qwen2] [-weight N:PATTERN] FILES (.jsonl or .txt, with or without .zst)")}
 	}
 	if err := c.setFiles(fs.Args()); err != nil {
 		return usageError{err}
 	}
-	o := bpetrain.Options{Pre: *pre, Vocab: *size, Specials: []string{"<|bos|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|pad|>"}}
+	o := bpetrain.Options{Pre: *pre, Vocab: *size, MinCount: *least, MaxBytes: *longest,
+		Specials: []string{"<|bos|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|pad|>"}}
 	if _, err := bpetrain.Train(ctx, nil, o); err != nil { // wrong options show before the reading
 		return err
 	}
+	// A path that cannot be written shows before the reading too.
+	tmp, err := os.CreateTemp(filepath.Dir(*path), ".tokenizer-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	defer tmp.Close()
 	start := time.Now()
 	words, err := bpetrain.Count(ctx, *pre, *threads, func(yield func(string, int) bool) { c.read(ctx, yield) })
 	if err = errors.Join(err, c.err); err != nil {
@@ -75,28 +86,19 @@ func runTokenizerTrain(ctx context.Context, args []string, _ io.Reader, out, err
 		nTokens += n * int64(len(tok.Encode(w, false)))
 	}
 	meta := append([]gguf.KV{{Key: "general.architecture", Value: "llama"}, {Key: "llama.vocab_size", Value: uint32(len(spec.Tokens))}}, train.VocabularyMetadata(spec)...)
-	if err := writeGGUF(*path, meta); err != nil {
+	if err := finishGGUF(tmp, *path, meta); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s: %d tokens, %.3f bytes a token on this text\n", *path, len(spec.Tokens), float64(nBytes)/float64(nTokens))
 	return nil
 }
 
-// writeGGUF writes a file of metadata whole or not at all.
-func writeGGUF(path string, meta []gguf.KV) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err := errors.Join(f.Chmod(0o644), gguf.Write(f, meta, nil), f.Sync(), f.Close()); err != nil {
+// finishGGUF writes a file of metadata to tmp and gives it its name.
+func finishGGUF(tmp *os.File, path string, meta []gguf.KV) error {
+	if err := errors.Join(tmp.Chmod(0o644), gguf.Write(tmp, meta, nil), tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return os.Rename(f.Name(), path)
+	return os.Rename(tmp.Name(), path)
 }
 
 // tokenizerCorpus is the files that a vocabulary is learnt from.
@@ -183,8 +185,10 @@ func (c *tokenizerCorpus) read(ctx context.Context, yield func(string, int) bool
 				}
 				return !c.strict
 			}
-			documents++
-			r.Render(d)
+			if d.Text != "" || len(d.Messages) > 0 { // an empty text file is no document
+				documents++
+				r.Render(d)
+			}
 			return more && ctx.Err() == nil
 		})
 		if err == nil && c.strict {

@@ -32,8 +32,9 @@ type occurrence struct {
 	grown bool // is in corpus.grown
 }
 
-// newCorpus cuts words into bytes; byte b is the token first+b.
-func newCorpus(words Words, first int32) *corpus {
+// newCorpus cuts words that occur least times or more into bytes; byte b is the
+// token first+b.
+func newCorpus(words Words, least int64, first int32) *corpus {
 	c := &corpus{pairs: make(map[pair]*occurrence)}
 	nBytes := 0
 	for w := range words {
@@ -41,8 +42,8 @@ func newCorpus(words Words, first int32) *corpus {
 	}
 	tokens := make([]int32, 0, nBytes) // all words lie in one array
 	for text, n := range words {       // in any order: only sums are made of it
-		if len(text) < 2 || n < 1 {
-			continue // no pair
+		if len(text) < 2 || n < least {
+			continue // no pair, or left out
 		}
 		start := len(tokens)
 		for i := range len(text) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"moebot/moe/tokenizer"
 )
@@ -14,6 +15,9 @@ type Options struct {
 	Pre      string   // pre-tokenizer that the words were counted with
 	Vocab    int      // tokens in all: special tokens, 256 bytes, merges
 	Specials []string // control tokens, ids 0, 1, ...
+
+	MinCount int64 // words that occur less often are left out; 0 is 1
+	MaxBytes int   // longest text of a token; 0 is no limit
 }
 
 // Train learns a vocabulary: the special tokens, the bytes in the order of their
@@ -21,22 +25,23 @@ type Options struct {
 // for if no pair is left to merge. Spec names no BOS, EOS, EOT or padding (-1).
 //
 // No merge makes the text of a special token, even where the words have it: text
-// could then be taken for the token. The error names wrong options or is that of ctx.
-// words is only read. Counts below 1 are ignored.
+// could then be taken for the token. Such a pair, or one longer than MaxBytes, stays
+// apart, and the next best is merged instead. The error names wrong options or is that of ctx.
+// words is only read.
 func Train(ctx context.Context, words Words, o Options) (tokenizer.Spec, error) {
 	if err := o.check(); err != nil {
 		return tokenizer.Spec{}, err
 	}
 	s := tokenizer.Spec{Model: "gpt2", Pre: o.Pre, BOS: -1, EOS: -1, EOT: -1, Pad: -1, Tokens: slices.Clone(o.Specials)}
 	for b := range 256 {
-		s.Tokens = append(s.Tokens, byteText(byte(b)))
+		s.Tokens = append(s.Tokens, tokenizer.MapBytes(string([]byte{byte(b)})))
 	}
 	ids := make(map[string]int32, o.Vocab)
 	for i, t := range s.Tokens {
 		ids[t] = int32(i)
 	}
 	special := int32(len(o.Specials))
-	c := newCorpus(words, special)
+	c := newCorpus(words, max(o.MinCount, 1), special)
 	for len(s.Tokens) < o.Vocab {
 		if err := ctx.Err(); err != nil {
 			return tokenizer.Spec{}, err
@@ -48,7 +53,7 @@ func Train(ctx context.Context, words Words, o Options) (tokenizer.Spec, error) 
 		left, right := s.Tokens[p.left()], s.Tokens[p.right()]
 		// A text that is a token already, made by another merge, stays one token.
 		id, ok := ids[left+right]
-		if ok && id < special {
+		if ok && id < special || o.MaxBytes > 0 && textBytes(left+right) > o.MaxBytes {
 			continue
 		}
 		if !ok {
@@ -76,9 +81,12 @@ func (o Options) check() error {
 	if least := len(o.Specials) + 256; o.Vocab < least || o.Vocab > math.MaxInt32 {
 		return fmt.Errorf("train: a vocabulary of %d tokens, want at least %d (%d special tokens and 256 bytes)", o.Vocab, least, len(o.Specials))
 	}
+	if o.MinCount < 0 || o.MaxBytes < 0 {
+		return fmt.Errorf("train: words from %d occurrences on, tokens of %d bytes at most: want no negative number", o.MinCount, o.MaxBytes)
+	}
 	taken := map[string]bool{"": true}
 	for b := range 256 {
-		taken[byteText(byte(b))] = true
+		taken[tokenizer.MapBytes(string([]byte{byte(b)}))] = true
 	}
 	for _, t := range o.Specials {
 		if taken[t] {
@@ -89,18 +97,6 @@ func (o Options) check() error {
 	return nil
 }
 
-// byteText is a byte as a byte-level vocabulary writes it: itself if printable in
-// Latin-1, else the next free character from U+0100 on (GPT-2's table).
-func byteText(b byte) string {
-	printable := func(b int) bool { return b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae }
-	if printable(int(b)) {
-		return string(rune(b))
-	}
-	next := rune(0x100)
-	for i := range int(b) {
-		if !printable(i) {
-			next++
-		}
-	}
-	return string(next)
-}
+// textBytes is the length of the text that a token stands for: vocabularies write
+// each byte as one character.
+func textBytes(token string) int { return utf8.RuneCountInString(token) }

@@ -21,14 +21,17 @@ var chatSpecials = []string{"<|bos|>", "<|end|>", "<|system|>", "<|user|>", "<|a
 
 // slowTrain is the algorithm to the letter: count all pairs of all words anew for
 // every merge. Tokens are strings of bytes; order tells their age.
-func slowTrain(words bpetrain.Words, merges int, specials []string) (tokens, done []string) {
+func slowTrain(words bpetrain.Words, merges int, o bpetrain.Options) (tokens, done []string) {
 	order := map[string]int{}
 	for b := range 256 {
 		order[string([]byte{byte(b)})] = b
 		tokens = append(tokens, string([]byte{byte(b)}))
 	}
 	split := map[string][]string{}
-	for w := range words {
+	for w, n := range words {
+		if n < max(o.MinCount, 1) {
+			continue
+		}
 		for i := range len(w) {
 			split[w] = append(split[w], w[i:i+1])
 		}
@@ -42,7 +45,7 @@ func slowTrain(words bpetrain.Words, merges int, specials []string) (tokens, don
 			}
 		}
 		for p := range count {
-			if slices.Contains(specials, p.left+p.right) {
+			if joined := p.left + p.right; slices.Contains(o.Specials, joined) || o.MaxBytes > 0 && len(joined) > o.MaxBytes {
 				delete(count, p)
 			}
 		}
@@ -80,8 +83,9 @@ func slowTrain(words bpetrain.Words, merges int, specials []string) (tokens, don
 }
 
 // train returns the tokens as bytes and the merges as slowTrain writes them.
-func train(t interface{ Fatal(...any) }, words bpetrain.Words, merges int, specials []string) (tokens, done []string) {
-	spec, err := bpetrain.Train(context.Background(), words, bpetrain.Options{Pre: "qwen2", Vocab: len(specials) + 256 + merges, Specials: specials})
+func train(t interface{ Fatal(...any) }, words bpetrain.Words, merges int, o bpetrain.Options) (tokens, done []string) {
+	o.Pre, o.Vocab = "qwen2", len(o.Specials)+256+merges
+	spec, err := bpetrain.Train(context.Background(), words, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +100,7 @@ func train(t interface{ Fatal(...any) }, words bpetrain.Words, merges int, speci
 		}
 		return tok.Decode([]int32{id})
 	}
-	for _, s := range spec.Tokens[len(specials):] {
+	for _, s := range spec.Tokens[len(o.Specials):] {
 		tokens = append(tokens, decode(s))
 	}
 	for _, m := range spec.Merges {
@@ -108,28 +112,29 @@ func train(t interface{ Fatal(...any) }, words bpetrain.Words, merges int, speci
 
 func TestSameMergesAsSlowVersion(t *testing.T) {
 	for name, tc := range map[string]struct {
-		words    bpetrain.Words
-		merges   int
-		specials []string
+		words  bpetrain.Words
+		merges int
+		o      bpetrain.Options
 	}{
-		"nothing":                {nil, 5, nil},
-		"single bytes":           {bpetrain.Words{"a": 10, "b": 1}, 5, nil},
-		"no merges asked":        {bpetrain.Words{"abab": 1}, 0, nil},
-		"the paper's example":    {bpetrain.Words{"low": 5, "lower": 2, "newest": 6, "widest": 3}, 10, nil},
-		"runs":                   {bpetrain.Words{"aaaaaaa": 1, "aaa": 4, "aa": 2, "baaab": 3}, 9, nil},
-		"alternating":            {bpetrain.Words{"ababab": 1, "baba": 1, "abba": 2}, 9, nil},
-		"ties by age":            {bpetrain.Words{"dc": 2, "ab": 2, "ac": 2, "\xff\x00": 2}, 9, nil},
-		"more than there are":    {bpetrain.Words{"abc": 1}, 99, nil},
-		"bytes that are no text": {bpetrain.Words{"\x80\xfe\x80\xfe": 2, "\x00\x00": 3, "é": 2, "日本": 1}, 20, nil},
-		"text of a special":      {bpetrain.Words{"xyxy": 9, "xyz": 4, "yz": 1}, 9, []string{"xy"}},
-		"special of two ways":    {bpetrain.Words{"xyz": 9, "yz": 4, "xy": 20}, 9, []string{"xyz"}},
-		"counts below one":       {bpetrain.Words{"ab": 0, "cd": 1}, 9, nil},
+		"nothing":                {nil, 5, bpetrain.Options{}},
+		"single bytes":           {bpetrain.Words{"a": 10, "b": 1}, 5, bpetrain.Options{}},
+		"no merges asked":        {bpetrain.Words{"abab": 1}, 0, bpetrain.Options{}},
+		"the paper's example":    {bpetrain.Words{"low": 5, "lower": 2, "newest": 6, "widest": 3}, 10, bpetrain.Options{}},
+		"runs":                   {bpetrain.Words{"aaaaaaa": 1, "aaa": 4, "aa": 2, "baaab": 3}, 9, bpetrain.Options{}},
+		"alternating":            {bpetrain.Words{"ababab": 1, "baba": 1, "abba": 2}, 9, bpetrain.Options{}},
+		"ties by age":            {bpetrain.Words{"dc": 2, "ab": 2, "ac": 2, "\xff\x00": 2}, 9, bpetrain.Options{}},
+		"more than there are":    {bpetrain.Words{"abc": 1}, 99, bpetrain.Options{}},
+		"bytes that are no text": {bpetrain.Words{"\x80\xfe\x80\xfe": 2, "\x00\x00": 3, "é": 2, "日本": 1}, 20, bpetrain.Options{}},
+		"text of a special":      {bpetrain.Words{"xyxy": 9, "xyz": 4, "yz": 1}, 9, bpetrain.Options{Specials: []string{"xy"}}},
+		"special of two ways":    {bpetrain.Words{"xyz": 9, "yz": 4, "xy": 20}, 9, bpetrain.Options{Specials: []string{"xyz"}}},
+		"counts below one":       {bpetrain.Words{"ab": 0, "cd": 1}, 9, bpetrain.Options{}},
+		"rare words":             {bpetrain.Words{"ab": 2, "abc": 1, "cd": 3, "xcdx": 2}, 9, bpetrain.Options{MinCount: 2}},
+		"short tokens":           {bpetrain.Words{"abcabc": 2, "éé": 5, "abab": 1}, 9, bpetrain.Options{MaxBytes: 3}},
+		"no merged tokens":       {bpetrain.Words{"abcabc": 2}, 9, bpetrain.Options{MaxBytes: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			positive := maps.Clone(tc.words)
-			maps.DeleteFunc(positive, func(_ string, n int64) bool { return n < 1 })
-			wantTokens, wantMerges := slowTrain(positive, tc.merges, tc.specials)
-			gotTokens, gotMerges := train(t, tc.words, tc.merges, tc.specials)
+			wantTokens, wantMerges := slowTrain(tc.words, tc.merges, tc.o)
+			gotTokens, gotMerges := train(t, tc.words, tc.merges, tc.o)
 			if d := cmp.Diff(wantMerges, gotMerges); d != "" {
 				t.Errorf("merges of %v (-want +got):\n%s", tc.words, d)
 			}
@@ -149,11 +154,12 @@ func TestSameMergesAsSlowVersionOnRandomWords(t *testing.T) {
 		})
 		words := bpetrain.Words(rapid.MapOfN(text, rapid.Int64Range(1, 6), 0, 25).Draw(t, "words"))
 		specials := slices.DeleteFunc(rapid.SliceOfNDistinct(text, 0, 2, rapid.ID[string]).Draw(t, "specials"), func(s string) bool {
-			return len(s) < 2 || strings.ContainsAny(s, "\x00\xff")
+			return len(s) < 2 || strings.IndexByte(s, 0) >= 0 || strings.IndexByte(s, 0xff) >= 0
 		})
 		merges := rapid.IntRange(0, 60).Draw(t, "merges")
-		wantTokens, wantMerges := slowTrain(words, merges, specials)
-		gotTokens, gotMerges := train(t, words, merges, specials)
+		o := bpetrain.Options{Specials: specials, MinCount: rapid.Int64Range(0, 3).Draw(t, "min count"), MaxBytes: rapid.SampledFrom([]int{0, 0, 2, 5}).Draw(t, "max bytes")}
+		wantTokens, wantMerges := slowTrain(words, merges, o)
+		gotTokens, gotMerges := train(t, words, merges, o)
 		if d := cmp.Diff(wantMerges, gotMerges); d != "" {
 			t.Fatalf("merges (-want +got):\n%s", d)
 		}
@@ -271,6 +277,8 @@ func TestWrongOptions(t *testing.T) {
 		"unknown pre-tokenizer":    {Pre: "tiktoken", Vocab: 300},
 		"special token twice":      {Pre: "qwen2", Vocab: 300, Specials: []string{"<s>", "<s>"}},
 		"special token of nothing": {Pre: "qwen2", Vocab: 300, Specials: []string{""}},
+		"negative count":           {Pre: "qwen2", Vocab: 300, MinCount: -1},
+		"negative length":          {Pre: "qwen2", Vocab: 300, MaxBytes: -1},
 		"special token is a byte":  {Pre: "qwen2", Vocab: 300, Specials: []string{"Ġ"}},
 	} {
 		if s, err := bpetrain.Train(t.Context(), bpetrain.Words{"ab": 1}, o); err == nil {
