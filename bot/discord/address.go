@@ -1,0 +1,87 @@
+package discord
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/bwmarrin/discordgo"
+)
+
+// addressed decides whether a message is meant for the bot and returns what it says
+// without the bot's mention, other mentions by name.
+//
+// Meant for it are: direct messages, messages that mention it by name (not through
+// @everyone or a role), replies to it, and messages in a thread it takes part in,
+// unless they mention somebody else. Messages by bots, webhooks and Discord itself
+// never are.
+func addressed(m *discordgo.Message, self string, thread bool) (text string, ok bool) {
+	if m.Author == nil || m.Author.ID == self || m.Author.Bot || m.Author.System || m.WebhookID != "" {
+		return "", false
+	}
+	if m.Type != discordgo.MessageTypeDefault && m.Type != discordgo.MessageTypeReply {
+		return "", false
+	}
+	others := false
+	for _, u := range m.Mentions {
+		others = others || u.ID != self
+	}
+	mention := "<@" + self + ">"
+	content := strings.ReplaceAll(m.Content, "<@!"+self+">", mention)
+	switch {
+	case m.GuildID == "":
+	case strings.Contains(content, mention):
+	case m.ReferencedMessage != nil && m.ReferencedMessage.Author != nil && m.ReferencedMessage.Author.ID == self:
+	case thread && !others && content != "":
+	default:
+		return "", false
+	}
+	return readable(strings.ReplaceAll(content, mention, " "), m.Mentions), true
+}
+
+var (
+	userMention = regexp.MustCompile(`<@!?(\d{1,20})>`)
+	otherMarkup = regexp.MustCompile(`<(?:a?(:\w{1,32}:)\d{1,20}|(@&|#)\d{1,20}|t:\d{1,20}(?::\w)?)>`)
+	blanks      = regexp.MustCompile(`[ \t]{2,}`)
+)
+
+// readable turns Discord's markup into words: the model has not seen ids.
+func readable(content string, mentions []*discordgo.User) string {
+	content = userMention.ReplaceAllStringFunc(content, func(s string) string {
+		id := userMention.FindStringSubmatch(s)[1]
+		for _, u := range mentions {
+			if u.ID == id {
+				return "@" + shownName(u)
+			}
+		}
+		return "@someone"
+	})
+	content = otherMarkup.ReplaceAllStringFunc(content, func(s string) string {
+		m := otherMarkup.FindStringSubmatch(s)
+		switch {
+		case m[1] != "":
+			return m[1]
+		case m[2] == "@&":
+			return "@a-role"
+		case m[2] == "#":
+			return "#a-channel"
+		}
+		return "a time"
+	})
+	return strings.TrimSpace(blanks.ReplaceAllString(content, " "))
+}
+
+// shownName is the name people see.
+func shownName(u *discordgo.User) string {
+	if u.GlobalName != "" {
+		return u.GlobalName
+	}
+	return u.Username
+}
+
+// authorName is the name of a message's author in its server.
+func authorName(m *discordgo.Message) string {
+	if m.Member != nil && m.Member.Nick != "" {
+		return m.Member.Nick
+	}
+	return shownName(m.Author)
+}

@@ -1,0 +1,187 @@
+package discord
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+	"github.com/gorilla/websocket"
+
+	"moebot/bot/chat"
+	"moebot/session"
+)
+
+// Asker takes questions and forgets deleted ones; chat.Service is one.
+type Asker interface {
+	Ask(q chat.Question) error
+	Remove(k session.Key, messageID string)
+}
+
+// Store is what commands read and change of a channel, and small facts that outlive
+// the process.
+type Store interface {
+	Load(ctx context.Context, k session.Key) (session.Session, error)
+	Reset(ctx context.Context, k session.Key) error
+	Settings(ctx context.Context, k session.Key) (session.Settings, error)
+	UpdateSettings(ctx context.Context, k session.Key, change func(*session.Settings) error) (session.Settings, error)
+	Remember(ctx context.Context, name, value string) error
+	Recall(ctx context.Context, name string) (string, error)
+}
+
+// Options are what a Bot is told once.
+type Options struct {
+	Token           string
+	APIBase         string            // a REST proxy instead of https://discord.com; may be empty
+	Transport       http.RoundTripper // for REST; nil is the usual one, which honours HTTPS_PROXY
+	MessageContent  bool              // ask for the privileged intent
+	CommandGuild    string            // register commands there only; empty is everywhere
+	AnyoneMaySet    bool              // who may change the temperature: everyone, or those who manage the channel
+	EditInterval    time.Duration
+	Defaults        session.Settings // what a channel without settings of its own has
+	Report          func(ctx context.Context) Report
+	RescanAge       time.Duration // messages older than this are not answered after a gap; 0 is an hour
+	HeartbeatFactor float64       // heartbeats without an answer after which a connection is dead; 0 is 1.4
+	Log             *slog.Logger
+}
+
+// Bot is a connection to Discord. New, Open, Close.
+type Bot struct {
+	opt   Options
+	asker Asker
+	store Store
+	dg    *discordgo.Session
+	log   *slog.Logger
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	lost   chan struct{} // the connection has ended; holds one
+
+	self    atomic.Pointer[discordgo.User]
+	ready   atomic.Bool
+	content atomic.Bool // the MESSAGE_CONTENT intent is on
+	opened  atomic.Int64
+	trouble atomic.Pointer[string]
+
+	seen *places
+}
+
+// New prepares a bot; Open connects it.
+func New(asker Asker, store Store, o Options) (*Bot, error) {
+	dg, err := discordgo.New("Bot " + o.Token)
+	if err != nil {
+		return nil, err
+	}
+	if o.EditInterval <= 0 {
+		o.EditInterval = 1100 * time.Millisecond
+	}
+	if o.RescanAge <= 0 {
+		o.RescanAge = time.Hour
+	}
+	if o.HeartbeatFactor <= 0 {
+		o.HeartbeatFactor = 1.4
+	}
+	transport := o.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	if o.APIBase != "" {
+		base, err := url.Parse(o.APIBase)
+		if err != nil || base.Host == "" {
+			return nil, fmt.Errorf("discord.api_base is %q, want an address such as http://127.0.0.1:8081", o.APIBase)
+		}
+		transport = rebase{base, transport}
+	}
+	dg.Client = &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second}
+	// In order, on the reader's goroutine; handlers only hand on. Otherwise discordgo
+	// starts a goroutine for each event and loses their order.
+	dg.SyncEvents = true
+	// Reconnecting is this package's work: discordgo never gives up, not even on a
+	// wrong token, and waits up to ten minutes.
+	dg.ShouldReconnectOnError = false
+	dg.State.TrackMembers, dg.State.TrackPresences, dg.State.TrackVoice, dg.State.TrackEmojis = false, false, false, false
+	b := &Bot{opt: o, asker: asker, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces()}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.content.Store(o.MessageContent)
+	b.handlers()
+	return b, nil
+}
+
+// rebase sends requests for Discord to another address.
+type rebase struct {
+	base *url.URL
+	next http.RoundTripper
+}
+
+func (r rebase) RoundTrip(q *http.Request) (*http.Response, error) {
+	q = q.Clone(q.Context())
+	q.URL.Scheme, q.URL.Host = r.base.Scheme, r.base.Host
+	q.URL.Path = r.base.JoinPath(q.URL.Path).Path
+	q.Host = r.base.Host
+	return r.next.RoundTrip(q)
+}
+
+// Open connects to Discord and stays connected until Close. It returns an error
+// only where trying again is no use: a wrong token, say. Discord being away is
+// logged and tried again.
+func (b *Bot) Open(ctx context.Context) error {
+	if err := b.connect(ctx); err != nil {
+		return err
+	}
+	b.wg.Go(b.keepConnected)
+	b.wg.Go(b.watchdog)
+	b.wg.Go(b.rememberPlaces)
+	return nil
+}
+
+// Hush stops taking messages and commands; what is under way goes on.
+func (b *Bot) Hush() { b.cancel() }
+
+// Close disconnects. It takes about a second, which discordgo waits.
+func (b *Bot) Close() {
+	b.cancel()
+	b.dg.Close()
+	b.wg.Wait()
+	b.dg.Close() // a connection that was being made meanwhile
+	b.dg.Client.CloseIdleConnections()
+}
+
+// Ready reports whether the bot is connected, and if not, why.
+func (b *Bot) Ready() (bool, string) {
+	if b.ready.Load() {
+		return true, ""
+	}
+	if s := b.trouble.Load(); s != nil {
+		return false, *s
+	}
+	return false, "not connected to Discord yet"
+}
+
+// Latency is the time between the last heartbeat and its acknowledgement, 0 if none
+// has been acknowledged.
+func (b *Bot) Latency() time.Duration {
+	b.dg.RLock()
+	defer b.dg.RUnlock()
+	if b.dg.LastHeartbeatSent.IsZero() || b.dg.LastHeartbeatAck.Before(b.dg.LastHeartbeatSent) {
+		return 0
+	}
+	return b.dg.LastHeartbeatAck.Sub(b.dg.LastHeartbeatSent)
+}
+
+// Reconnects is how often the connection has been made again.
+func (b *Bot) Reconnects() int64 { return max(0, b.opened.Load()-1) }
+
+// MessageContent reports whether the bot sees messages that are not addressed to it.
+func (b *Bot) MessageContent() bool { return b.content.Load() }
+
+// Reply returns the way to answer a message, for questions found after a restart.
+func (b *Bot) Reply(channel, question string) chat.Reply {
+	return newReply(b.dg, b.log, channel, question, b.opt.EditInterval)
+}

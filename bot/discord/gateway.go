@@ -1,0 +1,245 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+	"github.com/gorilla/websocket"
+
+	"moebot/bot/chat"
+	"moebot/session"
+)
+
+// handlers registers what happens with events. They run on the connection's reader,
+// some while discordgo holds its lock: they must neither wait nor call the session.
+func (b *Bot) handlers() {
+	add := func(h any) { b.dg.AddHandler(h) }
+	add(func(_ *discordgo.Session, e *discordgo.Ready) { b.onReady(e) })
+	add(func(_ *discordgo.Session, _ *discordgo.Resumed) { b.ready.Store(true) })
+	add(func(_ *discordgo.Session, _ *discordgo.Disconnect) {
+		b.ready.Store(false)
+		select {
+		case b.lost <- struct{}{}:
+		default:
+		}
+	})
+	add(func(_ *discordgo.Session, e *discordgo.GuildCreate) {
+		for _, t := range e.Threads {
+			b.seen.thread(t.ID, t.Member != nil)
+		}
+	})
+	add(func(_ *discordgo.Session, e *discordgo.ThreadCreate) { b.seen.thread(e.ID, e.Member != nil) })
+	add(func(_ *discordgo.Session, e *discordgo.ThreadListSync) {
+		for _, m := range e.Members {
+			b.seen.thread(m.ID, true)
+		}
+	})
+	add(func(_ *discordgo.Session, e *discordgo.ThreadMembersUpdate) {
+		for _, m := range e.AddedMembers {
+			b.seen.thread(e.ID, m.UserID == b.me())
+		}
+		for _, id := range e.RemovedMembers {
+			if id == b.me() {
+				b.seen.leave(e.ID)
+			}
+		}
+	})
+	add(func(_ *discordgo.Session, e *discordgo.ThreadDelete) { b.seen.leave(e.ID) })
+	add(func(_ *discordgo.Session, e *discordgo.MessageCreate) {
+		b.contain("message", func() { b.onMessage(e.Message) })
+	})
+	add(func(_ *discordgo.Session, e *discordgo.MessageDelete) {
+		if b.ctx.Err() == nil {
+			b.asker.Remove(session.Key{Channel: e.ChannelID}, e.ID)
+		}
+	})
+	add(func(_ *discordgo.Session, e *discordgo.MessageDeleteBulk) {
+		for _, id := range e.Messages {
+			b.asker.Remove(session.Key{Channel: e.ChannelID}, id)
+		}
+	})
+	add(func(_ *discordgo.Session, e *discordgo.InteractionCreate) {
+		if b.ctx.Err() == nil {
+			b.wg.Go(func() { b.contain("interaction", func() { b.onInteraction(e.Interaction) }) })
+		}
+	})
+}
+
+// contain keeps a panic to the event that caused it.
+func (b *Bot) contain(what string, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.log.Error("an event caused a panic", "event", what, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+}
+
+func (b *Bot) me() string {
+	if u := b.self.Load(); u != nil {
+		return u.ID
+	}
+	return ""
+}
+
+func (b *Bot) onReady(e *discordgo.Ready) {
+	first := b.self.Swap(e.User) == nil
+	b.ready.Store(true)
+	b.trouble.Store(nil)
+	b.log.Info("connected to Discord", "bot", e.User.Username, "servers", len(e.Guilds), "message_content", b.content.Load())
+	// READY and not RESUMED: what was said in between never comes by itself
+	b.wg.Go(func() { b.contain("rescan", func() { b.rescan(first) }) })
+	b.wg.Go(func() { b.contain("commands", b.register) })
+}
+
+func (b *Bot) onMessage(m *discordgo.Message) {
+	if b.ctx.Err() != nil {
+		return
+	}
+	if text, ok := addressed(m, b.me(), b.seen.in(m.ChannelID)); ok {
+		b.ask(m, text)
+	}
+}
+
+// ask hands a question to the chat. A message that says nothing but the bot's name
+// is a greeting.
+func (b *Bot) ask(m *discordgo.Message, text string) {
+	b.seen.handled(m.ChannelID, m.ID)
+	if text == "" {
+		text = "hi"
+	}
+	r := newReply(b.dg, b.log, m.ChannelID, m.ID, b.opt.EditInterval)
+	err := b.asker.Ask(chat.Question{Key: session.Key{Channel: m.ChannelID}, Reply: r, Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
+		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}})
+	if errors.Is(err, chat.ErrFull) {
+		b.wg.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			if _, err := r.Finish(ctx, chat.Full); err != nil {
+				b.log.Warn("a refusal could not be shown", "channel", m.ChannelID, "err", err)
+			}
+		})
+	}
+}
+
+// fatal says what to do about a close code after which trying again is no use
+// (topics/opcodes-and-status-codes, Gateway Close Event Codes), "" for others.
+func fatal(err error) string {
+	var ce *websocket.CloseError
+	if errors.As(err, &ce) {
+		switch ce.Code {
+		case 4004:
+			return "Discord does not accept the token: copy it again from the developer portal into DISCORD_TOKEN"
+		case 4010, 4011:
+			return "Discord wants this bot to be sharded, which is not supported yet"
+		case 4012:
+			return "Discord does not support this version of its API any more"
+		case 4013:
+			return "Discord does not know an intent that was asked for"
+		case 4014:
+			return "the MESSAGE_CONTENT intent is not allowed for this bot"
+		}
+	}
+	var re *discordgo.RESTError
+	if errors.As(err, &re) && re.Response != nil && re.Response.StatusCode == 401 {
+		return "Discord does not accept the token: copy it again from the developer portal into DISCORD_TOKEN"
+	}
+	return ""
+}
+
+// disallowedIntents is the close code for a privileged intent that is switched off.
+const disallowedIntents = 4014
+
+// connect opens the connection, waiting longer after each failure, until it
+// succeeds, ctx or the bot ends, or trying is no use.
+func (b *Bot) connect(ctx context.Context) error {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		b.dg.Identify.Intents = discordgo.IntentsGuilds | discordgo.IntentsGuildMessages | discordgo.IntentsDirectMessages
+		if b.content.Load() {
+			b.dg.Identify.Intents |= discordgo.IntentMessageContent
+		}
+		err := b.dg.Open()
+		if err == nil || errors.Is(err, discordgo.ErrWSAlreadyOpen) {
+			b.opened.Add(1)
+			return nil
+		}
+		var ce *websocket.CloseError
+		if errors.As(err, &ce) && ce.Code == disallowedIntents && b.content.Load() {
+			b.content.Store(false)
+			b.log.Warn("the MESSAGE_CONTENT intent is off for this bot: going on with mentions, replies and direct messages; " +
+				"switch it on in the developer portal (Bot, Privileged Gateway Intents), or set discord.message_content = false")
+			continue
+		}
+		if what := fatal(err); what != "" {
+			b.trouble.Store(&what)
+			return fmt.Errorf("discord: %s (%w)", what, err)
+		}
+		what := "Discord cannot be reached: " + err.Error()
+		b.trouble.Store(&what)
+		// jitter, so that many bots do not come back in one moment
+		pause := wait/2 + time.Duration(rand.Int64N(int64(wait)))
+		b.log.Warn("no connection to Discord; trying again", "in", pause.Round(time.Millisecond), "err", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-b.ctx.Done():
+			return b.ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// keepConnected opens the connection again each time it is lost.
+func (b *Bot) keepConnected() {
+	for {
+		select {
+		case <-b.ctx.Done():
+			return
+		case <-b.lost:
+		}
+		if b.ctx.Err() != nil {
+			return
+		}
+		if err := b.connect(b.ctx); err != nil && b.ctx.Err() == nil {
+			b.log.Error("the connection to Discord is lost for good", "err", err)
+			return
+		}
+	}
+}
+
+// watchdog closes a connection whose heartbeats are not acknowledged: discordgo
+// notices only after five. The close code is neither 1000 nor 1001, so that the
+// session can be resumed (events/gateway, Sending Heartbeats).
+func (b *Bot) watchdog() {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	var sent time.Time // the previous heartbeat seen
+	var every time.Duration
+	for {
+		select {
+		case <-b.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		b.dg.RLock()
+		lastSent, ack := b.dg.LastHeartbeatSent, b.dg.LastHeartbeatAck
+		b.dg.RUnlock()
+		if !sent.IsZero() && lastSent.After(sent) {
+			every = lastSent.Sub(sent)
+		}
+		if lastSent.After(sent) {
+			sent = lastSent
+		}
+		dead := every > 0 && ack.Before(lastSent) && time.Since(ack) > time.Duration(b.opt.HeartbeatFactor*float64(every))
+		if dead && b.ready.Load() {
+			b.log.Warn("Discord does not answer heartbeats; connecting again", "silent", time.Since(ack).Round(time.Millisecond))
+			every, sent = 0, time.Time{}
+			b.dg.CloseWithCode(4000)
+		}
+	}
+}

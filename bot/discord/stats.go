@@ -1,0 +1,119 @@
+package discord
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image/color"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/palette"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+)
+
+// Report is what /stats shows.
+type Report struct {
+	Fields []Field
+	Load   [][]int64 // [layer][expert] tokens routed; drawn if there are experts
+}
+
+// Field is one figure, or a few that belong together.
+type Field struct{ Name, Value string }
+
+// stats answers for the person alone: first an acknowledgement, then the figures
+// with a picture, which take longer than an acknowledgement may.
+func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
+	if i.GuildID == "" || !may(i, discordgo.PermissionAdministrator) {
+		return b.respond(ctx, i, "Only administrators of a server can see that.", true)
+	}
+	err := b.dg.InteractionRespond(i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseDeferredChannelMessageWithSource,
+		Data: &discordgo.InteractionResponseData{Flags: discordgo.MessageFlagsEphemeral}}, discordgo.WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	r := b.opt.Report(ctx)
+	embed := &discordgo.MessageEmbed{Title: "What moebot has been doing", Color: 0x5b8def, Timestamp: time.Now().UTC().Format(time.RFC3339)}
+	for _, f := range r.Fields {
+		embed.Fields = append(embed.Fields, &discordgo.MessageEmbedField{Name: f.Name, Value: f.Value, Inline: true})
+	}
+	edit := &discordgo.WebhookEdit{Embeds: &[]*discordgo.MessageEmbed{embed}}
+	if len(r.Load) > 0 && len(r.Load[0]) > 1 {
+		picture, err := loadPicture(r.Load)
+		if err != nil {
+			b.log.Error("the expert load could not be drawn", "err", err)
+		} else {
+			edit.Files = []*discordgo.File{{Name: "experts.png", ContentType: "image/png", Reader: bytes.NewReader(picture)}}
+			embed.Image = &discordgo.MessageEmbedImage{URL: "attachment://experts.png"}
+		}
+	}
+	_, err = b.dg.InteractionResponseEdit(i, edit, discordgo.WithContext(ctx))
+	return err
+}
+
+// grid is the share of each layer's tokens that each expert took, for plotter.HeatMap.
+type grid [][]float64
+
+func (g grid) Dims() (c, r int)   { return len(g[0]), len(g) }
+func (g grid) Z(c, r int) float64 { return g[r][c] }
+func (g grid) X(c int) float64    { return float64(c) }
+func (g grid) Y(r int) float64    { return float64(r) }
+
+// loadPicture draws the expert load as a heat map, PNG.
+func loadPicture(load [][]int64) ([]byte, error) {
+	g := make(grid, len(load))
+	top := 0.0
+	for l, row := range load {
+		sum := int64(0)
+		for _, n := range row {
+			sum += n
+		}
+		for _, n := range row {
+			share := float64(n) / float64(max(sum, 1))
+			g[l] = append(g[l], share)
+			top = max(top, share)
+		}
+	}
+	p := plot.New()
+	p.Title.Text = fmt.Sprintf("Share of each layer's tokens by expert (even: %.1f %%)", 100/float64(len(g[0])))
+	p.X.Label.Text, p.Y.Label.Text = "expert", "layer"
+	h := plotter.NewHeatMap(g, palette.Heat(32, 1))
+	h.Min, h.Max = 0, max(top, 1e-9)
+	p.Add(h)
+	var labels plotter.XYLabels
+	for l, row := range g {
+		for e, share := range row {
+			labels.XYs = append(labels.XYs, plotter.XY{X: float64(e), Y: float64(l)})
+			labels.Labels = append(labels.Labels, fmt.Sprintf("%.0f%%", 100*share))
+		}
+	}
+	text, err := plotter.NewLabels(labels)
+	if err != nil {
+		return nil, err
+	}
+	for i := range text.TextStyle {
+		text.TextStyle[i].XAlign, text.TextStyle[i].YAlign = -0.5, -0.5
+		text.TextStyle[i].Color = color.Black
+	}
+	p.Add(text)
+	p.X.Tick.Marker, p.Y.Tick.Marker = whole(len(g[0])), whole(len(g))
+	w, err := p.WriterTo(vg.Length(90+60*len(g[0])), vg.Length(110+36*len(g)), "png")
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	_, err = w.WriteTo(&out)
+	return out.Bytes(), err
+}
+
+// whole puts a mark at 0, 1, ... n-1.
+type whole int
+
+func (n whole) Ticks(_, _ float64) (t []plot.Tick) {
+	for i := range int(n) {
+		t = append(t, plot.Tick{Value: float64(i), Label: fmt.Sprint(i)})
+	}
+	return t
+}
