@@ -118,7 +118,7 @@ func (s *Service) contain(q Question, f func(Question)) {
 		if p := recover(); p != nil {
 			s.stats.failed.Add(1)
 			s.opt.Log.Error("a question caused a panic", "channel", q.Key.Channel, "message", q.Turn.ID, "panic", p, "stack", string(debug.Stack()))
-			s.say(q, sayFailed)
+			s.conclude(q, "", sayFailed) // or it would cause the panic again after a restart
 		}
 	}()
 	f(q)

@@ -1,0 +1,357 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"moebot/session"
+	"moebot/session/redisstore"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// echo answers with the number of turns it was given and the question's text; what
+// is written in the question makes it misbehave.
+type echo struct {
+	mu     sync.Mutex
+	traces map[string]Trace
+	wait   chan struct{} // "wait" blocks until it closes
+}
+
+func (e *echo) Generate(ctx context.Context, p Prompt, emit func(string) error) (Answer, error) {
+	q := p.Turns[len(p.Turns)-1].Text
+	a := Answer{Stop: "end", Usage: Usage{PromptTokens: 10, DecodedTokens: 3}}
+	say := func(s string) {
+		a.Text += s
+		if err := emit(s); err != nil {
+			panic(err)
+		}
+	}
+	switch q {
+	case "panic":
+		panic("as asked")
+	case "fail":
+		return a, errors.New("as asked")
+	case "half":
+		say("half a ")
+		return a, errors.New("as asked")
+	case "busy":
+		return a, errBusy
+	case "nothing":
+		return a, nil
+	case "slow":
+		say("so slow")
+		<-ctx.Done()
+		return a, ctx.Err()
+	case "wait":
+		<-e.wait
+	}
+	say(fmt.Sprintf("%d ", len(p.Turns)))
+	say(q)
+	a.Trace = Trace{Layers: 1, Experts: 2, Tokens: []TraceToken{{Text: q}}}
+	return a, nil
+}
+
+func (e *echo) Keep(id string, t Trace) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.traces[id] = t
+}
+
+var errBusy = errors.New("busy")
+
+// board shows replies.
+type board struct {
+	mu    sync.Mutex
+	said  []string // "question: answer", in the order of their ends
+	begun map[string]bool
+	lost  bool // answers cannot be shown
+}
+
+type boardReply struct {
+	b  *board
+	id string
+}
+
+func (r boardReply) Start() {
+	r.b.mu.Lock()
+	defer r.b.mu.Unlock()
+	r.b.begun[r.id] = true
+}
+func (boardReply) Update(string) {}
+func (r boardReply) Finish(_ context.Context, text string) (string, error) {
+	r.b.mu.Lock()
+	defer r.b.mu.Unlock()
+	if r.b.lost {
+		return "", errors.New("no permission")
+	}
+	r.b.said = append(r.b.said, r.id+": "+text)
+	return "a" + r.id, nil
+}
+
+func (b *board) wait(t *testing.T, n int) []string {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		b.mu.Lock()
+		said := append([]string(nil), b.said...)
+		b.mu.Unlock()
+		if len(said) >= n {
+			return said
+		}
+	}
+	t.Fatalf("only %d of %d answers came: %q", len(b.said), n, b.said)
+	return nil
+}
+
+type world struct {
+	t     *testing.T
+	redis *miniredis.Miniredis
+	store *redisstore.Store
+	gen   *echo
+	board *board
+	s     *Service
+}
+
+func newWorld(t *testing.T, timeout time.Duration) *world {
+	t.Helper()
+	r := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: r.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1})
+	store, err := redisstore.New(client, redisstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, redis: r, store: store, gen: &echo{traces: map[string]Trace{}, wait: make(chan struct{})}, board: &board{begun: map[string]bool{}}}
+	w.s = New(store, w.gen, Options{QueueLen: 4, Timeout: timeout, Busy: func(err error) bool { return errors.Is(err, errBusy) },
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		w.s.Close(ctx)
+		store.Close()
+	})
+	return w
+}
+
+func (w *world) ask(channel, id, text string) error {
+	return w.s.Ask(Question{Key: session.Key{Channel: channel}, Reply: boardReply{w.board, id},
+		Turn: session.Turn{ID: id, Role: session.RoleUser, AuthorID: "u", Author: "Mia", Text: text, Time: time.Now()}})
+}
+
+func (w *world) must(channel, id, text string) {
+	w.t.Helper()
+	if err := w.ask(channel, id, text); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) turns(channel string) (out []string) {
+	w.t.Helper()
+	s, err := w.store.Load(context.Background(), session.Key{Channel: channel})
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		w.t.Fatal(err)
+	}
+	for _, t := range s.Turns {
+		out = append(out, t.ID+" "+t.Text)
+	}
+	return out
+}
+
+func (w *world) pending() int {
+	w.t.Helper()
+	p, err := w.store.Pending(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(p)
+}
+
+// settle waits until no question is pending: an answer is stored after it is shown.
+func (w *world) settle() {
+	w.t.Helper()
+	for end := time.Now().Add(10 * time.Second); w.pending() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("%d questions stay pending", w.pending())
+		}
+	}
+}
+
+func same(t *testing.T, got, want []string) {
+	t.Helper()
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestConversation(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "hi")
+	w.must("c", "2", "and?")
+	w.must("d", "3", "else")
+	w.board.wait(t, 3)
+	w.must("c", "1", "hi") // delivered again
+	w.must("c", "4", "more")
+	w.board.wait(t, 4)
+	traced := func() int {
+		w.gen.mu.Lock()
+		defer w.gen.mu.Unlock()
+		return len(w.gen.traces["a4"].Tokens)
+	}
+	for end := time.Now().Add(10 * time.Second); traced() != 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the answer's trace is not kept")
+		}
+	}
+	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi", "2 and?", "a2 3 and?", "4 more", "a4 5 more"})
+	same(t, w.turns("d"), []string{"3 else", "a3 1 else"})
+	if s := w.s.Stats(); s.Questions != 4 || s.Answers != 4 || s.Duplicates != 1 || s.DecodedTokens != 12 || w.pending() != 0 {
+		t.Errorf("stats are %+v, %d pending", s, w.pending())
+	}
+}
+
+func TestEveryQuestionIsAnsweredOrRefusedInWords(t *testing.T) {
+	for text, want := range map[string]string{"panic": sayFailed, "fail": sayFailed, "half": "half a …", "busy": sayBusy, "nothing": sayNothing, "slow": "so slow …"} {
+		w := newWorld(t, 50*time.Millisecond)
+		w.must("c", "1", text)
+		same(t, w.board.wait(t, 1), []string{"1: " + want})
+		w.must("c", "2", "and now?")
+		if said := w.board.wait(t, 2); !strings.HasSuffix(said[1], "and now?") {
+			t.Errorf("after %q: %q", text, said)
+		}
+		w.settle()
+	}
+}
+
+func TestFullQueueRefusesPolitely(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "0", "wait")
+	refused := 0
+	for i := 1; i <= 20; i++ {
+		if err := w.ask("c", fmt.Sprint(i), "x"); errors.Is(err, ErrFull) {
+			refused++
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	w.must("other", "99", "free") // another channel is not held up
+	for !strings.Contains(strings.Join(w.board.wait(t, 1), ","), "99: 1 free") {
+		time.Sleep(time.Millisecond)
+	}
+	close(w.gen.wait)
+	said := strings.Join(w.board.wait(t, 22-refused), "\n")
+	full := strings.Count(said, Full)
+	// the queue holds four; one or two more may come in as the first are answered
+	if answered := 21 - refused - full; answered < 4 || answered > 8 {
+		t.Errorf("%d of 21 answered, %d refused at once, %d in words; want about 4 answered\n%s", answered, refused, full, said)
+	}
+	w.settle()
+}
+
+func TestStoreAwayAndBack(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "hi")
+	w.board.wait(t, 1)
+	w.settle()
+	addr := w.redis.Addr()
+	w.redis.Close()
+	w.must("c", "2", "are you there?")
+	if said := w.board.wait(t, 2); said[1] != "2: "+sayAway {
+		t.Errorf("without a store: %q", said[1])
+	}
+	if err := w.redis.StartAddr(addr); err != nil {
+		t.Fatal(err)
+	}
+	w.must("c", "3", "and now?")
+	if said := w.board.wait(t, 3); said[2] != "3: 3 and now?" {
+		t.Errorf("with the store back: %q", said[2])
+	}
+}
+
+func TestAnswerIsStoredOnceTheStoreIsBack(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "wait")
+	for { // until the answer is being made
+		w.board.mu.Lock()
+		begun := w.board.begun["1"]
+		w.board.mu.Unlock()
+		if begun {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	w.redis.SetError("MISCONF away")
+	close(w.gen.wait)
+	w.board.wait(t, 1)
+	w.redis.SetError("")
+	w.settle()
+	same(t, w.turns("c"), []string{"1 wait", "a1 1 wait"})
+}
+
+func TestDeletedAndUnshownMessagesLeaveTheContext(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "hi")
+	w.board.wait(t, 1)
+	w.settle()
+	w.s.Remove(session.Key{Channel: "c"}, "1")
+	w.board.mu.Lock()
+	w.board.lost = true
+	w.board.mu.Unlock()
+	w.must("c", "2", "unheard")
+	for end := time.Now().Add(10 * time.Second); w.s.Stats().Failed == 0 || w.pending() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the lost answer is not settled")
+		}
+	}
+	for _, turn := range w.turns("c") {
+		if strings.HasPrefix(turn, "1 ") || strings.Contains(turn, "1 unheard") {
+			t.Errorf("still in the context: %q", w.turns("c"))
+		}
+	}
+}
+
+func TestCloseFinishesOrMarksWhatRuns(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "slow")
+	w.must("c", "2", "behind it")
+	w.must("d", "3", "quick")
+	w.board.wait(t, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	w.s.Close(ctx)
+	if err := w.ask("c", "4", "late"); !errors.Is(err, ErrClosed) {
+		t.Errorf("a closed service says %v", err)
+	}
+	said := strings.Join(w.board.wait(t, 3), "\n")
+	for _, want := range []string{"1: so slow …", "3: 1 quick", "2: "} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q lacks %q", said, want)
+		}
+	}
+}
+
+func TestPendingQuestionsAreAnsweredOnceAfterARestart(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	key := session.Key{Channel: "c"}
+	turn := session.Turn{ID: "1", Role: session.RoleUser, Author: "Mia", Text: "left over", Time: time.Now()}
+	if _, ok, err := w.store.Accept(context.Background(), key, turn); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	w.must("c", "1", "left over") // and Discord sends it again
+	if err := w.s.Ask(Question{Key: key, Turn: turn, Known: true, Reply: boardReply{w.board, "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.board.wait(t, 1)
+	w.must("c", "2", "next")
+	same(t, w.board.wait(t, 2), []string{"1: 1 left over", "2: 3 next"})
+}
