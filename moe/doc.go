@@ -1,0 +1,29 @@
+// Package moe is only this map of the model side: a mixture-of-experts transformer
+// that is trained and run in Go. Imports point down, from the last layer to the first.
+//
+// Numbers and text:
+//   - tensor: how numbers lie in memory, quantised blocks
+//   - tokenizer: text to tokens and back; bpetrain learns a vocabulary
+//   - sample: logits to one token
+//   - defaultmodel: the embedded model and its card
+//
+// Computing and files:
+//   - kernel: the hot loops, AVX2 and plain Go, and the pool of workers
+//   - kvcache: keys and values of one sequence
+//   - gguf: model files; checkpoint: the state of a training
+//   - optim: AdamW, Muon, schedules
+//
+// The network and its text:
+//   - model: the network as it answers; prompt: conversations to tokens
+//   - dataset: a corpus to batches
+//
+// Uses:
+//   - engine: many requests on one model
+//   - backprop: the network as it is trained, forward and backward; eval: its loss
+//   - train: the loop, its log, export and import
+//
+// cmd/moe is the workshop that joins them. The way of one token through an answer:
+// engine/loop.go, model/forward.go (embedding, attention, router, experts),
+// sample/sampler.go, tokenizer/decode.go. Through a training step: dataset/loader.go,
+// backprop/network.go, optim/optim.go, checkpoint.
+package moe
