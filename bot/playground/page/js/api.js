@@ -31,7 +31,7 @@ export const post = (path, body) => request(path, {
   body: JSON.stringify(body),
 });
 
-const EVENTS = ["message", "delete", "typing", "interaction", "channel", "user", "commands", "trace"];
+const EVENTS = ["message", "delete", "typing", "interaction", "channel", "channel_removed", "user", "commands", "trace"];
 
 /**
  * follow reads changes after the position `after`. The browser reconnects by itself and says what it saw

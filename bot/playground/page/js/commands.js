@@ -7,17 +7,17 @@ import { toast } from "./toast.js";
 // Discord's option types.
 const SUB = 1, GROUP = 2, TEXT = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, NUMBER = 10;
 
-/** flat lists every command that can be run, subcommands by their whole path: { path, name, route, description, options }. */
+/** flat lists every command that can be run, subcommands by their whole path: { path, description, options }. */
 export function flat() {
   const out = [];
   for (const c of state.commands) {
     if ((c.type ?? 1) !== 1) continue;
-    const walk = (node, path, route) => {
+    const walk = (node, path) => {
       const inner = (node.options ?? []).filter((o) => o.type === SUB || o.type === GROUP);
-      if (!inner.length) out.push({ path, name: c.name, route, description: node.description ?? "", options: node.options ?? [] });
-      for (const o of inner) walk(o, `${path} ${o.name}`, [...route, { name: o.name, type: o.type }]);
+      if (!inner.length) out.push({ path, description: node.description ?? "", options: node.options ?? [] });
+      for (const o of inner) walk(o, `${path} ${o.name}`);
     };
-    walk(c, c.name, []);
+    walk(c, c.name);
   }
   return out.sort((a, b) => a.path.localeCompare(b.path));
 }
@@ -58,15 +58,13 @@ export function commandForm(command, { closed, done, cancel }) {
       const { value, error } = f.read();
       f.complain(error);
       if (error) bad ??= f;
-      else if (value !== undefined) values.push({ name: f.name, type: f.type, value });
+      else if (value !== undefined) values.push({ name: f.name, value });
     }
     if (bad) return bad.focus();
-    let options = values;
-    for (const step of [...command.route].reverse()) options = [{ name: step.name, type: step.type, options }];
     busy = true;
     problem.textContent = "";
     try {
-      await post("api/command", { channel: state.channel, as: state.me, name: command.name, options });
+      await post("api/command", { channel: state.channel, as: state.me, name: command.path, options: values });
       if (open) done();
     } catch (error) {
       problem.textContent = error.message;
@@ -98,7 +96,7 @@ function field(option) {
     input.toggleAttribute("aria-invalid", Boolean(text));
   };
   input.addEventListener("input", () => complain());
-  return { name: option.name, type: option.type, element, complain, focus: () => input.focus(), read: () => read(option, input.value) };
+  return { name: option.name, element, complain, focus: () => input.focus(), read: () => read(option, input.value) };
 }
 
 function control(option, id) {

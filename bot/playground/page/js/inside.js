@@ -65,9 +65,11 @@ async function showReply(id, attempt = 0) {
     if (attempt === 0 && !$("inside").querySelector(".tokens")) draw(undefined);
     let trace = null;
     try {
-      trace = await get(`api/trace?message=${encodeURIComponent(id)}`);
+      const answer = await get(`api/trace?message=${encodeURIComponent(id)}`);
+      if (answer.tokens?.length) trace = answer;
     } catch (error) {
-      if (error.status !== 404) { draw(null, error.message); return; }
+      draw(null, error.message);
+      return;
     }
     if (id !== current) return;
     if (!trace && attempt < RETRY_MS.length) {

@@ -1,6 +1,6 @@
 // Joins the parts of the page: which channel is shown, and to whom.
 import { $, icon, remember, recall } from "./dom.js";
-import { state, start, on, emit, user, channel, dms } from "./store.js";
+import { state, start, on, emit, user, channel, dms, loadCommands } from "./store.js";
 import * as shell from "./shell.js";
 import * as sidebar from "./sidebar.js";
 import * as people from "./people.js";
@@ -25,6 +25,7 @@ function show(id, before = state.channel) {
   composer.opened(before);
   shell.typing();
   inside.channelShown();
+  loadCommands();
   return messages.open();
 }
 
@@ -63,6 +64,7 @@ async function begin() {
   on("typing", shell.typing);
   on("users", () => messages.redraw());
   on("resync", () => show(mayShow(state.channel) ? state.channel : first()));
+  on("go", choose);
   setInterval(shell.typing, 1000);
   addEventListener("hashchange", () => { const id = location.hash.slice(1); if (mayShow(id) && id !== state.channel) show(id); });
 

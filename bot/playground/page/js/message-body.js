@@ -1,6 +1,6 @@
 // What a message holds: text, embeds, attachments, buttons, and the marks below.
 import { h, icon } from "./dom.js";
-import { state, user } from "./store.js";
+import { state, user, emit } from "./store.js";
 import { render, isOnlyEmoji } from "./markdown.js";
 import { post } from "./api.js";
 import { attempt } from "./toast.js";
@@ -16,7 +16,9 @@ export const names = {
 /** body draws everything inside a message but its head. */
 export function body(message) {
   const out = document.createDocumentFragment();
-  if (message.loading) {
+  if (message.system === "thread") {
+    out.append(h("p", { class: "thinking" }, icon("thread", 16), ` started a thread: ${message.content}`));
+  } else if (message.loading) {
     out.append(h("p", { class: "thinking" }, dots(), `${user(message.author).name} is thinking…`));
   } else if (message.content) {
     const text = h("div", { class: isOnlyEmoji(message.content) ? "text is-emoji" : "text" }, render(message.content, names, state.me));
@@ -27,6 +29,10 @@ export function body(message) {
   for (const file of message.attachments ?? []) out.append(attachment(file));
   for (const e of message.embeds ?? []) out.append(embed(e));
   for (const row of message.components ?? []) out.append(componentRow(message, row));
+  if (message.reactions?.length) out.append(h("div", { class: "reactions" }, message.reactions.map((r) => h("span", { class: r.users.includes(state.me) ? "reaction is-mine" : "reaction", title: r.users.map((id) => user(id).name).join(", ") }, r.emoji.replace(/:\d+$/, ""), " ", String(r.users.length)))));
+  if (message.thread && state.channels.has(message.thread)) {
+    out.append(h("button", { class: "thread-link", type: "button", onclick: () => emit("go", message.thread) }, icon("thread", 16), state.channels.get(message.thread).name));
+  }
   if (message.only_for) {
     out.append(h("p", { class: "private-note" }, icon("eye", 14), "Only you can see this"));
   }
@@ -68,10 +74,15 @@ function embed(e) {
   return el;
 }
 
-// Discord's numbers: 1 a row, 2 a button, 3 a menu of texts.
+// Discord's numbers: 1 a row, 2 a button, 3 a menu of texts; of the newer kind 9 a section, 10 text, 14 a line,
+// 17 a container. Others show nothing.
 const STYLES = { 1: "is-primary", 2: "", 3: "is-success", 4: "is-danger", 5: "is-link" };
 
 function componentRow(message, row) {
+  if (row.type === 10) return h("div", { class: "text" }, render(row.content ?? "", names, state.me));
+  if (row.type === 14) return h("hr");
+  if (row.type === 9) return h("div", { class: "component-section" }, h("div", null, (row.components ?? []).map((c) => componentRow(message, c))), row.accessory?.type === 2 ? pushButton(message, row.accessory) : null);
+  if (row.type === 17) return h("div", { class: "embed" }, h("div", { class: "embed-main" }, (row.components ?? []).map((c) => componentRow(message, c))));
   return h("div", { class: "component-row" }, (row.components ?? []).map((c) => {
     if (c.type === 2) return pushButton(message, c);
     if (c.type === 3) return menu(message, c);

@@ -137,7 +137,7 @@ export function goTo(id) {
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 function isGrowing(message) {
-  return user(message.author).bot && !message.loading && message.edited && Date.now() - (state.touched.get(message.id) ?? 0) < GROWING_MS;
+  return Boolean(user(message.author).bot && !message.loading && message.edited) && Date.now() - (state.touched.get(message.id) ?? 0) < GROWING_MS;
 }
 
 // Where there is no pointer that hovers, a tap on a message shows what can be done with it.

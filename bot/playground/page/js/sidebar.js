@@ -26,12 +26,12 @@ function draw(choose) {
   const bot = user(state.bot);
   const rows = direct.map((c) => row(c, choose));
   if (!direct.some((c) => c.people.includes(state.bot))) rows.unshift(newDM(bot, choose));
-  parts.push(section("Direct messages", rows, h("button", { class: "icon-button", type: "button", "aria-label": "Write to somebody else", title: "Write to somebody else", onclick: (e) => askWhom(e.currentTarget, choose) }, icon("plus", 16))));
+  parts.push(section("Direct messages", rows));
   box.replaceChildren(...parts);
   if (focused) box.querySelector(`[data-id="${focused}"]`)?.focus();
 }
 
-const section = (title, rows, extra) => h("section", { class: "channel-section" }, h("div", { class: "section-head" }, h("h2", null, title), extra), h("ul", null, rows));
+const section = (title, rows) => h("section", { class: "channel-section" }, h("h2", null, title), h("ul", null, rows));
 
 function row(c, choose, inner = false) {
   const now = c.id === state.channel;
@@ -47,27 +47,14 @@ function row(c, choose, inner = false) {
     unread ? h("span", { class: "pip", "aria-label": `${unread} new` }, unread > 99 ? "99+" : String(unread)) : null));
 }
 
-function newDM(other, choose) {
-  return h("li", null, h("button", { class: "channel", type: "button", dataset: { id: `new-${other.id}` }, onclick: () => openDM(other, choose) },
-    avatar(other, 26), h("span", { class: "channel-name" }, other.name)));
-}
-
-/** openDM opens the direct messages of the present person with somebody, and shows them. */
-export async function openDM(other, choose) {
-  const c = await attempt(() => post("api/dm", { as: state.me, with: other.id }));
-  if (!c) return;
-  state.channels.set(c.id, c);
-  choose(c.id);
-}
-
-function askWhom(button, choose) {
-  const section = button.closest("section");
-  const open = section.querySelector(".whom");
-  if (open) return open.remove();
-  const known = new Set(dms().flatMap((c) => c.people));
-  const others = [...state.users.values()].filter((u) => u.id !== state.me && !known.has(u.id));
-  section.append(h("ul", { class: "whom" }, others.length ? others.map((u) => newDM(u, choose)) : h("li", { class: "hint" }, "You write with everybody already.")));
-  section.querySelector(".whom button")?.focus();
+function newDM(bot, choose) {
+  const open = async () => {
+    const c = await attempt(() => post("api/dm", { as: state.me }));
+    if (!c) return;
+    state.channels.set(c.id, c);
+    choose(c.id);
+  };
+  return h("li", null, h("button", { class: "channel", type: "button", dataset: { id: `new-${bot.id}` }, onclick: open }, avatar(bot, 26), h("span", { class: "channel-name" }, bot.name)));
 }
 
 function walk(event) {

@@ -9,6 +9,7 @@ export const state = {
   logs: new Map(),    // channel id → { list: messages in order, more: older ones exist, ready }
   unread: new Map(),  // channel id → messages since it was last shown
   typing: new Map(),  // channel id → Map of user id → time it ends, ms
+  gone: new Set(),    // ids of messages deleted meanwhile
   touched: new Map(), // message id → time of its last change, ms: a reply that still grows
 };
 
@@ -48,7 +49,6 @@ export async function start() {
   state.guilds = snapshot.guilds;
   state.channels = new Map(snapshot.channels.map((c) => [c.id, c]));
   state.users = new Map(snapshot.users.map((u) => [u.id, u]));
-  state.commands = snapshot.commands;
   state.notices = snapshot.notices;
   state.bot = snapshot.bot;
   state.logs.clear();
@@ -56,6 +56,15 @@ export async function start() {
   if (!state.users.has(state.me)) state.me = snapshot.users.find((u) => !u.bot)?.id ?? "";
   stop = follow(snapshot.position, { event: receive, status: (s) => emit("connection", s), resync: () => restart() });
   emit("state");
+}
+
+/** loadCommands asks which commands the present person may run in the present channel. */
+export async function loadCommands() {
+  const at = `${state.me} ${state.channel}`;
+  try {
+    const { commands } = await get(`api/commands?channel=${encodeURIComponent(state.channel)}&as=${encodeURIComponent(state.me)}`);
+    if (at === `${state.me} ${state.channel}`) state.commands = commands;
+  } catch { /* the list stays as it was; the stream tells when it changes */ }
 }
 
 async function restart() {
@@ -79,7 +88,7 @@ export async function loadLog(id, older = false) {
   const answer = await get(`api/messages?channel=${encodeURIComponent(id)}&before=${encodeURIComponent(before)}`);
   const entry = state.logs.get(id) ?? { list: [], more: false, ready: false };
   const seen = new Set(entry.list.map((m) => m.id));
-  entry.list = [...answer.messages.filter((m) => !seen.has(m.id)), ...entry.list].sort(byID);
+  entry.list = [...answer.messages.filter((m) => !seen.has(m.id) && !state.gone.has(m.id)), ...entry.list].sort(byID);
   entry.more = answer.more;
   entry.ready = true;
   state.logs.set(id, entry);
@@ -109,6 +118,7 @@ const receivers = {
     emit("message", { message: m, fresh });
   },
   delete({ channel: id, message }) {
+    state.gone.add(message);
     const entry = state.logs.get(id);
     if (entry) entry.list = entry.list.filter((m) => m.id !== message);
     emit("delete", { channel: id, id: message });
@@ -119,8 +129,9 @@ const receivers = {
     emit("typing");
   },
   channel(c) { state.channels.set(c.id, c); emit("channels"); },
+  channel_removed({ id }) { state.channels.delete(id); emit("channels"); if (id === state.channel) emit("resync"); },
   user(u) { state.users.set(u.id, u); emit("users"); },
-  commands(list) { state.commands = list; emit("commands"); },
+  commands() { loadCommands(); },
   interaction(i) { emit("interaction", i); },
   trace({ message }) { emit("trace", message); },
 };
