@@ -72,7 +72,12 @@ func ReadFile(path string, yield func(Document, error) bool) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		yield(Document{Source: filepath.Base(path), Text: string(b)}, nil)
+		d := Document{Source: filepath.Base(path), Text: string(b)}
+		if strings.TrimSpace(d.Text) == "" {
+			yield(Document{}, &LineError{path, 1, errors.New("no text")})
+			return nil
+		}
+		yield(d, nil)
 		return nil
 	case ".jsonl":
 		return readLines(path, r, yield)

@@ -122,11 +122,13 @@ func (r *Renderer) name(d Document) string {
 	return names[rng.IntN(len(names))]
 }
 
-var names = strings.Fields(`Alex Anna Ben Bella Carl Chloe Dan Daisy Eli Emma Finn Fiona George Grace Harry Hannah Ian Iris
-Jack Julia Kai Kate Leo Lily Max Mia Noah Nora Oscar Olivia Paul Pia Quinn Rosa Ryan Ruby Sam Sara Tom Tina Umar Uma
-Victor Vera Will Wendy Yusuf Yara Zack Zoe Aisha Amir Bruno Camila Diego Elena Farah Goran Hiro Ines Jonas Kenji Lena
-Mateo Nadia Omar Priya Ravi Sofia Tariq Viktor Wei Yuki Zara nova pixel ghost echo raven storm luna_ mo dex kit
-nightowl moonbeam tofu pancake turnip gizmo noodle waffle biscuit pebble`)
+// names are made up for speakers: first names from many places, and handles such as
+// people choose in chats.
+var names = strings.Fields(`Adele Amara Anton Asha Bea Bjorn Carmen Chidi Cleo Dario Dilan Edith Emre Esme Farid Fatou
+Gita Gustav Hana Henk Ida Imani Ivo Jasmin Joao Kamal Katya Kofi Lars Leila Luca Magda Malik Marit Milan Mina Nadine Nils
+Noor Olga Pablo Petra Quentin Rania Rosalie Ruben Sanjay Selma Stefan Tamika Theo Ulla Valentin Vikram Wanda Xiomara Yara
+Zeno aster brick cobalt_ dottie fern42 grizzly ivy jinx kettle lumen marmot nimbus otter pickle quokka rook sprout toast
+umbra velvet wren yonder zigzag`)
 
 // Clean is the text that a document is encoded from: NFC, \n for line ends, no blanks around.
 func Clean(s string) string {

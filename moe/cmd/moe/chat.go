@@ -139,7 +139,7 @@ func (c *chat) command(line string) error {
 		c.params = p
 		return nil
 	}
-	return errors.New(chatHelp)
+	return fmt.Errorf("unknown command %s: %s", name, strings.TrimSuffix(chatHelp, "."))
 }
 
 func (c *chat) answer(ctx context.Context, line string) error {

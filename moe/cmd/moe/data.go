@@ -28,7 +28,7 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		return usageError{err}
 	}
 	if *dir == "" || fs.NArg() == 0 {
-		return usageError{errors.New("usage: moe data [-m VOCABULARY.gguf] -o DIRECTORY FILE.jsonl[.zst]...")}
+		return usageError{errors.New("usage: moe data [-m VOCABULARY.gguf] -o DIRECTORY FILE.jsonl[.zst] and more")}
 	}
 	tok, err := openTokenizer(*vocab)
 	if err != nil {

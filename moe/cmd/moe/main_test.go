@@ -82,7 +82,7 @@ func TestChat(t *testing.T) {
 	if a != talk("4") {
 		t.Error("one seed gives two conversations")
 	}
-	for _, want := range []string{"temperature is 5, want 0 to 2", chatHelp} {
+	for _, want := range []string{"temperature is 5, want 0 to 2", "unknown command /nonsense"} {
 		if !strings.Contains(a, want) {
 			t.Errorf("conversation %q lacks %q", a, want)
 		}
