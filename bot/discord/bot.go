@@ -132,6 +132,7 @@ func (r rebase) RoundTrip(q *http.Request) (*http.Response, error) {
 // only where trying again is no use: a wrong token, say. Discord being away is
 // logged and tried again.
 func (b *Bot) Open(ctx context.Context) error {
+	b.recallPlaces()
 	if err := b.connect(ctx); err != nil {
 		return err
 	}

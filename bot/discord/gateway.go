@@ -88,19 +88,24 @@ func (b *Bot) me() string {
 }
 
 func (b *Bot) onReady(e *discordgo.Ready) {
-	first := b.self.Swap(e.User) == nil
+	b.self.Store(e.User)
 	b.ready.Store(true)
 	b.trouble.Store(nil)
 	b.log.Info("connected to Discord", "bot", e.User.Username, "servers", len(e.Guilds), "message_content", b.content.Load())
 	// READY and not RESUMED: what was said in between never comes by itself
-	b.wg.Go(func() { b.contain("rescan", func() { b.rescan(first) }) })
+	last := b.seen.hold()
+	b.wg.Go(func() { b.contain("rescan", func() { b.rescan(last) }) })
 	b.wg.Go(func() { b.contain("commands", b.register) })
 }
 
 func (b *Bot) onMessage(m *discordgo.Message) {
-	if b.ctx.Err() != nil {
-		return
+	if b.ctx.Err() == nil && !b.seen.keep(m) {
+		b.take(m)
 	}
+}
+
+// take asks the chat if a message is meant for the bot.
+func (b *Bot) take(m *discordgo.Message) {
 	if text, ok := addressed(m, b.me(), b.seen.in(m.ChannelID)); ok {
 		b.ask(m, text)
 	}

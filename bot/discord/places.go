@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -19,9 +20,51 @@ type places struct {
 	threads map[string]bool
 	last    map[string]string
 	changed bool
+	// held are the messages that came while their channel's gap was still being read:
+	// they wait behind those that came before. A channel without a gap has no entry.
+	held map[string][]*discordgo.Message
 }
 
-func newPlaces() *places { return &places{threads: map[string]bool{}, last: map[string]string{}} }
+func newPlaces() *places {
+	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}}
+}
+
+// hold makes the new messages of all channels wait for release and returns the last
+// message handled in each.
+func (p *places) hold() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := maps.Clone(p.last)
+	for c := range last {
+		p.held[c] = p.held[c][:len(p.held[c]):len(p.held[c])]
+	}
+	return last
+}
+
+// keep takes a message if its channel waits.
+func (p *places) keep(m *discordgo.Message) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held, ok := p.held[m.ChannelID]
+	if ok {
+		p.held[m.ChannelID] = append(held, m)
+	}
+	return ok
+}
+
+// next returns the messages that wait in a channel; if there are none, the channel
+// waits no longer.
+func (p *places) next(channel string) []*discordgo.Message {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held := p.held[channel]
+	if len(held) == 0 {
+		delete(p.held, channel)
+		return nil
+	}
+	p.held[channel] = []*discordgo.Message{}
+	return held
+}
 
 // thread notes a thread; once in, always in until leave.
 func (p *places) thread(id string, in bool) {
@@ -71,11 +114,7 @@ func later(a, b string) bool { return len(a) > len(b) || len(a) == len(b) && a >
 func (p *places) snapshot() map[string]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := make(map[string]string, len(p.last))
-	for k, v := range p.last {
-		out[k] = v
-	}
-	return out
+	return maps.Clone(p.last)
 }
 
 const placesFact = "discord/places"
@@ -130,25 +169,27 @@ func (b *Bot) recallPlaces() {
 	}
 }
 
-// rescan asks for the messages of active channels that came while nobody listened.
-// Those answered already are recognised by the store.
-func (b *Bot) rescan(first bool) {
-	if first {
-		b.recallPlaces()
-	}
-	for channel, last := range b.seen.snapshot() {
+// rescan asks for the messages of active channels that came while nobody listened,
+// given the last one handled in each. Those answered already are recognised by the
+// store. What came since waits behind them.
+func (b *Bot) rescan(last map[string]string) {
+	for channel, message := range last {
 		if b.ctx.Err() != nil {
 			return
 		}
-		if at, err := discordgo.SnowflakeTimestamp(last); err != nil || time.Since(at) > 7*24*time.Hour {
-			continue
+		if at, err := discordgo.SnowflakeTimestamp(message); err == nil && time.Since(at) < b.opt.RescanAge+7*24*time.Hour {
+			where, err := b.channel(channel)
+			if err == nil {
+				err = b.rescanChannel(where, message)
+			}
+			if err != nil {
+				b.log.Warn("a channel could not be read after a gap", "channel", channel, "err", err)
+			}
 		}
-		where, err := b.channel(channel)
-		if err == nil {
-			err = b.rescanChannel(where, last)
-		}
-		if err != nil {
-			b.log.Warn("a channel could not be read after a gap", "channel", channel, "err", err)
+		for held := b.seen.next(channel); held != nil; held = b.seen.next(channel) {
+			for _, m := range held {
+				b.take(m)
+			}
 		}
 	}
 }
@@ -162,7 +203,7 @@ func (b *Bot) rescanChannel(where *discordgo.Channel, last string) error {
 		m := messages[i]
 		if time.Since(m.Timestamp) <= b.opt.RescanAge {
 			m.GuildID = where.GuildID // which messages read by REST lack
-			b.onMessage(m)
+			b.take(m)
 		}
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 )
@@ -79,7 +78,7 @@ func loadPicture(load [][]int64) ([]byte, error) {
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("Share of each layer's tokens by expert (even: %.1f %%)", 100/float64(len(g[0])))
 	p.X.Label.Text, p.Y.Label.Text = "expert", "layer"
-	h := plotter.NewHeatMap(g, palette.Heat(32, 1))
+	h := plotter.NewHeatMap(g, blues(64))
 	h.Min, h.Max = 0, max(top, 1e-9)
 	p.Add(h)
 	var labels plotter.XYLabels
@@ -106,6 +105,18 @@ func loadPicture(load [][]int64) ([]byte, error) {
 	var out bytes.Buffer
 	_, err = w.WriteTo(&out)
 	return out.Bytes(), err
+}
+
+// blues runs from white to a blue on which black text can be read.
+type blues int
+
+func (n blues) Colors() []color.Color {
+	out := make([]color.Color, n)
+	for i := range out {
+		f := float64(i) / float64(n-1)
+		out[i] = color.RGBA{uint8(255 - 165*f), uint8(255 - 105*f), uint8(255 - 10*f), 255}
+	}
+	return out
 }
 
 // whole puts a mark at 0, 1, ... n-1.
