@@ -43,7 +43,8 @@ func Dequantize(dst []float32, t Type, src []byte) {
 }
 
 // Quantize converts src to dst, whole blocks of a supported type. Rounding is that
-// of ggml's reference quantisers, so that both write the same bytes.
+// of ggml's reference quantisers, so that both write the same bytes. What becomes of
+// NaN and infinity in a quantised block is not defined. It panics as Dequantize does.
 func Quantize(dst []byte, t Type, src []float32) {
 	check(len(src), t, len(dst))
 	le := binary.LittleEndian
@@ -101,10 +102,16 @@ func quantizeQ4(dst []byte, x []float32) {
 	}
 	binary.LittleEndian.PutUint16(dst, F32ToF16(d))
 	for i := range 16 {
-		lo := min(15, int(int8(x[i]*inv+8.5)))
-		hi := min(15, int(int8(x[i+16]*inv+8.5)))
-		dst[2+i] = byte(lo) | byte(hi)<<4
+		dst[2+i] = nibble(x[i], inv) | nibble(x[i+16], inv)<<4
 	}
+}
+
+// nibble is x·inv + 8, rounded half up, at most 15. The conversion around the product
+// keeps machines that fuse it with the sum from rounding once instead of twice. The
+// mask matters only to NaN and infinity, which have no right answer but must not
+// spill into the neighbour.
+func nibble(x, inv float32) byte {
+	return byte(min(15, int8(float32(x*inv)+8.5))) & 15
 }
 
 func check(n int, t Type, bytes int) {

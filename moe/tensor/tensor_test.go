@@ -110,3 +110,89 @@ func TestSizesThatDoNotFitPanic(t *testing.T) {
 		}()
 	}
 }
+
+// Sizes of one block as ggml's static assertions have them, and names.
+func TestTypes(t *testing.T) {
+	for _, tc := range []struct {
+		typ        Type
+		name       string
+		len, bytes int
+	}{
+		{F32, "F32", 1, 4}, {F16, "F16", 1, 2}, {BF16, "BF16", 1, 2}, {Q4_0, "Q4_0", 32, 18}, {Q4_1, "Q4_1", 32, 20}, {Q8_0, "Q8_0", 32, 34},
+		{Q4_K, "Q4_K", 256, 2*2 + 12 + 128}, {Q5_K, "Q5_K", 256, 2*2 + 12 + 32 + 128}, {Q6_K, "Q6_K", 256, 128 + 64 + 16 + 2}, {Q3_K, "Q3_K", 256, 32 + 64 + 12 + 2},
+		{Q2_K, "Q2_K", 256, 16 + 64 + 4}, {IQ1_M, "IQ1_M", 256, 32 + 16 + 8}, {MXFP4, "MXFP4", 32, 17}, {NVFP4, "NVFP4", 64, 36}, {F64, "F64", 1, 8},
+		{4, "Q4_2 (withdrawn)", 0, 0}, {31, "Q4_0_4_4 (withdrawn)", 0, 0}, {99, "type 99", 0, 0}, {1<<32 - 1, "type 4294967295", 0, 0},
+	} {
+		if tc.typ.String() != tc.name || tc.typ.BlockLen() != tc.len || tc.typ.BlockBytes() != tc.bytes {
+			t.Errorf("type %d is %v with %d elements in %d bytes, want %s with %d in %d",
+				uint32(tc.typ), tc.typ, tc.typ.BlockLen(), tc.typ.BlockBytes(), tc.name, tc.len, tc.bytes)
+		}
+		if tc.typ.Known() != (tc.len > 0) {
+			t.Errorf("%v: known is %v", tc.typ, tc.typ.Known())
+		}
+	}
+}
+
+// Blocks of the reference quantisers worked out by hand.
+func TestQuantizedBlocks(t *testing.T) {
+	x := make([]float32, 32)
+	x[0], x[1], x[2], x[3], x[16], x[17] = -16, 15, 1, -1, 3, 14.9 // scale of Q4_0: -16 / -8 = 2
+	b := make([]byte, Q4_0.Bytes(32))
+	Quantize(b, Q4_0, x)
+	// x/2 + 8.5 cut off: 0.5, 16 (cut to 15), 9, 8, 10, 15.95
+	want := []byte{0x00, 0x40, 0x0 | 10<<4, 15 | 15<<4, 9 | 8<<4, 8 | 8<<4}
+	for i := range want {
+		if b[i] != want[i] {
+			t.Fatalf("Q4_0 is % x, want % x at the start", b, want)
+		}
+	}
+	x[0], x[1], x[2], x[3] = -127, 0.5, -0.5, 1.49 // scale of Q8_0: 1; halves are rounded away from zero
+	b = make([]byte, Q8_0.Bytes(32))
+	Quantize(b, Q8_0, x)
+	want = []byte{0x00, 0x3c, 0x81, 1, 0xff, 1}
+	for i := range want {
+		if b[i] != want[i] {
+			t.Fatalf("Q8_0 is % x, want % x at the start", b, want)
+		}
+	}
+}
+
+// What is not a number must neither panic nor spoil another block.
+func TestQuantizeOddities(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for _, v := range []float32{float32(math.NaN()), inf, -inf, math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, math.MaxFloat32} {
+		for _, typ := range []Type{Q8_0, Q4_0, F16, BF16, F32} {
+			x := make([]float32, 96)
+			for i := range x {
+				x[i] = float32(i%5) - 2
+			}
+			clean := make([]byte, typ.Bytes(96))
+			Quantize(clean, typ, x)
+			x[40] = v
+			b := make([]byte, typ.Bytes(96))
+			Quantize(b, typ, x)
+			third := len(b) / 3
+			if string(b[:third]) != string(clean[:third]) || string(b[2*third:]) != string(clean[2*third:]) {
+				t.Errorf("%v: %v in the second block changes another", typ, v)
+			}
+			Dequantize(x, typ, b)
+		}
+	}
+}
+
+func BenchmarkDequantize(b *testing.B) {
+	x := make([]float32, 1<<16)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i)))
+	}
+	for _, typ := range []Type{F16, BF16, Q8_0, Q4_0} {
+		data := make([]byte, typ.Bytes(len(x)))
+		Quantize(data, typ, x)
+		b.Run(typ.String(), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				Dequantize(x, typ, data)
+			}
+		})
+	}
+}

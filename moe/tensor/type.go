@@ -43,6 +43,9 @@ const (
 	TQ1_0   Type = 34
 	TQ2_0   Type = 35
 	MXFP4   Type = 39
+	NVFP4   Type = 40
+	Q1_0    Type = 41
+	Q2_0    Type = 42
 )
 
 type layout struct {
@@ -63,6 +66,13 @@ var layouts = [...]layout{
 	IQ4_NL: {"IQ4_NL", 32, 18, false}, IQ3_S: {"IQ3_S", 256, 110, false}, IQ2_S: {"IQ2_S", 256, 82, false}, IQ4_XS: {"IQ4_XS", 256, 136, false}, IQ1_M: {"IQ1_M", 256, 56, false},
 	I8: {"I8", 1, 1, false}, I16: {"I16", 1, 2, false}, I32: {"I32", 1, 4, false}, I64: {"I64", 1, 8, false}, F64: {"F64", 1, 8, false},
 	TQ1_0: {"TQ1_0", 256, 54, false}, TQ2_0: {"TQ2_0", 256, 66, false}, MXFP4: {"MXFP4", 32, 17, false},
+	NVFP4: {"NVFP4", 64, 36, false}, Q1_0: {"Q1_0", 128, 18, false}, Q2_0: {"Q2_0", 64, 18, false},
+}
+
+// withdrawn names the numbers of types that ggml once had: files with them cannot
+// be read by anyone any more, and their blocks are not described here.
+var withdrawn = map[Type]string{
+	4: "Q4_2", 5: "Q4_3", 31: "Q4_0_4_4", 32: "Q4_0_4_8", 33: "Q4_0_8_8", 36: "IQ4_NL_4_4", 37: "IQ4_NL_4_8", 38: "IQ4_NL_8_8",
 }
 
 // String is the type's name, or its number for one unknown.
@@ -70,11 +80,14 @@ func (t Type) String() string {
 	if t.Known() {
 		return layouts[t].name
 	}
+	if name, ok := withdrawn[t]; ok {
+		return name + " (withdrawn)"
+	}
 	return fmt.Sprintf("type %d", uint32(t))
 }
 
 // Known reports whether the type's block layout is known.
-func (t Type) Known() bool { return int(t) < len(layouts) && layouts[t].len > 0 }
+func (t Type) Known() bool { return t < Type(len(layouts)) && layouts[t].len > 0 }
 
 // Supported reports whether this program computes with the type.
 func (t Type) Supported() bool { return t.Known() && layouts[t].supported }
@@ -92,7 +105,8 @@ func (t Type) layout() layout {
 	return layouts[t]
 }
 
-// Bytes is the size of n elements, n a multiple of BlockLen.
+// Bytes is the size of n elements, n a multiple of BlockLen. It panics on another n
+// and on an unknown type.
 func (t Type) Bytes(n int) int {
 	l := t.layout()
 	if l.len == 0 || n%l.len != 0 {
@@ -103,7 +117,8 @@ func (t Type) Bytes(n int) int {
 
 // Tensor is a named array. Shape is row-major, slowest dimension first: a weight
 // matrix is [out, in], the experts' matrices [experts, out, in]. Data may lie in a
-// read-only mapped file and start at any address.
+// read-only mapped file and start at any address. Whoever makes a Tensor sees to it
+// that Shape, Type and Data fit each other.
 type Tensor struct {
 	Name  string
 	Type  Type
@@ -120,7 +135,7 @@ func (t Tensor) Len() int {
 	return n
 }
 
-// Float32 returns the elements, converted.
+// Float32 returns the elements, converted. It allocates 4 bytes an element.
 func (t Tensor) Float32() []float32 {
 	out := make([]float32, t.Len())
 	Dequantize(out, t.Type, t.Data)
