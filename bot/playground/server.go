@@ -109,7 +109,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /api/thread", act(s.thread))
 	mux.HandleFunc("POST /api/person", act(s.person))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { fail(w, http.StatusNotFound, "There is nothing here.") })
-	mux.Handle("GET /", staticFiles())
+	mux.Handle("/", staticFiles())
 	return guard(s.options.Hosts, mux)
 }
 
@@ -142,6 +142,11 @@ func staticFiles() http.Handler {
 	}
 	all["/"] = all["/index.html"]
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
 		f, ok := all[r.URL.Path]
 		if !ok {
 			http.NotFound(w, r)

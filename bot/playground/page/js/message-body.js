@@ -65,7 +65,7 @@ function embed(e) {
     text(e.author?.name, "div", "embed-author"),
     text(e.title, "div", "embed-title"),
     text(e.description, "div", "embed-text"),
-    e.fields?.length ? h("div", { class: "embed-fields" }, e.fields.map((f) => h("div", { class: f.inline ? "field is-inline" : "field" }, text(f.name, "div", "field-name"), text(f.value, "div", "field-value")))) : null);
+    e.fields?.length ? h("div", { class: "embed-fields" }, e.fields.map((f) => h("div", { class: f.inline ? "embed-field is-inline" : "embed-field" }, text(f.name, "div", "field-name"), text(f.value, "div", "field-value")))) : null);
   el.append(main);
   if (e.thumbnail?.url) el.append(h("img", { class: "embed-thumb", src: e.thumbnail.url, alt: "" }));
   if (e.image?.url) el.append(h("a", { class: "picture", href: e.image.url, target: "_blank", rel: "noopener noreferrer", "aria-label": "Open the picture" }, h("img", { src: e.image.url, alt: e.title || "Picture", width: e.image.width || null, height: e.image.height || null })));
