@@ -1,6 +1,9 @@
 package gguf
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // FormatError is a file that breaks the format.
 type FormatError struct {
@@ -22,4 +25,16 @@ type TypeError struct{ Key, Got, Want string }
 
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("gguf: metadata %s is %s, want %s", e.Key, e.Got, e.Want)
+}
+
+// maxFaults is how many tensors' faults one error lists. A file that is foreign or
+// damaged can have a fault in each of its rows.
+const maxFaults = 20
+
+// join makes one error of many, nil of none.
+func join(errs []error) error {
+	if n := len(errs) - maxFaults; n > 0 {
+		errs = append(errs[:maxFaults:maxFaults], fmt.Errorf("gguf: and %d more faults like these", n))
+	}
+	return errors.Join(errs...)
 }

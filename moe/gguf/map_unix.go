@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func mapFile(f *os.File, size int64) ([]byte, func() error, error) {
-	if size == 0 {
+// mapFile makes the file's bytes readable, and returns how to let go of them.
+func mapFile(f *os.File, size int) ([]byte, func() error, error) {
+	if size == 0 { // which cannot be mapped
 		return nil, func() error { return nil }, nil
 	}
-	b, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	b, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, os.NewSyscallError("mmap", err)
 	}
-	return b, func() error { return unix.Munmap(b) }, nil
+	return b, func() error { return os.NewSyscallError("munmap", unix.Munmap(b)) }, nil
 }

@@ -30,11 +30,13 @@ var kindNames = [...]string{"uint8", "int8", "uint16", "int16", "uint32", "int32
 var kindBytes = [...]int{1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8}
 
 func (k Kind) String() string {
-	if int(k) < len(kindNames) {
+	if k.known() {
 		return kindNames[k]
 	}
-	return fmt.Sprintf("kind %d", uint32(k))
+	return fmt.Sprint(uint32(k))
 }
+
+func (k Kind) known() bool { return k < Kind(len(kindNames)) }
 
 // value is one metadata value where it lies in the file. Of arrays, elem and n tell
 // what is in data: fixed-size elements, or strings each behind its length.
@@ -52,79 +54,91 @@ func (v value) describe() string {
 	return v.kind.String()
 }
 
-// number decodes the i-th fixed-size value of data as bits and as float.
-func number(k Kind, data []byte, i int) (n int64, u uint64, f float64) {
-	size := kindBytes[k]
-	for j := range size {
-		u |= uint64(data[i*size+j]) << (8 * j)
-	}
+// integer decodes the i-th integer of data. Of a uint64 beyond int64, over is true.
+func integer(k Kind, data []byte, i int) (n int64, over bool) {
 	switch k {
+	case Uint8:
+		return int64(data[i]), false
 	case Int8:
-		n = int64(int8(u))
+		return int64(int8(data[i])), false
+	case Uint16:
+		return int64(le.Uint16(data[2*i:])), false
 	case Int16:
-		n = int64(int16(u))
+		return int64(int16(le.Uint16(data[2*i:]))), false
+	case Uint32:
+		return int64(le.Uint32(data[4*i:])), false
 	case Int32:
-		n = int64(int32(u))
-	case Int64:
-		n = int64(u)
-	case Float32:
-		f = float64(math.Float32frombits(uint32(u)))
-		return int64(f), uint64(max(f, 0)), f
-	case Float64:
-		f = math.Float64frombits(u)
-		return int64(f), uint64(max(f, 0)), f
-	default:
-		n = int64(u)
-		return n, u, float64(u)
+		return int64(int32(le.Uint32(data[4*i:]))), false
 	}
-	return n, uint64(n), float64(n)
+	u := le.Uint64(data[8*i:])
+	return int64(u), k == Uint64 && u > math.MaxInt64
 }
 
-func isInteger(k Kind) bool {
-	return k <= Int32 || k == Uint64 || k == Int64
+// float decodes the i-th floating-point number of data.
+func float(k Kind, data []byte, i int) float64 {
+	if k == Float32 {
+		return float64(math.Float32frombits(le.Uint32(data[4*i:])))
+	}
+	return math.Float64frombits(le.Uint64(data[8*i:]))
+}
+
+func isInteger(k Kind) bool { return k <= Int32 || k == Uint64 || k == Int64 }
+func isFloat(k Kind) bool   { return k == Float32 || k == Float64 }
+
+// lookup finds a value. All getters go through it.
+func (f *File) lookup(key string) (value, bool) {
+	f.mustBeOpen()
+	v, ok := f.meta[key]
+	return v, ok
 }
 
 // Has reports whether the metadata has key.
-func (f *File) Has(key string) bool { _, ok := f.meta[key]; return ok }
+func (f *File) Has(key string) bool { _, ok := f.lookup(key); return ok }
 
-// Keys lists the metadata keys in the order of the file.
+// Keys lists the metadata keys in the order of the file. The caller must not change it.
 func (f *File) Keys() []string { return f.keys }
 
-// Describe is the type of key's value, for messages.
-func (f *File) Describe(key string) string { return f.meta[key].describe() }
+// Describe is the type of key's value, for messages; "missing" if it is not there.
+func (f *File) Describe(key string) string {
+	v, ok := f.lookup(key)
+	if !ok {
+		return "missing"
+	}
+	return v.describe()
+}
 
-// Uint returns an integer that is not negative. ok is false if the key is not there.
+// Uint returns an integer that is not negative. ok is false if the key is not there;
+// the error is a *TypeError, as with all the getters.
 func (f *File) Uint(key string) (v uint64, ok bool, err error) {
-	x, ok := f.meta[key]
+	x, ok := f.lookup(key)
 	if !ok {
 		return 0, false, nil
 	}
 	if !isInteger(x.kind) {
 		return 0, true, &TypeError{key, x.describe(), "an integer"}
 	}
-	n, u, _ := number(x.kind, x.data, 0)
-	if n < 0 && x.kind != Uint64 {
-		return 0, true, &TypeError{key, fmt.Sprint(n), "not negative"}
+	n, over := integer(x.kind, x.data, 0)
+	if n < 0 && !over {
+		return 0, true, &TypeError{key, fmt.Sprint(n), "an integer that is not negative"}
 	}
-	return u, true, nil
+	return uint64(n), true, nil
 }
 
 // Float returns a floating-point number.
 func (f *File) Float(key string) (v float64, ok bool, err error) {
-	x, ok := f.meta[key]
+	x, ok := f.lookup(key)
 	if !ok {
 		return 0, false, nil
 	}
-	if x.kind != Float32 && x.kind != Float64 {
+	if !isFloat(x.kind) {
 		return 0, true, &TypeError{key, x.describe(), "a floating-point number"}
 	}
-	_, _, v = number(x.kind, x.data, 0)
-	return v, true, nil
+	return float(x.kind, x.data, 0), true, nil
 }
 
 // Bool returns a truth value.
 func (f *File) Bool(key string) (v, ok bool, err error) {
-	x, ok := f.meta[key]
+	x, ok := f.lookup(key)
 	if !ok {
 		return false, false, nil
 	}
@@ -136,7 +150,7 @@ func (f *File) Bool(key string) (v, ok bool, err error) {
 
 // String returns a string. It is not checked to be UTF-8.
 func (f *File) String(key string) (v string, ok bool, err error) {
-	x, ok := f.meta[key]
+	x, ok := f.lookup(key)
 	if !ok {
 		return "", false, nil
 	}
@@ -146,31 +160,35 @@ func (f *File) String(key string) (v string, ok bool, err error) {
 	return string(x.data), true, nil
 }
 
-// Strings returns an array of strings.
+// Strings returns an array of strings. They share one copy of the file's bytes: to
+// keep one of them keeps them all.
 func (f *File) Strings(key string) (v []string, ok bool, err error) {
-	x, ok := f.meta[key]
+	x, ok := f.lookup(key)
 	if !ok {
 		return nil, false, nil
 	}
 	if x.kind != Array || x.elem != String {
 		return nil, true, &TypeError{key, x.describe(), "an array of strings"}
 	}
-	// one copy for all: the elements are parts of it
-	all := string(x.data)
-	v = make([]string, x.n)
-	at := 0
-	for i := range v {
-		n := int(le.Uint64(x.data[at:]))
-		at += 8
-		v[i] = all[at : at+n]
-		at += n
-	}
-	return v, true, nil
+	return x.strings(), true, nil
 }
 
-// Ints returns an array of integers.
+func (v value) strings() []string {
+	all := string(v.data)
+	out := make([]string, v.n)
+	at := 0
+	for i := range out {
+		n := int(le.Uint64(v.data[at:]))
+		at += 8
+		out[i] = all[at : at+n]
+		at += n
+	}
+	return out
+}
+
+// Ints returns an array of integers. One beyond int64 is an error.
 func (f *File) Ints(key string) (v []int64, ok bool, err error) {
-	x, ok := f.meta[key]
+	x, ok := f.lookup(key)
 	if !ok {
 		return nil, false, nil
 	}
@@ -179,51 +197,26 @@ func (f *File) Ints(key string) (v []int64, ok bool, err error) {
 	}
 	v = make([]int64, x.n)
 	for i := range v {
-		v[i], _, _ = number(x.elem, x.data, i)
+		var over bool
+		if v[i], over = integer(x.elem, x.data, i); over {
+			return nil, true, &TypeError{key, fmt.Sprintf("%d at %d", uint64(v[i]), i), "integers up to 2^63-1"}
+		}
 	}
 	return v, true, nil
 }
 
 // Floats returns an array of floating-point numbers.
 func (f *File) Floats(key string) (v []float64, ok bool, err error) {
-	x, ok := f.meta[key]
+	x, ok := f.lookup(key)
 	if !ok {
 		return nil, false, nil
 	}
-	if x.kind != Array || x.elem != Float32 && x.elem != Float64 {
+	if x.kind != Array || !isFloat(x.elem) {
 		return nil, true, &TypeError{key, x.describe(), "an array of floating-point numbers"}
 	}
 	v = make([]float64, x.n)
 	for i := range v {
-		_, _, v[i] = number(x.elem, x.data, i)
+		v[i] = float(x.elem, x.data, i)
 	}
 	return v, true, nil
-}
-
-// Show writes a value for people, long ones cut to about limit characters.
-func (f *File) Show(key string, limit int) string {
-	v := f.meta[key]
-	var s string
-	switch {
-	case v.kind == String:
-		s = fmt.Sprintf("%q", v.data[:min(len(v.data), limit)])
-	case v.kind == Array:
-		return v.describe()
-	case v.kind == Bool:
-		s = fmt.Sprint(v.data[0] != 0)
-	default:
-		n, u, x := number(v.kind, v.data, 0)
-		switch {
-		case v.kind == Float32 || v.kind == Float64:
-			s = fmt.Sprint(x)
-		case v.kind == Uint64:
-			s = fmt.Sprint(u)
-		default:
-			s = fmt.Sprint(n)
-		}
-	}
-	if len(s) > limit {
-		s = s[:limit] + "..."
-	}
-	return s
 }
