@@ -103,4 +103,6 @@ type Question struct {
 	// Known says that the store has accepted the question already: it comes from the
 	// list of pending questions after a restart.
 	Known bool
+
+	patient bool // waits for room in the queue instead of being refused
 }

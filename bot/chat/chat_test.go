@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"moebot/session"
 	"moebot/session/redisstore"
+	"moebot/session/sessiontest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -76,7 +78,8 @@ type board struct {
 	mu    sync.Mutex
 	said  []string // "question: answer", in the order of their ends
 	begun map[string]bool
-	lost  bool // answers cannot be shown
+	lost  bool        // answers cannot be shown
+	stuck atomic.Bool // showing takes for ever
 }
 
 type boardReply struct {
@@ -90,7 +93,11 @@ func (r boardReply) Start() {
 	r.b.begun[r.id] = true
 }
 func (boardReply) Update(string) {}
-func (r boardReply) Finish(_ context.Context, text string) (string, error) {
+func (r boardReply) Finish(ctx context.Context, text string) (string, error) {
+	if r.b.stuck.Load() {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
 	r.b.mu.Lock()
 	defer r.b.mu.Unlock()
 	if r.b.lost {
@@ -182,6 +189,23 @@ func (w *world) settle() {
 	for end := time.Now().Add(10 * time.Second); w.pending() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			w.t.Fatalf("%d questions stay pending", w.pending())
+		}
+	}
+}
+
+// accepted waits until the questions are stored and those at the head of their queue
+// are being answered.
+func (w *world) accepted(ids ...string) {
+	w.t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		w.board.mu.Lock()
+		begun := w.board.begun[ids[0]]
+		w.board.mu.Unlock()
+		if begun && w.s.Stats().Questions >= int64(len(ids)) {
+			return
+		}
+		if time.Now().After(end) {
+			w.t.Fatalf("never accepted: %q", ids)
 		}
 	}
 }
@@ -281,15 +305,7 @@ func TestStoreAwayAndBack(t *testing.T) {
 func TestAnswerIsStoredOnceTheStoreIsBack(t *testing.T) {
 	w := newWorld(t, time.Minute)
 	w.must("c", "1", "wait")
-	for { // until the answer is being made
-		w.board.mu.Lock()
-		begun := w.board.begun["1"]
-		w.board.mu.Unlock()
-		if begun {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	w.accepted("1")
 	w.redis.SetError("MISCONF away")
 	close(w.gen.wait)
 	w.board.wait(t, 1)
@@ -326,17 +342,152 @@ func TestCloseFinishesOrMarksWhatRuns(t *testing.T) {
 	w.must("c", "2", "behind it")
 	w.must("d", "3", "quick")
 	w.board.wait(t, 1)
+	w.accepted("1", "2", "3")
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	w.s.Close(ctx)
 	if err := w.ask("c", "4", "late"); !errors.Is(err, ErrClosed) {
 		t.Errorf("a closed service says %v", err)
 	}
-	said := strings.Join(w.board.wait(t, 3), "\n")
-	for _, want := range []string{"1: so slow …", "3: 1 quick", "2: "} {
-		if !strings.Contains(said, want) {
-			t.Errorf("%q lacks %q", said, want)
+	same(t, w.board.wait(t, 2), []string{"3: 1 quick", "1: so slow …"})
+	// what waited is answered by the next start
+	left, err := w.store.Pending(context.Background())
+	if err != nil || len(left) != 1 || left[0].Turn.ID != "2" {
+		t.Fatalf("%d questions are left: %v, %v; want 2", len(left), left, err)
+	}
+	next := New(w.store, w.gen, Options{QueueLen: 4, Timeout: time.Minute, Log: slog.New(slog.DiscardHandler)})
+	defer next.Close(context.Background())
+	if err := next.AskWait(context.Background(), Question{Key: left[0].Key, Turn: left[0].Turn, Known: true, Reply: boardReply{w.board, "2"}}); err != nil {
+		t.Fatal(err)
+	}
+	same(t, w.board.wait(t, 3)[2:], []string{"2: 3 behind it"})
+}
+
+// A stop is bounded even if nothing can be shown or stored any more.
+func TestCloseDoesNotHang(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "slow")
+	w.accepted("1")
+	w.board.stuck.Store(true)
+	w.redis.SetError("MISCONF away")
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	w.s.Close(ctx)
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("closing took %v", took)
+	}
+}
+
+func TestAskWaitWaitsForRoom(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "0", "wait")
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for i := 1; i <= 20; i++ {
+			q := Question{Key: session.Key{Channel: "c"}, Reply: boardReply{w.board, fmt.Sprint(i)},
+				Turn: session.Turn{ID: fmt.Sprint(i), Role: session.RoleUser, Text: "x", Time: time.Now()}}
+			if err := w.s.AskWait(context.Background(), q); err != nil {
+				t.Error(err)
+			}
 		}
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	for errors.Is(w.ask("c", "50", "x"), nil) { // until the channel is full
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := w.s.AskWait(ctx, Question{Key: session.Key{Channel: "c"}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled wait gives %v", err)
+	}
+	close(w.gen.wait)
+	asking.Wait()
+	// 0, the 20, and 50 answered or refused
+	said := w.board.wait(t, 21)
+	for i, n := 0, 0; i < len(said); i++ {
+		if strings.HasPrefix(said[i], "50: ") {
+			continue
+		}
+		if !strings.HasPrefix(said[i], fmt.Sprint(n, ": ")) || strings.HasSuffix(said[i], Full) {
+			t.Fatalf("answer %d is %q", n, said[i])
+		}
+		n++
+	}
+}
+
+// A question whose asker was told to ask again does not come back.
+func TestRefusedQuestionIsForgotten(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "hi")
+	w.board.wait(t, 1)
+	w.settle()
+	w.s.store = &loseAnswer{Store: w.store}
+	w.must("c", "2", "taken, but who knows")
+	if said := w.board.wait(t, 2); said[1] != "2: "+sayAway {
+		t.Fatalf("without an answer of the store: %q", said[1])
+	}
+	w.settle()
+	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi"})
+}
+
+// loseAnswer is a Store whose Accept takes effect and fails.
+type loseAnswer struct{ Store }
+
+func (l *loseAnswer) Accept(ctx context.Context, k session.Key, t session.Turn) (session.Session, bool, error) {
+	_, _, err := l.Store.Accept(ctx, k, t)
+	return session.Session{}, false, errors.Join(session.ErrUnavailable, err)
+}
+
+// Redis is killed in mid-conversation: the person reads a calm sentence, the next
+// message works, and what was acknowledged as saved is there.
+func TestRedisKilledAndRestarted(t *testing.T) {
+	r := sessiontest.StartRedis(t)
+	store, err := redisstore.Open(context.Background(), redisstore.Options{URL: r.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, time.Minute)
+	w.s = New(store, w.gen, Options{QueueLen: 4, Timeout: time.Minute, Log: slog.New(slog.DiscardHandler)})
+	w.store.Close()
+	w.store = store
+	n := 0
+	ask := func(text string) string {
+		n++
+		w.must("c", fmt.Sprint(n), text)
+		return w.board.wait(t, n)[n-1]
+	}
+	for range 3 {
+		ask("hi")
+	}
+	w.settle()
+	r.Kill()
+	start := time.Now()
+	if said := ask("are you there?"); said != "4: "+sayAway {
+		t.Errorf("without Redis: %q", said)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("that was said after %v", took)
+	}
+	r.Start()
+	if said := ask("and now?"); said != "5: 7 and now?" {
+		t.Errorf("with Redis back: %q", said)
+	}
+	w.settle()
+	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi", "2 hi", "a2 3 hi", "3 hi", "a3 5 hi", "5 and now?", "a5 7 and now?"})
+
+	// an answer under way when Redis dies is shown, and stored when it is back
+	n++
+	w.must("c", "6", "wait")
+	w.accepted("6")
+	r.Kill()
+	close(w.gen.wait)
+	if said := w.board.wait(t, n)[n-1]; said != "6: 9 wait" {
+		t.Errorf("an answer under way: %q", said)
+	}
+	r.Start()
+	w.settle()
+	if turns := w.turns("c"); turns[len(turns)-1] != "a6 9 wait" {
+		t.Errorf("the answer shown without Redis is not stored: %q", turns)
 	}
 }
 

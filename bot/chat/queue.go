@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"errors"
 	"sync"
 )
@@ -15,47 +16,85 @@ var ErrClosed = errors.New("chat: closing")
 // were added, lanes beside each other. A lane exists while it has jobs.
 type queue struct {
 	mu     sync.Mutex
-	lanes  map[string][]func()
+	lanes  map[string]*lane
 	limit  int // jobs of a lane, the running one included
 	closed bool
 	wg     sync.WaitGroup
 }
 
-func newQueue(limit int) *queue { return &queue{lanes: map[string][]func(){}, limit: limit} }
-
-// add appends a job to a lane. It never blocks.
-func (q *queue) add(lane string, job func()) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	jobs := q.lanes[lane]
-	switch {
-	case q.closed:
-		return ErrClosed
-	case len(jobs) >= q.limit:
-		return ErrFull
-	}
-	q.lanes[lane] = append(jobs, job)
-	if len(jobs) == 0 {
-		q.wg.Go(func() { q.run(lane) })
-	}
-	return nil
+type lane struct {
+	jobs []func()      // the first is running
+	room chan struct{} // closed when a job ends; nil when nobody waits for that
 }
 
-func (q *queue) run(lane string) {
+// leave wakes those who wait for room.
+func (l *lane) leave() {
+	if l.room != nil {
+		close(l.room)
+		l.room = nil
+	}
+}
+
+func newQueue(limit int) *queue { return &queue{lanes: map[string]*lane{}, limit: limit} }
+
+// add appends a job to a lane. It never blocks.
+func (q *queue) add(name string, job func()) error {
+	_, err := q.try(name, job)
+	return err
+}
+
+// wait appends a job to a lane as soon as there is room.
+func (q *queue) wait(ctx context.Context, name string, job func()) error {
 	for {
-		q.mu.Lock()
-		job := q.lanes[lane][0]
+		room, err := q.try(name, job)
+		if !errors.Is(err, ErrFull) {
+			return err
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// try appends a job, or returns what is closed when there may be room.
+func (q *queue) try(name string, job func()) (room <-chan struct{}, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lanes[name]
+	switch {
+	case q.closed:
+		return nil, ErrClosed
+	case l == nil:
+		q.lanes[name] = &lane{jobs: []func(){job}}
+		q.wg.Go(func() { q.run(name) })
+		return nil, nil
+	case len(l.jobs) < q.limit:
+		l.jobs = append(l.jobs, job)
+		return nil, nil
+	}
+	if l.room == nil {
+		l.room = make(chan struct{})
+	}
+	return l.room, ErrFull
+}
+
+func (q *queue) run(name string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for l := q.lanes[name]; ; {
+		job := l.jobs[0]
 		q.mu.Unlock()
 		job()
 		q.mu.Lock()
-		rest := q.lanes[lane][1:]
-		if len(rest) == 0 {
-			delete(q.lanes, lane)
-			q.mu.Unlock()
+		l.jobs[0] = nil
+		l.jobs = l.jobs[1:]
+		l.leave()
+		if len(l.jobs) == 0 {
+			delete(q.lanes, name)
 			return
 		}
-		q.lanes[lane] = rest
-		q.mu.Unlock()
 	}
 }
 
@@ -63,19 +102,22 @@ func (q *queue) run(lane string) {
 func (q *queue) depth() (active, waiting int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, jobs := range q.lanes {
+	for _, l := range q.lanes {
 		active++
-		waiting += len(jobs) - 1
+		waiting += len(l.jobs) - 1
 	}
 	return active, waiting
 }
 
-// close refuses further jobs.
+// close refuses further jobs, and those of who waits for room.
 func (q *queue) close() {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.closed = true
-	q.mu.Unlock()
+	for _, l := range q.lanes {
+		l.leave()
+	}
 }
 
-// wait returns when all jobs are done; close must have been called.
-func (q *queue) wait() { q.wg.Wait() }
+// done returns when all jobs have ended; close must have been called.
+func (q *queue) done() { q.wg.Wait() }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"moebot/session"
@@ -35,6 +34,8 @@ const (
 	storeTimeout = 5 * time.Second
 	// deliverTimeout bounds the showing of a finished answer.
 	deliverTimeout = 60 * time.Second
+	// grace is how long Close lets broken off answers be shown and stored.
+	grace = 1500 * time.Millisecond
 )
 
 // Full is what a person is told whose question finds the queue full.
@@ -49,10 +50,12 @@ type Service struct {
 	turns  *queue // answers them
 	stats  stats
 
-	late sync.WaitGroup // answers shown but not stored yet
+	late late // calls of the store to repeat
 
 	ctx    context.Context // ends when running answers are to be broken off
 	cancel context.CancelCauseFunc
+	hard   context.Context // ends when nothing can be shown or stored any more
+	drop   context.CancelFunc
 }
 
 // New returns a service. Close it.
@@ -62,6 +65,7 @@ func New(store Store, gen Generator, o Options) *Service {
 		s.opt.Busy = func(error) bool { return false }
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.hard, s.drop = context.WithCancel(context.Background())
 	return s
 }
 
@@ -73,6 +77,13 @@ func (s *Service) Ask(q Question) error {
 		s.stats.refused.Add(1)
 	}
 	return err
+}
+
+// AskWait takes a question that may wait: one found after a gap or a restart.
+// It blocks while the queue of its channel is full, and never returns ErrFull.
+func (s *Service) AskWait(ctx context.Context, q Question) error {
+	q.patient = true
+	return s.intake.wait(ctx, q.Key.Channel, func() { s.contain(q, s.accept) })
 }
 
 // Remove takes a message out of its conversation: it was deleted. It acts in order
@@ -92,24 +103,28 @@ func (s *Service) Remove(k session.Key, messageID string) {
 var errStopping = errors.New("chat: stopping")
 
 // Close takes no more questions and waits for the answers under way. When ctx ends,
-// it breaks them off: what is there is shown, marked as unfinished.
+// it breaks them off: what is there is shown, marked as unfinished, and questions
+// still waiting stay pending in the store. That takes it two seconds at most.
 func (s *Service) Close(ctx context.Context) {
 	s.intake.close()
 	done := make(chan struct{})
 	go func() {
-		s.intake.wait()
+		s.intake.done()
 		s.turns.close()
-		s.turns.wait()
+		s.turns.done()
 		close(done)
 	}()
 	select {
 	case <-done:
 	case <-ctx.Done():
 		s.cancel(errStopping)
+		defer time.AfterFunc(grace, s.drop).Stop()
 		<-done
 	}
-	s.cancel(nil)
-	s.late.Wait()
+	s.cancel(errStopping)
+	defer time.AfterFunc(grace, s.drop).Stop()
+	s.late.wg.Wait()
+	s.drop()
 }
 
 // contain keeps a panic to the message that caused it.
@@ -118,7 +133,12 @@ func (s *Service) contain(q Question, f func(Question)) {
 		if p := recover(); p != nil {
 			s.stats.failed.Add(1)
 			s.opt.Log.Error("a question caused a panic", "channel", q.Key.Channel, "message", q.Turn.ID, "panic", p, "stack", string(debug.Stack()))
-			s.conclude(q, "", sayFailed) // or it would cause the panic again after a restart
+			defer func() { // a Reply may panic too
+				if p := recover(); p != nil {
+					s.opt.Log.Error("and its notice did too", "message", q.Turn.ID, "panic", p)
+				}
+			}()
+			s.conclude(q, sayFailed) // or it would cause the panic again after a restart
 		}
 	}()
 	f(q)
@@ -134,7 +154,9 @@ func (s *Service) accept(q Question) {
 		if err != nil {
 			s.stats.failed.Add(1)
 			s.opt.Log.Error("a question could not be stored", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
-			s.say(q, sayAway)
+			if s.ctx.Err() == nil {
+				s.refuse(q)
+			}
 			return
 		}
 		if !accepted { // delivered twice, or taken by another instance
@@ -143,19 +165,38 @@ func (s *Service) accept(q Question) {
 		}
 	}
 	s.stats.questions.Add(1)
-	if err := s.turns.add(q.Key.Channel, func() { s.contain(q, s.answer) }); err != nil {
-		s.stats.refused.Add(1)
-		text := Full
-		if errors.Is(err, ErrClosed) {
-			text = stopped
-		}
-		s.conclude(q, "", text)
+	job := func() { s.contain(q, s.answer) }
+	var err error
+	if q.patient {
+		err = s.turns.wait(s.ctx, q.Key.Channel, job)
+	} else {
+		err = s.turns.add(q.Key.Channel, job)
 	}
+	switch {
+	case errors.Is(err, ErrFull):
+		s.stats.refused.Add(1)
+		s.conclude(q, Full)
+	case err != nil:
+		s.opt.Log.Info("a question is left for the next start", "channel", q.Key.Channel, "message", q.Turn.ID)
+	}
+}
+
+// refuse tells a person that the store is away. Whether it took the question before
+// it went is not known: once it is back the question is taken out of it, as the
+// person was told.
+func (s *Service) refuse(q Question) {
+	s.later(chore{"the refused question is forgotten", q.Key.Channel, q.Turn.ID, func(ctx context.Context) error {
+		if err := s.store.Remove(ctx, q.Key, q.Turn.ID); !errors.Is(err, session.ErrNotFound) {
+			return err
+		}
+		return nil
+	}})
+	s.say(q, sayAway)
 }
 
 // say shows a sentence that is not part of the conversation.
 func (s *Service) say(q Question, text string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), deliverTimeout)
+	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
 	defer cancel()
 	if _, err := q.Reply.Finish(ctx, text); err != nil {
 		s.opt.Log.Error("a notice could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
@@ -164,23 +205,37 @@ func (s *Service) say(q Question, text string) {
 
 // conclude settles a question without an answer of the model: it will not be
 // pending any more, and the person reads why.
-func (s *Service) conclude(q Question, answer, notice string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), storeTimeout)
+func (s *Service) conclude(q Question, notice string) {
+	c := chore{"the question is settled", q.Key.Channel, q.Turn.ID, func(ctx context.Context) error {
+		_, err := s.store.Finish(ctx, q.Key, q.Turn.ID, session.Turn{ID: q.Turn.ID, Role: session.RoleAssistant, Time: time.Now()})
+		return err
+	}}
+	ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
 	defer cancel()
-	if _, err := s.store.Finish(ctx, q.Key, q.Turn.ID, session.Turn{ID: q.Turn.ID, Role: session.RoleAssistant, Text: answer, Time: time.Now()}); err != nil {
+	if err := c.do(ctx); err != nil {
 		s.opt.Log.Error("a question could not be settled", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+		if away(err) {
+			s.later(c)
+		}
 	}
 	s.say(q, notice)
 }
 
 // answer makes, shows and stores the answer to one question.
 func (s *Service) answer(q Question) {
+	if s.ctx.Err() != nil {
+		s.opt.Log.Info("a question is left for the next start", "channel", q.Key.Channel, "message", q.Turn.ID)
+		return
+	}
 	start := time.Now()
 	p, err := s.prompt(q)
 	if err != nil {
+		if s.ctx.Err() != nil {
+			return // left for the next start
+		}
 		s.stats.failed.Add(1)
 		s.opt.Log.Error("a conversation could not be read", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
-		s.say(q, sayAway) // it stays pending and will be answered after a restart
+		s.refuse(q)
 		return
 	}
 	if len(p.Turns) == 0 { // deleted or reset while it waited
@@ -192,17 +247,17 @@ func (s *Service) answer(q Question) {
 	text, notice := s.verdict(q, a, genErr)
 	if text == "" {
 		s.stats.failed.Add(1)
-		s.conclude(q, "", notice)
+		s.conclude(q, notice)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), deliverTimeout)
+	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
 	defer cancel()
 	id, err := q.Reply.Finish(ctx, text)
 	if err != nil {
 		s.stats.failed.Add(1)
 		s.opt.Log.Error("an answer could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 		if id == "" { // nobody saw it: it is not part of the conversation
-			s.conclude(q, "", sayFailed)
+			s.conclude(q, sayFailed)
 			return
 		}
 	}
@@ -268,45 +323,32 @@ func (s *Service) verdict(q Question, a Answer, err error) (text, notice string)
 func (s *Service) keep(q Question, id, text string, a Answer, start time.Time) {
 	turn := session.Turn{ID: id, Role: session.RoleAssistant, Text: text, Time: time.Now()}
 	u := a.Usage
-	done, err := s.finish(q, turn, u)
-	if err != nil {
+	done := false
+	c := chore{"the answer is stored", q.Key.Channel, q.Turn.ID, func(ctx context.Context) (err error) {
+		done, err = s.store.Finish(ctx, q.Key, q.Turn.ID, turn)
+		return err
+	}}
+	ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
+	defer cancel()
+	err := c.do(ctx)
+	stored := done
+	switch {
+	case err == nil:
+		if err := s.store.Count(ctx, q.Key, map[string]int64{"tokens_in": int64(u.PromptTokens), "tokens_out": int64(u.DecodedTokens)}); err != nil {
+			s.opt.Log.Warn("tokens could not be counted", "err", err)
+		}
+	case away(err):
+		// the person has seen the answer, and a question left pending would be
+		// answered a second time after a restart
 		s.opt.Log.Error("an answer could not be stored; trying again", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
-		s.late.Go(func() { s.finishLater(q, turn, u) })
+		s.later(c)
+	default:
+		s.opt.Log.Error("an answer could not be stored", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 	}
 	s.stats.answered(u, time.Since(start))
-	s.opt.Log.Info("answered", "channel", q.Key.Channel, "message", q.Turn.ID, "stored", done, "stop", a.Stop,
+	s.opt.Log.Info("answered", "channel", q.Key.Channel, "message", q.Turn.ID, "stored", stored, "stop", a.Stop,
 		"prompt", u.PromptTokens, "reused", u.ReusedTokens, "dropped_turns", u.DroppedTurns, "decoded", u.DecodedTokens,
 		"first_token", u.TimeToFirstToken.Round(100*time.Microsecond), "tok_s", fmt.Sprintf("%.1f", u.speed()), "took", time.Since(start).Round(time.Millisecond))
-}
-
-// finish stores an answer and counts its tokens.
-func (s *Service) finish(q Question, answer session.Turn, u Usage) (done bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), storeTimeout)
-	defer cancel()
-	if done, err = s.store.Finish(ctx, q.Key, q.Turn.ID, answer); err != nil {
-		return false, err
-	}
-	if err := s.store.Count(ctx, q.Key, map[string]int64{"tokens_in": int64(u.PromptTokens), "tokens_out": int64(u.DecodedTokens)}); err != nil {
-		s.opt.Log.Warn("tokens could not be counted", "err", err)
-	}
-	return done, nil
-}
-
-// finishLater tries again until the store is back: the person has seen the answer,
-// and a question left pending would be answered a second time after a restart.
-func (s *Service) finishLater(q Question, answer session.Turn, u Usage) {
-	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
-		select {
-		case <-s.ctx.Done():
-			s.opt.Log.Error("an answer was never stored", "channel", q.Key.Channel, "message", q.Turn.ID)
-			return
-		case <-time.After(wait):
-		}
-		if _, err := s.finish(q, answer, u); err == nil {
-			s.opt.Log.Info("an answer is stored at last", "channel", q.Key.Channel, "message", q.Turn.ID)
-			return
-		}
-	}
 }
 
 // speed is tokens per second after the first.
