@@ -45,10 +45,11 @@ type Channel struct {
 // channel is a Channel with its messages. Guarded by Server.mu.
 type channel struct {
 	Channel
-	log     []*Message // by id; ephemeral ones too, which REST never shows
-	nonces  map[string]sentNonce
-	lastBy  map[string]time.Time // for slow mode: when each person last wrote
-	threads int                  // archived or not
+	log    []*Message // by id; ephemeral ones too, which REST never shows
+	nonces map[string]sentNonce
+	lastBy map[string]time.Time // for slow mode: when each person last wrote
+	// autoArchive is how many minutes without a message archive a thread; it is told, not acted upon.
+	autoArchive int
 }
 
 func (c *channel) has(userID string) bool { return slices.Contains(c.People, userID) }

@@ -127,13 +127,13 @@ func (f *Faults) set(change func()) {
 
 // Reconnect sends op 7: the bot shall reconnect and resume.
 func (f *Faults) Reconnect() int {
-	return f.each(func(x *session) { x.send(frame{Op: opReconnect}, false) })
+	return f.each(func(x *session) { x.send(frame{Op: opReconnect}) })
 }
 
 // InvalidSession sends op 9. When not resumable the session is forgotten.
 func (f *Faults) InvalidSession(resumable bool) int {
 	return f.each(func(x *session) {
-		x.send(frame{Op: opInvalidSession, Data: resumable}, false)
+		x.send(frame{Op: opInvalidSession, Data: resumable})
 		if !resumable {
 			x.invalidate()
 		}
@@ -142,12 +142,12 @@ func (f *Faults) InvalidSession(resumable bool) int {
 
 // Cut drops the connections without a word, as a lost network does.
 func (f *Faults) Cut() int {
-	return f.each(func(x *session) { x.drop() })
+	return f.each(func(x *session) { x.cut() })
 }
 
 // CloseGateway closes the connections with a code.
 func (f *Faults) CloseGateway(code int) int {
-	return f.each(func(x *session) { x.close(code, closeReason(code)) })
+	return f.each(func(x *session) { x.close(code) })
 }
 
 // each does something to all connected gateway sessions.
@@ -162,4 +162,48 @@ func (f *Faults) each(do func(*session)) int {
 		}
 	}
 	return n
+}
+
+// The gateway asks these; each has its turn with the lock of the faults.
+
+func (f *Faults) ignoresHeartbeats() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.deaf
+}
+
+func (f *Faults) gatewayDelay() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.delay
+}
+
+// refusesIdentify returns the close code of an IDENTIFY to refuse, else 0.
+func (f *Faults) refusesIdentify() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.identifies <= 0 {
+		return 0
+	}
+	f.identifies--
+	return f.identify
+}
+
+func (f *Faults) refusesResume() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.resumes <= 0 {
+		return false
+	}
+	f.resumes--
+	return true
+}
+
+// fate is what becomes of one event.
+type fate struct{ lost, held, twice bool }
+
+func (f *Faults) fate() fate {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return fate{f.happens(f.lose, 0), f.happens(f.reorder, 0), f.happens(f.duplicate, 0)}
 }

@@ -163,7 +163,7 @@ func (s *Server) RemoveMember(guildID, userID string) {
 	}
 	u := g.members[userID].User
 	delete(g.members, userID)
-	s.dispatch(event{guildID: guildID, intents: intentGuildMembers, name: "GUILD_MEMBER_REMOVE",
+	s.dispatch(event{guildID: guildID, intents: IntentGuildMembers, name: "GUILD_MEMBER_REMOVE",
 		data: map[string]any{"guild_id": guildID, "user": u}})
 	s.publish(Event{Kind: MemberChanged, GuildID: guildID, User: &u})
 }

@@ -29,17 +29,17 @@ type Limits struct {
 
 // defaultLimits are observed: discord-api-docs issues 20 and 1442 for messages.
 var defaultLimits = map[string]Limit{
-	"POST /channels/{channel}/messages":                        {5, 5 * time.Second},
-	"PATCH /channels/{channel}/messages/{message}":             {5, 5 * time.Second},
-	"DELETE /channels/{channel}/messages/{message}":            {5, time.Second},
-	"POST /channels/{channel}/messages/bulk-delete":            {1, time.Second},
-	"GET /channels/{channel}/messages":                         {5, 5 * time.Second},
-	"POST /channels/{channel}/typing":                          {5, 5 * time.Second},
-	"PUT /channels/{channel}/messages/{message}/reactions":     {1, 250 * time.Millisecond},
-	"PATCH /channels/{channel}":                                {2, 10 * time.Minute},
-	"POST /webhooks/{application}/{token}":                     {5, 2 * time.Second},
-	"PATCH /webhooks/{application}/{token}/messages/{message}": {5, 2 * time.Second},
-	"POST /interactions/{interaction}/{token}/callback":        {},
+	"POST /channels/{channel}/messages":                                {5, 5 * time.Second},
+	"PATCH /channels/{channel}/messages/{message}":                     {5, 5 * time.Second},
+	"DELETE /channels/{channel}/messages/{message}":                    {5, time.Second},
+	"POST /channels/{channel}/messages/bulk-delete":                    {1, time.Second},
+	"GET /channels/{channel}/messages":                                 {5, 5 * time.Second},
+	"POST /channels/{channel}/typing":                                  {5, 5 * time.Second},
+	"PUT /channels/{channel}/messages/{message}/reactions/{emoji}/@me": {1, 250 * time.Millisecond},
+	"PATCH /channels/{channel}":                                        {2, 10 * time.Minute},
+	"POST /webhooks/{application}/{token}":                             {5, 2 * time.Second},
+	"PATCH /webhooks/{application}/{token}/messages/{message}":         {5, 2 * time.Second},
+	"POST /interactions/{interaction}/{token}/callback":                {},
 }
 
 // otherLimit is that of every other route.
@@ -86,7 +86,6 @@ type refusal struct {
 	after  time.Duration
 	global bool
 	scope  string // user, global or shared
-	code   int
 }
 
 // admit decides on one request of a route with its major parameter (the channel, guild or webhook) and writes

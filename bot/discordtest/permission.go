@@ -1,6 +1,9 @@
 package discordtest
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Permissions is a set of permission bits. In JSON it is a decimal string.
 // Documentation: topics/permissions.mdx, "Bitwise Permission Flags".
@@ -150,7 +153,7 @@ func (c *channel) overwritten(p Permissions, everyone string, roles []string, us
 		switch {
 		case o.ID == everyone:
 			p = p&^o.Deny | o.Allow
-		case o.Kind == 0 && contains(roles, o.ID):
+		case o.Kind == 0 && slices.Contains(roles, o.ID):
 			allow |= o.Allow
 			deny |= o.Deny
 		case o.Kind == 1 && o.ID == userID:

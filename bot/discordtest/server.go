@@ -60,6 +60,8 @@ type Server struct {
 	files        map[string]*Attachment  // by id
 	pings        []Ping
 	sessions     map[string]*session // of the gateway, by id
+	conns        map[*conn]bool
+	identifies   int // IDENTIFYs so far
 	subscribers  map[*subscriber]bool
 	position     uint64
 	timers       map[*timer]bool
@@ -83,7 +85,7 @@ func New(o Options) *Server {
 		users: make(map[string]*User), guilds: make(map[string]*guild), channels: make(map[string]*channel),
 		dms: make(map[string]*channel), commands: make(map[string]*Command),
 		interactions: make(map[string]*Interaction), tokens: make(map[string]*Interaction),
-		files: make(map[string]*Attachment), sessions: make(map[string]*session),
+		files: make(map[string]*Attachment), sessions: make(map[string]*session), conns: make(map[*conn]bool),
 		subscribers: make(map[*subscriber]bool), timers: make(map[*timer]bool),
 		done:   make(chan struct{}),
 		client: &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute},
@@ -150,8 +152,8 @@ func (s *Server) Close() error {
 	for t := range maps.Clone(s.timers) {
 		t.cancel()
 	}
-	for _, x := range s.sessions {
-		x.drop()
+	for c := range s.conns {
+		c.tcp.Close()
 	}
 	server := s.http
 	s.mu.Unlock()
@@ -221,14 +223,16 @@ type timer struct {
 
 // after calls f with s.mu held once d has passed on the clock, unless the timer is cancelled or the server
 // closed before. s.mu is held.
-func (s *Server) after(d time.Duration, f func()) *timer {
+func (s *Server) after(d time.Duration, f func()) *timer { return s.afterOn(s.clock, d, f) }
+
+func (s *Server) afterOn(clock Clock, d time.Duration, f func()) *timer {
 	t := &timer{server: s}
 	if s.closed {
 		return t
 	}
 	s.timers[t] = true
 	s.running.Add(1)
-	t.stop = s.clock.AfterFunc(d, func() {
+	t.stop = clock.AfterFunc(d, func() {
 		defer s.running.Done()
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -238,6 +242,11 @@ func (s *Server) after(d time.Duration, f func()) *timer {
 		}
 	})
 	return t
+}
+
+// afterReal is after by the computer's clock, for what depends on sockets.
+func (s *Server) afterReal(d time.Duration, f func()) *timer {
+	return s.afterOn(systemClock{}, d, f)
 }
 
 // cancel keeps the timer's function from being called. s.mu is held. Nil timers are none.
