@@ -12,7 +12,7 @@ import (
 //
 // Meant for it are: direct messages, messages that mention it by name (not through
 // @everyone or a role), replies to it, and messages in a thread it takes part in,
-// unless they mention somebody else. Messages by bots, webhooks and Discord itself
+// unless they mention or reply to somebody else. Messages by bots, webhooks and Discord itself
 // never are.
 func addressed(m *discordgo.Message, self string, thread bool) (text string, ok bool) {
 	if m.Author == nil || m.Author.ID == self || m.Author.Bot || m.Author.System || m.WebhookID != "" {
@@ -21,7 +21,7 @@ func addressed(m *discordgo.Message, self string, thread bool) (text string, ok 
 	if m.Type != discordgo.MessageTypeDefault && m.Type != discordgo.MessageTypeReply {
 		return "", false
 	}
-	others := false
+	others := m.MentionEveryone || len(m.MentionRoles) > 0 || m.ReferencedMessage != nil
 	for _, u := range m.Mentions {
 		others = others || u.ID != self
 	}

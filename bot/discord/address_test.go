@@ -41,6 +41,10 @@ func TestAddressed(t *testing.T) {
 		{"a reply to another", msg("why?", func(m *discordgo.Message) { m.ReferencedMessage = &discordgo.Message{Author: tom} }), false, "", false},
 		{"in its thread", msg("go on", nil), true, "go on", true},
 		{"in its thread, to another", msg("<@2> hi", mentions(tom)), true, "", false},
+		{"in its thread, to everyone", msg("@everyone look", func(m *discordgo.Message) { m.MentionEveryone = true }), true, "", false},
+		{"in its thread, to a role", msg("<@&6> look", func(m *discordgo.Message) { m.MentionRoles = []string{"6"} }), true, "", false},
+		{"in its thread, a reply to another", msg("no", func(m *discordgo.Message) { m.ReferencedMessage = &discordgo.Message{Author: tom} }), true, "", false},
+		{"in its thread, a reply to it", msg("no", func(m *discordgo.Message) { m.ReferencedMessage = &discordgo.Message{Author: bot} }), true, "no", true},
 		{"in its thread, without the content intent", msg("", nil), true, "", false},
 		{"itself", msg("<@9> hello", func(m *discordgo.Message) { m.Author = bot }), false, "", false},
 		{"another bot", msg("<@9> hello", func(m *discordgo.Message) {

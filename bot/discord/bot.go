@@ -20,6 +20,7 @@ import (
 // Asker takes questions and forgets deleted ones; chat.Service is one.
 type Asker interface {
 	Ask(q chat.Question) error
+	AskWait(ctx context.Context, q chat.Question) error
 	Remove(k session.Key, messageID string)
 }
 
@@ -36,18 +37,18 @@ type Store interface {
 
 // Options are what a Bot is told once.
 type Options struct {
-	Token           string
-	APIBase         string            // a REST proxy instead of https://discord.com; may be empty
-	Transport       http.RoundTripper // for REST; nil is the usual one, which honours HTTPS_PROXY
-	MessageContent  bool              // ask for the privileged intent
-	CommandGuild    string            // register commands there only; empty is everywhere
-	AnyoneMaySet    bool              // who may change the temperature: everyone, or those who manage the channel
-	EditInterval    time.Duration
-	Defaults        session.Settings // what a channel without settings of its own has
-	Report          func(ctx context.Context) Report
-	RescanAge       time.Duration // messages older than this are not answered after a gap; 0 is an hour
-	HeartbeatFactor float64       // heartbeats without an answer after which a connection is dead; 0 is 1.4
-	Log             *slog.Logger
+	Token          string
+	APIBase        string            // a REST proxy instead of https://discord.com; may be empty
+	Transport      http.RoundTripper // for REST; nil is the usual one, which honours HTTPS_PROXY
+	MessageContent bool              // ask for the privileged intent
+	CommandGuild   string            // register commands there only; empty is everywhere
+	AnyoneMaySet   bool              // who may change the temperature: everyone, or those who manage the channel
+	EditInterval   time.Duration
+	Defaults       session.Settings // what a channel without settings of its own has
+	Report         func(ctx context.Context) Report
+	RescanAge      time.Duration // messages older than this are not answered after a gap; 0 is an hour
+	Silence        time.Duration // without an acknowledged heartbeat after which a connection is dead; 0 is 65 s
+	Log            *slog.Logger
 }
 
 // Bot is a connection to Discord. New, Open, Close.
@@ -58,8 +59,12 @@ type Bot struct {
 	dg    *discordgo.Session
 	log   *slog.Logger
 
-	ctx    context.Context // ends with Close
+	pulse *pulse
+
+	ctx    context.Context // ends with Hush or Close
 	cancel context.CancelFunc
+	mu     sync.Mutex // guards closed, so that nothing begins while Close waits
+	closed bool
 	wg     sync.WaitGroup
 	lost   chan struct{} // the connection has ended; holds one
 
@@ -84,8 +89,8 @@ func New(asker Asker, store Store, o Options) (*Bot, error) {
 	if o.RescanAge <= 0 {
 		o.RescanAge = time.Hour
 	}
-	if o.HeartbeatFactor <= 0 {
-		o.HeartbeatFactor = 1.4
+	if o.Silence <= 0 {
+		o.Silence = 65 * time.Second // Discord asks for a heartbeat every 41.25 s
 	}
 	transport := o.Transport
 	if transport == nil {
@@ -99,7 +104,6 @@ func New(asker Asker, store Store, o Options) (*Bot, error) {
 		transport = rebase{base, transport}
 	}
 	dg.Client = &http.Client{Transport: transport, Timeout: 30 * time.Second}
-	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second}
 	// In order, on the reader's goroutine; handlers only hand on. Otherwise discordgo
 	// starts a goroutine for each event and loses their order.
 	dg.SyncEvents = true
@@ -107,7 +111,9 @@ func New(asker Asker, store Store, o Options) (*Bot, error) {
 	// wrong token, and waits up to ten minutes.
 	dg.ShouldReconnectOnError = false
 	dg.State.TrackMembers, dg.State.TrackPresences, dg.State.TrackVoice, dg.State.TrackEmojis = false, false, false, false
-	b := &Bot{opt: o, asker: asker, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces()}
+	pulse := &pulse{}
+	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second, NetDialContext: pulse.dial}
+	b := &Bot{opt: o, pulse: pulse, asker: asker, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces()}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.content.Store(o.MessageContent)
 	b.handlers()
@@ -136,9 +142,9 @@ func (b *Bot) Open(ctx context.Context) error {
 	if err := b.connect(ctx); err != nil {
 		return err
 	}
-	b.wg.Go(b.keepConnected)
-	b.wg.Go(b.watchdog)
-	b.wg.Go(b.rememberPlaces)
+	b.begin(b.keepConnected)
+	b.begin(b.watchdog)
+	b.begin(b.rememberPlaces)
 	return nil
 }
 
@@ -149,9 +155,21 @@ func (b *Bot) Hush() { b.cancel() }
 func (b *Bot) Close() {
 	b.cancel()
 	b.dg.Close()
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
 	b.wg.Wait()
 	b.dg.Close() // a connection that was being made meanwhile
 	b.dg.Client.CloseIdleConnections()
+}
+
+// begin runs f on a goroutine that Close waits for; after Close it does nothing.
+func (b *Bot) begin(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.wg.Go(f)
+	}
 }
 
 // Ready reports whether the bot is connected, and if not, why.
@@ -165,16 +183,9 @@ func (b *Bot) Ready() (bool, string) {
 	return false, "not connected to Discord yet"
 }
 
-// Latency is the time between the last heartbeat and its acknowledgement, 0 if none
-// has been acknowledged.
-func (b *Bot) Latency() time.Duration {
-	b.dg.RLock()
-	defer b.dg.RUnlock()
-	if b.dg.LastHeartbeatSent.IsZero() || b.dg.LastHeartbeatAck.Before(b.dg.LastHeartbeatSent) {
-		return 0
-	}
-	return b.dg.LastHeartbeatAck.Sub(b.dg.LastHeartbeatSent)
-}
+// Latency is the time between the last frame sent to the gateway, mostly a
+// heartbeat, and the next one received; 0 if there was none yet.
+func (b *Bot) Latency() time.Duration { return time.Duration(b.pulse.latency.Load()) }
 
 // Reconnects is how often the connection has been made again.
 func (b *Bot) Reconnects() int64 { return max(0, b.opened.Load()-1) }
@@ -184,5 +195,5 @@ func (b *Bot) MessageContent() bool { return b.content.Load() }
 
 // Reply returns the way to answer a message, for questions found after a restart.
 func (b *Bot) Reply(channel, question string) chat.Reply {
-	return newReply(b.dg, b.log, channel, question, b.opt.EditInterval)
+	return b.newReply(channel, question)
 }

@@ -23,7 +23,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // parrot answers "re: " and the question, piece by piece; "long N" gets N words,
-// "slow N" N pieces 50 ms apart.
+// "slow N" N pieces 50 ms apart,
+// "think" is thought about first.
 type parrot struct{}
 
 func (parrot) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
@@ -34,6 +35,9 @@ func (parrot) Generate(ctx context.Context, p chat.Prompt, emit func(string) err
 		if err := emit(s); err != nil {
 			panic(err)
 		}
+	}
+	if q.Text == "think" {
+		time.Sleep(2 * typingDelay)
 	}
 	say("re: ")
 	say(q.Text)
@@ -262,8 +266,13 @@ func TestStreamingKeepsToThePace(t *testing.T) {
 	if most := int(took/(100*time.Millisecond)) + 2; m.Edits < 4 || m.Edits > most {
 		t.Errorf("%d edits in %v, want 4 to %d", m.Edits, took, most)
 	}
-	if w.d.Requests()["POST /channels/{channel}/typing"].Requests == 0 {
-		t.Error("typing was never shown")
+	if n := w.d.Requests()["POST /channels/{channel}/typing"].Requests; n != 0 {
+		t.Errorf("typing was shown %d times though the first words came at once", n)
+	}
+	w.send(c, w.mia.ID, w.at("think"))
+	w.says(c, "re: think")
+	if n := w.d.Requests()["POST /channels/{channel}/typing"].Requests; n != 1 {
+		t.Errorf("typing was shown %d times, want once", n)
 	}
 }
 
@@ -393,7 +402,7 @@ func TestIntentsAndTokens(t *testing.T) {
 }
 
 func TestReconnects(t *testing.T) {
-	w := newWorld(t, discordtest.Options{Heartbeat: 300 * time.Millisecond}, Options{MessageContent: true}, true)
+	w := newWorld(t, discordtest.Options{Heartbeat: 300 * time.Millisecond}, Options{MessageContent: true, Silence: 700 * time.Millisecond}, true)
 	c := w.d.AddChannel(w.guild.ID, "general").ID
 	w.send(c, w.mia.ID, w.at("before"))
 	w.says(c, "re: before")
@@ -401,7 +410,7 @@ func TestReconnects(t *testing.T) {
 	for i, fault := range []func(){
 		func() { f.Cut() }, func() { f.Reconnect() }, func() { f.InvalidSession(true) }, func() { f.CloseGateway(4000) },
 		func() { f.RefuseResume(1); f.Cut() }, // what comes meanwhile is only found by looking
-		func() { f.IgnoreHeartbeats(true); time.Sleep(900 * time.Millisecond); f.IgnoreHeartbeats(false) },
+		func() { f.IgnoreHeartbeats(true); time.Sleep(1200 * time.Millisecond); f.IgnoreHeartbeats(false) },
 	} {
 		fault()
 		q := fmt.Sprint("after fault ", i)

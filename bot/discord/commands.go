@@ -57,12 +57,12 @@ func (b *Bot) register() {
 		b.log.Warn("it is not known which commands Discord has; sending them", "err", err)
 	}
 	if old == hash {
-		if there, err := b.dg.ApplicationCommands(b.me(), b.opt.CommandGuild, discordgo.WithContext(ctx)); err == nil && len(there) == len(cmds) {
+		if there, err := b.dg.ApplicationCommands(b.me(), b.opt.CommandGuild, once(ctx)...); err == nil && len(there) == len(cmds) {
 			return
 		}
 	}
 	err = insist(ctx, func() error {
-		_, err := b.dg.ApplicationCommandBulkOverwrite(b.me(), b.opt.CommandGuild, cmds, discordgo.WithContext(ctx))
+		_, err := b.dg.ApplicationCommandBulkOverwrite(b.me(), b.opt.CommandGuild, cmds, once(ctx)...)
 		return err
 	})
 	if err != nil {
@@ -110,7 +110,22 @@ func (b *Bot) respond(ctx context.Context, i *discordgo.Interaction, text string
 	if hidden {
 		data.Flags = discordgo.MessageFlagsEphemeral
 	}
-	return b.dg.InteractionRespond(i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseChannelMessageWithSource, Data: data}, discordgo.WithContext(ctx))
+	return b.acknowledge(ctx, i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseChannelMessageWithSource, Data: data})
+}
+
+// acknowledge sends the first answer to an interaction, again if need be, while
+// Discord waits for it.
+func (b *Bot) acknowledge(ctx context.Context, i *discordgo.Interaction, r *discordgo.InteractionResponse) error {
+	ctx, cancel := context.WithTimeout(ctx, ackTime)
+	defer cancel()
+	tries := 0
+	return insist(ctx, func() error {
+		err := b.dg.InteractionRespond(i, r, once(ctx)...)
+		if tries++; tries > 1 && code(err) == discordgo.ErrCodeInteractionHasAlreadyBeenAcknowledged {
+			return nil // only the answer to the first try was lost
+		}
+		return err
+	})
 }
 
 // sayStoreAway answers commands that need the store when it is away.

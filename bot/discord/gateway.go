@@ -49,6 +49,7 @@ func (b *Bot) handlers() {
 			}
 		}
 	})
+	add(func(_ *discordgo.Session, e *discordgo.ThreadMemberUpdate) { b.seen.thread(e.ID, true) })
 	add(func(_ *discordgo.Session, e *discordgo.ThreadDelete) { b.seen.leave(e.ID) })
 	add(func(_ *discordgo.Session, e *discordgo.MessageCreate) {
 		b.contain("message", func() { b.onMessage(e.Message) })
@@ -60,12 +61,15 @@ func (b *Bot) handlers() {
 	})
 	add(func(_ *discordgo.Session, e *discordgo.MessageDeleteBulk) {
 		for _, id := range e.Messages {
+			if b.ctx.Err() != nil {
+				return
+			}
 			b.asker.Remove(session.Key{Channel: e.ChannelID}, id)
 		}
 	})
 	add(func(_ *discordgo.Session, e *discordgo.InteractionCreate) {
 		if b.ctx.Err() == nil {
-			b.wg.Go(func() { b.contain("interaction", func() { b.onInteraction(e.Interaction) }) })
+			b.begin(func() { b.contain("interaction", func() { b.onInteraction(e.Interaction) }) })
 		}
 	})
 }
@@ -94,41 +98,51 @@ func (b *Bot) onReady(e *discordgo.Ready) {
 	b.log.Info("connected to Discord", "bot", e.User.Username, "servers", len(e.Guilds), "message_content", b.content.Load())
 	// READY and not RESUMED: what was said in between never comes by itself
 	last := b.seen.hold()
-	b.wg.Go(func() { b.contain("rescan", func() { b.rescan(last) }) })
-	b.wg.Go(func() { b.contain("commands", b.register) })
+	b.begin(func() { b.contain("rescan", func() { b.rescan(last) }) })
+	b.begin(func() { b.contain("commands", b.register) })
 }
 
 func (b *Bot) onMessage(m *discordgo.Message) {
-	if b.ctx.Err() == nil && !b.seen.keep(m) {
-		b.take(m)
+	if b.ctx.Err() != nil || b.seen.keep(m) {
+		return
+	}
+	q, ok := b.question(m)
+	if !ok {
+		return
+	}
+	if err := b.asker.Ask(q); errors.Is(err, chat.ErrFull) {
+		b.begin(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			if _, err := q.Reply.Finish(ctx, chat.Full); err != nil {
+				b.log.Warn("a refusal could not be shown", "channel", m.ChannelID, "err", err)
+			}
+		})
 	}
 }
 
-// take asks the chat if a message is meant for the bot.
-func (b *Bot) take(m *discordgo.Message) {
-	if text, ok := addressed(m, b.me(), b.seen.in(m.ChannelID)); ok {
-		b.ask(m, text)
+// question makes a question of a message that is meant for the bot. One that says
+// nothing but the bot's name is a greeting.
+func (b *Bot) question(m *discordgo.Message) (chat.Question, bool) {
+	text, ok := addressed(m, b.me(), b.seen.in(m.ChannelID))
+	if !ok {
+		return chat.Question{}, false
 	}
-}
-
-// ask hands a question to the chat. A message that says nothing but the bot's name
-// is a greeting.
-func (b *Bot) ask(m *discordgo.Message, text string) {
 	b.seen.handled(m.ChannelID, m.ID)
 	if text == "" {
 		text = "hi"
 	}
-	r := newReply(b.dg, b.log, m.ChannelID, m.ID, b.opt.EditInterval)
-	err := b.asker.Ask(chat.Question{Key: session.Key{Channel: m.ChannelID}, Reply: r, Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
-		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}})
-	if errors.Is(err, chat.ErrFull) {
-		b.wg.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-			defer cancel()
-			if _, err := r.Finish(ctx, chat.Full); err != nil {
-				b.log.Warn("a refusal could not be shown", "channel", m.ChannelID, "err", err)
-			}
-		})
+	return chat.Question{Key: session.Key{Channel: m.ChannelID}, Reply: b.newReply(m.ChannelID, m.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
+		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}}, true
+}
+
+// take asks the chat what a message asks that came late, and waits for room: there
+// may be more of them than a queue holds.
+func (b *Bot) take(m *discordgo.Message) {
+	if q, ok := b.question(m); ok {
+		if err := b.asker.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil {
+			b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
+		}
 	}
 }
 
@@ -221,10 +235,8 @@ func (b *Bot) keepConnected() {
 // notices only after five. The close code is neither 1000 nor 1001, so that the
 // session can be resumed (events/gateway, Sending Heartbeats).
 func (b *Bot) watchdog() {
-	tick := time.NewTicker(500 * time.Millisecond)
+	tick := time.NewTicker(min(5*time.Second, b.opt.Silence/4))
 	defer tick.Stop()
-	var sent time.Time // the previous heartbeat seen
-	var every time.Duration
 	for {
 		select {
 		case <-b.ctx.Done():
@@ -232,18 +244,10 @@ func (b *Bot) watchdog() {
 		case <-tick.C:
 		}
 		b.dg.RLock()
-		lastSent, ack := b.dg.LastHeartbeatSent, b.dg.LastHeartbeatAck
+		silent := time.Since(b.dg.LastHeartbeatAck)
 		b.dg.RUnlock()
-		if !sent.IsZero() && lastSent.After(sent) {
-			every = lastSent.Sub(sent)
-		}
-		if lastSent.After(sent) {
-			sent = lastSent
-		}
-		dead := every > 0 && ack.Before(lastSent) && time.Since(ack) > time.Duration(b.opt.HeartbeatFactor*float64(every))
-		if dead && b.ready.Load() {
-			b.log.Warn("Discord does not answer heartbeats; connecting again", "silent", time.Since(ack).Round(time.Millisecond))
-			every, sent = 0, time.Time{}
+		if b.ready.Load() && silent > b.opt.Silence {
+			b.log.Warn("Discord does not answer heartbeats; connecting again", "silent", silent.Round(time.Millisecond))
 			b.dg.CloseWithCode(4000)
 		}
 	}

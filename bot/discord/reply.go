@@ -2,9 +2,9 @@ package discord
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,8 +12,12 @@ import (
 )
 
 // typingInterval renews the typing indicator, which lasts 10 seconds
-// (resources/channel, Trigger Typing Indicator).
-const typingInterval = 8 * time.Second
+// (resources/channel, Trigger Typing Indicator). typingDelay is how long an answer
+// may take before typing is shown at all: most begin sooner.
+const (
+	typingInterval = 8 * time.Second
+	typingDelay    = 250 * time.Millisecond
+)
 
 // maxInterval is the longest that previews are apart when Discord asks for less.
 const maxInterval = 8 * time.Second
@@ -29,24 +33,27 @@ type reply struct {
 	question string
 	interval time.Duration
 
-	mu     sync.Mutex
-	text   string
-	news   chan struct{} // text has changed; holds one
-	stop   context.CancelFunc
-	done   chan struct{}
-	shown  []string // what each message of the answer says
-	ids    []string
-	failed error // why previews have ended
+	mu   sync.Mutex
+	text string
+	news chan struct{} // text has changed; holds one
+
+	end   chan struct{} // closed to end the writer after the request it is at
+	abort context.CancelFunc
+	done  chan struct{} // closed by the writer
+
+	// of the goroutine that writes
+	ids   []string // the messages of the answer
+	shown []string // what each says
 }
 
-func newReply(s *discordgo.Session, log *slog.Logger, channel, question string, interval time.Duration) *reply {
-	return &reply{rest: rest{s}, log: log, channel: channel, question: question, interval: interval, news: make(chan struct{}, 1)}
+func (b *Bot) newReply(channel, question string) *reply {
+	return &reply{rest: rest{b.dg}, log: b.log, channel: channel, question: question, interval: b.opt.EditInterval, news: make(chan struct{}, 1)}
 }
 
 // Start shows that the bot is typing and begins to show previews.
 func (r *reply) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	r.stop, r.done = cancel, make(chan struct{})
+	ctx, abort := context.WithCancel(context.Background())
+	r.abort, r.end, r.done = abort, make(chan struct{}), make(chan struct{})
 	go r.write(ctx)
 }
 
@@ -55,54 +62,13 @@ func (r *reply) Update(text string) {
 	r.mu.Lock()
 	r.text = text
 	r.mu.Unlock()
+	r.wake()
+}
+
+func (r *reply) wake() {
 	select {
 	case r.news <- struct{}{}:
 	default:
-	}
-}
-
-// write is the writer: typing until there is text, then the newest text, at most
-// once in an interval.
-func (r *reply) write(ctx context.Context) {
-	defer close(r.done)
-	typing := time.NewTicker(typingInterval)
-	defer typing.Stop()
-	interval := r.interval
-	pause := time.NewTimer(0)
-	defer pause.Stop()
-	ready := false
-	r.typing(ctx)
-	for r.failed == nil {
-		news := r.news
-		if !ready {
-			news = nil
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-typing.C:
-			if len(r.ids) == 0 {
-				r.typing(ctx)
-			}
-		case <-pause.C:
-			ready = true
-		case <-news:
-			ready = false
-			wait := interval
-			err := r.preview(ctx)
-			var limit *discordgo.RateLimitError
-			switch {
-			case errors.As(err, &limit): // drop this one; the newest text follows later
-				interval = min(interval*3/2, maxInterval)
-				wait = max(interval, limit.RetryAfter)
-				r.Update(r.current())
-			case err != nil && passing(err):
-				r.Update(r.current())
-			case err != nil:
-				r.failed = err
-			}
-			pause.Reset(wait)
-		}
 	}
 }
 
@@ -112,10 +78,61 @@ func (r *reply) current() string {
 	return r.text
 }
 
-func (r *reply) typing(ctx context.Context) {
-	if err := r.rest.s.ChannelTyping(r.channel, discordgo.WithContext(ctx), discordgo.WithRetryOnRatelimit(false)); err != nil && ctx.Err() == nil {
-		r.log.Debug("typing could not be shown", "channel", r.channel, "err", err)
+// write is the writer: typing until there is text, then the newest text, at most
+// once in an interval. A preview that the rate limit has no room for is dropped:
+// the newest text follows later, and from then on less often.
+func (r *reply) write(ctx context.Context) {
+	defer close(r.done)
+	typing := time.NewTimer(typingDelay)
+	defer typing.Stop()
+	interval := r.interval
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	var news chan struct{} // r.news when the interval is over
+	for {
+		select {
+		case <-r.end:
+			return
+		default:
+		}
+		select {
+		case <-r.end:
+			return
+		case <-typing.C:
+			if len(r.ids) == 0 {
+				typing.Reset(r.typing(ctx))
+			}
+		case <-pause.C:
+			news = r.news
+		case <-news:
+			news = nil
+			wait := interval
+			if err := r.preview(ctx); err != nil {
+				if !passing(err) { // Finish will meet it too, and say so
+					return
+				}
+				if after, ok := rateLimit(err); ok {
+					interval = min(interval*3/2, maxInterval)
+					wait = max(interval, after)
+				}
+				r.wake()
+			}
+			pause.Reset(wait)
+		}
 	}
+}
+
+// typing shows the indicator and returns when to do so again.
+func (r *reply) typing(ctx context.Context) time.Duration {
+	err := r.rest.typing(ctx, r.channel)
+	if err == nil {
+		return typingInterval
+	}
+	r.log.Debug("typing could not be shown", "channel", r.channel, "err", err)
+	if after, ok := rateLimit(err); ok {
+		return min(after, typingInterval)
+	}
+	return typingInterval
 }
 
 // preview shows the newest text as it is.
@@ -137,46 +154,44 @@ func (r *reply) show(ctx context.Context, i int, text string, preview bool) erro
 		if r.shown[i] == text {
 			return nil
 		}
-		if err := r.rest.edit(ctx, r.channel, r.ids[i], text, preview); err != nil {
+		if err := r.rest.edit(ctx, r.channel, r.ids[i], text, i == 0); err != nil {
 			return err
 		}
 		r.shown[i] = text
 		return nil
 	}
-	question := r.question
-	if i > 0 {
-		question = ""
+	return r.create(ctx, i, draft{content: text, nonce: fmt.Sprintf("%s-%d", r.question, i), silent: preview})
+}
+
+// create makes message i. What it says may be older than the draft: the answer to a
+// create before it was lost. Then it is left to be edited.
+func (r *reply) create(ctx context.Context, i int, d draft) error {
+	if i == 0 {
+		d.replyTo = r.question
 	}
-	id, err := r.rest.create(ctx, r.channel, text, question, fmt.Sprintf("%s-%d", r.question, i))
+	id, content, err := r.rest.create(ctx, r.channel, d)
 	if err != nil {
 		return err
 	}
-	r.ids, r.shown = append(r.ids, id), append(r.shown, text)
+	if strings.TrimSpace(content) == strings.TrimSpace(d.content) { // Discord trims
+		content = d.content
+	}
+	r.ids, r.shown = append(r.ids, id), append(r.shown, content)
 	return nil
 }
 
 // Finish shows the whole text, whatever it takes within ctx.
 func (r *reply) Finish(ctx context.Context, text string) (string, error) {
-	if r.stop != nil {
-		r.stop()
-		<-r.done
-	}
+	r.stopPreviews(ctx)
 	parts := split(text)
 	err := error(nil)
 	for i, part := range parts {
-		if err = insist(ctx, func() error { return r.show(ctx, i, part, false) }); code(err) == discordgo.ErrCodeUnknownMessage && i < len(r.ids) {
-			// somebody deleted what was shown so far: say it anew
-			r.ids, r.shown = r.ids[:i], r.shown[:i]
-			err = insist(ctx, func() error { return r.again(ctx, i, part) })
-		}
-		if err != nil {
+		if err = r.finish(ctx, i, part); err != nil {
 			break
 		}
 	}
 	for i := len(r.ids) - 1; err == nil && i >= len(parts); i-- { // the final text needs fewer messages than a preview did
-		err = insist(ctx, func() error {
-			return r.rest.s.ChannelMessageDelete(r.channel, r.ids[i], discordgo.WithContext(ctx))
-		})
+		err = insist(ctx, func() error { return r.rest.remove(ctx, r.channel, r.ids[i]) })
 	}
 	if hint := explain(err); hint != "" {
 		r.log.Error(hint, "channel", r.channel)
@@ -187,16 +202,34 @@ func (r *reply) Finish(ctx context.Context, text string) (string, error) {
 	return r.ids[0], err
 }
 
-// again creates message i under another nonce: the first one's message is gone.
-func (r *reply) again(ctx context.Context, i int, text string) error {
-	question := r.question
-	if i > 0 {
-		question = ""
+// stopPreviews waits for the request the writer is at: were it broken off, it might
+// take effect after the final one.
+func (r *reply) stopPreviews(ctx context.Context) {
+	if r.done == nil {
+		return
 	}
-	id, err := r.rest.create(ctx, r.channel, text, question, fmt.Sprintf("%s+%d", r.question, i))
-	if err != nil {
+	close(r.end)
+	stop := context.AfterFunc(ctx, r.abort)
+	<-r.done
+	stop()
+	r.abort()
+	r.done = nil
+}
+
+// finish makes message i say text for good.
+func (r *reply) finish(ctx context.Context, i int, text string) error {
+	err := insist(ctx, func() error {
+		if err := r.show(ctx, i, text, false); err != nil {
+			return err
+		}
+		return r.show(ctx, i, text, false) // an edit, if the message was there already
+	})
+	if code(err) != discordgo.ErrCodeUnknownMessage || i >= len(r.ids) {
 		return err
 	}
-	r.ids, r.shown = append(r.ids, id), append(r.shown, text)
-	return nil
+	// somebody deleted what was shown so far: say it anew, under another nonce
+	r.ids, r.shown = r.ids[:i], r.shown[:i]
+	return insist(ctx, func() error {
+		return r.create(ctx, i, draft{content: text, nonce: fmt.Sprintf("%s+%d", r.question, i)})
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -12,9 +13,40 @@ import (
 )
 
 // rest sends messages. discordgo's own methods lack enforce_nonce, send
-// "parse":null for empty allowed mentions and do not try again after most server
-// errors, so creates and edits are built here.
+// "parse":null for empty allowed mentions, do not try again after most server
+// errors, and sleep out a rate limit whatever the context says: so creates and
+// edits are built here, and do never waits.
 type rest struct{ s *discordgo.Session }
+
+// limited is the error of a request that the rate limit leaves no room for.
+type limited struct{ after time.Duration }
+
+func (e limited) Error() string {
+	return fmt.Sprintf("discord: rate limited for %v", e.after.Round(time.Millisecond))
+}
+
+// do sends one request once. A request that Discord refuses for its rate limit, or
+// is known to refuse, fails with a limited error at once.
+func (r rest) do(ctx context.Context, method, url string, body any, bucket string) ([]byte, error) {
+	b := r.s.Ratelimiter.GetBucket(bucket)
+	b.Lock()
+	wait := r.s.Ratelimiter.GetWaitTime(b, 1)
+	b.Unlock()
+	if wait > 0 {
+		return nil, limited{wait}
+	}
+	answer, err := r.s.RequestWithBucketID(method, url, body, bucket, once(ctx)...)
+	var full *discordgo.RateLimitError
+	if errors.As(err, &full) {
+		return nil, limited{full.RetryAfter}
+	}
+	return answer, err
+}
+
+// once are the options of a request that is sent one time and does not sleep.
+func once(ctx context.Context) []discordgo.RequestOption {
+	return []discordgo.RequestOption{discordgo.WithContext(ctx), discordgo.WithRetryOnRatelimit(false), discordgo.WithRestRetries(0)}
+}
 
 // noMentions lets a message ping nobody but, if asker, the person it replies to
 // (resources/message, Allowed Mentions Object).
@@ -29,69 +61,113 @@ type messageReference struct {
 }
 
 type messageBody struct {
-	Content         string            `json:"content"`
-	AllowedMentions noMentions        `json:"allowed_mentions"`
-	Reference       *messageReference `json:"message_reference,omitempty"`
-	Nonce           string            `json:"nonce,omitempty"`
-	EnforceNonce    bool              `json:"enforce_nonce,omitempty"` // a create that is sent again makes no second message
+	Content         string                 `json:"content"`
+	AllowedMentions noMentions             `json:"allowed_mentions"`
+	Flags           discordgo.MessageFlags `json:"flags,omitempty"`
+	Reference       *messageReference      `json:"message_reference,omitempty"`
+	Nonce           string                 `json:"nonce,omitempty"`
+	EnforceNonce    bool                   `json:"enforce_nonce,omitempty"`
 }
 
-// create posts a message; replyTo may be empty, the nonce must tell this message
-// from all others of the last minutes.
-func (r rest) create(ctx context.Context, channel, content, replyTo, nonce string) (id string, err error) {
-	body := messageBody{Content: content, AllowedMentions: noMentions{Parse: []string{}}, Nonce: nonce, EnforceNonce: true}
-	if replyTo != "" {
-		body.Reference = &messageReference{MessageID: replyTo}
+// draft is a message to create.
+type draft struct {
+	content string
+	replyTo string // may be empty
+	// nonce tells this message from all others of the last minutes: a create that is
+	// sent again, because its answer was lost or the program died, makes no second one.
+	nonce  string
+	silent bool // no push notification: the text is not whole yet
+}
+
+// create posts a message. What it says then is not always the draft: if the nonce
+// is known, it is what was created before.
+func (r rest) create(ctx context.Context, channel string, d draft) (id, content string, err error) {
+	body := messageBody{Content: d.content, AllowedMentions: noMentions{Parse: []string{}}, Nonce: d.nonce, EnforceNonce: true}
+	if d.replyTo != "" {
+		body.Reference = &messageReference{MessageID: d.replyTo}
 		body.AllowedMentions.RepliedUser = true
 	}
+	if d.silent {
+		body.Flags = discordgo.MessageFlagsSuppressNotifications
+	}
 	url := discordgo.EndpointChannelMessages(channel)
-	b, err := r.s.RequestWithBucketID(http.MethodPost, url, body, url, discordgo.WithContext(ctx))
+	b, err := r.do(ctx, http.MethodPost, url, body, url)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	var m struct {
-		ID string `json:"id"`
-	}
+	var m struct{ ID, Content string }
 	if err := json.Unmarshal(b, &m); err != nil || m.ID == "" {
-		return "", fmt.Errorf("discord: answer to a new message is %.100q", b)
+		return "", "", fmt.Errorf("discord: answer to a new message is %.100q", b)
 	}
-	return m.ID, nil
+	return m.ID, m.Content, nil
 }
 
-// edit replaces a message's text. A preview comes back at once with a
-// *discordgo.RateLimitError where the final edit waits.
-func (r rest) edit(ctx context.Context, channel, id, content string, preview bool) error {
-	body := messageBody{Content: content, AllowedMentions: noMentions{Parse: []string{}}}
-	opts := []discordgo.RequestOption{discordgo.WithContext(ctx)}
-	if preview {
-		opts = append(opts, discordgo.WithRetryOnRatelimit(false), discordgo.WithRestRetries(0))
-	}
-	_, err := r.s.RequestWithBucketID(http.MethodPatch, discordgo.EndpointChannelMessage(channel, id), body, discordgo.EndpointChannelMessage(channel, ""), opts...)
+// edit replaces a message's text. reply says that the message replies to the person
+// it answers, who stays named there; an edit pings nobody.
+func (r rest) edit(ctx context.Context, channel, id, content string, reply bool) error {
+	body := messageBody{Content: content, AllowedMentions: noMentions{Parse: []string{}, RepliedUser: reply}}
+	_, err := r.do(ctx, http.MethodPatch, discordgo.EndpointChannelMessage(channel, id), body, discordgo.EndpointChannelMessage(channel, ""))
 	return err
 }
 
-// insist calls f until it succeeds, fails for good or ctx ends, waiting longer each time.
+// remove deletes a message; one that is gone already is no error.
+func (r rest) remove(ctx context.Context, channel, id string) error {
+	_, err := r.do(ctx, http.MethodDelete, discordgo.EndpointChannelMessage(channel, id), nil, discordgo.EndpointChannelMessage(channel, "delete"))
+	if code(err) == discordgo.ErrCodeUnknownMessage {
+		return nil
+	}
+	return err
+}
+
+// typing shows the typing indicator for ten seconds, or until the bot's next message.
+func (r rest) typing(ctx context.Context, channel string) error {
+	url := discordgo.EndpointChannelTyping(channel)
+	_, err := r.do(ctx, http.MethodPost, url, nil, url)
+	return err
+}
+
+// insist calls f until it succeeds, fails for good or ctx ends, waiting longer each
+// time, or as long as Discord says.
 func insist(ctx context.Context, f func() error) error {
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 8*time.Second) {
 		err := f()
 		if err == nil || !passing(err) {
 			return err
 		}
+		pause := wait
+		if after, ok := rateLimit(err); ok {
+			pause = after + time.Duration(rand.Int64N(int64(20*time.Millisecond)))
+			wait = 125 * time.Millisecond // a limit is no sign of trouble
+		}
 		select {
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
-		case <-time.After(wait):
+		case <-time.After(pause):
 		}
 	}
 }
 
-// passing reports whether a request may succeed when it is sent again.
+// rateLimit is how long the rate limit that err tells of lasts.
+func rateLimit(err error) (time.Duration, bool) {
+	var l limited
+	if errors.As(err, &l) {
+		return l.after, true
+	}
+	var full *discordgo.RateLimitError
+	if errors.As(err, &full) {
+		return full.RetryAfter, true
+	}
+	return 0, false
+}
+
+// passing reports whether a request may succeed when it is sent again: a rate limit,
+// a fault of the server or of the network, or no answer in time.
 func passing(err error) bool {
 	var re *discordgo.RESTError
 	if errors.As(err, &re) && re.Response != nil {
-		return re.Response.StatusCode >= 500 || re.Response.StatusCode == http.StatusTooManyRequests
+		return re.Response.StatusCode >= 500
 	}
-	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	return !errors.Is(err, context.Canceled)
 }
 
 // code is Discord's error code in err, 0 for none.

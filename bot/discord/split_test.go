@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clipperhouse/uax29/v2/graphemes"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -63,6 +64,29 @@ func TestSplitProperties(t *testing.T) {
 			t.Fatalf("parts say %q, the text %q", letters(all.String()), letters(text))
 		}
 	})
+}
+
+// A text without blanks is cut between characters as people see them.
+func TestSplitKeepsCharactersWhole(t *testing.T) {
+	piece := rapid.SampledFrom([]string{"a", "😀", "👨‍👩‍👧‍👦", "e\u0301", "漢字", "🇩🇪", "नि", strings.Repeat("x", 300), strings.Repeat("👍🏽", 40)})
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(piece, 0, 80).Draw(t, "text"), "")
+		var got []string
+		parts := split(text)
+		for _, p := range parts {
+			got = append(got, clusters(p)...)
+		}
+		if strings.Join(parts, "") != text || strings.Join(got, "|") != strings.Join(clusters(text), "|") {
+			t.Fatalf("%q is cut into %q", text, parts)
+		}
+	})
+}
+
+func clusters(s string) (out []string) {
+	for c := graphemes.FromString(s); c.Next(); {
+		out = append(out, c.Value())
+	}
+	return out
 }
 
 func FuzzSplit(f *testing.F) {

@@ -28,8 +28,8 @@ func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 	if i.GuildID == "" || !may(i, discordgo.PermissionAdministrator) {
 		return b.respond(ctx, i, "Only administrators of a server can see that.", true)
 	}
-	err := b.dg.InteractionRespond(i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseDeferredChannelMessageWithSource,
-		Data: &discordgo.InteractionResponseData{Flags: discordgo.MessageFlagsEphemeral}}, discordgo.WithContext(ctx))
+	err := b.acknowledge(ctx, i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseDeferredChannelMessageWithSource,
+		Data: &discordgo.InteractionResponseData{Flags: discordgo.MessageFlagsEphemeral}})
 	if err != nil {
 		return err
 	}
@@ -38,18 +38,23 @@ func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 	for _, f := range r.Fields {
 		embed.Fields = append(embed.Fields, &discordgo.MessageEmbedField{Name: f.Name, Value: f.Value, Inline: true})
 	}
-	edit := &discordgo.WebhookEdit{Embeds: &[]*discordgo.MessageEmbed{embed}}
+	var picture []byte
 	if len(r.Load) > 0 && len(r.Load[0]) > 1 {
-		picture, err := loadPicture(r.Load)
-		if err != nil {
+		if picture, err = loadPicture(r.Load); err != nil {
 			b.log.Error("the expert load could not be drawn", "err", err)
+			picture = nil
 		} else {
-			edit.Files = []*discordgo.File{{Name: "experts.png", ContentType: "image/png", Reader: bytes.NewReader(picture)}}
 			embed.Image = &discordgo.MessageEmbedImage{URL: "attachment://experts.png"}
 		}
 	}
-	_, err = b.dg.InteractionResponseEdit(i, edit, discordgo.WithContext(ctx))
-	return err
+	return insist(ctx, func() error {
+		edit := &discordgo.WebhookEdit{Embeds: &[]*discordgo.MessageEmbed{embed}}
+		if picture != nil {
+			edit.Files = []*discordgo.File{{Name: "experts.png", ContentType: "image/png", Reader: bytes.NewReader(picture)}}
+		}
+		_, err := b.dg.InteractionResponseEdit(i, edit, once(ctx)...)
+		return err
+	})
 }
 
 // grid is the share of each layer's tokens that each expert took, for plotter.HeatMap.
