@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+
+	"moebot/bot/chat"
+	"moebot/bot/config"
+	"moebot/moe/defaultmodel"
+	"moebot/moe/engine"
+	"moebot/moe/gguf"
+	"moebot/moe/model"
+	"moebot/moe/prompt"
+	"moebot/moe/sample"
+	"moebot/moe/tokenizer"
+	"moebot/session"
+)
+
+// mind is the model side as the chat sees it: a chat.Generator over the engine.
+type mind struct {
+	file     *gguf.File
+	model    *model.Model
+	engine   *engine.Engine
+	template *prompt.Template
+	defaults session.Settings
+	limit    int     // of a channel's own max_tokens: the context must keep room for the question
+	forbid   []int32 // control tokens that are no end
+
+	mu     sync.Mutex
+	traces map[string]chat.Trace // by answer message
+	order  []string
+	traced func(messageID string) // told of each new trace; may be nil
+}
+
+// openMind loads the model that the configuration names.
+func openMind(c config.Config) (*mind, error) {
+	m := &mind{traces: map[string]chat.Trace{}, defaults: defaultSettings(c.Reply)}
+	var err error
+	name := c.Model.File
+	if name == "" {
+		name = "the embedded model"
+		m.file, err = gguf.Parse(defaultmodel.GGUF())
+	} else {
+		m.file, err = gguf.Open(c.Model.File)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := m.open(c.Model); err != nil {
+		m.file.Close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return m, nil
+}
+
+func (m *mind) open(c config.Model) error {
+	var err error
+	if m.model, err = model.Load(m.file); err != nil {
+		return err
+	}
+	spec, err := model.Vocabulary(m.file)
+	if err != nil {
+		return err
+	}
+	tok, err := tokenizer.New(spec)
+	if err != nil {
+		return err
+	}
+	if m.template, err = prompt.New(tok); err != nil {
+		return err
+	}
+	for id := range int32(tok.Size()) {
+		if tok.IsControl(id) && !tok.IsEnd(id) {
+			m.forbid = append(m.forbid, id)
+		}
+	}
+	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Threads, ContextTokens: c.ContextTokens, Slots: c.Slots})
+	return err
+}
+
+func (m *mind) close() {
+	m.engine.Close()
+	m.file.Close()
+}
+
+// describe names the model for people.
+func (m *mind) describe() string {
+	total, active := m.model.Parameters()
+	c := m.model.Config
+	name := c.Name
+	if name == "" {
+		name = "a model without a name"
+	}
+	s := fmt.Sprintf("%s: %.1f M parameters, %.1f M at work per token", name, float64(total)/1e6, float64(active)/1e6)
+	if c.Experts > 1 {
+		s += fmt.Sprintf(", %d of %d experts in each of %d layers", c.TopK, c.Experts, c.Layers)
+	}
+	return s
+}
+
+func defaultSettings(r config.Reply) session.Settings {
+	return session.Settings{Temperature: &r.Temperature, TopP: &r.TopP, MinP: &r.MinP, RepeatPenalty: &r.RepeatPenalty,
+		TopK: &r.TopK, MaxTokens: &r.MaxTokens, Persona: &r.Persona}
+}
+
+// Generate is chat.Generator.
+func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
+	s := m.defaults.Merge(p.Settings)
+	var turns []prompt.Turn
+	if *s.Persona != "" {
+		turns = append(turns, prompt.Turn{Role: prompt.System, Text: *s.Persona})
+	}
+	for _, t := range p.Turns {
+		if t.Role == session.RoleAssistant {
+			turns = append(turns, prompt.Turn{Role: prompt.Assistant, Text: t.Text})
+		} else {
+			turns = append(turns, prompt.Turn{Role: prompt.User, Name: t.Author, Text: t.Text})
+		}
+	}
+	window := m.engine.ContextTokens()
+	room := min(*s.MaxTokens, window/2)
+	fit := m.template.Fit(turns, window-room)
+	params := sample.Params{Temperature: *s.Temperature, TopK: *s.TopK, TopP: *s.TopP, MinP: *s.MinP, RepeatPenalty: *s.RepeatPenalty, RepeatLast: 64, Seed: rand.Uint64()}
+	if s.Seed != nil {
+		params.Seed = *s.Seed
+	}
+	res, err := m.engine.Generate(ctx, engine.Request{Key: p.Key.Channel, Tokens: fit.Tokens, MaxTokens: room, Sampling: params, Forbid: m.forbid, Trace: true}, emit)
+	u := res.Usage
+	a := chat.Answer{Text: strings.TrimSpace(res.Text), Stop: string(res.Stop), Trace: m.trace(res.Trace),
+		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: fit.Dropped,
+			TimeToFirstToken: u.TimeToFirstToken, DecodeTime: u.DecodeTime}}
+	return a, err
+}
+
+// tooMany reports whether an error means that more was asked than can be done at once.
+func tooMany(err error) bool { return errors.Is(err, engine.ErrBusy) }
+
+func (m *mind) trace(tokens []engine.TokenTrace) chat.Trace {
+	c := m.model.Config
+	t := chat.Trace{Layers: c.Layers, Experts: max(c.Experts, 1)}
+	for _, tok := range tokens {
+		out := chat.TraceToken{Text: strings.ToValidUTF8(tok.Text, "\uFFFD"), Prob: float64(tok.Prob)}
+		for _, a := range tok.Alternatives {
+			out.Alternatives = append(out.Alternatives, chat.Alternative{Text: strings.ToValidUTF8(a.Text, "\uFFFD"), Prob: float64(a.Prob)})
+		}
+		for l := range tok.Experts {
+			var layer []chat.Choice
+			for j, e := range tok.Experts[l] {
+				layer = append(layer, chat.Choice{Expert: int(e), Weight: float64(tok.Gates[l][j])})
+			}
+			out.Experts = append(out.Experts, layer)
+		}
+		t.Tokens = append(t.Tokens, out)
+	}
+	return t
+}
+
+// maxTraces is the number of answers whose traces are kept.
+const maxTraces = 200
+
+// Keep is chat.Tracer.
+func (m *mind) Keep(messageID string, t chat.Trace) {
+	m.mu.Lock()
+	if _, ok := m.traces[messageID]; !ok {
+		m.order = append(m.order, messageID)
+	}
+	m.traces[messageID] = t
+	if len(m.order) > maxTraces {
+		delete(m.traces, m.order[0])
+		m.order = m.order[1:]
+	}
+	m.mu.Unlock()
+	if m.traced != nil {
+		m.traced(messageID)
+	}
+}
+
+// Trace returns how an answer came about, if it is one of the last.
+func (m *mind) Trace(messageID string) (chat.Trace, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.traces[messageID]
+	return t, ok
+}

@@ -1,0 +1,119 @@
+// Bot is the moebot service: a Discord chatbot whose model runs inside the process.
+// Without a Discord token it opens the local playground instead: a Discord in
+// memory with a web page, and the same bot connected to it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"moebot/bot/config"
+)
+
+func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// start runs the program and returns its exit status: 0 after a stop that was asked
+// for, 1 for a failure, 2 for a wrong command line or configuration.
+func start(args []string, out, errOut io.Writer) int {
+	fs := flag.NewFlagSet("bot", flag.ContinueOnError)
+	fs.SetOutput(errOut)
+	path := fs.String("config", "", "TOML `file`; without it the defaults hold (config.toml lists them)")
+	version := fs.Bool("version", false, "print the version and end")
+	healthcheck := fs.Bool("healthcheck", false, "ask a running bot at http.addr whether it is ready, and end with status 0 or 1")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	if fs.NArg() > 0 {
+		fmt.Fprintf(errOut, "bot: unexpected argument %q\n", fs.Arg(0))
+		return 2
+	}
+	if *version {
+		fmt.Fprintln(out, "moebot", programVersion())
+		return 0
+	}
+	c, err := config.Load(*path, os.LookupEnv)
+	if err != nil {
+		fmt.Fprintln(errOut, err)
+		return 2
+	}
+	if *healthcheck {
+		return checkHealth(c.HTTP.Addr, errOut)
+	}
+	log := newLog(c.Log, errOut)
+	// the first signal asks for a stop, the second ends at once
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, c, log, out); err != nil {
+		log.Error("moebot ends", "err", err)
+		return 1
+	}
+	log.Info("moebot has stopped")
+	return 0
+}
+
+func newLog(c config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		panic("bot: level " + c.Level + " passed the check") // config checks it
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// programVersion is the module's version, or the commit it was built from.
+func programVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return "development"
+}
+
+// checkHealth is for containers, which have no other program to ask with.
+func checkHealth(addr string, errOut io.Writer) int {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		fmt.Fprintln(errOut, err)
+		return 2
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	client := &http.Client{Timeout: 3 * time.Second}
+	res, err := client.Get("http://" + net.JoinHostPort(host, port) + "/readyz")
+	if err != nil {
+		fmt.Fprintln(errOut, err)
+		return 1
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		_, _ = io.Copy(errOut, io.LimitReader(res.Body, 4096))
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"moebot/bot/chat"
+	"moebot/bot/config"
+	"moebot/bot/discord"
+	"moebot/session"
+	"moebot/session/embedded"
+	"moebot/session/redisstore"
+)
+
+// Bounds of a stop: answers under way get the first, everything the second.
+const (
+	finishTime = 7 * time.Second
+	stopTime   = 10 * time.Second
+)
+
+// service is the parts of a running bot.
+type service struct {
+	cfg   config.Config
+	log   *slog.Logger
+	since time.Time
+
+	mind  *mind
+	local *embedded.Server // nil with a Redis
+	store *redisstore.Store
+	chat  *chat.Service
+	bot   *discord.Bot
+	play  *playgroundParts // nil with a token
+
+	connecting sync.WaitGroup
+}
+
+// run builds the parts, starts them, and stops them in order when ctx ends.
+func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) (err error) {
+	s := &service{cfg: c, log: log, since: time.Now()}
+	listener, err := net.Listen("tcp", c.HTTP.Addr)
+	if err != nil {
+		return fmt.Errorf("http.addr: %w", err)
+	}
+	defer listener.Close()
+	if s.mind, err = openMind(c); err != nil {
+		return err
+	}
+	defer s.mind.close()
+	log.Info("model ready", "model", s.mind.describe(), "context_tokens", s.mind.engine.ContextTokens())
+	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	defer s.closeStore()
+	s.chat = chat.New(s.store, s.mind, chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Busy: tooMany, Log: log})
+	if err := s.openDiscord(); err != nil {
+		return err
+	}
+	if s.play != nil {
+		defer s.play.close()
+	}
+	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	s.connecting.Go(func() { s.connect(ctx) })
+	s.announce(out, listener.Addr())
+
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+	}
+	s.stop(server)
+	s.connecting.Wait()
+	return err
+}
+
+// openStore connects to Redis, or opens the store inside the process.
+func (s *service) openStore(ctx context.Context) error {
+	o := redisstore.Options{URL: s.cfg.RedisURL.Reveal(), MaxTurns: s.cfg.Session.MaxTurns, TTL: time.Duration(s.cfg.Session.TTL), Log: s.log}
+	var err error
+	if o.URL != "" {
+		if s.store, err = redisstore.Open(ctx, o); err != nil {
+			return fmt.Errorf("REDIS_URL: %w", err)
+		}
+		s.logDurability(ctx)
+		return nil
+	}
+	if s.local, err = embedded.Open(ctx, embedded.Options{Dir: s.cfg.Session.Dir, Log: s.log}); err != nil {
+		return err
+	}
+	o.Kind = "embedded"
+	if s.store, err = redisstore.New(s.local.Client(), o); err != nil {
+		s.local.Close()
+		return err
+	}
+	s.log.Info("no REDIS_URL: sessions are kept by the embedded store", "file", s.local.Path(), "durability", s.local.Durability())
+	return nil
+}
+
+func (s *service) logDurability(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	d, err := s.store.Durability(ctx)
+	switch {
+	case err != nil:
+		s.log.Warn("Redis cannot be asked how durable it is; going on, it may come back", "err", err)
+	case d.Risky():
+		s.log.Warn("sessions are kept by Redis, which may lose them", "kind", s.store.Kind(), "durability", d.String())
+	default:
+		s.log.Info("sessions are kept by Redis", "kind", s.store.Kind(), "durability", d.String())
+	}
+}
+
+func (s *service) closeStore() {
+	err := s.store.Close()
+	if s.local != nil {
+		err = errors.Join(err, s.local.Close())
+	}
+	if err != nil {
+		s.log.Error("the store did not close well", "err", err)
+	}
+}
+
+// openDiscord prepares the bot, for Discord or for the playground's own.
+func (s *service) openDiscord() error {
+	d := s.cfg.Discord
+	o := discord.Options{Token: s.cfg.Token.Reveal(), APIBase: d.APIBase, MessageContent: d.MessageContent, CommandGuild: d.CommandGuild,
+		AnyoneMaySet: d.TemperatureRole == "everyone", EditInterval: time.Duration(d.EditInterval), Defaults: s.mind.defaults, Report: s.report, Log: s.log}
+	if o.Token == "" {
+		var err error
+		if s.play, err = openPlayground(s); err != nil {
+			return err
+		}
+		o.Token, o.Transport, o.APIBase, o.CommandGuild = s.play.token, s.play.discord.Transport(), "", ""
+	}
+	var err error
+	if s.bot, err = discord.New(s.chat, s.store, o); err != nil {
+		return err
+	}
+	return nil
+}
+
+// connect opens the connection to Discord and answers what was left unanswered. If
+// Discord refuses for good, the program stays: /readyz says what to do, and a
+// restart in a loop would only use up the day's logins.
+func (s *service) connect(ctx context.Context) {
+	if err := s.bot.Open(ctx); err != nil {
+		if ctx.Err() == nil {
+			s.log.Error("Discord refuses the bot; mend it and start again", "err", err)
+		}
+		return
+	}
+	if s.play != nil { // a Discord in memory has forgotten the messages of before
+		return
+	}
+	pending, err := s.store.Pending(ctx)
+	if err != nil {
+		s.log.Warn("unanswered questions of before cannot be read", "err", err)
+		return
+	}
+	for _, p := range pending {
+		err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: s.bot.Reply(p.Key.Channel, p.Turn.ID)})
+		if err != nil {
+			s.log.Warn("an unanswered question of before is left", "channel", p.Key.Channel, "message", p.Turn.ID, "err", err)
+		}
+	}
+}
+
+// announce says where to look.
+func (s *service) announce(out io.Writer, addr net.Addr) {
+	if s.play == nil {
+		fmt.Fprintf(out, "moebot is connecting to Discord; health at http://%s/readyz\n", addr)
+		return
+	}
+	fmt.Fprintf(out, "No DISCORD_TOKEN, so here is a Discord of your own, with moebot in it:\n\n    http://%s/\n\n", addr)
+}
+
+// stop ends the parts: intake first, then the answers under way, then the rest.
+func (s *service) stop(server *http.Server) {
+	s.log.Info("stopping")
+	all, cancelAll := context.WithTimeout(context.Background(), stopTime)
+	defer cancelAll()
+	s.bot.Hush()
+	answers, cancel := context.WithTimeout(all, finishTime)
+	s.chat.Close(answers)
+	cancel()
+	s.bot.Close()
+	if s.play != nil {
+		s.play.page.Close() // its streams would hold the server open
+	}
+	if err := server.Shutdown(all); err != nil {
+		server.Close()
+	}
+}
+
+func (s *service) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		io.WriteString(w, "ok\n")
+	})
+	mux.HandleFunc("GET /readyz", s.readyz)
+	if s.play != nil {
+		mux.Handle("/", s.play.page)
+	}
+	return mux
+}
+
+// readyz answers 200 if the bot can take questions, else 503, and names what is wrong.
+func (s *service) readyz(w http.ResponseWriter, r *http.Request) {
+	state := map[string]string{"discord": "ok", "store": "ok"}
+	status := http.StatusOK
+	if ok, why := s.bot.Ready(); !ok {
+		state["discord"], status = why, http.StatusServiceUnavailable
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	if _, err := s.store.Ping(ctx); err != nil {
+		state["store"], status = "the session store does not answer: is Redis running at REDIS_URL?", http.StatusServiceUnavailable
+		if !errors.Is(err, session.ErrUnavailable) && r.Context().Err() == nil {
+			s.log.Warn("the session store is not well", "err", err)
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(state) // the asker may be gone
+}
