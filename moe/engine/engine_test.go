@@ -350,13 +350,16 @@ func TestErrors(t *testing.T) {
 func TestCloseEndsWhatRuns(t *testing.T) {
 	e := start(t, Options{Slots: 1})
 	errs := make(chan error, 3)
-	began := make(chan struct{}, 100)
+	began := make(chan struct{}, 1)
 	for range 3 {
 		go func() {
 			r := request("", 1, 1, 2)
 			r.MaxTokens = 0
 			_, err := e.Generate(context.Background(), r, func(string) error {
-				began <- struct{}{}
+				select {
+				case began <- struct{}{}:
+				default:
+				}
 				time.Sleep(20 * time.Millisecond)
 				return nil
 			})

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 	"strings"
 
 	"moebot/moe/tensor"
@@ -187,6 +187,9 @@ func (r *metaReader) ropeScale() float64 {
 		r.fail("RoPE scaling %q is not supported, only \"linear\"", kind)
 		return 1
 	}
+	if f := r.real("rope.scaling.attn_factor", 1, 0, math.MaxFloat64); f != 1 {
+		r.fail("%s.rope.scaling.attn_factor is %g, only 1 is supported", r.arch, f)
+	}
 	if kind == "none" {
 		return 1
 	}
@@ -194,7 +197,7 @@ func (r *metaReader) ropeScale() float64 {
 }
 
 // ignored are metadata keys under the architecture's name that change nothing here.
-var ignored = []string{"vocab_size", "embedding_length_out", "rope.scaling.original_context_length", "rope.scaling.finetuned", "rope.scaling.attn_factor", "tensor_data_layout"}
+var ignored = []string{"vocab_size", "embedding_length_out", "rope.scaling.original_context_length", "rope.scaling.finetuned", "tensor_data_layout"}
 
 // refuse names every key of the architecture that would change the computation
 // and is not read above: to skip one would give a wrong answer without a word.
@@ -202,7 +205,7 @@ func (r *metaReader) refuse() {
 	known := map[string]bool{}
 	for _, k := range append(ignored, "embedding_length", "block_count", "attention.head_count", "attention.head_count_kv", "context_length",
 		"feed_forward_length", "expert_count", "expert_used_count", "expert_feed_forward_length", "attention.key_length", "attention.value_length",
-		"rope.dimension_count", "attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.type", "rope.scaling.factor", "rope.scale_linear") {
+		"rope.dimension_count", "attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.type", "rope.scaling.factor", "rope.scaling.attn_factor", "rope.scale_linear") {
 		known[k] = true
 	}
 	var unknown []string
@@ -211,8 +214,8 @@ func (r *metaReader) refuse() {
 			unknown = append(unknown, k)
 		}
 	}
-	sort.Strings(unknown)
+	slices.Sort(unknown)
 	if len(unknown) > 0 {
-		r.fail("not supported: %s", strings.Join(unknown, ", "))
+		r.fail("not supported: %q", unknown)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,59 +14,6 @@ import (
 	"moebot/moe/kernel"
 	"moebot/moe/tensor"
 )
-
-// file is a model file in the making, to be spoilt by tests.
-type file struct {
-	meta    []gguf.KV
-	tensors []tensor.Tensor
-}
-
-// mixtral returns a small model with experts, or a dense one.
-func mixtral(experts int) *file {
-	const v, d, layers, heads, kv, f = 24, 32, 2, 4, 2, 32
-	rng := rand.New(rand.NewPCG(1, uint64(experts)))
-	out := &file{meta: []gguf.KV{{Key: "general.architecture", Value: "llama"}, {Key: "llama.context_length", Value: uint32(64)},
-		{Key: "llama.embedding_length", Value: uint32(d)}, {Key: "llama.block_count", Value: uint32(layers)}, {Key: "llama.feed_forward_length", Value: uint32(f)},
-		{Key: "llama.attention.head_count", Value: uint32(heads)}, {Key: "llama.attention.head_count_kv", Value: uint32(kv)},
-		{Key: "llama.rope.dimension_count", Value: uint32(d / heads)}, {Key: "llama.attention.layer_norm_rms_epsilon", Value: float32(1e-5)}}}
-	if experts > 0 {
-		out.meta = append(out.meta, gguf.KV{Key: "llama.expert_count", Value: uint32(experts)}, gguf.KV{Key: "llama.expert_used_count", Value: uint32(2)})
-	}
-	add := func(name string, shape ...int) { out.add(name, tensor.F32, rng, shape...) }
-	add("token_embd.weight", v, d)
-	add("output_norm.weight", d)
-	for l := range layers {
-		n := func(p string) string { return fmt.Sprintf("blk.%d.%s.weight", l, p) }
-		add(n("attn_norm"), d)
-		add(n("ffn_norm"), d)
-		add(n("attn_q"), d, d)
-		add(n("attn_k"), d/heads*kv, d)
-		add(n("attn_v"), d/heads*kv, d)
-		add(n("attn_output"), d, d)
-		if experts == 0 {
-			add(n("ffn_gate"), f, d)
-			add(n("ffn_up"), f, d)
-			add(n("ffn_down"), d, f)
-			continue
-		}
-		add(n("ffn_gate_inp"), experts, d)
-		add(n("ffn_gate_exps"), experts, f, d)
-		add(n("ffn_up_exps"), experts, f, d)
-		add(n("ffn_down_exps"), experts, d, f)
-	}
-	return out
-}
-
-func (f *file) add(name string, typ tensor.Type, rng *rand.Rand, shape ...int) {
-	t := tensor.Tensor{Name: name, Type: typ, Shape: shape}
-	x := make([]float32, t.Len())
-	for i := range x {
-		x[i] = float32(0.3 * rng.NormFloat64())
-	}
-	t.Data = make([]byte, typ.Bytes(len(x)))
-	tensor.Quantize(t.Data, typ, x)
-	f.tensors = append(f.tensors, t)
-}
 
 func (f *file) set(key string, v any) {
 	for i := range f.meta {
@@ -130,7 +77,17 @@ func TestLoadNamesEveryFault(t *testing.T) {
 			[]string{"llama.block_count is 1073741824", "llama.rope.freq_base is -1"}},
 		{"heads that do not divide", func(f *file) { f.set("llama.attention.head_count_kv", uint32(3)) }, []string{"4 query heads are no multiple of 3"}},
 		{"more experts used than there are", func(f *file) { f.set("llama.expert_used_count", uint32(9)) }, []string{"expert_used_count (9)"}},
+		{"numbers that are none", func(f *file) { f.set("llama.attention.layer_norm_rms_epsilon", float32(math.NaN())) }, []string{"epsilon is NaN"}},
+		{"an odd number of dimensions turned", func(f *file) { f.set("llama.rope.dimension_count", uint32(7)) }, []string{"rope.dimension_count is 7"}},
 		{"an unknown RoPE scaling", func(f *file) { f.set("llama.rope.scaling.type", "yarn") }, []string{`"yarn"`}},
+		{"a RoPE scaling that also scales attention", func(f *file) { f.set("llama.rope.scaling.attn_factor", float32(1.2)) }, []string{"attn_factor is 1.2"}},
+		{"RoPE factors for each pair", func(f *file) {
+			f.tensors = append(f.tensors, tensor.Tensor{Name: "rope_freqs.weight", Type: tensor.F32, Shape: []int{4}, Data: make([]byte, 16)})
+		}, []string{`"rope_freqs.weight" is not part`}},
+		{"thousands of layers and experts that are not there", func(f *file) {
+			f.set("llama.block_count", uint32(1000))
+			f.set("llama.expert_count", uint32(4000))
+		}, []string{"blk.0.ffn_gate_exps.weight has shape [4 32 32], want [4000 32 32]", "and more"}},
 		{"a key that would change the computation", func(f *file) {
 			f.set("llama.attention.sliding_window", uint32(8))
 			f.set("llama.logit_scale", float32(2))
@@ -142,8 +99,8 @@ func TestLoadNamesEveryFault(t *testing.T) {
 			x.Shape, x.Data = []int{16}, x.Data[:64]
 			y := f.tensor("blk.1.ffn_up_exps.weight")
 			y.Type, y.Data = tensor.Q5_0, make([]byte, tensor.Q5_0.Bytes(y.Len()))
-		}, []string{"blk.0.attn_q.weight is missing", "blk.0.attn_q.bias is not part", "blk.1.ffn_norm.weight has shape [16], want [32]", "blk.1.ffn_up_exps.weight has type Q5_0"}},
-		{"no embedding", func(f *file) { f.tensor("token_embd.weight").Name = "x" }, []string{"token_embd.weight is missing", "tensor x is not part"}},
+		}, []string{"blk.0.attn_q.weight is missing", `"blk.0.attn_q.bias" is not part`, "blk.1.ffn_norm.weight has shape [16], want [32]", "blk.1.ffn_up_exps.weight has type Q5_0"}},
+		{"no embedding", func(f *file) { f.tensor("token_embd.weight").Name = "x" }, []string{"token_embd.weight is missing", `tensor "x" is not part`}},
 	} {
 		f := mixtral(4)
 		tc.spoil(f)
@@ -202,7 +159,7 @@ func logits(t testing.TB, f *file, batches []int) []float32 {
 	}
 	pool := kernel.NewPool(2)
 	defer pool.Close()
-	s, cache := m.NewScratch(pool, len(ids)), newCache(m)
+	s, cache := m.NewScratch(pool, len(ids)), newCache(m, 256)
 	var out []float32
 	for _, n := range batches {
 		var in []Input
@@ -242,7 +199,7 @@ func TestSequencesOfABatchAreApart(t *testing.T) {
 	}
 	a, b := []int32{3, 1, 4, 1, 5}, []int32{9, 9, 2, 6, 5}
 	alone := func(ids []int32) []float32 {
-		s, c := m.NewScratch(nil, 8), newCache(m)
+		s, c := m.NewScratch(nil, 8), newCache(m, 256)
 		var out []float32
 		for _, id := range ids {
 			m.Forward(s, []Input{{id, c, true}})
@@ -251,7 +208,7 @@ func TestSequencesOfABatchAreApart(t *testing.T) {
 		return out
 	}
 	wantA, wantB := alone(a), alone(b)
-	s, ca, cb := m.NewScratch(nil, 8), newCache(m), newCache(m)
+	s, ca, cb := m.NewScratch(nil, 8), newCache(m, 256), newCache(m, 256)
 	v := m.Config.Vocab
 	for i := range a {
 		m.Forward(s, []Input{{b[i], cb, true}, {a[i], ca, true}})
@@ -312,7 +269,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil || m.Config.Dim > 64 || m.Config.Layers > 4 {
 			return
 		}
-		m.Forward(m.NewScratch(nil, 1), []Input{{0, newCache(m), true}})
+		m.Forward(m.NewScratch(nil, 1), []Input{{0, newCache(m, 256), true}})
 	})
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"moebot/moe/gguf"
 	"moebot/moe/kernel"
-	"moebot/moe/kvcache"
 )
 
 // oracleDir finds the reference files beside the checkout.
@@ -76,10 +75,6 @@ func open(t testing.TB, name string) *Model {
 	return m
 }
 
-func newCache(m *Model) *kvcache.Cache {
-	return kvcache.New(m.Config.Layers, m.Config.KVHeads*m.Config.HeadDim, 256)
-}
-
 func argmax(x []float32) int {
 	best := 0
 	for i, v := range x {
@@ -105,7 +100,7 @@ func TestOracle(t *testing.T) {
 		t.Run(tc.file, func(t *testing.T) {
 			m, ref := open(t, tc.file), readReference(t, tc.ref)
 			s := m.NewScratch(pool, len(ref.PromptIDs))
-			cache := newCache(m)
+			cache := newCache(m, 256)
 			var batch []Input
 			for _, id := range ref.PromptIDs {
 				batch = append(batch, Input{id, cache, true})

@@ -1,0 +1,381 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"moebot/moe/kernel"
+	"moebot/moe/kvcache"
+	"moebot/moe/tensor"
+)
+
+// twin is the network written out in float64, one position at a time, without a
+// cache: slow and plain. weights are the file's, dequantised.
+type twin struct {
+	shape
+	weights map[string][]float64
+}
+
+func newTwin(s shape, f *file) *twin {
+	if s.ropeDims == 0 {
+		s.ropeDims = s.headDim
+	}
+	if s.ropeBase == 0 {
+		s.ropeBase = 10000
+	}
+	if s.ropeScale == 0 {
+		s.ropeScale = 1
+	}
+	t := &twin{s, map[string][]float64{}}
+	for _, x := range f.tensors {
+		var w []float64
+		for _, v := range x.Float32() {
+			w = append(w, float64(v))
+		}
+		t.weights[x.Name] = w
+	}
+	return t
+}
+
+// times is W·x for the rows×len(x) matrix that starts at w.
+func times(w []float64, rows int, x []float64) []float64 {
+	y := make([]float64, rows)
+	for r := range y {
+		for c, v := range x {
+			y[r] += w[r*len(x)+c] * v
+		}
+	}
+	return y
+}
+
+func (t *twin) normalise(x, w []float64) []float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v * v
+	}
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = v / math.Sqrt(sum/float64(len(x))+1e-5) * w[i]
+	}
+	return y
+}
+
+// turn applies RoPE to each head of x.
+func (t *twin) turn(x []float64, position int) {
+	for h := 0; h < len(x); h += t.headDim {
+		for i := 0; i < t.ropeDims; i += 2 {
+			angle := float64(position) / t.ropeScale * math.Pow(t.ropeBase, -float64(i)/float64(t.ropeDims))
+			a, b := x[h+i], x[h+i+1]
+			x[h+i], x[h+i+1] = a*math.Cos(angle)-b*math.Sin(angle), a*math.Sin(angle)+b*math.Cos(angle)
+		}
+	}
+}
+
+func softmax(x []float64) []float64 {
+	y, sum := make([]float64, len(x)), 0.0
+	for i, v := range x {
+		y[i] = math.Exp(v - slices.Max(x))
+		sum += y[i]
+	}
+	for i := range y {
+		y[i] /= sum
+	}
+	return y
+}
+
+// swiglu is one expert, or the dense FFN.
+func (t *twin) swiglu(gate, up, down, x []float64) []float64 {
+	g, u := times(gate, t.hidden, x), times(up, t.hidden, x)
+	for i := range g {
+		g[i] = g[i] / (1 + math.Exp(-g[i])) * u[i]
+	}
+	return times(down, t.dim, g)
+}
+
+// ffn routes as Mixtral does: softmax over all experts, the best topK, their
+// weights scaled to sum to one. It returns how clear the choice was: the distance
+// of the last chosen router logit from the best one left out.
+func (t *twin) ffn(l int, x []float64) (y []float64, margin float64) {
+	w := func(p string) []float64 { return t.weights[fmt.Sprintf("blk.%d.%s.weight", l, p)] }
+	if t.experts == 0 {
+		return t.swiglu(w("ffn_gate"), w("ffn_up"), w("ffn_down"), x), math.Inf(1)
+	}
+	logits := times(w("ffn_gate_inp"), t.experts, x)
+	probs := softmax(logits)
+	order := make([]int, t.experts)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if probs[a] > probs[b] {
+			return -1
+		}
+		return 1
+	})
+	margin = math.Inf(1)
+	if t.topK < t.experts {
+		margin = logits[order[t.topK-1]] - logits[order[t.topK]]
+	}
+	sum := 0.0
+	for _, e := range order[:t.topK] {
+		sum += probs[e]
+	}
+	y = make([]float64, t.dim)
+	size := t.hidden * t.dim
+	for _, e := range order[:t.topK] {
+		part := func(p string) []float64 { return w(p)[e*size : (e+1)*size] }
+		for i, v := range t.swiglu(part("ffn_gate_exps"), part("ffn_up_exps"), part("ffn_down_exps"), x) {
+			y[i] += probs[e] / sum * v
+		}
+	}
+	return y, margin
+}
+
+// logits of every position, and the smallest margin of a router's choice.
+func (t *twin) logits(ids []int32) (out [][]float64, margin float64) {
+	margin = math.Inf(1)
+	x := make([][]float64, len(ids))
+	for i, id := range ids {
+		x[i] = slices.Clone(t.weights["token_embd.weight"][int(id)*t.dim : (int(id)+1)*t.dim])
+	}
+	for l := range t.layers {
+		w := func(p string) []float64 { return t.weights[fmt.Sprintf("blk.%d.%s.weight", l, p)] }
+		var keys, values [][]float64
+		for i := range ids {
+			n := t.normalise(x[i], w("attn_norm"))
+			q := times(w("attn_q"), t.heads*t.headDim, n)
+			k := times(w("attn_k"), t.kvHeads*t.headDim, n)
+			t.turn(q, i)
+			t.turn(k, i)
+			keys, values = append(keys, k), append(values, times(w("attn_v"), t.kvHeads*t.headDim, n))
+			o := make([]float64, t.heads*t.headDim)
+			for h := range t.heads {
+				kv := h / (t.heads / t.kvHeads)
+				scores := make([]float64, i+1)
+				for j := range scores {
+					for d := range t.headDim {
+						scores[j] += q[h*t.headDim+d] * keys[j][kv*t.headDim+d] / math.Sqrt(float64(t.headDim))
+					}
+				}
+				for j, p := range softmax(scores) {
+					for d := range t.headDim {
+						o[h*t.headDim+d] += p * values[j][kv*t.headDim+d]
+					}
+				}
+			}
+			for d, v := range times(w("attn_output"), t.dim, o) {
+				x[i][d] += v
+			}
+		}
+		for i := range ids {
+			y, m := t.ffn(l, t.normalise(x[i], w("ffn_norm")))
+			margin = min(margin, m)
+			for d, v := range y {
+				x[i][d] += v
+			}
+		}
+	}
+	output := t.weights["output.weight"]
+	if t.tied {
+		output = t.weights["token_embd.weight"]
+	}
+	for i := range ids {
+		out = append(out, times(output, t.vocab, t.normalise(x[i], t.weights["output_norm.weight"])))
+	}
+	return out, margin
+}
+
+// shapes are ones that differ in every way the code cares for: odd widths, heads
+// that share keys or do not, one expert used or all, RoPE on part of a head.
+var shapes = map[string]struct {
+	shape
+	typ tensor.Type
+}{
+	"mixture":          {shape{vocab: 40, dim: 32, layers: 3, heads: 4, kvHeads: 2, headDim: 8, hidden: 48, experts: 4, topK: 2, tied: true}, tensor.F32},
+	"dense":            {shape{vocab: 40, dim: 24, layers: 2, heads: 3, kvHeads: 3, headDim: 8, hidden: 40}, tensor.F32},
+	"odd widths":       {shape{vocab: 37, dim: 30, layers: 2, heads: 6, kvHeads: 2, headDim: 10, ropeDims: 6, hidden: 29, experts: 5, topK: 3}, tensor.F16},
+	"one expert":       {shape{vocab: 33, dim: 16, layers: 2, heads: 2, kvHeads: 1, headDim: 16, hidden: 20, experts: 8, topK: 1, ropeBase: 5e5}, tensor.BF16},
+	"all experts":      {shape{vocab: 64, dim: 64, layers: 2, heads: 4, kvHeads: 1, headDim: 32, hidden: 32, experts: 3, topK: 3, ropeScale: 4}, tensor.Q8_0},
+	"wide heads":       {shape{vocab: 50, dim: 32, layers: 1, heads: 2, kvHeads: 2, headDim: 64, hidden: 64, experts: 16, topK: 4, tied: true}, tensor.Q4_0},
+	"many tiny":        {shape{vocab: 5, dim: 6, layers: 4, heads: 1, kvHeads: 1, headDim: 2, hidden: 3, experts: 2, topK: 2}, tensor.F32},
+	"larger than once": {shape{vocab: 300, dim: 96, layers: 2, heads: 6, kvHeads: 3, headDim: 16, hidden: 160, experts: 4, topK: 2}, tensor.Q8_0},
+}
+
+func TestForwardEqualsTheTwin(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	for name, tc := range shapes {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(4) {
+				f := tc.file(tc.typ, seed)
+				m, err := f.load(t)
+				if err != nil {
+					t.Fatal(err)
+				}
+				cache := newCache(m, 60)
+				batch := randomBatch(m, cache, 60)
+				var ids []int32
+				for i := range batch {
+					batch[i].Logits = true
+					ids = append(ids, batch[i].ID)
+				}
+				want, margin := newTwin(tc.shape, f).logits(ids)
+				if margin < 1e-5 { // float32 may choose another expert: nothing to compare
+					continue
+				}
+				s := m.NewScratch(pool, len(batch))
+				m.Forward(s, batch)
+				var diff, square float64
+				for i := range want {
+					for j, v := range want[i] {
+						diff = max(diff, math.Abs(float64(s.Logits(i)[j])-v))
+						square += v * v / float64(len(want)*len(want[i]))
+					}
+				}
+				// Activations of order one pass through about 10 roundings of 2^-24 a layer, each
+				// over sums of up to 160 terms whose errors add like their square root.
+				if rel := diff / math.Sqrt(square); rel > 3e-5 {
+					t.Errorf("seed %d: logits are up to %.2g of their size away", seed, rel)
+				}
+			}
+		})
+	}
+}
+
+// A token's logits must not change by a bit with the batches its sequence came in,
+// with its company in them, or with the number of workers.
+func TestTheBatchChangesNoBit(t *testing.T) {
+	for name, tc := range shapes {
+		t.Run(name, func(t *testing.T) {
+			m, err := tc.file(tc.typ, 9).load(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rng := rand.New(rand.NewPCG(5, 6))
+			const sequences, length = 3, 70
+			ids := make([][]int32, sequences)
+			want := make([][][]float32, sequences) // one token at a time
+			for q := range ids {
+				s, cache := m.NewScratch(nil, 1), newCache(m, length)
+				for range length {
+					id := int32(rng.IntN(m.Config.Vocab))
+					ids[q] = append(ids[q], id)
+					m.Forward(s, []Input{{id, cache, true}})
+					want[q] = append(want[q], slices.Clone(s.Logits(0)))
+				}
+			}
+			for round := range 6 {
+				pool := kernel.NewPool(1 + round%3)
+				s := m.NewScratch(pool, sequences*length)
+				batchesOf(t, m, s, rng, ids, want)
+				pool.Close()
+			}
+		})
+	}
+}
+
+// batchesOf reads the sequences in random batches and compares all logits.
+func batchesOf(t *testing.T, m *Model, s *Scratch, rng *rand.Rand, ids [][]int32, want [][][]float32) {
+	t.Helper()
+	at := make([]int, len(ids))
+	var batch []Input
+	var from [][2]int
+	caches := make([]*kvcache.Cache, len(ids))
+	for q := range ids {
+		caches[q] = newCache(m, len(ids[q]))
+	}
+	for {
+		batch, from = batch[:0], from[:0]
+		for _, q := range rng.Perm(len(ids)) {
+			n := min(rng.IntN([]int{2, 9, 70}[rng.IntN(3)]), len(ids[q])-at[q])
+			for range n {
+				batch = append(batch, Input{ids[q][at[q]], caches[q], true})
+				from = append(from, [2]int{q, at[q]})
+				at[q]++
+			}
+		}
+		if len(batch) == 0 {
+			done := true
+			for q := range ids {
+				done = done && at[q] == len(ids[q])
+			}
+			if done {
+				return
+			}
+			continue
+		}
+		m.Forward(s, batch)
+		for i, f := range from {
+			if !slices.Equal(s.Logits(i), want[f[0]][f[1]]) {
+				t.Fatalf("sequence %d, position %d: other logits in a batch of %d with %d workers than alone", f[0], f[1], len(batch), s.pool.Workers())
+			}
+		}
+	}
+}
+
+// raceDetector is set under -race, which makes sync.Pool forget at random, so that
+// allocations cannot be counted.
+var raceDetector bool
+
+func TestDecodingTakesNoMemory(t *testing.T) {
+	m, err := mixtral(4).load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	s := m.NewScratch(pool, 40)
+	a, b := newCache(m, 41), newCache(m, 41)
+	m.Forward(s, randomBatch(m, a, 40))
+	m.Forward(s, randomBatch(m, b, 40))
+	batch := []Input{{1, a, true}, {2, b, true}}
+	step := func() {
+		a.Truncate(40)
+		b.Truncate(40)
+		m.Forward(s, batch)
+	}
+	step()
+	if n := testing.AllocsPerRun(50, step); n != 0 && !raceDetector {
+		t.Errorf("%v allocations for a step of two sequences", n)
+	}
+}
+
+func TestHookSeesAndChanges(t *testing.T) {
+	m, err := mixtral(4).load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.NewScratch(nil, 5)
+	batch := randomBatch(m, newCache(m, 20), 5)
+	batch[4].Logits = true
+	m.Forward(s, batch)
+	before := slices.Clone(s.Logits(0))
+	var seen []string
+	s.Hook = func(at Point, layer int, rows []float32, width int) {
+		seen = append(seen, fmt.Sprint(at, layer, len(rows), width))
+		if at == AtRouter {
+			for i := range 5 {
+				rows[i*width] = float32(math.Inf(-1)) // expert 0 is switched off
+			}
+		}
+	}
+	batch[0].Cache.Truncate(0)
+	m.Forward(s, batch)
+	want := []string{"0 0 160 32", "1 0 160 32", "2 0 20 4", "3 0 160 32", "1 1 160 32", "2 1 20 4", "3 1 160 32"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("the hook saw %v, want %v", seen, want)
+	}
+	for l := range m.Config.Layers {
+		for i := range 5 {
+			if slices.Contains(s.Experts(l, i), 0) {
+				t.Errorf("layer %d, token %d: expert 0 is used", l, i)
+			}
+		}
+	}
+	if slices.Equal(before, s.Logits(0)) {
+		t.Error("switching off an expert changes nothing")
+	}
+}
