@@ -12,6 +12,7 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"moebot/bot/chat"
 	"moebot/session"
@@ -74,7 +75,10 @@ type Bot struct {
 	opened  atomic.Int64
 	trouble atomic.Pointer[string]
 
-	seen *places
+	identifies *rate.Limiter // of new sessions with Discord
+	seen       *places
+	gaps       atomic.Int64 // READYs so far, each of which ends a gap in the events
+	scanning   sync.Mutex   // held by the rescan at work
 }
 
 // New prepares a bot; Open connects it.
@@ -110,10 +114,13 @@ func New(asker Asker, store Store, o Options) (*Bot, error) {
 	// Reconnecting is this package's work: discordgo never gives up, not even on a
 	// wrong token, and waits up to ten minutes.
 	dg.ShouldReconnectOnError = false
+	// What it would write past our log comes to us as an error or an event as well.
+	dg.LogLevel = discordgo.LogError - 1
 	dg.State.TrackMembers, dg.State.TrackPresences, dg.State.TrackVoice, dg.State.TrackEmojis = false, false, false, false
-	pulse := &pulse{}
+	pulse := &pulse{silence: 2 * o.Silence}
 	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second, NetDialContext: pulse.dial}
-	b := &Bot{opt: o, pulse: pulse, asker: asker, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces()}
+	b := &Bot{opt: o, pulse: pulse, asker: asker, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(),
+		identifies: rate.NewLimiter(rate.Every(identifyEvery), identifyBurst)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.content.Store(o.MessageContent)
 	b.handlers()
@@ -154,6 +161,9 @@ func (b *Bot) Hush() { b.cancel() }
 // Close disconnects. It takes about a second, which discordgo waits.
 func (b *Bot) Close() {
 	b.cancel()
+	// discordgo holds its lock while it connects, for as long as Discord says nothing
+	patience := time.AfterFunc(1500*time.Millisecond, b.pulse.cut)
+	defer patience.Stop()
 	b.dg.Close()
 	b.mu.Lock()
 	b.closed = true

@@ -470,7 +470,7 @@ func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 				return
 			case <-time.After(1500 * time.Millisecond):
 			}
-			switch i % 4 {
+			switch i % 6 {
 			case 0:
 				f.Cut()
 			case 1:
@@ -480,6 +480,14 @@ func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 				f.Cut()
 			case 3:
 				f.CloseGateway(4000)
+			case 4:
+				f.InvalidSession(false)
+			case 5:
+				f.SlowGateway(30 * time.Millisecond)
+				f.RefuseIdentify(4000, 1)
+				f.RefuseResume(1)
+				f.Cut()
+				f.SlowGateway(0)
 			}
 		}
 	})
@@ -500,20 +508,17 @@ func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 					return
 				}
 				questions[c] = append(questions[c], asked{m.ID, text, u.ID})
-				time.Sleep(time.Duration(rng.IntN(100)) * time.Millisecond)
+				time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond)
 			}
 		})
 	}
 	senders.Wait()
+	total := channels * each
+	for end := time.Now().Add(2 * time.Minute); w.chat.Stats().Answers < int64(total) && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	}
 	close(stop)
 	faults.Wait()
 	f.Clear()
-	total := channels * each
-	for end := time.Now().Add(2 * time.Minute); w.chat.Stats().Answers < int64(total); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			break
-		}
-	}
 	for c, id := range ids {
 		var order []string
 		texts := map[string]string{}

@@ -23,6 +23,8 @@ func (b *Bot) handlers() {
 	add(func(_ *discordgo.Session, _ *discordgo.Resumed) { b.ready.Store(true) })
 	add(func(_ *discordgo.Session, _ *discordgo.Disconnect) {
 		b.ready.Store(false)
+		what := "the connection to Discord was lost; connecting again"
+		b.trouble.Store(&what)
 		select {
 		case b.lost <- struct{}{}:
 		default:
@@ -96,9 +98,12 @@ func (b *Bot) onReady(e *discordgo.Ready) {
 	b.ready.Store(true)
 	b.trouble.Store(nil)
 	b.log.Info("connected to Discord", "bot", e.User.Username, "servers", len(e.Guilds), "message_content", b.content.Load())
+	// Each READY was an IDENTIFY, of which Discord allows 1000 a day; see connect.
+	b.identifies.Allow()
 	// READY and not RESUMED: what was said in between never comes by itself
-	last := b.seen.hold()
-	b.begin(func() { b.contain("rescan", func() { b.rescan(last) }) })
+	gap := b.gaps.Add(1)
+	b.seen.hold()
+	b.begin(func() { b.contain("rescan", func() { b.rescan(gap) }) })
 	b.begin(func() { b.contain("commands", b.register) })
 }
 
@@ -171,6 +176,13 @@ func fatal(err error) string {
 	return ""
 }
 
+// Discord allows 1000 IDENTIFYs a day and then resets the token (events/gateway,
+// Identifying). A connection that is lost at once each time must not use them up.
+const (
+	identifyEvery = 90 * time.Second
+	identifyBurst = 30
+)
+
 // disallowedIntents is the close code for a privileged intent that is switched off.
 const disallowedIntents = 4014
 
@@ -178,6 +190,13 @@ const disallowedIntents = 4014
 // succeeds, ctx or the bot ends, or trying is no use.
 func (b *Bot) connect(ctx context.Context) error {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		if lacking := 1 - b.identifies.Tokens(); lacking > 0 {
+			pause := time.Duration(lacking * float64(identifyEvery))
+			b.log.Warn("too many new sessions with Discord; waiting so as not to use up the day's", "in", pause.Round(time.Second))
+			if err := b.sleep(ctx, pause); err != nil {
+				return err
+			}
+		}
 		b.dg.Identify.Intents = discordgo.IntentsGuilds | discordgo.IntentsGuildMessages | discordgo.IntentsDirectMessages
 		if b.content.Load() {
 			b.dg.Identify.Intents |= discordgo.IntentMessageContent
@@ -203,13 +222,21 @@ func (b *Bot) connect(ctx context.Context) error {
 		// jitter, so that many bots do not come back in one moment
 		pause := wait/2 + time.Duration(rand.Int64N(int64(wait)))
 		b.log.Warn("no connection to Discord; trying again", "in", pause.Round(time.Millisecond), "err", err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-b.ctx.Done():
-			return b.ctx.Err()
-		case <-time.After(pause):
+		if err := b.sleep(ctx, pause); err != nil {
+			return err
 		}
+	}
+}
+
+// sleep waits, unless ctx or the bot ends before.
+func (b *Bot) sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.ctx.Done():
+		return b.ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,16 +30,15 @@ func newPlaces() *places {
 	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}}
 }
 
-// hold makes the new messages of all channels wait for release and returns the last
-// message handled in each.
-func (p *places) hold() map[string]string {
+// hold makes the new messages of all known channels wait.
+func (p *places) hold() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	last := maps.Clone(p.last)
-	for c := range last {
-		p.held[c] = p.held[c][:len(p.held[c]):len(p.held[c])]
+	for c := range p.last {
+		if _, ok := p.held[c]; !ok {
+			p.held[c] = nil
+		}
 	}
-	return last
 }
 
 // keep takes a message if its channel waits.
@@ -52,6 +52,17 @@ func (p *places) keep(m *discordgo.Message) bool {
 	return ok
 }
 
+// release ends a channel's waiting if nothing waits there.
+func (p *places) release(channel string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.held[channel]) > 0 {
+		return false
+	}
+	delete(p.held, channel)
+	return true
+}
+
 // next returns the messages that wait in a channel; if there are none, the channel
 // waits no longer.
 func (p *places) next(channel string) []*discordgo.Message {
@@ -62,7 +73,7 @@ func (p *places) next(channel string) []*discordgo.Message {
 		delete(p.held, channel)
 		return nil
 	}
-	p.held[channel] = []*discordgo.Message{}
+	p.held[channel] = nil
 	return held
 }
 
@@ -169,50 +180,106 @@ func (b *Bot) recallPlaces() {
 	}
 }
 
-// rescan asks for the messages of active channels that came while nobody listened,
-// given the last one handled in each. Those answered already are recognised by the
-// store. What came since waits behind them.
-func (b *Bot) rescan(last map[string]string) {
-	for channel, message := range last {
-		if b.ctx.Err() != nil {
+// rescan asks for the messages of active channels that came while nobody listened:
+// those after the last one handled in each. Those answered already are recognised by
+// the store. What came since waits behind them. A READY during a rescan ends it, for
+// there is a new gap, and the rescan it begins covers both.
+func (b *Bot) rescan(gap int64) {
+	b.scanning.Lock()
+	defer b.scanning.Unlock()
+	for channel, last := range b.seen.snapshot() {
+		if b.ctx.Err() != nil || b.gaps.Load() != gap {
 			return
 		}
-		if at, err := discordgo.SnowflakeTimestamp(message); err == nil && time.Since(at) < b.opt.RescanAge+7*24*time.Hour {
-			where, err := b.channel(channel)
-			if err == nil {
-				err = b.rescanChannel(where, message)
-			}
-			if err != nil {
+		var missed []*discordgo.Message
+		if at, err := discordgo.SnowflakeTimestamp(last); err == nil && time.Since(at) < b.opt.RescanAge+7*24*time.Hour {
+			if missed, err = b.missed(channel, last); err != nil {
 				b.log.Warn("a channel could not be read after a gap", "channel", channel, "err", err)
 			}
 		}
-		for held := b.seen.next(channel); held != nil; held = b.seen.next(channel) {
-			for _, m := range held {
-				b.take(m)
+		if len(missed) == 0 && b.seen.release(channel) {
+			continue
+		}
+		// beside the other channels: this one's queue may be full
+		b.begin(func() { b.contain("rescan", func() { b.makeUp(channel, missed, gap) }) })
+	}
+}
+
+// makeUp asks what was missed in a channel, and then what waited behind it.
+func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
+	for {
+		for _, m := range missed {
+			if b.gaps.Load() != gap {
+				return
 			}
+			b.take(m)
+		}
+		if b.gaps.Load() != gap {
+			return
+		}
+		if missed = b.seen.next(channel); missed == nil {
+			return
 		}
 	}
 }
 
-func (b *Bot) rescanChannel(where *discordgo.Channel, last string) error {
-	messages, err := b.dg.ChannelMessages(where.ID, 50, "", last, "", discordgo.WithContext(b.ctx))
+// maxMissed bounds the messages read of one channel after a gap, readTime the time
+// that may take, and pageLen the messages of one request (resources/message, Get
+// Channel Messages).
+const (
+	maxMissed = 1000
+	readTime  = 30 * time.Second
+	pageLen   = 100
+)
+
+// missed are the messages of a channel after one, oldest first, but for those that
+// are too old to be answered.
+func (b *Bot) missed(channel, last string) ([]*discordgo.Message, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, readTime)
+	defer cancel()
+	where, err := b.channel(ctx, channel)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := len(messages) - 1; i >= 0; i-- { // newest first, as Discord has them
-		m := messages[i]
-		if time.Since(m.Timestamp) <= b.opt.RescanAge {
-			m.GuildID = where.GuildID // which messages read by REST lack
-			b.take(m)
+	var out []*discordgo.Message
+	for range maxMissed / pageLen {
+		var page []*discordgo.Message
+		err := insist(ctx, func() (err error) {
+			page, err = b.dg.ChannelMessages(channel, pageLen, "", last, "", once(ctx)...)
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
+		slices.SortFunc(page, func(x, y *discordgo.Message) int { // newest first, as Discord has them
+			if later(y.ID, x.ID) {
+				return -1
+			}
+			return 1
+		})
+		for _, m := range page {
+			last = m.ID
+			if time.Since(m.Timestamp) <= b.opt.RescanAge {
+				m.GuildID = where.GuildID // which messages read by REST lack
+				out = append(out, m)
+			}
+		}
+		if len(page) < pageLen {
+			break
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // channel is what is known of a channel, or else what Discord says.
-func (b *Bot) channel(id string) (*discordgo.Channel, error) {
+func (b *Bot) channel(ctx context.Context, id string) (*discordgo.Channel, error) {
 	if c, err := b.dg.State.Channel(id); err == nil {
 		return c, nil
 	}
-	return b.dg.Channel(id, discordgo.WithContext(b.ctx))
+	var c *discordgo.Channel
+	err := insist(ctx, func() (err error) {
+		c, err = b.dg.Channel(id, once(ctx)...)
+		return err
+	})
+	return c, err
 }

@@ -10,8 +10,10 @@ import (
 // pulse measures the gateway's latency on its connection. discordgo's own figure is
 // read and written without a lock.
 type pulse struct {
-	sent    atomic.Int64 // when the last frame was sent that none came after, ns; 0 for none
-	latency atomic.Int64 // ns
+	silence time.Duration // without a word from Discord after which the connection fails
+	sent    atomic.Int64  // when the last frame was sent that none came after, ns; 0 for none
+	latency atomic.Int64  // ns
+	conn    atomic.Pointer[pulseConn]
 }
 
 func (p *pulse) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -19,7 +21,16 @@ func (p *pulse) dial(ctx context.Context, network, addr string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	return &pulseConn{c, p}, nil
+	pc := &pulseConn{c, p}
+	p.conn.Store(pc)
+	return pc, nil
+}
+
+// cut breaks the connection, also one that is just being made.
+func (p *pulse) cut() {
+	if c := p.conn.Load(); c != nil {
+		c.Close()
+	}
 }
 
 type pulseConn struct {
@@ -33,6 +44,11 @@ func (c *pulseConn) Write(b []byte) (int, error) {
 }
 
 func (c *pulseConn) Read(b []byte) (int, error) {
+	// discordgo waits for the first words of a new connection without a limit; on an
+	// old one the watchdog is sooner
+	if err := c.SetReadDeadline(time.Now().Add(c.p.silence)); err != nil {
+		return 0, err
+	}
 	n, err := c.Conn.Read(b)
 	if sent := c.p.sent.Swap(0); sent != 0 && err == nil {
 		c.p.latency.Store(time.Now().UnixNano() - sent)
