@@ -2,9 +2,15 @@
 //
 // One goroutine owns the model and steps it: each step takes one token of every
 // reply in progress and, beside them, a chunk of the prompts still to be read, so
-// that a long prompt delays nobody for long. A request gets a slot, whose key-value
-// cache stays behind it: a conversation that goes on finds its tokens there and
-// reads only what is new. Two sequences share no memory.
+// that a long prompt delays nobody for long.
+//
+// A conversation's keys and values stay behind when its reply has ended: when it
+// goes on, only what is new is read. The conversations unused for longest are
+// forgotten when memory is short. Two conversations share no memory; what one has
+// read that another's prompt begins with, such as a system text, is copied.
+//
+// The same Request gives the same reply, whatever else is going on, was going on
+// before, and on how many threads: model.Forward promises the same for logits.
 //
 // An Engine is safe for concurrent use.
 package engine

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"moebot/moe/kernel"
-	"moebot/moe/kvcache"
 	"moebot/moe/model"
 	"moebot/moe/sample"
 	"moebot/moe/tokenizer"
@@ -18,9 +17,13 @@ import (
 type Options struct {
 	Threads       int // goroutines that compute; 0 is one for each processor
 	ContextTokens int // longest sequence; 0 is what the model was made for
-	Slots         int // conversations whose caches are kept, and replies at a time; 0 is 8
+	Slots         int // replies in progress at a time; 0 is 8
 	ChunkTokens   int // prompt tokens read in a step; 0 is 64
 	QueueLen      int // requests that may wait for a slot; 0 is 256
+	// CacheBytes bounds the memory of all conversations' keys and values; 0 is 512 MiB.
+	// A reply alone may take more, if its prompt needs it; replies at the same time
+	// then wait for each other.
+	CacheBytes int
 }
 
 func (o Options) fill(c model.Config) Options {
@@ -33,6 +36,7 @@ func (o Options) fill(c model.Config) Options {
 	def(&o.Slots, 8)
 	def(&o.ChunkTokens, 64)
 	def(&o.QueueLen, 256)
+	def(&o.CacheBytes, 512<<20)
 	return o
 }
 
@@ -51,10 +55,11 @@ func (e *ContextError) Error() string {
 
 // Request asks for a continuation of Tokens.
 type Request struct {
-	Key         string  // the conversation: a later request with the same key finds its cache
-	Tokens      []int32 // the whole prompt
+	Key         string  // the conversation: a later request with the same key finds its cache; "" keeps none
+	Tokens      []int32 // the whole prompt; not changed, and not read after Generate has returned
 	MaxTokens   int     // of the reply; 0 is as many as fit
 	Sampling    sample.Params
+	StopTokens  []int32  // end the reply, beside the vocabulary's own ends and its control tokens
 	StopStrings []string // the reply ends before the first of these
 	Forbid      []int32  // tokens never drawn
 	Trace       bool     // collect Result.Trace
@@ -128,7 +133,7 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("engine: the vocabulary has %d tokens, the model knows %d", tok.Size(), m.Config.Vocab)
 	}
 	o = o.fill(m.Config)
-	e := &Engine{model: m, tok: tok, opt: o, pool: kernel.NewPool(o.Threads), submit: make(chan *sequence, o.QueueLen),
+	e := &Engine{model: m, tok: tok, opt: o, pool: kernel.NewPool(o.Threads), submit: make(chan *sequence),
 		quit: make(chan struct{}), done: make(chan struct{})}
 	e.counters.init(m.Config)
 	go e.loop()
@@ -158,40 +163,40 @@ func (e *Engine) Generate(ctx context.Context, r Request, emit func(piece string
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	q := e.newSequence(inner, r)
-	e.counters.queued.Add(1)
-	select {
-	case e.submit <- q:
-	default:
+	if e.counters.queued.Add(1) > int64(e.opt.QueueLen) {
 		e.counters.queued.Add(-1)
 		return Result{}, ErrBusy
 	}
+	q := e.newSequence(inner, r)
+	select {
+	case e.submit <- q: // from now on the loop will end it
+	case <-e.quit:
+		e.counters.queued.Add(-1)
+		return Result{Stop: StopCancelled}, ErrClosed
+	case <-ctx.Done():
+		e.counters.queued.Add(-1)
+		return Result{Stop: StopCancelled}, ctx.Err()
+	}
 	var emitErr error
-	for {
-		select {
-		case piece := <-q.pieces:
+	give := func() {
+		for _, piece := range q.out.take() {
 			if emitErr == nil {
 				if emitErr = emit(piece); emitErr != nil {
 					cancel()
 				}
 			}
+		}
+	}
+	for {
+		select {
+		case <-q.out.more:
+			give()
 		case <-q.ended:
-			for len(q.pieces) > 0 && emitErr == nil {
-				emitErr = emit(<-q.pieces)
-			}
-			if emitErr != nil {
+			if give(); emitErr != nil {
 				q.result.Stop = StopCancelled
 				return q.result, emitErr
 			}
 			return q.result, q.err
-		case <-e.done:
-			// the loop has ended; it ends all sequences it knows, this one may have come too late
-			select {
-			case <-q.ended:
-				continue
-			default:
-				return Result{Stop: StopCancelled}, ErrClosed
-			}
 		}
 	}
 }
@@ -212,17 +217,4 @@ func (e *Engine) check(r Request) error {
 		}
 	}
 	return nil
-}
-
-// slot is a place for one sequence; its cache outlives the sequence.
-type slot struct {
-	key   string
-	cache *kvcache.Cache
-	used  time.Time
-	seq   *sequence // nil when idle
-}
-
-func (e *Engine) newCache() *kvcache.Cache {
-	c := e.model.Config
-	return kvcache.New(c.Layers, c.KVHeads*c.HeadDim, e.opt.ContextTokens)
 }

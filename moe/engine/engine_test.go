@@ -389,7 +389,7 @@ func TestDecodingTakesNoMemory(t *testing.T) {
 		t.Skip("allocations cannot be counted under the race detector")
 	}
 	m, tok := tinyModel(t)
-	e := &Engine{model: m, tok: tok, opt: Options{ContextTokens: 96, Slots: 1, ChunkTokens: 8}}
+	e := &Engine{model: m, tok: tok, opt: Options{ContextTokens: 96, Slots: 1, ChunkTokens: 8, CacheBytes: 1 << 20}}
 	e.counters.init(m.Config)
 	s := &stepper{Engine: e, scratch: m.NewScratch(nil, 16)}
 	r := request("", 1, 1, 2, 3)
@@ -404,9 +404,9 @@ func TestDecodingTakesNoMemory(t *testing.T) {
 	if n := testing.AllocsPerRun(30, func() {
 		s.plan()
 		s.model.Forward(s.scratch, s.batch)
-		s.slots[0].cache.Truncate(len(s.slots[0].cache.Tokens) - 1)
+		s.all[0].cache.Truncate(len(s.all[0].cache.Tokens) - 1)
 	}); n != 0 {
 		t.Errorf("%v allocations a step", n)
 	}
-	s.finish(s.slots[0], StopCancelled, nil)
+	s.finish(s.all[0], StopCancelled, nil)
 }

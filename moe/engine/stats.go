@@ -19,6 +19,8 @@ type Stats struct {
 	DecodeTime    time.Duration
 	Busy          int       // requests in a slot now
 	Queued        int       // requests waiting now
+	Conversations int       // whose keys and values are in memory now
+	CacheBytes    int       // that memory
 	ExpertLoad    [][]int64 // [layer][expert] tokens routed; a dense model has one expert
 }
 
@@ -52,6 +54,13 @@ func (c *counters) end(u Usage) {
 	c.s.DecodedTokens += int64(u.DecodedTokens)
 	c.s.PrefillTime += u.PrefillTime
 	c.s.DecodeTime += u.DecodeTime
+}
+
+// kept notes what is in memory.
+func (c *counters) kept(conversations, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.s.Conversations, c.s.CacheBytes = conversations, bytes
 }
 
 // experts counts the choices for n tokens of the batch just computed.

@@ -25,45 +25,59 @@ func New(layers, width, limit int) *Cache {
 func (c *Cache) Limit() int { return c.limit }
 
 // Bytes is the memory held.
-func (c *Cache) Bytes() int { return 8 * c.layers * c.width * c.capacity }
+func (c *Cache) Bytes() int { return c.bytes(c.capacity) }
 
-// Prefix is the number of leading tokens of ids that the cache has.
-func (c *Cache) Prefix(ids []int32) int {
-	n := 0
-	for n < len(ids) && n < len(c.Tokens) && ids[n] == c.Tokens[n] {
-		n++
-	}
-	return n
+// step is the number of tokens by which memory grows, so that a conversation that
+// goes on does not move its memory at each message.
+const step = 128
+
+func (c *Cache) bytes(capacity int) int { return 8 * c.layers * c.width * capacity }
+
+func (c *Cache) roundUp(n int) int {
+	return max(c.capacity, min(c.limit, (n+step-1)/step*step))
 }
 
-// Truncate forgets all but the first n tokens.
-func (c *Cache) Truncate(n int) { c.Tokens = c.Tokens[:n] }
+// BytesFor is the memory held after Reserve(n).
+func (c *Cache) BytesFor(n int) int { return c.bytes(c.roundUp(n)) }
+
+// Reserve takes the memory for n tokens in all, at most the limit, so that adding
+// them will take none.
+func (c *Cache) Reserve(n int) {
+	if n = c.roundUp(n); n > c.capacity {
+		c.resize(n)
+	}
+	if cap(c.Tokens) < c.capacity {
+		c.Tokens = append(make([]int32, 0, c.capacity), c.Tokens...)
+	}
+}
 
 // Append takes in a token whose keys and values the caller will write at its
-// position before they are read. It returns the position.
+// position before they are read. It returns the position. It panics at the limit.
 func (c *Cache) Append(id int32) int {
 	n := len(c.Tokens)
 	if n == c.limit {
 		panic(fmt.Sprintf("kvcache: more than %d tokens", c.limit))
 	}
 	if n == c.capacity {
-		c.grow()
+		c.Reserve(max(n+1, n+n/2))
 	}
 	c.Tokens = append(c.Tokens, id)
 	return n
 }
 
-func (c *Cache) grow() {
-	c.capacity = min(c.limit, max(64, c.capacity+c.capacity/2))
+// resize moves what is there to new memory.
+func (c *Cache) resize(capacity int) {
+	used := len(c.Tokens) * c.width
 	for i := range c.layers {
-		k, v := make([]float32, c.capacity*c.width), make([]float32, c.capacity*c.width)
-		copy(k, c.k[i])
-		copy(v, c.v[i])
+		k, v := make([]float32, capacity*c.width), make([]float32, capacity*c.width)
+		copy(k, c.k[i][:used])
+		copy(v, c.v[i][:used])
 		c.k[i], c.v[i] = k, v
 	}
+	c.capacity = capacity
 }
 
 // Keys and Values are the layer's rows [tokens, width]; the slices are valid until
-// the next Append.
+// the next Append or Reserve.
 func (c *Cache) Keys(layer int) []float32   { return c.k[layer] }
 func (c *Cache) Values(layer int) []float32 { return c.v[layer] }

@@ -52,3 +52,54 @@ func TestPrefix(t *testing.T) {
 		t.Errorf("after truncation the prefix is %d, want 1", got)
 	}
 }
+
+func fill(c *Cache, ids ...int32) {
+	for _, id := range ids {
+		p := c.Append(id)
+		for l := range c.layers {
+			for j := range c.width {
+				c.Keys(l)[p*c.width+j] = float32(id) + float32(l)/10
+				c.Values(l)[p*c.width+j] = -float32(id) - float32(j)/10
+			}
+		}
+	}
+}
+
+func TestCopyPrefixSharesNothing(t *testing.T) {
+	a, b := New(2, 2, 300), New(2, 2, 300)
+	fill(a, 1, 2, 3, 4)
+	fill(b, 9, 9, 9, 9, 9, 9)
+	b.CopyPrefix(a, 3)
+	a.Truncate(0)
+	fill(a, 7, 7, 7, 7)
+	if len(b.Tokens) != 3 || b.Prefix([]int32{1, 2, 3, 4}) != 3 {
+		t.Fatalf("the copy holds %v", b.Tokens)
+	}
+	for i, id := range b.Tokens {
+		for l := range 2 {
+			if k, v := b.Keys(l)[i*2], b.Values(l)[i*2+1]; k != float32(id)+float32(l)/10 || v != -float32(id)-0.1 {
+				t.Errorf("token %d layer %d: %v, %v", i, l, k, v)
+			}
+		}
+	}
+}
+
+func TestReserve(t *testing.T) {
+	c := New(1, 4, 300)
+	want := c.BytesFor(200)
+	c.Reserve(200)
+	if c.Bytes() != want || want < 200*8*4 || want > 300*8*4 {
+		t.Errorf("%d bytes reserved, %d foretold", c.Bytes(), want)
+	}
+	if n := testing.AllocsPerRun(1, func() {
+		c.Truncate(0)
+		for i := range 200 {
+			c.Append(int32(i))
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for what was reserved", n)
+	}
+	if c.Reserve(1000); c.Bytes() != 300*8*4 {
+		t.Errorf("%d bytes for more than the limit", c.Bytes())
+	}
+}

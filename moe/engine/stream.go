@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"moebot/moe/sample"
@@ -15,7 +16,7 @@ type sequence struct {
 	req     Request
 	sampler *sample.Sampler
 	stream  *tokenizer.Stream
-	pieces  chan string   // never full: there is room for every token
+	out     outbox
 	ended   chan struct{} // closed when result and err are final
 	result  Result
 	err     error
@@ -34,7 +35,33 @@ func (e *Engine) newSequence(ctx context.Context, r Request) *sequence {
 		limit = min(limit, r.MaxTokens)
 	}
 	return &sequence{ctx: ctx, req: r, sampler: sample.New(r.Sampling, r.Forbid), stream: e.tok.Stream(), limit: limit,
-		pieces: make(chan string, limit+2), ended: make(chan struct{}), arrived: time.Now()}
+		out: outbox{more: make(chan struct{}, 1)}, ended: make(chan struct{}), arrived: time.Now()}
+}
+
+// outbox holds the pieces that Generate has not given out yet. The loop never waits
+// for it, however slow the receiver is.
+type outbox struct {
+	mu     sync.Mutex
+	pieces []string
+	more   chan struct{} // holds one element after put
+}
+
+func (o *outbox) put(piece string) {
+	o.mu.Lock()
+	o.pieces = append(o.pieces, piece)
+	o.mu.Unlock()
+	select {
+	case o.more <- struct{}{}:
+	default:
+	}
+}
+
+func (o *outbox) take() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.pieces
+	o.pieces = nil
+	return p
 }
 
 // prefilling reports whether prompt tokens remain to be read.
@@ -58,7 +85,7 @@ func (q *sequence) give(n int) {
 		return
 	}
 	q.text.WriteString(q.held[:n])
-	q.pieces <- q.held[:n]
+	q.out.put(q.held[:n])
 	q.held = q.held[n:]
 }
 

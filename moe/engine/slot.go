@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"time"
+
+	"moebot/moe/kvcache"
+)
+
+// conversation is a cache and whom it belongs to. While seq is set it takes one of
+// the slots.
+type conversation struct {
+	key   string // "" is kept only while seq runs
+	cache *kvcache.Cache
+	used  time.Time
+	seq   *sequence
+}
+
+// conversations are all those remembered.
+type conversations []*conversation
+
+// busy are those with a reply in progress.
+func (cs conversations) busy() (n int) {
+	for _, c := range cs {
+		if c.seq != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (cs conversations) bytes() (n int) {
+	for _, c := range cs {
+		n += c.cache.Bytes()
+	}
+	return n
+}
+
+// find returns the conversation of the key if it is remembered and idle.
+func (cs conversations) find(key string) *conversation {
+	for _, c := range cs {
+		if key != "" && c.key == key && c.seq == nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// longest is the conversation that holds most of the beginning of ids, and how much.
+func (cs conversations) longest(ids []int32) (best *conversation, n int) {
+	for _, c := range cs {
+		if p := c.cache.Prefix(ids); p > n {
+			best, n = c, p
+		}
+	}
+	return best, n
+}
+
+// evict forgets the idle conversation that is unused for longest, except one; it
+// reports whether there was any.
+func (cs *conversations) evict(except *conversation) bool {
+	oldest := -1
+	for i, c := range *cs {
+		if c.seq == nil && c != except && (oldest < 0 || c.used.Before((*cs)[oldest].used)) {
+			oldest = i
+		}
+	}
+	if oldest >= 0 {
+		cs.drop((*cs)[oldest])
+	}
+	return oldest >= 0
+}
+
+func (cs *conversations) drop(c *conversation) {
+	kept := (*cs)[:0]
+	for _, x := range *cs {
+		if x != c {
+			kept = append(kept, x)
+		}
+	}
+	clear((*cs)[len(kept):])
+	*cs = kept
+}
+
+// maxConversations bounds how many are remembered however small they are: each
+// request looks through all of them.
+const maxConversations = 1024
+
+// admit gives a slot and memory to waiting sequences, oldest first. The first that
+// gets none keeps the others waiting, so that a large one has its turn.
+func (s *stepper) admit() {
+	for len(s.waiting) > 0 {
+		q := s.waiting[0]
+		if err := q.ctx.Err(); err != nil {
+			q.end(StopCancelled, err)
+		} else if !s.start(q) {
+			return
+		}
+		s.waiting = s.waiting[1:]
+		s.counters.queued.Add(-1)
+	}
+	s.waiting = nil // let the memory go
+}
+
+// start puts a sequence into a slot. It reports false if there is no free one or
+// not enough memory beside the replies in progress.
+func (s *stepper) start(q *sequence) bool {
+	busy := s.all.busy()
+	if busy >= s.opt.Slots {
+		return false
+	}
+	c := s.all.find(q.req.Key)
+	fresh := c == nil
+	if fresh {
+		cfg := s.model.Config
+		c = &conversation{key: q.req.Key, cache: kvcache.New(cfg.Layers, cfg.KVHeads*cfg.HeadDim, s.opt.ContextTokens)}
+	}
+	ids := q.req.Tokens
+	other, shared := s.all.longest(ids[:len(ids)-1])
+	total := len(ids) + q.limit
+	need := func() int {
+		n := s.all.bytes() + c.cache.BytesFor(total)
+		if !fresh {
+			n -= c.cache.Bytes()
+		}
+		return n
+	}
+	for need() > s.opt.CacheBytes || len(s.all) >= maxConversations && fresh {
+		if s.all.evict(c) {
+			continue
+		}
+		if busy > 0 {
+			return false
+		}
+		break // alone, it may take what it needs
+	}
+	// the last token of the prompt is always computed: its logits are the first wanted
+	n := min(c.cache.Prefix(ids), len(ids)-1)
+	c.cache.Truncate(n)
+	c.cache.Reserve(total)
+	if shared > n { // another conversation begins alike, more than this one's past
+		c.cache.CopyPrefix(other.cache, shared)
+		n = shared
+	}
+	c.seq, c.used = q, time.Now()
+	if fresh {
+		s.all = append(s.all, c)
+	}
+	q.read, q.started = n, time.Now()
+	q.result.Usage.ReusedTokens = n
+	s.counters.start(len(ids), n)
+	s.counters.busy.Add(1)
+	s.counters.kept(len(s.all), s.all.bytes())
+	return true
+}
+
+// finish frees a sequence's slot; what it has read stays.
+func (s *stepper) finish(c *conversation, stop StopReason, err error) {
+	q := c.seq
+	c.seq, c.used = nil, time.Now()
+	if c.key == "" {
+		s.all.drop(c)
+	}
+	s.counters.busy.Add(-1)
+	s.counters.kept(len(s.all), s.all.bytes())
+	q.end(stop, err)
+	s.counters.end(q.result.Usage)
+}

@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"moebot/moe/model"
+)
+
+// stepper is the state of the loop: what it may touch without a lock.
+type stepper struct {
+	*Engine
+	all     conversations
+	waiting []*sequence
+	scratch *model.Scratch
+	batch   []model.Input
+	spans   []span // what of the batch belongs to whom
+	dist    distribution
+	turn    int // the conversation whose prompt is read first in the next step
+}
+
+// span is a conversation's part of a batch; logits is the index of its logits, -1
+// for none.
+type span struct {
+	of       *conversation
+	first, n int
+	logits   int
+}
+
+func (e *Engine) loop() {
+	defer close(e.done)
+	defer e.pool.Close()
+	s := &stepper{Engine: e, scratch: e.model.NewScratch(e.pool, e.opt.Slots+e.opt.ChunkTokens)}
+	for s.receive(s.all.busy() == 0 && len(s.waiting) == 0) {
+		s.cancelled()
+		s.admit()
+		s.step()
+	}
+	for _, q := range s.waiting {
+		s.counters.queued.Add(-1)
+		q.end(StopCancelled, ErrClosed)
+	}
+	for _, c := range slices.Clone(s.all) {
+		if c.seq != nil {
+			s.finish(c, StopCancelled, ErrClosed)
+		}
+	}
+}
+
+// receive takes in all requests that are there, waiting for one if idle. It reports
+// false when the engine is to close.
+func (s *stepper) receive(idle bool) bool {
+	if idle {
+		select {
+		case q := <-s.submit:
+			s.waiting = append(s.waiting, q)
+		case <-s.quit:
+			return false
+		}
+	}
+	for {
+		select {
+		case <-s.quit:
+			return false
+		case q := <-s.submit:
+			s.waiting = append(s.waiting, q)
+		default:
+			return true
+		}
+	}
+}
+
+// cancelled ends the sequences whose context has ended.
+func (s *stepper) cancelled() {
+	for i := len(s.all) - 1; i >= 0; i-- { // finish may drop the element
+		if q := s.all[i].seq; q != nil && q.ctx.Err() != nil {
+			s.finish(s.all[i], StopCancelled, q.ctx.Err())
+		}
+	}
+	kept := s.waiting[:0]
+	for _, q := range s.waiting {
+		if err := q.ctx.Err(); err != nil {
+			s.counters.queued.Add(-1)
+			q.end(StopCancelled, err)
+		} else {
+			kept = append(kept, q)
+		}
+	}
+	clear(s.waiting[len(kept):])
+	s.waiting = kept
+}
+
+// step computes one batch and deals with its logits.
+func (s *stepper) step() {
+	s.plan()
+	if len(s.batch) == 0 {
+		return
+	}
+	s.model.Forward(s.scratch, s.batch)
+	for _, sp := range s.spans {
+		s.counters.experts(s.scratch, sp.first, sp.n)
+		if sp.logits >= 0 {
+			s.advance(sp)
+		}
+	}
+}
+
+// plan fills the batch: the next token of each reply, then prompt tokens up to the
+// chunk's size, beginning with another conversation each time so that prompts take
+// turns.
+func (s *stepper) plan() {
+	s.batch, s.spans = s.batch[:0], s.spans[:0]
+	logits := 0
+	for _, c := range s.all {
+		if q := c.seq; q != nil && !q.prefilling() {
+			s.spans = append(s.spans, span{of: c, first: len(s.batch), n: 1, logits: logits})
+			s.batch = append(s.batch, model.Input{ID: q.next, Cache: c.cache, Logits: true})
+			logits++
+		}
+	}
+	room := s.opt.ChunkTokens
+	for i := range s.all {
+		c := s.all[(s.turn+i)%len(s.all)]
+		q := c.seq
+		if q == nil || !q.prefilling() || room == 0 {
+			continue
+		}
+		n := min(room, len(q.req.Tokens)-q.read)
+		sp := span{of: c, first: len(s.batch), n: n, logits: -1}
+		for j, id := range q.req.Tokens[q.read : q.read+n] {
+			last := q.read+j == len(q.req.Tokens)-1
+			if last {
+				sp.logits = logits
+				logits++
+			}
+			s.batch = append(s.batch, model.Input{ID: id, Cache: c.cache, Logits: last})
+		}
+		q.read += n
+		room -= n
+		s.spans = append(s.spans, sp)
+		if room == 0 {
+			s.turn = (s.turn + i + 1) % len(s.all)
+		}
+	}
+}
+
+var errNoToken = errors.New("engine: the model gave no finite logit")
+
+// advance draws a sequence's next token.
+func (s *stepper) advance(sp span) {
+	q := sp.of.seq
+	logits := s.scratch.Logits(sp.logits)[:s.tok.Size()] // a model may know more tokens than the vocabulary
+	if q.first.IsZero() {
+		q.first = time.Now()
+	}
+	if q.req.Trace {
+		s.dist.set(logits)
+	}
+	id := q.sampler.Sample(logits)
+	if id < 0 {
+		s.finish(sp.of, StopCancelled, errNoToken)
+		return
+	}
+	if s.tok.IsEnd(id) || s.tok.IsControl(id) || slices.Contains(q.req.StopTokens, id) {
+		s.finish(sp.of, StopEnd, nil)
+		return
+	}
+	q.result.Usage.DecodedTokens++
+	if q.req.Trace {
+		q.result.Trace = append(q.result.Trace, s.trace(id, sp))
+	}
+	if q.take(q.stream.Push(id)) {
+		s.finish(sp.of, StopString, nil)
+		return
+	}
+	if q.result.Usage.DecodedTokens == q.limit {
+		stop := StopLength
+		if q.req.MaxTokens <= 0 || q.limit < q.req.MaxTokens {
+			stop = StopContext
+		}
+		s.finish(sp.of, stop, nil)
+		return
+	}
+	q.next = id
+}
