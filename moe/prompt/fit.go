@@ -1,39 +1,49 @@
 package prompt
 
+import (
+	"hash/fnv"
+	"io"
+)
+
 // Fitted is a prompt and what became of the turns it was made from.
 type Fitted struct {
 	Tokens  []int32
-	Dropped int  // turns left out, oldest first, the system turn never
-	Cut     bool // the newest turn alone was too long and lost its middle
+	Dropped int  // turns left out, oldest first; a leading system turn is not counted and never left out
+	Cut     bool // the newest turn, or the system turn, was too long and lost its middle
 }
 
-// Fit renders the newest turns that fit budget tokens. A leading system turn stays.
+// maxTurns is how many turns a prompt holds at most. Whoever stores a conversation
+// and keeps more than this may forget the oldest one by one: the prompt begins later.
+const maxTurns = 40
+
+// Fit renders the newest turns that fit budget tokens, and maxTurns. A leading
+// system turn stays.
 //
-// When turns must go, they go down to three quarters of the budget at once, and the
-// border depends only on the turns before it: as a conversation grows, many prompts
-// in a row begin with the same tokens, which a prefix cache need not read again.
-// The last turn stays in any case; if it is too long by itself, its middle is left out.
+// When turns must go, more go than need be: the prompt keeps between half and all
+// of the room, three quarters on average, and begins at a turn that is chosen by
+// its own text among those possible. So, as a conversation grows, most prompts
+// begin as the one before, which a prefix cache need not read again, even if the
+// turns given are themselves cut off at the front. The last turn stays in any case;
+// if it is too long by itself, its middle is left out.
 func (t *Template) Fit(turns []Turn, budget int) Fitted {
+	var f Fitted
 	fixed := len(t.start) + len(t.open[Assistant])
-	var head []Turn
+	var kept []Turn
 	if len(turns) > 0 && turns[0].Role == System {
-		head, turns = turns[:1], turns[1:]
-		fixed += len(t.appendTurn(nil, head[0]))
-		if fixed > budget/2 { // a system text may not crowd out the conversation
-			head, fixed = nil, len(t.start)+len(t.open[Assistant])
+		system := turns[0]
+		turns = turns[1:]
+		if n := len(t.appendTurn(nil, system)); fixed+n > budget/2 { // it may not crowd out the conversation
+			system, f.Cut = t.shorten(system, budget/2-fixed), true
 		}
+		kept = append(kept, system)
+		fixed += len(t.appendTurn(nil, system))
 	}
-	if len(turns) == 0 {
-		return Fitted{Tokens: t.Render(head)}
+	if len(turns) > 0 {
+		f.Dropped = t.border(turns, budget-fixed)
+		kept = append(kept, turns[f.Dropped:]...)
 	}
-	sizes := make([]int, len(turns))
-	for i, turn := range turns {
-		sizes[i] = len(t.appendTurn(nil, turn))
-	}
-	from := t.border(sizes, budget-fixed)
-	kept := append(append([]Turn(nil), head...), turns[from:]...)
-	f := Fitted{Tokens: t.Render(kept), Dropped: from}
-	if len(f.Tokens) > budget {
+	f.Tokens = t.Render(kept)
+	if len(f.Tokens) > budget && len(turns) > 0 {
 		last := len(kept) - 1
 		kept[last] = t.shorten(kept[last], budget-fixed)
 		f.Tokens, f.Cut = t.Render(kept), true
@@ -41,39 +51,63 @@ func (t *Template) Fit(turns []Turn, budget int) Fitted {
 	return f
 }
 
-// border is the first turn that stays. It walks through the conversation as it
-// grew: each time the turns since the border pass the room, the border moves up
-// until they fill three quarters of it.
-func (t *Template) border(sizes []int, room int) int {
-	from, sum := 0, 0
-	for i, n := range sizes {
-		sum += n
-		if sum <= room {
+// border is the first turn that stays.
+func (t *Template) border(turns []Turn, room int) int {
+	// from the newest back: earliest turn that fits, and the candidates' best
+	from, best := len(turns)-1, -1
+	var most uint64
+	user := false
+	sum := 0
+	for i := len(turns) - 1; i >= 0; i-- {
+		sum += len(t.appendTurn(nil, turns[i]))
+		n := len(turns) - i
+		if sum > room || n > maxTurns {
+			break
+		}
+		if from = i; i == 0 {
+			return 0 // all fit
+		}
+		if sum <= room/2 && n <= maxTurns/2 {
 			continue
 		}
-		for from < i && sum > room*3/4 {
-			sum -= sizes[from]
-			from++
+		// a prompt that begins with a question reads better than one that begins with an answer
+		isUser := turns[i].Role == User
+		if p := turns[i].priority(); best < 0 || isUser && !user || isUser == user && p >= most {
+			best, most, user = i, p, isUser
 		}
 	}
+	if best >= 0 {
+		return best
+	}
 	return from
+}
+
+// priority orders turns by chance, but the same turn always alike.
+func (turn Turn) priority() uint64 {
+	h := fnv.New64a()
+	io.WriteString(h, string(turn.Role)+"\x00"+turn.Name+"\x00"+turn.Text)
+	x := h.Sum64() // its upper bits hardly hang on the last letters: mix (Steele et al. 2014, SplitMix64)
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // shorten leaves out the middle of a turn so that it takes at most room tokens.
 func (t *Template) shorten(turn Turn, room int) Turn {
 	const gap = " ... "
 	text := []rune(turn.Text)
+	cut := func(n int) Turn {
+		turn.Text = string(text[:n-n/2]) + gap + string(text[len(text)-n/2:])
+		return turn
+	}
 	lo, hi := 0, len(text)
 	for lo < hi { // the largest number of characters that fits
 		n := (lo + hi + 1) / 2
-		s := turn
-		s.Text = string(text[:n-n/2]) + gap + string(text[len(text)-n/2:])
-		if len(t.appendTurn(nil, s)) <= room {
+		if len(t.appendTurn(nil, cut(n))) <= room {
 			lo = n
 		} else {
 			hi = n - 1
 		}
 	}
-	turn.Text = string(text[:lo-lo/2]) + gap + string(text[len(text)-lo/2:])
-	return turn
+	return cut(lo)
 }

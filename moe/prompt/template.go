@@ -72,6 +72,19 @@ func New(tok *tokenizer.Tokenizer) (*Template, error) {
 	return t, nil
 }
 
+// End is the token that ends a turn, of the assistant too.
+func (t *Template) End() int32 { return t.close[0] }
+
+// Unsaid are the control tokens that a reply never holds: all but those that end it.
+func (t *Template) Unsaid() (ids []int32) {
+	for id := range int32(t.tok.Size()) {
+		if t.tok.IsControl(id) && !t.tok.IsEnd(id) && id != t.End() {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Render returns the tokens of a conversation, open for the assistant's next words.
 func (t *Template) Render(turns []Turn) []int32 {
 	out := append([]int32(nil), t.start...)
@@ -93,10 +106,14 @@ func (turn Turn) text() string {
 	if turn.Role != User {
 		return text
 	}
-	if name := CleanName(turn.Name); name != "" {
-		return name + ": " + text
+	name := CleanName(turn.Name)
+	if name == "" && turn.Name != "" {
+		name = "someone" // or the text could bring a name of its own choice
 	}
-	return text
+	if name == "" {
+		return text
+	}
+	return name + ": " + text
 }
 
 // maxName is the length of a speaker's name, characters.

@@ -12,7 +12,6 @@ import (
 	"moebot/moe/engine"
 	"moebot/moe/prompt"
 	"moebot/moe/sample"
-	"moebot/moe/tokenizer"
 )
 
 const chatHelp = `/reset forgets the conversation, /temperature X sets the temperature, /quit ends.`
@@ -56,7 +55,7 @@ func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		return err
 	}
 	defer e.Close()
-	c := &chat{engine: e, tmpl: tmpl, params: p, name: *name, limit: *limit, out: out, forbid: notSaid(tok)}
+	c := &chat{engine: e, tmpl: tmpl, params: p, name: *name, limit: *limit, out: out, forbid: tmpl.Unsaid()}
 	if *system != "" {
 		c.turns = []prompt.Turn{{Role: prompt.System, Text: *system}}
 	}
@@ -67,16 +66,6 @@ func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	c.params.Seed = p.Seed
 	fmt.Fprintf(out, "%s, seed %d. %s\n", label(*path), p.Seed, chatHelp)
 	return c.loop(ctx, in)
-}
-
-// notSaid are the control tokens that a reply never holds: all but the ends.
-func notSaid(tok *tokenizer.Tokenizer) (ids []int32) {
-	for id := range int32(tok.Size()) {
-		if tok.IsControl(id) && !tok.IsEnd(id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 type chat struct {
@@ -94,30 +83,74 @@ type chat struct {
 var errQuit = errors.New("quit")
 
 func (c *chat) loop(ctx context.Context, in io.Reader) error {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 1<<12), 1<<20)
+	lines := readLines(ctx, in)
 	for {
 		fmt.Fprint(c.out, "> ")
-		if !lines.Scan() {
-			fmt.Fprintln(c.out)
-			return lines.Err()
+		var l line
+		select {
+		case l = <-lines:
+		case <-ctx.Done():
+			l.err = io.EOF
 		}
-		line := strings.TrimSpace(lines.Text())
-		if line == "" {
+		if l.err != nil {
+			fmt.Fprintln(c.out)
+			if l.err == io.EOF {
+				return nil
+			}
+			return l.err
+		}
+		text := strings.TrimSpace(l.text)
+		if text == "" {
 			continue
 		}
-		if strings.HasPrefix(line, "/") {
-			if err := c.command(line); err == errQuit {
+		if strings.HasPrefix(text, "/") {
+			if err := c.command(text); err == errQuit {
 				return nil
 			} else if err != nil {
 				fmt.Fprintln(c.out, err)
 			}
 			continue
 		}
-		if err := c.answer(ctx, line); err != nil {
+		if err := c.answer(ctx, text); err != nil {
 			return err
 		}
 	}
+}
+
+// line is one of the input, or why there is none; io.EOF at the end.
+type line struct {
+	text string
+	err  error
+}
+
+// readLines reads beside the conversation, so that an interrupt ends a chat that
+// waits for its next line. The goroutine ends with the input or, once ctx has
+// ended, with the next line.
+func readLines(ctx context.Context, in io.Reader) <-chan line {
+	lines := make(chan line)
+	go func() {
+		scan := bufio.NewScanner(in)
+		scan.Buffer(make([]byte, 1<<12), 1<<20)
+		send := func(l line) bool {
+			select {
+			case lines <- l:
+				return l.err == nil
+			case <-ctx.Done():
+				return false
+			}
+		}
+		for scan.Scan() {
+			if !send(line{text: scan.Text()}) {
+				return
+			}
+		}
+		if err := scan.Err(); err != nil {
+			send(line{err: fmt.Errorf("standard input: %w", err)})
+		} else {
+			send(line{err: io.EOF})
+		}
+	}()
+	return lines
 }
 
 func (c *chat) command(line string) error {
@@ -146,12 +179,15 @@ func (c *chat) answer(ctx context.Context, line string) error {
 	c.turns = append(c.turns, prompt.Turn{Role: prompt.User, Name: c.name, Text: line})
 	window := c.engine.ContextTokens()
 	fit := c.tmpl.Fit(c.turns, window-min(c.limit, window/4))
-	res, err := c.engine.Generate(ctx, engine.Request{Key: "chat", Tokens: fit.Tokens, MaxTokens: c.limit, Sampling: c.params, Forbid: c.forbid},
+	res, err := c.engine.Generate(ctx, engine.Request{Key: "chat", Tokens: fit.Tokens, MaxTokens: c.limit, Sampling: c.params, Forbid: c.forbid, StopTokens: []int32{c.tmpl.End()}},
 		func(piece string) error {
 			_, err := io.WriteString(c.out, piece)
 			return err
 		})
 	fmt.Fprintln(c.out)
+	if ctx.Err() != nil {
+		return nil // interrupted: the end of the chat, no failure
+	}
 	if err != nil {
 		return err
 	}
