@@ -160,15 +160,41 @@ func (s *service) connect(ctx context.Context) {
 	if s.play != nil { // a Discord in memory has forgotten the messages of before
 		return
 	}
-	pending, err := s.store.Pending(ctx)
+	pending, err := s.pending(ctx)
 	if err != nil {
-		s.log.Warn("unanswered questions of before cannot be read", "err", err)
 		return
 	}
+	byChannel := map[session.Key][]session.Pending{} // in each the oldest first
 	for _, p := range pending {
-		err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: s.bot.Reply(p.Key.Channel, p.Turn.ID)})
-		if err != nil {
-			s.log.Warn("an unanswered question of before is left", "channel", p.Key.Channel, "message", p.Turn.ID, "err", err)
+		byChannel[p.Key] = append(byChannel[p.Key], p)
+	}
+	for _, list := range byChannel {
+		s.connecting.Go(func() {
+			for _, p := range list {
+				err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: s.bot.Reply(p.Key.Channel, p.Turn.ID)})
+				if err != nil {
+					s.log.Warn("an unanswered question of before is left", "channel", p.Key.Channel, "message", p.Turn.ID, "err", err)
+				}
+			}
+		})
+	}
+}
+
+// pending reads the unanswered questions of before, as soon as the store can be read.
+func (s *service) pending(ctx context.Context) ([]session.Pending, error) {
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		p, err := s.store.Pending(ctx)
+		if err == nil {
+			if len(p) > 0 {
+				s.log.Info("questions of before have no answer yet", "count", len(p))
+			}
+			return p, nil
+		}
+		s.log.Warn("unanswered questions of before cannot be read; trying again", "in", wait, "err", err)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
 		}
 	}
 }

@@ -101,8 +101,12 @@ type Question struct {
 	Turn  session.Turn
 	Reply Reply
 	// Known says that the store has accepted the question already: it comes from the
-	// list of pending questions after a restart.
+	// list of pending questions after a restart. If this service is at it or has
+	// answered it meanwhile, it is left alone.
 	Known bool
 
 	patient bool // waits for room in the queue instead of being refused
 }
+
+// name tells a question from all others.
+func (q Question) name() string { return q.Key.Channel + " " + q.Turn.ID }

@@ -505,4 +505,17 @@ func TestPendingQuestionsAreAnsweredOnceAfterARestart(t *testing.T) {
 	w.board.wait(t, 1)
 	w.must("c", "2", "next")
 	same(t, w.board.wait(t, 2), []string{"1: 1 left over", "2: 3 next"})
+
+	// a list of pending questions that is older than what happened since
+	w.settle()
+	w.must("c", "3", "wait")
+	w.accepted("3", "1", "2")
+	for _, id := range []string{"2", "3"} { // answered, and being answered
+		if err := w.s.AskWait(context.Background(), Question{Key: key, Turn: session.Turn{ID: id}, Known: true, Reply: boardReply{w.board, id}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(w.gen.wait)
+	w.must("c", "4", "last")
+	same(t, w.board.wait(t, 4)[2:], []string{"3: 5 wait", "4: 7 last"})
 }

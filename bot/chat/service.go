@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"moebot/session"
@@ -50,7 +51,8 @@ type Service struct {
 	turns  *queue // answers them
 	stats  stats
 
-	late late // calls of the store to repeat
+	late late     // calls of the store to repeat
+	open sync.Map // by Question.name: accepted here and not settled yet
 
 	ctx    context.Context // ends when running answers are to be broken off
 	cancel context.CancelCauseFunc
@@ -164,8 +166,15 @@ func (s *Service) accept(q Question) {
 			return
 		}
 	}
+	if _, taken := s.open.LoadOrStore(q.name(), true); taken { // pending, but not left over
+		s.stats.duplicates.Add(1)
+		return
+	}
 	s.stats.questions.Add(1)
-	job := func() { s.contain(q, s.answer) }
+	job := func() {
+		defer s.open.Delete(q.name())
+		s.contain(q, s.answer)
+	}
 	var err error
 	if q.patient {
 		err = s.turns.wait(s.ctx, q.Key.Channel, job)
@@ -174,9 +183,11 @@ func (s *Service) accept(q Question) {
 	}
 	switch {
 	case errors.Is(err, ErrFull):
+		defer s.open.Delete(q.name())
 		s.stats.refused.Add(1)
 		s.conclude(q, Full)
 	case err != nil:
+		s.open.Delete(q.name())
 		s.opt.Log.Info("a question is left for the next start", "channel", q.Key.Channel, "message", q.Turn.ID)
 	}
 }
@@ -283,7 +294,11 @@ func (s *Service) prompt(q Question) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: sess.UpTo(q.Turn.ID), Settings: sess.Settings}, nil
+	turns := sess.UpTo(q.Turn.ID)
+	if q.Known && len(turns) < len(sess.Turns) && sess.Turns[len(turns)].Role == session.RoleAssistant {
+		return Prompt{}, nil // answered since it was found pending
+	}
+	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: turns, Settings: sess.Settings}, nil
 }
 
 func (s *Service) generate(q Question, p Prompt) (Answer, error) {

@@ -78,7 +78,7 @@ type Reply struct {
 
 // Session is the memory of channels.
 type Session struct {
-	// MaxTurns kept of a channel.
+	// MaxTurns kept of a channel; at least 2 × reply.queue_len + 2.
 	MaxTurns int `toml:"max_turns"` // 60
 	// TTL is how long a channel is remembered after its last message.
 	TTL Duration `toml:"ttl"` // "720h"
@@ -181,6 +181,10 @@ func (c Config) check() error {
 	in("reply.max_tokens", float64(c.Reply.MaxTokens), 1, 32768)
 	in("reply.queue_len", float64(c.Reply.QueueLen), 1, 1000)
 	in("session.max_turns", float64(c.Session.MaxTurns), 2, 10000)
+	// questions that wait are kept in the session; more of them would push each other out
+	if least := 2*c.Reply.QueueLen + 2; c.Session.MaxTurns < least {
+		bad("session.max_turns", c.Session.MaxTurns, fmt.Sprintf("at least %d, which is 2 × reply.queue_len + 2", least))
+	}
 	between := func(key string, d Duration, lo, hi time.Duration) {
 		if time.Duration(d) < lo || time.Duration(d) > hi {
 			bad(key, time.Duration(d), fmt.Sprintf("%v to %v", lo, hi))

@@ -66,6 +66,7 @@ func TestMistakesNameThePlace(t *testing.T) {
 		{"a secret in the file", "[discord]\ntoken = \"abc\"\n", []string{"unknown key discord.token", "DISCORD_TOKEN"}},
 		{"a Redis address in the file", "[session]\nredis_url = \"redis://\"\n", []string{"REDIS_URL"}},
 		{"out of range", "[reply]\ntemperature = 3\nmax_tokens = 0\n", []string{"reply.temperature is 3, want 0 to 2", "reply.max_tokens is 0"}},
+		{"a session shorter than the queue", "[session]\nmax_turns = 10\n", []string{"session.max_turns is 10, want at least 18"}},
 		{"not a number", "[reply]\ntemperature = nan\n", []string{"reply.temperature is NaN"}},
 		{"an unknown word", "[discord]\ntemperature_role = \"boss\"\n", []string{`discord.temperature_role is "boss"`}},
 	} {

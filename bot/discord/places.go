@@ -97,6 +97,14 @@ func (p *places) in(id string) bool {
 	return p.threads[id]
 }
 
+// forget drops a channel that is gone.
+func (p *places) forget(channel string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.last, channel)
+	p.changed = true
+}
+
 // maxPlaces bounds the channels whose last message is remembered.
 const maxPlaces = 10000
 
@@ -193,7 +201,11 @@ func (b *Bot) rescan(gap int64) {
 		}
 		var missed []*discordgo.Message
 		if at, err := discordgo.SnowflakeTimestamp(last); err == nil && time.Since(at) < b.opt.RescanAge+7*24*time.Hour {
-			if missed, err = b.missed(channel, last); err != nil {
+			missed, err = b.missed(channel, last)
+			switch c := code(err); {
+			case c == discordgo.ErrCodeUnknownChannel || c == discordgo.ErrCodeMissingAccess:
+				b.seen.forget(channel) // gone, or shut to the bot
+			case err != nil:
 				b.log.Warn("a channel could not be read after a gap", "channel", channel, "err", err)
 			}
 		}
