@@ -44,6 +44,10 @@ func (s *Server) getCommands(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) {
+	if !s.hub.open() {
+		fail(w, http.StatusServiceUnavailable, "The playground is closing.")
+		return
+	}
 	// A browser that reconnects says in the header what it saw last; the address still has the first position.
 	position := r.Header.Get("Last-Event-ID")
 	if position == "" {

@@ -82,6 +82,12 @@ func (h *hub) close() {
 	}
 }
 
+func (h *hub) open() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.closed
+}
+
 // position names the newest change, for a snapshot that is taken afterwards.
 func (h *hub) position() string {
 	h.mu.Lock()

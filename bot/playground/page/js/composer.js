@@ -56,7 +56,7 @@ export function opened(before) {
 
 /** focus puts the caret into the message box where a keyboard is at hand. */
 export function focus() {
-  if (matchMedia("(hover: hover)").matches) entry.focus();
+  if (!matchMedia("(pointer: coarse)").matches) entry.focus();
 }
 
 function leave() {
@@ -142,6 +142,7 @@ function suggest() {
   if (!at) return list.hide();
   const wanted = at[1].toLowerCase();
   const people = [...state.users.values()].filter((u) => u.name.toLowerCase().startsWith(wanted) && inChannel(u)).slice(0, 8);
+  if (people.length === 1 && people[0].name.toLowerCase() === wanted) return list.hide(); // nothing left to choose
   list.show(people.map((u) => ({ label: u.name, detail: u.bot ? "bot" : u.role ?? "", picture: avatar(u, 22), value: { person: u, length: at[1].length + 1 } })));
 }
 

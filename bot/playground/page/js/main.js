@@ -12,6 +12,7 @@ import { toast } from "./toast.js";
 
 function show(id, before = state.channel) {
   state.channel = id;
+  state.unread.delete(id);
   remember("channel", id);
   const c = channel();
   const other = c.kind === "dm" ? user(c.people.find((p) => p !== state.me)) : null;

@@ -16,7 +16,6 @@ let openSpot = null;        // message id that the actions were opened for by to
 /** open shows a channel: its messages, or a welcome where there are none. */
 export async function open() {
   const id = state.channel;
-  state.unread.delete(id);
   if (!log(id).ready) {
     clear();
     $("log").append(h("p", { class: "loading" }, "Loading…"));

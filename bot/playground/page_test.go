@@ -1,0 +1,493 @@
+package playground_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// lastReply is the newest message of the bot.
+const lastReply = `[...document.querySelectorAll(".message")].filter((m) => m.querySelector(".author").dataset.bot === "1").at(-1)`
+
+// TestPage uses the page in Chromium as people would, with a scripted bot that speaks through the local Discord.
+func TestPage(t *testing.T) {
+	browser := chromium(t)
+	for _, c := range []struct {
+		name string
+		size size
+		run  func(t *testing.T, w *world, p *tab)
+	}{
+		{"conversation", desktop, testConversation},
+		{"inside the reply", desktop, testInside},
+		{"answer, edit, delete", desktop, testAnswerEditDelete},
+		{"commands", desktop, testCommands},
+		{"command refused", desktop, testCommandRefused},
+		{"private answer and picture", desktop, testPrivate},
+		{"button", desktop, testButton},
+		{"people", desktop, testPeople},
+		{"direct messages", desktop, testDirect},
+		{"threads", desktop, testThreads},
+		{"hostile text", desktop, testHostile},
+		{"keyboard alone", desktop, testKeyboard},
+		{"colours", desktop, testColours},
+		{"connection lost", desktop, testConnectionLost},
+		{"too long", desktop, testTooLong},
+		{"phone", phone, testPhone},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.bot(t)
+			c.run(t, w, open(t, browser, w.url, c.size))
+		})
+	}
+}
+
+// testConversation: a newcomer types "hi" and is answered, word by word.
+func testConversation(t *testing.T, w *world, p *tab) {
+	p.waitText("#channel-name", "general")
+	p.waitText("#notices", "sessions.journal")
+	p.waitText("#intro", "Welcome to #general")
+	p.shot("welcome")
+	p.say("hi")
+	p.waitText(".message .text", "@moebot hi")
+	p.waitText("#typing", "moebot is typing")
+	p.waitText(".message .text", answer[0])
+	p.wait(`document.querySelector(".message.is-growing")`)
+	p.shot("growing")
+	p.waitText(".message .text strong", "fresh bread")
+	p.waitText(".message .text", "in the morning, and how simple it is")
+	p.waitText(".message .context", "@moebot hi")
+	p.waitText(".message .edited", "(edited)")
+	p.waitText("#announcer", "I like the smell of fresh bread in the morning")
+	p.wait(`document.querySelector("#typing").textContent === ""`)
+	if n := eval[int](p, `document.querySelectorAll(".message").length`); n != 2 {
+		t.Errorf("%d messages, want 2", n)
+	}
+	// Two messages of one person stand under one head.
+	p.click(".mention-switch")
+	p.say("just among us")
+	p.say("and once more")
+	p.wait(`document.querySelectorAll(".message").length === 4`)
+	p.wait(`[...document.querySelectorAll(".message")].at(-1).classList.contains("is-joined")`)
+	if got := eval[string](p, `[...document.querySelectorAll(".message .text")].at(-1).textContent`); got != "and once more" {
+		t.Errorf("without the mention: got %q", got)
+	}
+}
+
+// testInside: each token of the last reply with its chance, alternatives and experts.
+func testInside(t *testing.T, w *world, p *tab) {
+	p.wait(`document.body.classList.contains("has-panel")`)
+	p.waitText("#inside", "Say something to moebot")
+	p.say("what do you like?")
+	tokens := len(traceFor(answer[len(answer)-1]).Tokens)
+	p.wait(fmt.Sprintf(`document.querySelectorAll(".token").length === %d`, tokens))
+	// The one it was least sure of is shown first; the pointer shows others.
+	p.waitText(".detail-chance", "8.0 %")
+	p.do(chromedp.Click(chromedp.CSS(`.token[data-i="0"]`)))
+	p.waitText(".detail-chance", "93 %")
+	p.waitText(".detail .bar-row.is-taken", "93 %")
+	if n := eval[int](p, `document.querySelectorAll(".gate-row").length`); n != 4 {
+		t.Errorf("%d layers in the detail, want 4", n)
+	}
+	if got := eval[string](p, `[...document.querySelectorAll(".gate-row")].map((r) => [...r.querySelectorAll(".gate-name, .gate-weight")].map((e) => e.textContent).join(" ")).join("; ")`); got != "E1 0.70 E2 0.30; E6 0.70 E7 0.30; E3 0.70 E4 0.30; E8 0.70 E1 0.30" {
+		t.Errorf("experts of the first token: %s", got)
+	}
+	// The table counts every token twice in each layer.
+	sums := eval[[]int](p, `[...document.querySelectorAll(".load-table tbody tr")].map((r) => [...r.querySelectorAll(".load-cell")].reduce((n, c) => n + Number(c.textContent), 0))`)
+	for layer, n := range sums {
+		if n != 2*tokens {
+			t.Errorf("layer %d: load sums to %d, want %d", layer+1, n, 2*tokens)
+		}
+	}
+	if len(sums) != 4 {
+		t.Errorf("%d layers in the table, want 4", len(sums))
+	}
+	p.click(`.load-cell[data-layer="0"][data-expert="0"]`)
+	p.wait(`document.querySelectorAll(".token.is-dim").length > 0 && !document.querySelector('.token[data-i="0"]').classList.contains("is-dim")`)
+	p.shot("filtered")
+	p.do(chromedp.SetValue(chromedp.CSS(".shade select"), "2"))
+	eval[any](p, `document.querySelector(".shade select").dispatchEvent(new Event("change"))`)
+	p.wait(`document.querySelectorAll(".token.by-expert").length > 0`)
+	p.shot("by-expert")
+	// Arrow keys walk along the tokens.
+	eval[any](p, `document.querySelector('.token[data-i="0"]').focus()`)
+	p.press("ArrowRight")
+	p.waitText(".detail-chance", "61 %")
+	// An older reply can be looked into, and the way back is there.
+	p.say("and what else?")
+	p.wait(`document.querySelectorAll(".message").length === 4`)
+	p.waitText(".message:last-child .text", "flour")
+	eval[any](p, `document.querySelectorAll(".message")[1].querySelector("[aria-label^='Look inside']").click()`)
+	p.waitText("#inside .button", "Back to the latest reply")
+}
+
+func testAnswerEditDelete(t *testing.T, w *world, p *tab) {
+	p.click(".mention-switch")
+	p.say("a question for everybody")
+	p.wait(`document.querySelectorAll(".message").length === 1`)
+	eval[any](p, `document.querySelector(".message [aria-label=Reply]").click()`)
+	p.waitText(".answer-bar", "a question for everybody")
+	p.say("and the answer")
+	p.waitText(".message .context-text", "a question for everybody")
+	// The arrow edits one's last message; quotes of it follow.
+	p.do(chromedp.Focus(chromedp.CSS("#entry")))
+	p.press("ArrowUp")
+	p.waitText(".answer-bar", "Changing your message")
+	if got := eval[string](p, `document.querySelector("#entry").value`); got != "and the answer" {
+		t.Errorf("the box to edit in has %q", got)
+	}
+	p.write(", corrected")
+	p.press("Enter")
+	p.waitText(".message .text", "and the answer, corrected")
+	p.waitText(".message .edited", "(edited)")
+	eval[any](p, `document.querySelector(".message [aria-label=Delete]").click()`)
+	p.wait(`document.querySelectorAll(".message").length === 1`)
+	p.waitText(".message .context", "was deleted")
+	if n := len(w.discord.Messages(w.channel(t, "general"))); n != 1 {
+		t.Errorf("%d messages in Discord, want 1", n)
+	}
+}
+
+func testCommands(t *testing.T, w *world, p *tab) {
+	p.do(chromedp.Focus(chromedp.CSS("#entry")))
+	p.write("/")
+	p.waitText(".listbox [role=option]", "How the bot is doing")
+	p.waitText(".listbox [role=option]", "/temperature")
+	p.shot("list")
+	p.write("temp")
+	p.wait(`document.querySelectorAll(".listbox [role=option]").length === 1`)
+	p.press("Enter")
+	p.waitText(".command-form", "0 to 2")
+	p.wait(`document.activeElement.matches(".option input")`)
+	for _, c := range []struct{ text, problem string }{{"hot", "is not a number"}, {"-1", "Not below 0"}, {"NaN", "is not a number"}, {"7", "Not above 2"}} {
+		eval[any](p, `document.activeElement.value = ""`)
+		p.write(c.text)
+		p.press("Enter")
+		p.waitText(".field-error", c.problem)
+	}
+	p.shot("problem")
+	eval[any](p, `document.activeElement.value = ""`)
+	p.write("0,5")
+	p.press("Enter")
+	p.waitText(".message .text", "The temperature here is now 0.5")
+	p.waitText(".message .context", "temperature")
+	p.wait(`!document.querySelector(".command-form")`)
+
+	p.do(chromedp.Focus(chromedp.CSS("#entry")))
+	p.write("/style")
+	p.press("Enter")
+	p.waitText(".command-form .help", "whole number")
+	p.click(".command-form [type=submit]")
+	p.waitText(".field-error", "This one is needed")
+	p.do(chromedp.SetValue(chromedp.CSS(".option select"), "cheerful"))
+	p.shot("form")
+	p.click(".command-form [type=submit]")
+	p.waitText(".message .text", "in a cheerful manner")
+
+	p.do(chromedp.Focus(chromedp.CSS("#entry")))
+	p.write("/nonsense")
+	p.press("Enter")
+	p.waitText(".toast", "There is no command /nonsense")
+}
+
+// testCommandRefused: what may not be run is not offered, and what nobody answers is said.
+func testCommandRefused(t *testing.T, w *world, p *tab) {
+	p.speakAs("Mira")
+	p.do(chromedp.Focus(chromedp.CSS("#entry")))
+	p.write("/")
+	p.waitText(".listbox [role=option]", "/temperature")
+	if eval[bool](p, `[...document.querySelectorAll(".listbox [role=option]")].some((e) => e.textContent.includes("/stats"))`) {
+		t.Error("/stats is offered to an ordinary member")
+	}
+	p.write("silent")
+	p.press("Enter")
+	p.waitText(".command-form", "Does not answer at all")
+	p.click(".command-form [type=submit]")
+	p.waitText(".toast", "did not respond")
+}
+
+func (p *tab) speakAs(name string) {
+	p.t.Helper()
+	p.click("#person")
+	p.wait(`document.querySelector("dialog.people[open]")`)
+	eval[any](p, fmt.Sprintf(`[...document.querySelectorAll(".person-row")].find((r) => r.textContent.includes(%s)).click()`, quoted(name)))
+	p.waitText("#person", name)
+}
+
+func testPrivate(t *testing.T, w *world, p *tab) {
+	p.do(chromedp.Focus(chromedp.CSS("#entry")))
+	p.write("/stats")
+	p.press("Enter")
+	p.wait(`document.querySelector(".command-form [type=submit]") === document.activeElement`)
+	p.press("Enter")
+	p.waitText(".message.is-private", "is thinking")
+	p.waitText(".message.is-private .embed", "Tokens per second")
+	p.waitText(".private-note", "Only you can see this")
+	p.wait(`document.querySelector(".embed img")?.naturalWidth === 480`)
+	p.shot("stats")
+	// Somebody else does not see it.
+	p.speakAs("Mira")
+	p.wait(`document.querySelectorAll(".message").length === 0`)
+	p.speakAs("Robin")
+	p.waitText(".message.is-private", "Tokens per second")
+}
+
+func testButton(t *testing.T, w *world, p *tab) {
+	p.say("something with a button, please")
+	p.waitText(".component-row .button", "Again")
+	p.click(".component-row .button")
+	p.waitText(".message.is-private .text", "Pressed again")
+	p.wait(`!document.querySelector(".component-row .button").disabled`)
+}
+
+func testPeople(t *testing.T, w *world, p *tab) {
+	p.click(".mention-switch")
+	p.say("I am Robin")
+	p.waitText(".message .badge", "Owner")
+	p.speakAs("Jun")
+	p.say("and I am @Robin's friend @Jun")
+	p.waitText(".message .mention", "@Robin")
+	p.wait(`document.querySelectorAll(".message .actions [aria-label=Edit]").length === 1`)
+	p.speakAs("Robin")
+	p.wait(`document.querySelector(".message.mentions-me")`)
+	p.click("#person")
+	p.wait(`document.querySelector("dialog.people[open]")`)
+	p.shot("dialog")
+	p.click("#new-name")
+	p.write("  Robin ")
+	p.click(".new-person .button")
+	p.waitText(".toast", "has that name already")
+	p.do(chromedp.SetValue(chromedp.CSS("#new-name"), "Zoë Ångström"))
+	p.click("#new-admin")
+	p.click(".new-person .button")
+	p.waitText("#person", "Zoë Ångström")
+	p.waitText("#person", "Admin")
+	p.say("hello, I am new")
+	p.waitText(".message .author", "Zoë Ångström")
+	// The list of people opens after an @.
+	p.do(chromedp.Focus(chromedp.CSS("#entry")))
+	p.write("ask @mi")
+	p.waitText(".listbox [role=option]", "Mira")
+	p.press("Tab")
+	if got := eval[string](p, `document.querySelector("#entry").value`); got != "ask @Mira " {
+		t.Errorf("chosen from the list: %q", got)
+	}
+}
+
+func testDirect(t *testing.T, w *world, p *tab) {
+	eval[any](p, `[...document.querySelectorAll(".channel")].at(-1).click()`)
+	p.waitText("#channel-name", "moebot")
+	p.wait(`document.querySelector(".mention-switch").hidden`)
+	p.say("only between us")
+	p.waitText(".message .text", "only between us")
+	p.waitText(".message .text", "flour, water")
+	// Another person has other direct messages, and is shown a channel of the guild.
+	p.speakAs("Ada")
+	p.waitText("#channel-name", "general")
+	// A message in another channel is counted there.
+	if _, err := w.discord.Send(w.channel(t, "small-talk"), w.person(t, "Jun"), "anybody here?"); err != nil {
+		t.Fatal(err)
+	}
+	p.waitText(".channel.is-unread", "small-talk")
+	p.waitText(".channel .pip", "1")
+	eval[any](p, `document.querySelector(".channel.is-unread").click()`)
+	p.waitText(".message .text", "anybody here?")
+	p.wait(`!document.querySelector(".channel.is-unread")`)
+}
+
+func testThreads(t *testing.T, w *world, p *tab) {
+	p.click(".mention-switch")
+	p.say("let us talk about bread at length")
+	p.wait(`document.querySelectorAll(".message").length === 1`)
+	eval[any](p, `document.querySelector(".message [aria-label='Start a thread']").click()`)
+	p.waitText("#channel-name", "let us talk about bread at length")
+	p.waitText(".is-inner .channel", "let us talk")
+	p.say("rye or wheat?")
+	p.waitText(".message .text", "rye or wheat?")
+	eval[any](p, `document.querySelector(".channel").click()`)
+	p.waitText(".message .thread-link", "let us talk")
+	p.click(".thread-link")
+	p.waitText(".message .text", "rye or wheat?")
+}
+
+func testKeyboard(t *testing.T, w *world, p *tab) {
+	p.wait(`document.activeElement.id === "entry"`)
+	p.write("first")
+	p.press("Enter")
+	p.waitText(".message .text", "flour")
+	p.wait(`document.querySelectorAll(".message").length === 2`)
+	// From the empty box to the messages and through them, and back.
+	p.do(chromedp.KeyEvent("\t", chromedp.KeyModifiers(8)))
+	p.wait(`document.activeElement.matches(".message:last-child")`)
+	p.press("ArrowUp")
+	p.wait(`document.activeElement === document.querySelector(".message")`)
+	p.wait(`getComputedStyle(document.activeElement.querySelector(".actions")).opacity === "1"`)
+	p.press("Escape")
+	p.wait(`document.activeElement.id === "entry"`)
+	// Names and roles of what is there.
+	for _, missing := range eval[[]string](p, `[...document.querySelectorAll("button, input, select, textarea, [role=button]")].filter((e) => e.checkVisibility() && !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length)).map((e) => e.outerHTML.slice(0, 120))`) {
+		t.Errorf("no name: %s", missing)
+	}
+	if n := eval[int](p, `document.querySelectorAll("main, nav, aside, h1, [role=log]").length`); n != 5 {
+		t.Errorf("%d landmarks, want 5", n)
+	}
+	for _, id := range eval[[]string](p, `[...document.querySelectorAll("[id]")].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i)`) {
+		t.Errorf("two elements with the id %s", id)
+	}
+}
+
+func testColours(t *testing.T, w *world, p *tab) {
+	p.say("colours")
+	p.waitText(".message .text", "flour")
+	seen := map[string]bool{}
+	for range 3 {
+		theme := eval[string](p, `document.documentElement.dataset.theme ?? "auto"`)
+		seen[theme] = true
+		p.wait(`document.querySelector(".tokens")`)
+		p.shot(theme)
+		// Text stands out from its ground by the ratio that WCAG asks for.
+		for _, weak := range eval[[]string](p, contrast) {
+			t.Errorf("%s: %s", theme, weak)
+		}
+		p.click("#theme")
+	}
+	if len(seen) != 3 {
+		t.Errorf("themes seen: %v", seen)
+	}
+}
+
+// contrast lists texts whose colour is less than 4.5:1 from the nearest painted ground (3:1 for large text).
+const contrast = `(() => {
+  const canvas = document.createElement("canvas"); canvas.width = canvas.height = 1;
+  const paint = canvas.getContext("2d", { willReadFrequently: true });
+  const over = (colours) => { paint.fillStyle = "#fff"; paint.fillRect(0, 0, 1, 1); for (const c of colours) { paint.fillStyle = c; paint.fillRect(0, 0, 1, 1); } return [...paint.getImageData(0, 0, 1, 1).data]; };
+  const light = (p) => { const [r, g, b] = p.slice(0, 3).map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const bad = new Set();
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const el = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || !el.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || el.closest(".sr-only, [hidden], :disabled, .spoiler, .skip, .is-dim")) continue;
+    const style = getComputedStyle(el);
+    const grounds = [];
+    for (let e = el; e; e = e.parentElement) grounds.unshift(getComputedStyle(e).backgroundColor);
+    const ground = over(grounds), ink = over([...grounds, style.color]);
+    const [a, b] = [light(ground), light(ink)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.6 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) bad.add(el.className + " “" + walk.currentNode.data.trim().slice(0, 30) + "” " + ratio.toFixed(2));
+  }
+  return [...bad];
+})()`
+
+// testConnectionLost: what happened while a page was cut off is there afterwards, without a reload.
+func testConnectionLost(t *testing.T, w *world, p *tab) {
+	general, jun := w.channel(t, "general"), w.person(t, "Jun")
+	say := func(text string) string {
+		t.Helper()
+		m, err := w.discord.Send(general, jun, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.ID
+	}
+	first := say("before")
+	p.waitText(".message .text", "before")
+
+	// The network is gone for a while: the stream goes on where it ended.
+	w.serve(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) { http.Error(out, "away", http.StatusBadGateway) }))
+	w.server.CloseClientConnections()
+	say("while it was cut off")
+	p.waitText("#connection", "Reconnecting")
+	p.shot("cut-off")
+	w.serve(w.page)
+	p.waitText(".message .text", "while it was cut off")
+	p.wait(`document.querySelector("#connection").hidden`)
+
+	// The program was started again: the page looks at everything anew.
+	w.page.Close()
+	if _, err := w.discord.Edit(general, first, jun, "before, corrected"); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	w.server.CloseClientConnections()
+	p.waitText(".message .text", "before, corrected")
+	say("after the restart")
+	p.waitText(".message .text", "after the restart")
+	if n := eval[int](p, `document.querySelectorAll(".message").length`); n != 3 {
+		t.Errorf("%d messages, want 3", n)
+	}
+}
+
+func testTooLong(t *testing.T, w *world, p *tab) {
+	p.click(".mention-switch")
+	p.do(chromedp.Focus(chromedp.CSS("#entry")))
+	p.write(strings.Repeat("a", 2001))
+	p.waitText(".counter.is-over", "-1")
+	p.press("Enter")
+	p.waitText(".toast", "at most 2000 characters")
+	if got := eval[int](p, `document.querySelector("#entry").value.length`); got != 2001 {
+		t.Errorf("the refused text has %d characters left", got)
+	}
+	eval[any](p, `document.querySelector("#entry").value = ""`)
+	p.write(strings.Repeat("😀", 1000)) // 2,000 UTF-16 units: Discord counts as its client does
+	p.press("Enter")
+	p.waitText(".message .text", "😀😀😀")
+	p.wait(`document.querySelector("#scroller").scrollWidth <= document.querySelector("#scroller").clientWidth`)
+}
+
+func testPhone(t *testing.T, w *world, p *tab) {
+	narrow := func(where string) {
+		t.Helper()
+		if got := eval[int](p, `Math.max(document.documentElement.scrollWidth, document.querySelector("#scroller").scrollWidth)`); got > 390 {
+			t.Errorf("%s: %d pixels wide", where, got)
+		}
+		for _, small := range eval[[]string](p, `[...document.querySelectorAll(".bar button, .composer button, .sidebar button, .panel-head button")].filter((e) => e.checkVisibility({ visibilityProperty: true })).filter((e) => { const r = e.getBoundingClientRect(); return r.width < 28 || r.height < 28; }).map((e) => (e.id || e.className) + " " + e.getBoundingClientRect().width + "×" + e.getBoundingClientRect().height)`) {
+			t.Errorf("%s: too small for a finger: %s", where, small)
+		}
+	}
+	p.shot("welcome")
+	p.say("hi from the road with a_very_long_word_" + strings.Repeat("x", 150))
+	p.waitText(".message .text", "flour")
+	narrow("conversation")
+	p.shot("conversation")
+	p.tap("#open-sidebar")
+	p.wait(`document.body.dataset.drawer === "sidebar" && document.querySelector("#sidebar").getBoundingClientRect().left === 0`)
+	narrow("sidebar")
+	p.shot("sidebar")
+	p.tap(`.channel:not(.is-now)`)
+	p.waitText("#channel-name", "small-talk")
+	p.wait(`!document.body.dataset.drawer`)
+	p.tap("#open-sidebar")
+	p.wait(`document.querySelector("#sidebar").getBoundingClientRect().left === 0`)
+	p.tap(".channel")
+	p.waitText("#channel-name", "general")
+	p.waitText(".message .text", "flour")
+	// A finger on a message shows what can be done with it.
+	p.tap(".message:last-child .body")
+	p.wait(`document.querySelector(".message.shows-actions")`)
+	p.shot("actions")
+	p.tap(".message.shows-actions [aria-label^='Look inside']")
+	p.wait(`document.body.dataset.drawer === "panel" && document.querySelectorAll(".token").length > 5`)
+	p.wait(`Math.abs(document.querySelector("#panel").getBoundingClientRect().right - innerWidth) < 1`)
+	p.tap(`.token[data-i="1"]`)
+	p.waitText(".detail-chance", "61 %")
+	narrow("panel")
+	p.shot("panel")
+	p.tap("#close-panel")
+	p.wait(`!document.body.dataset.drawer`)
+	p.do(chromedp.Focus(chromedp.CSS("#entry")))
+	p.write("/st")
+	p.waitText(".listbox [role=option]", "/stats")
+	p.shot("commands")
+	p.press("Enter")
+	p.wait(`document.querySelector(".command-form")`)
+	narrow("form")
+	p.click(".command-form [type=submit]")
+	p.waitText(".embed", "Tokens per second")
+	p.wait(`document.querySelector(".embed img")?.naturalWidth === 480`)
+	narrow("picture")
+	p.shot("stats")
+}
