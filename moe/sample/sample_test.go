@@ -2,6 +2,7 @@ package sample
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -115,5 +116,61 @@ func TestCheck(t *testing.T) {
 		if err := p.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want it to say %q", err, want)
 		}
+	}
+}
+
+func TestBestEqualsSorting(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		c := make([]candidate, 1+rng.IntN(60))
+		for i := range c {
+			c[i] = candidate{int32(i), float64(rng.IntN(10))} // many equal
+		}
+		k := 1 + rng.IntN(len(c))
+		want := slices.SortedFunc(slices.Values(c), candidate.compare)[:k]
+		got := best(c, k)
+		if got[0].z != want[k-1].z {
+			t.Fatalf("the root %v is not the last of %v", got[0], want)
+		}
+		slices.SortFunc(got, candidate.compare)
+		if !slices.Equal(got, want) {
+			t.Fatalf("the best %d are %v, want %v", k, got, want)
+		}
+	}
+}
+
+// Thinning out on the way must not change what top-k keeps.
+func TestTopKOfManyEqualsSorting(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 50 {
+		z := make([]float32, 500)
+		all := make([]candidate, len(z))
+		for i := range z {
+			z[i] = float32(rng.IntN(40)) / 4
+			all[i] = candidate{int32(i), float64(z[i])}
+		}
+		slices.SortFunc(all, candidate.compare)
+		k := 1 + rng.IntN(20)
+		s := New(Params{Temperature: 1, TopK: k, TopP: 1, RepeatPenalty: 1, Seed: rng.Uint64()}, nil)
+		s.draw(z, all[0].z)
+		for i, c := range s.kept { // their z is a weight now
+			if len(s.kept) != k || c.id != all[i].id {
+				t.Fatalf("top-%d keeps %v, want the first of %v", k, s.kept, all[:k])
+			}
+		}
+	}
+}
+
+// The draw of a large vocabulary, nothing filtered but by top-k.
+func BenchmarkSample(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	z := make([]float32, 32000)
+	for i := range z {
+		z[i] = float32(3 * rng.NormFloat64())
+	}
+	s := New(Params{Temperature: 1, TopK: 40, TopP: 0.9, RepeatPenalty: 1.1, RepeatLast: 64}, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Sample(z)
 	}
 }

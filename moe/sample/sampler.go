@@ -15,13 +15,8 @@ type Sampler struct {
 	kept   []candidate
 }
 
-type candidate struct {
-	id int32
-	z  float64 // logit, later probability
-}
-
-// New returns a sampler. The tokens in forbid are never drawn. Params must have
-// passed Check.
+// New returns a sampler. The tokens in forbid are never drawn; ids outside the
+// vocabulary are ignored. Params must have passed Check.
 func New(p Params, forbid []int32) *Sampler {
 	return &Sampler{p: p, rng: rand.New(rand.NewPCG(p.Seed, 0x73616d706c6572)), forbid: forbid}
 }
@@ -30,7 +25,7 @@ func New(p Params, forbid []int32) *Sampler {
 // -1 if nothing is possible.
 func (s *Sampler) Sample(logits []float32) int32 {
 	for _, id := range s.forbid {
-		if int(id) < len(logits) {
+		if id >= 0 && int(id) < len(logits) {
 			logits[id] = float32(math.Inf(-1))
 		}
 	}
@@ -56,46 +51,35 @@ const reach = 30
 
 func (s *Sampler) draw(logits []float32, top float64) int32 {
 	s.kept = s.kept[:0]
-	low := top - reach
-	if s.p.MinP > 0 {
-		low = max(low, top+math.Log(s.p.MinP))
+	low, many := top-reach, len(logits)+1
+	if s.p.TopK > 0 {
+		many = 8 * s.p.TopK
 	}
-	total := 0.0 // of all tokens' exp(z - top): the filters' probabilities are true shares
 	for i, v := range logits {
-		z := float64(v)
-		if z > top-reach {
-			e := math.Exp(z - top)
-			total += e
-			if z >= low {
-				s.kept = append(s.kept, candidate{int32(i), z})
+		if z := float64(v); z > low {
+			s.kept = append(s.kept, candidate{int32(i), z})
+			if len(s.kept) == many { // thin them out, and let no more in than can stay
+				s.kept = best(s.kept, s.p.TopK)
+				low = s.kept[0].z
 			}
 		}
 	}
-	// likeliest first; of equals the lower id, so that the order is fixed
-	slices.SortFunc(s.kept, func(a, b candidate) int {
-		if a.z != b.z {
-			if a.z > b.z {
-				return -1
-			}
-			return 1
-		}
-		return int(a.id - b.id)
-	})
 	if s.p.TopK > 0 && len(s.kept) > s.p.TopK {
-		s.kept = s.kept[:s.p.TopK]
-		total = 0
-		for _, c := range s.kept {
-			total += math.Exp(c.z - top)
-		}
+		s.kept = best(s.kept, s.p.TopK)
 	}
+	enough := 0.0
 	if s.p.TopP < 1 {
-		sum := 0.0
-		for i, c := range s.kept {
-			if sum += math.Exp(c.z-top) / total; sum >= s.p.TopP {
-				s.kept = s.kept[:i+1]
-				break
-			}
+		for _, c := range s.kept {
+			enough += math.Exp(c.z - top)
 		}
+		enough *= s.p.TopP
+	}
+	if s.p.MinP > 0 { // before top-p, so that less is to be sorted; the result is the same
+		s.kept = likely(s.kept, top+math.Log(s.p.MinP))
+	}
+	slices.SortFunc(s.kept, candidate.compare)
+	if s.p.TopP < 1 {
+		s.kept = nucleus(s.kept, top, enough)
 	}
 	sum := 0.0
 	for i := range s.kept {
