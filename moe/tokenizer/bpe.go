@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"container/heap"
 	"fmt"
 	"math"
 	"strings"
@@ -18,7 +17,8 @@ type bpe struct {
 
 type merge struct{ rank, symbol int32 }
 
-func newBPE(merges []string, ids map[string]int32) (*bpe, error) {
+// newBPE reads a list of merges, best first. id finds the token of a text, -1 for none.
+func newBPE(merges []string, id func(text string) int32) (*bpe, error) {
 	b := &bpe{pairs: make(map[uint64]merge, len(merges))}
 	symbols := make(map[string]int32, len(merges)+256)
 	intern := func(s string) int32 {
@@ -27,11 +27,7 @@ func newBPE(merges []string, ids map[string]int32) (*bpe, error) {
 		}
 		n := int32(len(b.token))
 		symbols[s] = n
-		id, ok := ids[s]
-		if !ok {
-			id = -1
-		}
-		b.token, b.text = append(b.token, id), append(b.text, s)
+		b.token, b.text = append(b.token, id(s)), append(b.text, s)
 		return n
 	}
 	for i, r := range byteRune {
@@ -130,19 +126,8 @@ type candidate struct {
 	at, left, right int32
 }
 
-type candidates []candidate
-
-func (c candidates) Len() int { return len(c) }
-func (c candidates) Less(i, j int) bool {
-	return c[i].rank < c[j].rank || c[i].rank == c[j].rank && c[i].at < c[j].at
-}
-func (c candidates) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
-func (c *candidates) Push(x any)   { *c = append(*c, x.(candidate)) }
-func (c *candidates) Pop() any {
-	old := *c
-	x := old[len(old)-1]
-	*c = old[:len(old)-1]
-	return x
+func (c candidate) before(d candidate) bool {
+	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
 }
 
 // appendLong does what append does in n·log n steps.
@@ -152,14 +137,14 @@ func (b *bpe) appendLong(dst []int32, word string) []int32 {
 		nodes[i] = node{b.bytes[word[i]], int32(i - 1), int32(i + 1)}
 	}
 	nodes[len(nodes)-1].next = -1
-	var queue candidates
+	queue := make(heap[candidate], 0, len(word))
 	push := func(at int32) {
 		if at < 0 || nodes[at].next < 0 {
 			return
 		}
 		l, r := nodes[at].symbol, nodes[nodes[at].next].symbol
 		if m := b.pair(l, r); m.rank != math.MaxInt32 {
-			heap.Push(&queue, candidate{m, at, l, r})
+			queue.push(candidate{m, at, l, r})
 		}
 	}
 	for i := range nodes {
@@ -167,7 +152,7 @@ func (b *bpe) appendLong(dst []int32, word string) []int32 {
 	}
 	const dead = -1
 	for len(queue) > 0 {
-		c := heap.Pop(&queue).(candidate)
+		c := queue.pop()
 		right := nodes[c.at].next
 		if nodes[c.at].symbol != c.left || right < 0 || nodes[right].symbol != c.right {
 			continue

@@ -6,53 +6,96 @@ import (
 )
 
 // Bytes is the text that a token stands for, perhaps part of a character; "" for
-// control tokens and ids outside the vocabulary.
+// control tokens and ids outside the vocabulary. Of the "llama" model, a token's
+// blank at the start of a text is no part of the text: use Decode or Stream there.
 func (t *Tokenizer) Bytes(id int32) string {
-	if id < 0 || int(id) >= len(t.bytes) || t.IsControl(id) {
+	if !t.has(id) {
 		return ""
 	}
 	return t.bytes[id]
 }
 
+// decoder undoes the blanks that encoding puts before text.
+type decoder struct {
+	t       *Tokenizer
+	started bool // text has come since the start or the last special token
+}
+
+func (d *decoder) next(id int32) string {
+	text := d.t.Bytes(id)
+	if !d.t.prefix || !d.t.has(id) {
+		return text
+	}
+	if k := d.t.kinds[id]; k == UserDefined || isControl(k) {
+		d.started = false
+		return text
+	}
+	if !d.started {
+		text = strings.TrimPrefix(text, " ")
+	}
+	d.started = true
+	return text
+}
+
 // Decode is the text of ids. It is the very text that was encoded, if it was;
-// bytes that are no UTF-8 come out as they are.
+// bytes that are no UTF-8 come out as they are. Only the "llama" model knows no
+// U+2581: it comes out as a blank.
 func (t *Tokenizer) Decode(ids []int32) string {
 	var b strings.Builder
+	d := decoder{t: t}
 	for _, id := range ids {
-		b.WriteString(t.Bytes(id))
+		b.WriteString(d.next(id))
 	}
 	return b.String()
 }
 
 // Stream decodes tokens as they come and never gives out half a character: bytes
-// that may yet become one are held back, bytes that cannot become U+FFFD.
+// that may yet become one are held back. Bytes that cannot become one are given out
+// as U+FFFD, one for each part that is the start of a character or a single byte,
+// whichever way the tokens cut them. It is not safe for concurrent use.
 type Stream struct {
-	t    *Tokenizer
-	held []byte
+	decoder decoder
+	held    []byte // at most three bytes between calls
 }
 
 // Stream returns a new streaming decoder.
-func (t *Tokenizer) Stream() *Stream { return &Stream{t: t} }
+func (t *Tokenizer) Stream() *Stream { return &Stream{decoder: decoder{t: t}} }
 
-// Push adds a token and returns the text that is now certain.
+// Push adds a token and returns the text that is now certain, which is UTF-8.
 func (s *Stream) Push(id int32) string {
-	s.held = append(s.held, s.t.Bytes(id)...)
-	whole := len(s.held)
-	// an incomplete character is at most the last three bytes
-	for i := max(0, len(s.held)-3); i < len(s.held); i++ {
-		if utf8.RuneStart(s.held[i]) && !utf8.FullRune(s.held[i:]) {
-			whole = i
-			break
-		}
-	}
-	out := strings.ToValidUTF8(string(s.held[:whole]), "\uFFFD")
-	s.held = append(s.held[:0], s.held[whole:]...)
-	return out
+	s.held = append(s.held, s.decoder.next(id)...)
+	return s.take(false)
 }
 
 // Flush returns what is held back, as U+FFFD, at the end of the stream.
-func (s *Stream) Flush() string {
-	out := strings.ToValidUTF8(string(s.held), "\uFFFD")
-	s.held = s.held[:0]
-	return out
+func (s *Stream) Flush() string { return s.take(true) }
+
+// take gives out what is certain, at the end of the stream all.
+func (s *Stream) take(end bool) string {
+	var out strings.Builder
+	b := s.held
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			if n = startLen(b); n == len(b) && !utf8.FullRune(b) && !end {
+				break
+			}
+			out.WriteString("\uFFFD")
+		} else {
+			out.Write(b[:n])
+		}
+		b = b[n:]
+	}
+	s.held = append(s.held[:0], b...)
+	return out.String()
+}
+
+// startLen is the length of the longest part at b's start that could have begun a
+// character, at least 1. b does not start with a character.
+func startLen(b []byte) int {
+	n := 1
+	for n < min(3, len(b)) && !utf8.FullRune(b[:n]) && !utf8.FullRune(b[:n+1]) {
+		n++
+	}
+	return n
 }

@@ -1,8 +1,19 @@
-// Package tokenizer turns text into tokens and back: byte-level BPE (Sennrich et
-// al. 2016, arXiv 1508.07909, on bytes as in Radford et al. 2019, GPT-2) with the
-// pre-tokenizers gpt-2, llama-bpe and qwen2, to the very ids that llama.cpp gives.
+// Package tokenizer turns text into tokens and back, to the very ids that llama.cpp
+// gives. It has two models:
 //
-// A Tokenizer is built from a Spec and safe for concurrent use; where the Spec
-// comes from is left to others. Special tokens in text are text unless the caller
-// allows them, so that nobody can forge the borders of a conversation.
+//   - "gpt2": byte-level BPE (Sennrich et al. 2016, arXiv 1508.07909, on bytes as in
+//     Radford et al. 2019, GPT-2). A pre-tokenizer, which vocabularies name, cuts the
+//     text into words; each is merged by itself.
+//   - "llama": SentencePiece's BPE (Kudo & Richardson 2018, arXiv 1808.06226), where
+//     the best-scored token that two neighbours form is made first, and characters
+//     without a token become bytes.
+//
+// A Tokenizer is built from a Spec and safe for concurrent use; where the Spec comes
+// from is left to others. Special tokens in text are text unless the caller allows
+// them, so that nobody can forge the borders of a conversation.
+//
+// It differs from llama.cpp in three things, none of which a sound vocabulary and
+// UTF-8 text can show: bytes that are no UTF-8 are kept, where llama.cpp's BPE makes
+// U+FFFD of them; merging never yields a control token; a merge whose result is no
+// token is undone into bytes instead of lost.
 package tokenizer

@@ -1,155 +1,191 @@
 package tokenizer
 
 import (
-	"fmt"
 	"unicode"
+	"unicode/utf8"
 )
 
-// splitter returns the end of the pre-token that starts at r[i], i < len(r).
-type splitter func(r []rune, i int) int
+// splitter cuts a text into words, without a rest, and calls emit for each.
+type splitter func(text string, emit func(word string))
 
-// splitterFor finds a pre-tokenizer by the name in tokenizer.ggml.pre.
-func splitterFor(pre string) (splitter, error) {
+// scanner returns the end of the word that starts at s[i], i < len(s). Offsets are
+// in bytes. A byte that is no UTF-8 counts as a character, U+FFFD.
+type scanner func(s string, i int) int
+
+// words is the splitter that scans one word after the other.
+func words(scan scanner) splitter {
+	return func(text string, emit func(string)) {
+		for i := 0; i < len(text); {
+			j := scan(text, i)
+			emit(text[i:j])
+			i = j
+		}
+	}
+}
+
+// class is what regular expressions ask of a character: \p{L}, \p{N}, \s, or none.
+type class uint8
+
+const (
+	end class = iota // of the text
+	other
+	letter
+	number
+	space
+)
+
+// asciiClass has the classes of the first 128 characters.
+var asciiClass = func() (t [utf8.RuneSelf]class) {
+	for r := range t {
+		t[r] = classify(rune(r))
+	}
+	return t
+}()
+
+// classify goes by Unicode 15.1, as llama.cpp does. Go's tables, of 15.0, lack the
+// letters of CJK extension I.
+func classify(r rune) class {
 	switch {
-	case pre == "gpt-2" || pre == "gpt2":
-		return splitGPT2, nil
-	case isLlama3(pre):
-		return func(r []rune, i int) int { return splitLlama3(r, i, 3) }, nil
-	case pre == "qwen2":
-		return func(r []rune, i int) int { return splitLlama3(r, i, 1) }, nil
-	case pre == "":
-		return nil, &UnsupportedError{"the vocabulary names no pre-tokenizer (tokenizer.ggml.pre)"}
+	case unicode.IsLetter(r) || r >= 0x2ebf0 && r <= 0x2ee5d:
+		return letter
+	case unicode.IsNumber(r):
+		return number
+	case unicode.Is(unicode.White_Space, r):
+		return space
 	}
-	return nil, &UnsupportedError{fmt.Sprintf("pre-tokenizer %q is not supported, only gpt-2, llama-bpe and qwen2", pre)}
+	return other
 }
 
-// isLlama3 reports whether pre is one of the names of Llama 3's pre-tokenizer.
-func isLlama3(pre string) bool {
-	return pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3"
-}
-
-// SplitFunc returns the function that calls emit for each pre-token of a text.
-// Invalid UTF-8 is split as U+FFFD but emitted as it is.
-func SplitFunc(pre string) (func(text string, emit func(string)), error) {
-	s, err := splitterFor(pre)
-	if err != nil {
-		return nil, err
+// classAt returns the class and the length of the character at s[i].
+func classAt(s string, i int) (class, int) {
+	if i >= len(s) {
+		return end, 0
 	}
-	return func(text string, emit func(string)) { splitText(s, text, emit) }, nil
-}
-
-// splitText cuts text where s says; bytes that are no UTF-8 count as U+FFFD each.
-func splitText(s splitter, text string, emit func(string)) {
-	r := make([]rune, 0, len(text))
-	at := make([]int, 0, len(text)+1) // byte offset of each rune
-	for i, c := range text {
-		r, at = append(r, c), append(at, i)
+	if b := s[i]; b < utf8.RuneSelf {
+		return asciiClass[b], 1
 	}
-	at = append(at, len(text))
-	for i := 0; i < len(r); {
-		j := s(r, i)
-		emit(text[at[i]:at[j]])
-		i = j
-	}
+	r, n := utf8.DecodeRuneInString(s[i:])
+	return classify(r), n
 }
 
-func isLetter(r []rune, i int) bool { return i < len(r) && unicode.IsLetter(r[i]) }
-func isNumber(r []rune, i int) bool { return i < len(r) && unicode.IsNumber(r[i]) }
-func isSpace(r []rune, i int) bool  { return i < len(r) && unicode.Is(unicode.White_Space, r[i]) }
-func isBreak(r []rune, i int) bool  { return i < len(r) && (r[i] == '\r' || r[i] == '\n') }
-
-// isOther: neither white space nor letter nor number, and not the end.
-func isOther(r []rune, i int) bool {
-	return i < len(r) && !isSpace(r, i) && !isLetter(r, i) && !isNumber(r, i)
-}
-
-func run(class func([]rune, int) bool, r []rune, i int) int {
-	for class(r, i) {
-		i++
+// run is the end of the characters of class c from i on.
+func run(s string, i int, c class) int {
+	for i < len(s) {
+		if b := s[i]; b < utf8.RuneSelf {
+			if asciiClass[b] != c {
+				break
+			}
+			i++
+			continue
+		}
+		d, n := classAt(s, i)
+		if d != c {
+			break
+		}
+		i += n
 	}
 	return i
 }
 
+func isBreak(b byte) bool { return b == '\r' || b == '\n' }
+
 // contraction is the end of 's 't 're 've 'm 'll 'd at i, or i.
-func contraction(r []rune, i int, fold bool) int {
-	get := func(j int) rune {
-		if j >= len(r) {
-			return 0
-		}
-		if fold {
-			return unicode.ToLower(r[j])
-		}
-		return r[j]
-	}
-	if r[i] != '\'' {
+func contraction(s string, i int, fold bool) int {
+	if s[i] != '\'' {
 		return i
 	}
-	switch get(i + 1) {
+	at := func(j int) byte {
+		if j >= len(s) {
+			return 0
+		}
+		if b := s[j]; fold && b >= 'A' && b <= 'Z' {
+			return b | 0x20
+		}
+		return s[j]
+	}
+	switch at(i + 1) {
 	case 's', 't', 'm', 'd':
 		return i + 2
 	case 'r', 'v':
-		if get(i+2) == 'e' {
+		if at(i+2) == 'e' {
 			return i + 3
 		}
 	case 'l':
-		if get(i+2) == 'l' {
+		if at(i+2) == 'l' {
 			return i + 3
 		}
 	}
 	return i
 }
 
-// spaces is the end of \s+(?!\S)|\s+ at i, or i: of several, the last goes to what follows.
-func spaces(r []rune, i int) int {
-	j := run(isSpace, r, i)
-	if j-i > 1 && j < len(r) {
-		return j - 1
+// spaces is the end of \s+(?!\S)|\s+ at i: of several, the last goes to what follows.
+func spaces(s string, i int) int {
+	j := run(s, i, space)
+	if j < len(s) {
+		if _, last := utf8.DecodeLastRuneInString(s[i:j]); last < j-i {
+			return j - last
+		}
 	}
 	return j
 }
 
-// splitGPT2 is 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-func splitGPT2(r []rune, i int) int {
-	if j := contraction(r, i, false); j > i {
+// scanGPT2 is 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+func scanGPT2(s string, i int) int {
+	if j := contraction(s, i, false); j > i {
 		return j
 	}
 	j := i
-	if r[i] == ' ' {
+	if s[i] == ' ' {
 		j++
 	}
-	for _, class := range []func([]rune, int) bool{isLetter, isNumber, isOther} {
-		if class(r, j) {
-			return run(class, r, j)
-		}
+	if c, _ := classAt(s, j); c == letter || c == number || c == other {
+		return run(s, j, c)
 	}
-	return spaces(r, i)
+	return spaces(s, i)
 }
 
-// splitLlama3 is, with numbers cut to at most digits,
+// scanLlama3 is, with numbers cut to at most digits characters,
 //
 //	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-func splitLlama3(r []rune, i, digits int) int {
-	if j := contraction(r, i, true); j > i {
+func scanLlama3(s string, i, digits int) int {
+	if j := contraction(s, i, true); j > i {
 		return j
 	}
-	if isLetter(r, i) || isLetter(r, i+1) && !isBreak(r, i) && !isNumber(r, i) {
-		return run(isLetter, r, i+1)
+	c, n := classAt(s, i)
+	if c == letter {
+		return run(s, i+n, letter)
 	}
-	if isNumber(r, i) {
-		return min(run(isNumber, r, i), i+digits)
+	if c == number {
+		j := i + n
+		for k := 1; k < digits; k++ {
+			c, n := classAt(s, j)
+			if c != number {
+				break
+			}
+			j += n
+		}
+		return j
+	}
+	if !isBreak(s[i]) {
+		if c, _ := classAt(s, i+n); c == letter {
+			return run(s, i+n, letter)
+		}
 	}
 	j := i
-	if r[i] == ' ' {
+	if s[i] == ' ' {
 		j++
 	}
-	if isOther(r, j) {
-		return run(isBreak, r, run(isOther, r, j))
+	if c, _ := classAt(s, j); c == other {
+		j = run(s, j, other)
+		for j < len(s) && isBreak(s[j]) {
+			j++
+		}
+		return j
 	}
-	end := run(isSpace, r, i)
-	for j := end; j > i; j-- {
-		if isBreak(r, j-1) {
+	for j := run(s, i, space); j > i; j-- {
+		if isBreak(s[j-1]) {
 			return j
 		}
 	}
-	return spaces(r, i)
+	return spaces(s, i)
 }

@@ -110,7 +110,7 @@ func TestBPEEqualsItsDefinition(t *testing.T) {
 				want = append(want, id)
 			}
 		}
-		if got := tok.bpe.append(nil, b.String()); !slices.Equal(got, want) {
+		if got := tok.encoder.(*wordEncoder).bpe.append(nil, b.String()); !slices.Equal(got, want) {
 			t.Fatalf("%q: got %v, want %v", b.String(), got, want)
 		}
 	}
