@@ -112,6 +112,7 @@ type conn struct {
 	session *session      // once identified or resumed
 	beat    time.Time     // last heartbeat, real time
 	sent    []time.Time   // recent events from the client, for the rate limit
+	closing bool          // we said goodbye first: the client's close code is an echo
 }
 
 // tcpCapture keeps the connection under the WebSocket, to be able to cut it without a word.
@@ -173,6 +174,9 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	close(c.done)
 	delete(s.conns, c)
+	if c.closing {
+		code = -1
+	}
 	if x := c.session; x != nil && x.conn == c {
 		x.disconnected(code)
 	}
@@ -212,6 +216,9 @@ func (c *conn) read() int {
 
 // receive handles one payload. s.mu is held.
 func (c *conn) receive(data []byte) {
+	if c.closing {
+		return
+	}
 	now := time.Now()
 	c.sent = append(slices.DeleteFunc(c.sent, func(t time.Time) bool { return now.Sub(t) > eventWindow }), now)
 	if len(c.sent) > maxEvents {
@@ -260,6 +267,7 @@ func (c *conn) push(f frame) {
 
 // closeWith queues the end of the connection. s.mu is held.
 func (c *conn) closeWith(code int) {
+	c.closing = true
 	c.enqueue(queued{closeCode: code, reason: closeReason(code)})
 }
 

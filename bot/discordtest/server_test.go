@@ -2,7 +2,9 @@ package discordtest_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -12,7 +14,22 @@ import (
 	"moebot/bot/discordtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain asks that no goroutine is left. Those of discordgo take a second or two to notice the end.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	var err error
+	for range 10 {
+		if err = goleak.Find(); err == nil {
+			break
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 // world is a guild with its owner, a channel and a bot that is not connected yet.
 type world struct {
@@ -62,6 +79,13 @@ func open(t *testing.T, dg *discordgo.Session) {
 		t.Fatalf("open: %v", err)
 	}
 	t.Cleanup(func() { dg.Close() })
+	// A discordgo client that is closed before its first heartbeat takes the close for a broken connection and
+	// reconnects for ever.
+	for ready := false; !ready; time.Sleep(time.Millisecond) {
+		dg.RLock()
+		ready = dg.DataReady
+		dg.RUnlock()
+	}
 }
 
 // listen collects the events of one kind.
