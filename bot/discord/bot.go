@@ -102,10 +102,10 @@ func New(asker Asker, store Store, o Options) (*Bot, error) {
 	}
 	if o.APIBase != "" {
 		base, err := url.Parse(o.APIBase)
-		if err != nil || base.Host == "" {
+		if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 			return nil, fmt.Errorf("discord.api_base is %q, want an address such as http://127.0.0.1:8081", o.APIBase)
 		}
-		transport = rebase{base, transport}
+		transport = newRebase(base, transport)
 	}
 	dg.Client = &http.Client{Transport: transport, Timeout: 30 * time.Second}
 	// In order, on the reader's goroutine; handlers only hand on. Otherwise discordgo
@@ -129,15 +129,23 @@ func New(asker Asker, store Store, o Options) (*Bot, error) {
 
 // rebase sends requests for Discord to another address.
 type rebase struct {
-	base *url.URL
+	base url.URL
 	next http.RoundTripper
+}
+
+func newRebase(base *url.URL, next http.RoundTripper) rebase {
+	b := *base
+	if b.Path == "" {
+		b.Path = "/" // or JoinPath makes relative paths
+	}
+	return rebase{b, next}
 }
 
 func (r rebase) RoundTrip(q *http.Request) (*http.Response, error) {
 	q = q.Clone(q.Context())
-	q.URL.Scheme, q.URL.Host = r.base.Scheme, r.base.Host
-	q.URL.Path = r.base.JoinPath(q.URL.Path).Path
-	q.Host = r.base.Host
+	u := r.base.JoinPath(q.URL.EscapedPath())
+	u.RawQuery = q.URL.RawQuery
+	q.URL, q.Host = u, ""
 	return r.next.RoundTrip(q)
 }
 
