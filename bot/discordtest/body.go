@@ -134,17 +134,21 @@ func parseJSON(body []byte, v any) error {
 	if err == nil && !utf8.Valid(body) {
 		return ErrInvalidJSON
 	}
+	var syntax *json.SyntaxError
 	var wrong *json.UnmarshalTypeError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &wrong):
-		var f form
-		f.add(wrong.Field, "BASE_TYPE_CONVERT", "Could not interpret %q as the expected type.", wrong.Value)
-		return f.err()
-	default:
+	}
+	if errors.As(err, &syntax) || errors.Is(err, ErrInvalidJSON) || len(body) == 0 {
 		return ErrInvalidJSON
 	}
+	var f form
+	if errors.As(err, &wrong) {
+		f.add(wrong.Field, "BASE_TYPE_CONVERT", "Could not interpret %q as the expected type.", wrong.Value)
+	} else {
+		f.add("", "BASE_TYPE_CONVERT", "Could not interpret a value as the expected type: %v", err)
+	}
+	return f.err()
 }
 
 func parseMultipart(boundary string, body []byte, v any) ([]upload, error) {
