@@ -77,7 +77,7 @@ export function refresh() {
   const bot = user(state.bot);
   const direct = c.kind === "dm";
   const name = direct ? user(c.people.find((id) => id !== state.me)).name : c.name;
-  entry.placeholder = form ? "" : direct ? `Message ${name}` : `Message #${name}`;
+  entry.placeholder = matchMedia("(max-width: 480px)").matches ? "Message" : direct ? `Message ${name}` : `Message #${name}`;
   voice.replaceChildren(avatar(me(), 32));
   voice.setAttribute("aria-label", `Speaking as ${me().name}. Choose another person`);
   voice.title = `Speaking as ${me().name}`;

@@ -1,4 +1,5 @@
-// Pictures of one trace: the detail of a token, and the load of every expert in every layer.
+// Pictures of one trace: the detail of a token, and the load of every expert in every layer. Layers and experts
+// are counted from 0, as in model files and in /stats.
 import { h } from "./dom.js";
 
 /** hue spreads the experts over the circle of colours, in degrees; neighbours differ well. */
@@ -33,9 +34,9 @@ export function detail(trace, t, i) {
       h("span", { class: "bar-track", "aria-hidden": "true" }, h("span", { class: "bar-fill", vars: { "--share": r.prob.toFixed(4) } })),
       h("span", { class: "bar-number" }, percent(r.prob), r.taken ? h("span", { class: "sr-only" }, ", taken") : null)))),
     t.experts?.length ? h("div", { class: "gates" }, h("h3", null, "Experts at work"), h("ol", { class: "gate-list" }, t.experts.map((layer, n) => h("li", { class: "gate-row" },
-      h("span", { class: "gate-layer" }, `Layer ${n + 1}`),
-      h("span", { class: "gate-bar" }, layer.map((c) => h("span", { class: "gate", vars: { "--hue": hue(c.expert, trace.experts), "--share": c.gate.toFixed(4) }, title: `Expert ${c.expert + 1}: gate weight ${c.gate.toFixed(3)}` },
-        h("span", { class: "gate-name" }, `E${c.expert + 1}`), h("span", { class: "gate-weight" }, c.gate.toFixed(2))))))))) : null,
+      h("span", { class: "gate-layer" }, `Layer ${n}`),
+      h("span", { class: "gate-bar" }, layer.map((c) => h("span", { class: "gate", vars: { "--hue": hue(c.expert, trace.experts), "--share": c.gate.toFixed(4) }, title: `Expert ${c.expert}: gate weight ${c.gate.toFixed(3)}` },
+        h("span", { class: "gate-name" }, `E${c.expert}`), h("span", { class: "gate-weight" }, c.gate.toFixed(2))))))))) : null,
   ].filter(Boolean);
 }
 
@@ -53,12 +54,12 @@ export function loadTable(trace, pressed) {
     h("h3", null, "Expert load"),
     h("p", { class: "hint" }, `How many of the ${n} tokens each expert took; every token goes to ${per} in each layer. An even share would be ${percent(per / trace.experts)}. Press a cell to see its tokens.`),
     h("div", { class: "load-wrap", tabindex: "0", role: "group", "aria-label": "Expert load table" }, h("table", { class: "load-table" },
-      h("thead", null, h("tr", null, h("th", { scope: "col" }, h("span", { class: "sr-only" }, "Layer")), Array.from({ length: trace.experts }, (_, e) => h("th", { scope: "col", vars: { "--hue": hue(e, trace.experts) } }, `E${e + 1}`)))),
-      h("tbody", null, counts.map((row, layer) => h("tr", null, h("th", { scope: "row" }, `L${layer + 1}`), row.map((count, expert) => h("td", null, h("button", {
+      h("thead", null, h("tr", null, h("th", { scope: "col" }, h("span", { class: "sr-only" }, "Layer")), Array.from({ length: trace.experts }, (_, e) => h("th", { scope: "col", vars: { "--hue": hue(e, trace.experts) } }, `E${e}`)))),
+      h("tbody", null, counts.map((row, layer) => h("tr", null, h("th", { scope: "row" }, `L${layer}`), row.map((count, expert) => h("td", null, h("button", {
         class: "load-cell", type: "button", dataset: { layer, expert }, "aria-pressed": "false",
         vars: { "--hue": hue(expert, trace.experts), "--share": (count / top).toFixed(3) },
-        title: `Layer ${layer + 1}, expert ${expert + 1}: ${count} of ${n} tokens (${percent(count / n)})`,
-        "aria-label": `Layer ${layer + 1}, expert ${expert + 1}: ${count} of ${n} tokens`,
+        title: `Layer ${layer}, expert ${expert}: ${count} of ${n} tokens (${percent(count / n)})`,
+        "aria-label": `Layer ${layer}, expert ${expert}: ${count} of ${n} tokens`,
         onclick: () => pressed(layer, expert),
       }, trace.experts <= 10 ? String(count) : ""))))))))); 
 }

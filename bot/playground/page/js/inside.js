@@ -130,7 +130,7 @@ function figures(trace) {
 function shadeChoice(trace) {
   const select = h("select", { class: "menu is-small", "aria-label": "Shade the tokens by", onchange: () => { shade = select.value === "chance" ? "chance" : Number(select.value); draw(trace); } },
     h("option", { value: "chance" }, "their chance"),
-    Array.from({ length: trace.layers ?? 0 }, (_, i) => h("option", { value: String(i) }, `first expert in layer ${i + 1}`)));
+    Array.from({ length: trace.layers ?? 0 }, (_, i) => h("option", { value: String(i) }, `first expert in layer ${i}`)));
   select.value = String(shade);
   return h("label", { class: "shade" }, h("span", null, "Shaded by"), select);
 }
@@ -152,7 +152,7 @@ function paint(trace) {
     const top = shade === "chance" ? null : t.experts?.[shade]?.[0];
     el.classList.toggle("by-expert", Boolean(top));
     el.style.setProperty("--p", t.prob.toFixed(4));
-    el.style.setProperty("--hue", top ? hue(top.expert, trace.experts) : 20 + 150 * t.prob);
+    el.style.setProperty("--hue", top ? hue(top.expert, trace.experts) : 20 + 150 * Math.sqrt(t.prob)) /* the root spreads the small chances, which are most */;
     el.style.setProperty("--gate", top ? top.gate.toFixed(3) : "1");
     el.classList.toggle("is-dim", Boolean(filter && !t.experts?.[filter.layer]?.some((c) => c.expert === filter.expert)));
   }
@@ -185,7 +185,7 @@ function cellPressed(layer, expert) {
 
 function legend(trace) {
   if (shade === "chance") return h("div", { class: "legend", "aria-hidden": "true" }, h("span", null, "a guess"), h("span", { class: "legend-scale" }), h("span", null, "certain"));
-  return h("div", { class: "legend", "aria-hidden": "true" }, Array.from({ length: Math.min(trace.experts, 16) }, (_, e) => h("span", { class: "legend-expert", vars: { "--hue": hue(e, trace.experts) } }, `E${e + 1}`)));
+  return h("div", { class: "legend", "aria-hidden": "true" }, Array.from({ length: Math.min(trace.experts, 16) }, (_, e) => h("span", { class: "legend-expert", vars: { "--hue": hue(e, trace.experts) } }, `E${e}`)));
 }
 
 function walk(event) {

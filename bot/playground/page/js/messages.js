@@ -81,7 +81,8 @@ function place(message) {
 
 function draw(message) {
   const author = user(message.author);
-  const mentionsMe = message.mentions?.includes(state.me) && message.author !== state.me;
+  // A reply names the person it answers as well; only a name in the text is worth a colour.
+  const mentionsMe = message.author !== state.me && new RegExp(`<@!?${state.me}>`).test(message.content);
   const el = h("article", {
     class: ["message", mentionsMe && "mentions-me", message.only_for && "is-private"].filter(Boolean).join(" "),
     tabindex: "-1", dataset: { id: message.id, author: message.author },

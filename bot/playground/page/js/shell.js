@@ -105,7 +105,7 @@ function notices() {
     const open = box.classList.toggle("is-open");
     toggle.setAttribute("aria-expanded", String(open));
   } }, icon("chevron", 16));
-  box.replaceChildren(h("dl", { class: "notice-list" }, state.notices.map((n) => h("div", { class: `notice ${n.warning ? "is-warning" : ""}` }, h("dt", null, n.label), h("dd", { title: n.text }, n.text)))), toggle);
+  box.replaceChildren(h("dl", { class: "notice-list" }, state.notices.map((n) => h("div", { class: ["notice", n.warning && "is-warning", n.text.length < 24 && "is-short"].filter(Boolean).join(" ") }, h("dt", null, n.label), h("dd", { title: n.text }, n.text)))), toggle);
 }
 
 let lostTimer = 0;
