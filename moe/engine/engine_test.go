@@ -35,6 +35,7 @@ func (s *source) Keys() []string                         { return nil }
 func (s *source) Uint(k string) (uint64, bool, error)    { v, ok := s.uints[k]; return v, ok, nil }
 func (s *source) Bool(string) (bool, bool, error)        { return false, false, nil }
 func (s *source) Strings(string) ([]string, bool, error) { return nil, false, nil }
+func (s *source) Floats(string) ([]float64, bool, error) { return nil, false, nil }
 func (s *source) Ints(string) ([]int64, bool, error)     { return nil, false, nil }
 func (s *source) Float(k string) (float64, bool, error) {
 	return 1e-5, strings.HasSuffix(k, "epsilon"), nil

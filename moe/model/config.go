@@ -22,6 +22,7 @@ type Source interface {
 	String(key string) (v string, ok bool, err error)
 	Strings(key string) (v []string, ok bool, err error)
 	Ints(key string) (v []int64, ok bool, err error)
+	Floats(key string) (v []float64, ok bool, err error)
 }
 
 // Config is the shape of a network. Sizes are counts of elements.

@@ -3,56 +3,83 @@ package model
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"moebot/moe/tokenizer"
 )
 
-// Vocabulary reads the tokenizer's tables from the metadata.
+// Vocabulary reads the tokenizer's tables from the metadata. One error names all
+// that is missing or wrong; what the tables say to each other is for
+// tokenizer.New to check.
 func Vocabulary(src Source) (tokenizer.Spec, error) {
 	const p = "tokenizer.ggml."
 	var s tokenizer.Spec
 	var errs []error
+	note := func(err error) { errs = append(errs, err) }
 	str := func(dst *string, key string) {
 		v, _, err := src.String(key)
 		*dst = v
-		errs = append(errs, err)
+		note(err)
 	}
-	strs := func(dst *[]string, key string) {
+	strs := func(dst *[]string, key string, required bool) {
 		v, ok, err := src.Strings(key)
-		if err == nil && !ok && s.Model == "gpt2" {
+		if err == nil && !ok && required {
 			err = fmt.Errorf("%s is missing", key)
 		}
 		*dst = v
-		errs = append(errs, err)
+		note(err)
 	}
-	id := func(dst *int32, key string) {
+	// id reads a token's number; writers mean "none" by leaving the key out or by the
+	// largest number.
+	id := func(dst *int32, key string, missing int32) {
 		v, ok, err := src.Uint(p + key)
-		*dst = -1
-		if ok && v <= 1<<30 {
+		note(err)
+		switch *dst = missing; {
+		case !ok || err != nil:
+		case v == math.MaxUint32:
+			*dst = -1
+		case v > math.MaxInt32:
+			note(fmt.Errorf("%s%s is %d, which is no token", p, key, v))
+		default:
 			*dst = int32(v)
 		}
-		errs = append(errs, err)
 	}
-	flag := func(dst *bool, key string) {
-		v, _, err := src.Bool(p + key)
-		*dst = v
-		errs = append(errs, err)
+	flag := func(dst *bool, key string, missing bool) {
+		v, ok, err := src.Bool(p + key)
+		if *dst = v; !ok {
+			*dst = missing
+		}
+		note(err)
 	}
+	str(&s.Name, "general.name")
 	str(&s.Model, p+"model")
 	str(&s.Pre, p+"pre")
-	strs(&s.Tokens, p+"tokens")
-	strs(&s.Merges, p+"merges")
+	known := s.Model == "gpt2" || s.Model == "llama"
+	strs(&s.Tokens, p+"tokens", known)
+	strs(&s.Merges, p+"merges", s.Model == "gpt2")
 	kinds, _, err := src.Ints(p + "token_type")
-	errs = append(errs, err)
+	note(err)
 	for _, k := range kinds {
 		s.Kinds = append(s.Kinds, tokenizer.Kind(k))
 	}
-	id(&s.BOS, "bos_token_id")
-	id(&s.EOS, "eos_token_id")
-	id(&s.EOT, "eot_token_id")
-	id(&s.Pad, "padding_token_id")
-	flag(&s.AddBOS, "add_bos_token")
-	flag(&s.AddEOS, "add_eos_token")
+	scores, _, err := src.Floats(p + "scores")
+	note(err)
+	for _, x := range scores {
+		s.Scores = append(s.Scores, float32(x))
+	}
+	bos, eos := int32(-1), int32(-1)
+	if s.Model == "llama" {
+		bos, eos = 1, 2
+	}
+	id(&s.BOS, "bos_token_id", bos)
+	id(&s.EOS, "eos_token_id", eos)
+	id(&s.EOT, "eot_token_id", -1)
+	id(&s.Pad, "padding_token_id", -1)
+	flag(&s.AddBOS, "add_bos_token", tokenizer.AddsBOS(s.Model, s.Pre))
+	flag(&s.AddEOS, "add_eos_token", false)
+	prefix := true
+	flag(&prefix, "add_space_prefix", true)
+	s.NoSpacePrefix = !prefix
 	str(&s.ChatTemplate, "tokenizer.chat_template")
 	if err := errors.Join(errs...); err != nil {
 		return s, fmt.Errorf("vocabulary: %w", err)

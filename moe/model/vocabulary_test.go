@@ -1,0 +1,94 @@
+package model
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"moebot/moe/gguf"
+	"moebot/moe/tokenizer"
+)
+
+// The reference vocabularies, read as a model's are: every text gives the
+// reference's ids.
+func TestVocabulariesOfTheReferences(t *testing.T) {
+	dir := filepath.Join(oracleDir(t), "tokenizers")
+	for _, name := range []string{"gpt-2", "deepseek-llm", "llama-spm", "phi-3"} {
+		f, err := gguf.Open(filepath.Join(dir, "ggml-vocab-"+name+".gguf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		spec, err := Vocabulary(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := tokenizer.New(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := func(file string) string {
+			b, err := os.ReadFile(filepath.Join(dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		texts := strings.Split(read("ggml-vocab-"+name+".gguf.inp"), "\n__ggml_vocab_test__\n")
+		ids := strings.Split(read("ggml-vocab-"+name+".gguf.out"), "\n")
+		for i, text := range texts[:len(texts)-1] {
+			var got []string
+			for _, id := range tok.Encode(text, false) {
+				got = append(got, strconv.Itoa(int(id)))
+			}
+			if want := strings.TrimSpace(ids[i]); strings.Join(got, " ") != want {
+				t.Errorf("%s: %q gives %v, want %s", name, text, got, want)
+			}
+		}
+	}
+}
+
+func TestVocabularyNamesEveryFault(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		spoil func(*file)
+		want  string // in the error; "" for none
+	}{
+		{"as it should be", func(*file) {}, ""},
+		{"no vocabulary", func(f *file) { f.drop("tokenizer.ggml.model") }, "tokenizer.ggml.model"},
+		{"no tokens", func(f *file) { f.drop("tokenizer.ggml.tokens") }, "tokenizer.ggml.tokens is missing"},
+		{"no merges", func(f *file) { f.drop("tokenizer.ggml.merges") }, "tokenizer.ggml.merges is missing"},
+		{"tokens of a wrong type", func(f *file) { f.set("tokenizer.ggml.tokens", "a b") }, "tokenizer.ggml.tokens"},
+		{"an id that is none", func(f *file) { f.set("tokenizer.ggml.bos_token_id", uint64(1<<40)) }, "bos_token_id is 1099511627776"},
+		{"an id outside", func(f *file) { f.set("tokenizer.ggml.eos_token_id", uint32(9)) }, "eos token 9"},
+		{"the largest number is none", func(f *file) { f.set("tokenizer.ggml.eos_token_id", uint32(math.MaxUint32)) }, ""},
+		{"an unknown pre-tokenizer", func(f *file) { f.set("tokenizer.ggml.pre", "klingon") }, `"klingon"`},
+		{"an unknown model", func(f *file) { f.set("tokenizer.ggml.model", "bert") }, `"bert"`},
+	} {
+		f := mixtral(4)
+		f.set("tokenizer.ggml.model", "gpt2")
+		f.set("tokenizer.ggml.pre", "gpt-2")
+		f.set("tokenizer.ggml.tokens", []string{"a", "b", "ab"})
+		f.set("tokenizer.ggml.merges", []string{"a b"})
+		tc.spoil(f)
+		g, err := gguf.Parse(f.bytes(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec, err := Vocabulary(g)
+		if err == nil {
+			_, err = tokenizer.New(spec)
+		}
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s: error is %v, want %q", tc.name, err, tc.want)
+		}
+		var ue *tokenizer.UnsupportedError
+		if strings.HasPrefix(tc.name, "an unknown") && !errors.As(err, &ue) {
+			t.Errorf("%s: error is a %T", tc.name, err)
+		}
+	}
+}
