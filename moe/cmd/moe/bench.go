@@ -96,6 +96,8 @@ func (b *bench) measure(ctx context.Context, name string, prompt, answer, runs i
 	row := benchRow{Test: name, Runs: runs}
 	var speeds []float64
 	cache := kvcache.New(b.m.Config.Layers, b.m.Config.KVHeads*b.m.Config.HeadDim, prompt+answer)
+	cache.Reserve(prompt + answer)
+	one := make([]model.Input, 1)
 	for i := range runs + 1 {
 		if err := ctx.Err(); err != nil {
 			return row, err
@@ -111,7 +113,8 @@ func (b *bench) measure(ctx context.Context, name string, prompt, answer, runs i
 		if answer > 0 {
 			start, n = time.Now(), answer
 			for j := range answer {
-				b.m.Forward(b.s, []model.Input{{ID: b.ids[prompt+j], Cache: cache, Logits: true}})
+				one[0] = model.Input{ID: b.ids[prompt+j], Cache: cache, Logits: true}
+				b.m.Forward(b.s, one)
 			}
 		}
 		if speed := float64(n) / time.Since(start).Seconds(); i > 0 { // the first run warms up

@@ -32,7 +32,7 @@ func runLogits(ctx context.Context, args []string, _ io.Reader, _, errOut io.Wri
 	if err := parse(fs, args); err != nil {
 		return err
 	}
-	if *tokens == "" || *output == "" || *chunk < 1 {
+	if *tokens == "" || *output == "" || *chunk < 1 || *threads < 1 {
 		return usageError{errors.New("usage: moe logits -m MODEL.gguf -tokens FILE.json -o OUT.f32")}
 	}
 	m, f, err := openModel(*path)
@@ -48,11 +48,12 @@ func runLogits(ctx context.Context, args []string, _ io.Reader, _, errOut io.Wri
 	if err != nil {
 		return err
 	}
-	defer out.Close()
-	if err := writeLogits(ctx, out, m, ids, *chunk, *threads); err != nil {
+	err = writeLogits(ctx, out, m, ids, *chunk, *threads)
+	if err = errors.Join(err, out.Close()); err != nil {
+		os.Remove(*output) // half of the logits are worse than none
 		return fmt.Errorf("%s: %w", *output, err)
 	}
-	return out.Close()
+	return nil
 }
 
 func readTokens(path string, vocab int) ([]int32, error) {

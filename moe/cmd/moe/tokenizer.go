@@ -58,12 +58,14 @@ func runTokenizer(ctx context.Context, args []string, in io.Reader, out, errOut 
 		w.WriteByte('\n')
 		return w.Flush()
 	}
+	var ids []int32
 	for i, field := range bytes.Fields(text) {
 		id, err := strconv.ParseInt(string(field), 10, 32)
 		if err != nil || id < 0 || int(id) >= tok.Size() {
 			return fmt.Errorf("standard input: number %d is %q, want a token id below %d", i+1, field, tok.Size())
 		}
-		w.WriteString(tok.Bytes(int32(id)))
+		ids = append(ids, int32(id))
 	}
+	w.WriteString(tok.Decode(ids))
 	return w.Flush()
 }
