@@ -13,7 +13,7 @@
 // them, so that nobody can forge the borders of a conversation.
 //
 // It differs from llama.cpp in three things, none of which a sound vocabulary and
-// UTF-8 text can show: bytes that are no UTF-8 are kept, where llama.cpp's BPE makes
-// U+FFFD of them; merging never yields a control token; a merge whose result is no
+// UTF-8 text can show: bytes that are no UTF-8 are kept one by one, where llama.cpp
+// makes U+FFFD of them or takes their neighbours in; merging never yields a control token; a merge whose result is no
 // token is undone into bytes instead of lost.
 package tokenizer

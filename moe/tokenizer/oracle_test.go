@@ -1,6 +1,7 @@
 package tokenizer_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/klauspost/compress/zstd"
 
 	"moebot/moe/gguf"
 	"moebot/moe/tokenizer"
@@ -98,6 +101,7 @@ func read(t *testing.T, name string) string {
 }
 
 func TestOracle(t *testing.T) {
+	open := map[string]*tokenizer.Tokenizer{}
 	for _, tc := range []struct {
 		vocab, pre, in, out string
 		last                bool // the piece after the last separator is a test
@@ -121,7 +125,11 @@ func TestOracle(t *testing.T) {
 		{"phi-3", "", "extra.inp", "extra-phi-3.special.out", true, true},
 	} {
 		t.Run(tc.out, func(t *testing.T) {
-			tok := vocabulary(t, tc.vocab, tc.pre)
+			tok := open[tc.vocab+tc.pre]
+			if tok == nil {
+				tok = vocabulary(t, tc.vocab, tc.pre)
+				open[tc.vocab+tc.pre] = tok
+			}
 			texts := strings.Split(read(t, tc.in), "\n__ggml_vocab_test__\n")
 			if !tc.last {
 				texts = texts[:len(texts)-1]
@@ -159,4 +167,55 @@ func TestOracle(t *testing.T) {
 			}
 		})
 	}
+}
+
+// English prose with real vocabularies: bytes per second of one goroutine.
+func BenchmarkEncodeEnglish(b *testing.B) {
+	text := english(b)
+	for _, tc := range []struct{ vocab, pre string }{{"gpt-2", ""}, {"gpt-2", "llama-bpe"}, {"gpt-2", "qwen2"}, {"deepseek-llm", ""}, {"llama-spm", ""}} {
+		tok := vocabulary(b, tc.vocab, tc.pre)
+		b.Run(tc.vocab+tc.pre, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				tok.Encode(text, false)
+			}
+		})
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	for _, name := range []string{"gpt-2", "deepseek-llm", "llama-spm"} {
+		s := vocabulary(b, name, "").Spec()
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := tokenizer.New(s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// english is about a megabyte of prose from the training data.
+func english(b *testing.B) string {
+	b.Helper()
+	f, err := os.Open(filepath.Join(oracleDir(b), "../../data/text/classic-books.jsonl.zst"))
+	if err != nil {
+		b.Skip(err)
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer z.Close()
+	var text strings.Builder
+	for d := json.NewDecoder(z); text.Len() < 1<<20; {
+		var doc struct{ Text string }
+		if err := d.Decode(&doc); err != nil {
+			b.Fatal(err)
+		}
+		text.WriteString(doc.Text)
+	}
+	return text.String()
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Kind is what a vocabulary says of a token, with the number of GGUF files.
@@ -27,7 +26,7 @@ type Spec struct {
 	Tokens []string  // "gpt2": bytes written as GPT-2 writes them; "llama": blanks as U+2581
 	Kinds  []Kind    // beside Tokens; nil means all Normal
 	Merges []string  // "gpt2": "left right", best first
-	Scores []float32 // "llama": beside Tokens, the higher the sooner; nil means all 0
+	Scores []float32 // "llama": beside Tokens, the higher the sooner
 
 	BOS, EOS, EOT, Pad int32
 
@@ -94,7 +93,8 @@ func New(s Spec) (*Tokenizer, error) {
 	t.bytes = make([]string, len(s.Tokens))
 	if s.Model == "llama" {
 		t.prefix = !s.NoSpacePrefix
-		t.encoder = newSPM(s, t.kinds, t.ids)
+		m := newSPM(s, t.kinds, t.ids)
+		t.encoder = newWordEncoder(m.split, m)
 		for i, tok := range s.Tokens {
 			t.bytes[i] = pieceSPM(tok, t.kinds[i])
 		}
@@ -112,11 +112,11 @@ func New(s Spec) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := newWordEncoder(split, bpe)
+	var merge encoder = bpe
 	if preFamily(s.Pre) == llama3Family {
-		words.whole = wholeWords(s.Tokens, t.kinds)
+		merge = wholeWords{findWholeWords(s.Tokens, t.kinds), bpe}
 	}
-	t.encoder = words
+	t.encoder = newWordEncoder(split, merge)
 	return t, nil
 }
 
@@ -129,7 +129,7 @@ func (s Spec) check() error {
 	if s.Kinds != nil && len(s.Kinds) != n {
 		errs = append(errs, fmt.Errorf("%d token types for %d tokens", len(s.Kinds), n))
 	}
-	if s.Model == "llama" && s.Scores != nil && len(s.Scores) != n {
+	if s.Model == "llama" && len(s.Scores) != n {
 		errs = append(errs, fmt.Errorf("%d scores for %d tokens", len(s.Scores), n))
 	}
 	for _, x := range []struct {
@@ -195,19 +195,4 @@ func (s Spec) findEnds(ids map[string]int32) []int32 {
 		}
 	}
 	return ends
-}
-
-// wholeWords maps words to the tokens that are just them.
-func wholeWords(tokens []string, kinds []Kind) map[string]int32 {
-	words := make(map[string]int32, len(tokens))
-	for i, tok := range tokens {
-		if isControl(kinds[i]) || strings.ContainsFunc(tok, func(r rune) bool { return !isByteRune(r) }) {
-			continue
-		}
-		word := unmapBytes(tok)
-		if _, ok := words[word]; !ok {
-			words[word] = int32(i)
-		}
-	}
-	return words
 }

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // blank is how SentencePiece writes a blank.
@@ -12,15 +13,21 @@ const blank = "\u2581"
 // leftmost among equals.
 type spm struct {
 	ids     map[string]int32 // tokens that merging may give
-	scores  []float32        // [vocabulary], nil means all 0
+	scores  []float32        // [vocabulary]
 	byteIDs [256]int32       // tokens of single bytes, -1 for none
 	longest int              // of ids, bytes
+	// cuts is set if no token has a blank after anything but blanks. Then no merge
+	// crosses the place before a blank, and what is between can be merged by itself.
+	cuts bool
 }
 
 func newSPM(s Spec, kinds []Kind, ids map[string]int32) *spm {
-	m := &spm{ids: make(map[string]int32, len(ids)), scores: s.Scores}
+	m := &spm{ids: make(map[string]int32, len(ids)), scores: s.Scores, cuts: true}
 	for text, id := range ids {
 		if !isControl(kinds[id]) {
+			if strings.Contains(strings.TrimLeft(text, blank), blank) {
+				m.cuts = false
+			}
 			m.ids[text] = id
 			m.longest = max(m.longest, len(text))
 		}
@@ -44,6 +51,26 @@ func newSPM(s Spec, kinds []Kind, ids map[string]int32) *spm {
 	return m
 }
 
+// split writes blanks as SentencePiece does, and cuts text before them if that is safe.
+func (m *spm) split(text string, emit func(string)) {
+	text = strings.ReplaceAll(text, " ", blank)
+	start := 0
+	for at := 0; m.cuts && at < len(text); {
+		n := strings.Index(text[at:], blank)
+		if n < 0 {
+			break
+		}
+		if at += n; n > 0 && at > start {
+			emit(text[start:at])
+			start = at
+		}
+		at += len(blank)
+	}
+	if start < len(text) {
+		emit(text[start:])
+	}
+}
+
 // piece is a symbol: a part of the text, in a list. A merged one has no bytes.
 type piece struct{ start, end, prev, next int32 }
 
@@ -57,28 +84,16 @@ func (j joint) before(k joint) bool {
 	return j.score > k.score || j.score == k.score && j.left < k.left
 }
 
-// charBytes is the length of a character by its first byte's high bits. As in
-// llama.cpp, bytes that are no UTF-8 take the following ones with them.
-func charBytes(b byte) int {
-	switch {
-	case b < 0xc0:
-		return 1
-	case b < 0xe0:
-		return 2
-	case b < 0xf0:
-		return 3
-	}
-	return 4
-}
-
 func (m *spm) append(dst []int32, text string) []int32 {
-	text = strings.ReplaceAll(text, " ", blank)
+	if text == "" {
+		return dst
+	}
 	pieces := make([]piece, 0, len(text))
 	for at := 0; at < len(text); {
-		end := min(len(text), at+charBytes(text[at]))
+		_, size := utf8.DecodeRuneInString(text[at:])
 		n := int32(len(pieces))
-		pieces = append(pieces, piece{int32(at), int32(end), n - 1, n + 1})
-		at = end
+		pieces = append(pieces, piece{int32(at), int32(at + size), n - 1, n + 1})
+		at += size
 	}
 	pieces[len(pieces)-1].next = -1
 	queue := make(heap[joint], 0, len(pieces))
@@ -91,11 +106,7 @@ func (m *spm) append(dst []int32, text string) []int32 {
 			return
 		}
 		if id, ok := m.ids[text[start:end]]; ok {
-			var score float32
-			if m.scores != nil {
-				score = m.scores[id]
-			}
-			queue.push(joint{score, left, right, end - start})
+			queue.push(joint{m.scores[id], left, right, end - start})
 		}
 	}
 	for i := range int32(len(pieces) - 1) {
