@@ -189,7 +189,7 @@ func (s *Server) slowMode(c *channel, p Permissions, author *User) error {
 	}
 	now := s.clock.Now()
 	if last, ok := c.lastBy[author.ID]; ok && now.Sub(last) < c.SlowMode {
-		return ErrSlowMode
+		return ErrSlowMode.after(c.SlowMode - now.Sub(last))
 	}
 	if c.lastBy == nil {
 		c.lastBy = make(map[string]time.Time)

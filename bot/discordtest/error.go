@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Error is a refusal, as Discord words it. The Go API returns it too, so that the playground can show what
@@ -16,6 +17,8 @@ type Error struct {
 	Message string // in Discord's words
 	// Fields are the causes of 50035, keyed by the path of the offending value with dots ("embeds.0.title").
 	Fields map[string]FieldError
+	// RetryAfter is told with the refusals that end by themselves (30034, 20016).
+	RetryAfter time.Duration
 }
 
 // FieldError says what is wrong with one value of a form.
@@ -109,10 +112,20 @@ func (f *form) err() error {
 	return &e
 }
 
+// after is the refusal with the time it ends.
+func (e *Error) after(d time.Duration) *Error {
+	later := *e
+	later.RetryAfter = d
+	return &later
+}
+
 // MarshalJSON writes {"code", "message", "errors"} with the errors nested by path as Discord does:
 // {"embeds":{"0":{"title":{"_errors":[{"code","message"}]}}}}.
 func (e *Error) MarshalJSON() ([]byte, error) {
 	out := map[string]any{"code": e.Code, "message": e.Message}
+	if e.RetryAfter > 0 {
+		out["retry_after"], out["global"] = roundedSeconds(e.RetryAfter), false
+	}
 	if len(e.Fields) > 0 {
 		root := make(map[string]any)
 		for path, field := range e.Fields {

@@ -83,3 +83,20 @@ func BenchmarkSend(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkREST is one message of the bot over HTTP, in and out again by the gateway's queue.
+func BenchmarkREST(b *testing.B) {
+	s := discordtest.New(discordtest.Options{History: 100, Limits: unlimited})
+	if err := s.Start(""); err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	ada := s.AddUser("Ada")
+	w := &world{Server: s, channel: s.AddChannel(s.AddGuild("Home", ada.ID).ID, "general")}
+	path, body := "/channels/"+w.channel.ID+"/messages", []byte(`{"content":"hello"}`)
+	for b.Loop() {
+		if status, _, answer := w.request(b, "POST", path, "application/json", body); status != 200 {
+			b.Fatal(string(answer))
+		}
+	}
+}

@@ -130,15 +130,6 @@ func (t *tcpCapture) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // serveGateway is one connection from HELLO to the end. Documentation: events/gateway.mdx, "Connection
 // Lifecycle".
 func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return
-	}
-	s.running.Add(1)
-	s.mu.Unlock()
-	defer s.running.Done()
-
 	capture := &tcpCapture{ResponseWriter: w}
 	ws, err := websocket.Accept(capture, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {

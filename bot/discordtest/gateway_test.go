@@ -60,6 +60,7 @@ func TestReconnect(t *testing.T) {
 		{"cut", (*discordtest.Faults).Cut, false},
 		{"op 7", (*discordtest.Faults).Reconnect, false},
 		{"close 4000", func(f *discordtest.Faults) int { return f.CloseGateway(4000) }, false},
+		{"op 9 true", func(f *discordtest.Faults) int { return f.InvalidSession(true) }, false},
 		{"op 9 false", func(f *discordtest.Faults) int { return f.InvalidSession(false) }, true},
 		{"refused resume", func(f *discordtest.Faults) int { f.RefuseResume(1); return f.Cut() }, true},
 	} {

@@ -26,6 +26,11 @@ func (d *dailyCount) add(now time.Time, n, limit int) bool {
 	return true
 }
 
+// untilTomorrow is when a dailyCount begins anew.
+func untilTomorrow(now time.Time) time.Duration {
+	return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
+}
+
 // Limits of registration. Documentation: interactions/application-commands.mdx, "Registering a Command".
 const (
 	maxChatInput   = 100
@@ -122,7 +127,7 @@ func (s *Server) createCommand(guildID string, c Command) (Command, bool, error)
 			return Command{}, false, ErrTooManyCommands
 		}
 		if !sc.creates.add(s.clock.Now(), 1, dailyCreates) {
-			return Command{}, false, ErrDailyCommands
+			return Command{}, false, ErrDailyCommands.after(untilTomorrow(s.clock.Now()))
 		}
 	}
 	s.put(sc, &c, old)
@@ -177,7 +182,7 @@ func (s *Server) overwriteCommands(guildID string, list []Command) ([]Command, e
 		}
 	}
 	if !sc.creates.add(s.clock.Now(), fresh, dailyCreates) {
-		return nil, ErrDailyCommands
+		return nil, ErrDailyCommands.after(untilTomorrow(s.clock.Now()))
 	}
 	olds := make([]*Command, len(list))
 	for i := range list {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // apiVersions are served alike; what is written here is v9, which discordgo speaks. Documentation:
@@ -70,10 +71,28 @@ func (s *Server) handler() http.Handler {
 			s.serveGateway(w, r)
 			return
 		}
+		s.log.Warn("discordtest has no such route", "method", r.Method, "path", r.URL.Path)
 		s.stats.count(r.Method+" (unknown)", http.StatusNotFound)
 		writeError(w, ErrNotFound)
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.enter() {
+			panic(http.ErrAbortHandler)
+		}
+		defer s.running.Done()
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// enter counts a request that Close waits for; false when it is too late.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.running.Add(1)
+	return true
 }
 
 // serveREST answers one request: faults, authorization, rate limit, body, handler.
@@ -129,6 +148,9 @@ func (s *Server) handleREST(header http.Header, r *http.Request, route string, a
 		if !errors.As(err, &refusal) {
 			refusal = &Error{Status: http.StatusInternalServerError, Message: err.Error()}
 		}
+		if refusal.RetryAfter > 0 {
+			header.Set("Retry-After", wholeSeconds(refusal.RetryAfter))
+		}
 		return refusal.Status, refusal
 	}
 	return out.status, out.body
@@ -148,12 +170,17 @@ func majorParameter(r *http.Request) string {
 // tellRefusal writes the headers of a 429. Documentation: topics/rate-limits.mdx, "Header Format", "Exceeding A
 // Rate Limit". Retry-After is whole seconds, rounded up.
 func tellRefusal(h http.Header, r *refusal) {
-	h.Set("Retry-After", strconv.FormatInt(int64((r.after.Seconds())+0.999999), 10))
+	h.Set("Retry-After", wholeSeconds(r.after))
 	h.Set("X-RateLimit-Scope", r.scope)
 	if r.global {
 		h.Set("X-RateLimit-Global", "true")
 		h.Set("X-RateLimit-Reset-After", seconds(r.after))
 	}
+}
+
+// wholeSeconds rounds up.
+func wholeSeconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 func (r *refusal) body() any {

@@ -81,11 +81,13 @@ type threadMemberJSON struct {
 
 func (s *Server) channelJSON(c *channel) *channelJSON {
 	j := &channelJSON{ID: c.ID, Type: c.Kind, GuildID: c.GuildID, NSFW: c.NSFW, RateLimitPerUser: int(c.SlowMode / time.Second)}
-	if c.LastMessageID != "" {
-		j.LastMessageID = &c.LastMessageID
+	// Copies, since the JSON is written after the lock is given back.
+	last, parent, name, topic, position := c.LastMessageID, c.ParentID, c.Name, c.Topic, c.Position
+	if last != "" {
+		j.LastMessageID = &last
 	}
-	if c.ParentID != "" {
-		j.ParentID = &c.ParentID
+	if parent != "" {
+		j.ParentID = &parent
 	}
 	if c.Kind == DirectMessage {
 		for _, id := range c.People {
@@ -95,11 +97,11 @@ func (s *Server) channelJSON(c *channel) *channelJSON {
 		}
 		return j
 	}
-	j.Name = &c.Name
+	j.Name = &name
 	if !c.Kind.IsThread() {
-		j.Position, j.Overwrites = &c.Position, c.Overwrites
-		if c.Topic != "" {
-			j.Topic = &c.Topic
+		j.Position, j.Overwrites = &position, c.Overwrites
+		if topic != "" {
+			j.Topic = &topic
 		}
 		return j
 	}
