@@ -137,7 +137,7 @@ func (b *bpe) appendLong(dst []int32, word string) []int32 {
 		nodes[i] = node{b.bytes[word[i]], int32(i - 1), int32(i + 1)}
 	}
 	nodes[len(nodes)-1].next = -1
-	queue := make(heap[candidate], 0, len(word))
+	queue := heap[candidate]{make([]candidate, 0, len(word)), candidate.before}
 	push := func(at int32) {
 		if at < 0 || nodes[at].next < 0 {
 			return
@@ -151,7 +151,7 @@ func (b *bpe) appendLong(dst []int32, word string) []int32 {
 		push(int32(i))
 	}
 	const dead = -1
-	for len(queue) > 0 {
+	for len(queue.items) > 0 {
 		c := queue.pop()
 		right := nodes[c.at].next
 		if nodes[c.at].symbol != c.left || right < 0 || nodes[right].symbol != c.right {

@@ -1,46 +1,47 @@
 package tokenizer
 
 // heap is a priority queue: pop gives an item that is before all others.
-type heap[T interface{ before(T) bool }] []T
+type heap[T any] struct {
+	items  []T
+	before func(a, b T) bool
+}
 
 func (h *heap[T]) push(x T) {
-	*h = append(*h, x)
-	a := *h
-	i := len(a) - 1
+	h.items = append(h.items, x)
+	i := len(h.items) - 1
 	for i > 0 {
 		up := (i - 1) / 2
-		if !x.before(a[up]) {
+		if !h.before(x, h.items[up]) {
 			break
 		}
-		a[i] = a[up]
+		h.items[i] = h.items[up]
 		i = up
 	}
-	a[i] = x
+	h.items[i] = x
 }
 
 func (h *heap[T]) pop() T {
-	a := *h
-	top, x := a[0], a[len(a)-1]
-	a = a[:len(a)-1]
-	*h = a
-	if len(a) == 0 {
+	n := len(h.items) - 1
+	top, x := h.items[0], h.items[n]
+	h.items = h.items[:n]
+	if n == 0 {
 		return top
 	}
 	i := 0
 	for {
 		down := 2*i + 1
-		if down >= len(a) {
+		if down >= n {
 			break
 		}
-		if down+1 < len(a) && a[down+1].before(a[down]) {
+		if down+1 < n && h.before(h.items[down+1], h.items[down]) {
 			down++
 		}
-		if !a[down].before(x) {
+		if !h.before(h.items[down], x) {
 			break
 		}
-		a[i] = a[down]
+		h.items[i] = h.items[down]
 		i = down
 	}
-	a[i] = x
+	h.items[i] = x
 	return top
 }

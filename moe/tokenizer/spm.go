@@ -96,7 +96,7 @@ func (m *spm) append(dst []int32, text string) []int32 {
 		at += size
 	}
 	pieces[len(pieces)-1].next = -1
-	queue := make(heap[joint], 0, len(pieces))
+	queue := heap[joint]{make([]joint, 0, len(pieces)), joint.before}
 	try := func(left, right int32) {
 		if left < 0 || right < 0 {
 			return
@@ -112,7 +112,7 @@ func (m *spm) append(dst []int32, text string) []int32 {
 	for i := range int32(len(pieces) - 1) {
 		try(i, i+1)
 	}
-	for len(queue) > 0 {
+	for len(queue.items) > 0 {
 		j := queue.pop()
 		l, r := &pieces[j.left], &pieces[j.right]
 		if l.start == l.end || r.start == r.end || l.end-l.start+r.end-r.start != j.size {
