@@ -48,7 +48,7 @@ func (e entry) bad(format string, args ...any) error {
 }
 
 // place cuts each tensor's bytes out of the file b, whose data section starts at base.
-// It reports the faults of all of them.
+// It reports the faults of all of them; those whose data is not there, together.
 func (f *File) place(table []entry, b []byte, base, align uint64) error {
 	var errs []error
 	type extent struct {
@@ -56,6 +56,8 @@ func (f *File) place(table []entry, b []byte, base, align uint64) error {
 		e          *entry
 	}
 	var extents []extent
+	var missing []*entry
+	room := max(uint64(len(b)), base) - base
 	f.tensors, f.names = make(map[string]tensor.Tensor, len(table)), make([]string, 0, len(table))
 	for i := range table {
 		e := &table[i]
@@ -69,13 +71,12 @@ func (f *File) place(table []entry, b []byte, base, align uint64) error {
 			errs = append(errs, err)
 			continue
 		}
-		room := max(uint64(len(b)), base) - base
 		switch {
 		case e.offset%align != 0:
 			errs = append(errs, e.bad("offset %d is not a multiple of the alignment %d", e.offset, align))
 			continue
 		case e.offset > room || size > room-e.offset:
-			errs = append(errs, e.bad("%d bytes at offset %d of %d bytes of data: the file is cut short or damaged", size, e.offset, room))
+			missing = append(missing, e)
 			continue
 		}
 		start := base + e.offset
@@ -83,6 +84,10 @@ func (f *File) place(table []entry, b []byte, base, align uint64) error {
 		extents = append(extents, extent{start, end, e})
 		f.tensors[e.name] = tensor.Tensor{Name: e.name, Type: e.typ, Shape: shape, Data: b[start:end:end]}
 		f.names = append(f.names, e.name)
+	}
+	if n := len(missing); n > 0 {
+		e := missing[0]
+		errs = append(errs, e.bad("its data at offset %d, and that of %d other tensors, is not within the %d bytes of data: the file is cut short or damaged", e.offset, n-1, room))
 	}
 	slices.SortStableFunc(extents, func(x, y extent) int { return cmp.Compare(x.start, y.start) })
 	for i := 1; i < len(extents); i++ {
