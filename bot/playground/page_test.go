@@ -51,9 +51,11 @@ func testConversation(t *testing.T, w *world, p *tab) {
 	p.waitText("#notices", "sessions.journal")
 	p.waitText("#intro", "Welcome to #general")
 	p.shot("welcome")
+	// The notice of typing may be gone before the test looks again.
+	eval[any](p, `window.typed = []; new MutationObserver(() => typed.push(document.querySelector("#typing").textContent)).observe(document.querySelector("#typing"), { childList: true })`)
 	p.say("hi")
 	p.waitText(".message .text", "@moebot hi")
-	p.waitText("#typing", "moebot is typing")
+	p.wait(`typed.includes("moebot is typing…")`)
 	p.waitText(".message .text", answer[0])
 	p.wait(`document.querySelector(".message.is-growing")`)
 	p.shot("growing")

@@ -16,7 +16,8 @@ let selected = -1;        // index of the token in the detail
 let held = false;         // the token was chosen by a press, so hovering others does not change it
 let shade = "chance";     // or a layer's number
 let filter = null;        // { layer, expert }: dim all tokens that went elsewhere
-let retry = 0;
+let retry = 0;            // the timer that asks for a trace again
+let turn = 0;             // counts calls of showReply: an answer that comes late is for an older one
 
 /** install joins the panel to the store. */
 export function install() {
@@ -58,6 +59,7 @@ function mark() {
 
 async function showReply(id, attempt = 0) {
   clearTimeout(retry);
+  const mine = ++turn;
   if (id !== current) { selected = -1; held = false; filter = null; }
   current = id;
   if (!id) return draw(null);
@@ -68,10 +70,10 @@ async function showReply(id, attempt = 0) {
       const answer = await get(`api/trace?message=${encodeURIComponent(id)}`);
       if (answer.tokens?.length) trace = answer;
     } catch (error) {
-      draw(null, error.message);
+      if (mine === turn) draw(null, error.message);
       return;
     }
-    if (id !== current) return;
+    if (mine !== turn) return;
     if (!trace && attempt < RETRY_MS.length) {
       retry = setTimeout(() => showReply(id, attempt + 1), RETRY_MS[attempt]);
       return;

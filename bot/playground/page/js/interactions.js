@@ -3,9 +3,14 @@ import { on } from "./store.js";
 import { toast } from "./toast.js";
 
 const waiting = new Map(); // interaction id → function called when it ends
+const settled = new Set(); // interactions that ended: the stream may be faster than the answer to the request
 
 /** pressed keeps a control disabled until its interaction was answered or failed. */
 export function pressed(id, el) {
+  if (settled.has(id)) {
+    el.disabled = false;
+    return;
+  }
   waiting.set(id, () => { el.disabled = false; });
   setTimeout(() => settle(id), 16000); // never longer than this, whatever happened to the answer
 }
@@ -13,6 +18,8 @@ export function pressed(id, el) {
 function settle(id) {
   waiting.get(id)?.();
   waiting.delete(id);
+  settled.add(id);
+  if (settled.size > 200) settled.delete(settled.values().next().value);
 }
 
 /** install listens for the fate of interactions. */
