@@ -27,8 +27,7 @@ type mind struct {
 	engine   *engine.Engine
 	template *prompt.Template
 	defaults session.Settings
-	limit    int     // of a channel's own max_tokens: the context must keep room for the question
-	forbid   []int32 // control tokens that are no end
+	limit    int // of a channel's own max_tokens: the context must keep room for the question
 
 	mu     sync.Mutex
 	traces map[string]chat.Trace // by answer message
@@ -73,12 +72,7 @@ func (m *mind) open(c config.Model) error {
 	if m.template, err = prompt.New(tok); err != nil {
 		return err
 	}
-	for id := range int32(tok.Size()) {
-		if tok.IsControl(id) && !tok.IsEnd(id) {
-			m.forbid = append(m.forbid, id)
-		}
-	}
-	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Threads, ContextTokens: c.ContextTokens, Slots: c.Slots})
+	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Threads, ContextTokens: c.ContextTokens, Slots: c.Slots, CacheBytes: c.CacheMiB << 20})
 	return err
 }
 
@@ -128,7 +122,7 @@ func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) er
 	if s.Seed != nil {
 		params.Seed = *s.Seed
 	}
-	res, err := m.engine.Generate(ctx, engine.Request{Key: p.Key.Channel, Tokens: fit.Tokens, MaxTokens: room, Sampling: params, Forbid: m.forbid, Trace: true}, emit)
+	res, err := m.engine.Generate(ctx, engine.Request{Key: p.Key.Channel, Tokens: fit.Tokens, MaxTokens: room, Sampling: params, Forbid: m.template.Unsaid(), StopTokens: []int32{m.template.End()}, Trace: true}, emit)
 	u := res.Usage
 	a := chat.Answer{Text: strings.TrimSpace(res.Text), Stop: string(res.Stop), Trace: m.trace(res.Trace),
 		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: fit.Dropped,

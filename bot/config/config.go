@@ -50,8 +50,11 @@ type Model struct {
 	Threads int `toml:"threads"` // 0
 	// ContextTokens is the context window; 0 is what the model was made for.
 	ContextTokens int `toml:"context_tokens"` // 0
-	// Slots is how many channels are answered at a time and keep their cache.
+	// Slots is how many answers are made at a time; others wait.
 	Slots int `toml:"slots"` // 8
+	// CacheMiB bounds the memory, in MiB, of what the model keeps of conversations so that
+	// a continued one is not read again.
+	CacheMiB int `toml:"cache_mib"` // 512
 }
 
 // Reply is how answers are made, unless a channel's own settings say otherwise.
@@ -110,7 +113,7 @@ func Default() Config {
 	return Config{
 		HTTP:  HTTP{Addr: "127.0.0.1:8080"},
 		Log:   Log{Level: "info", Format: "text"},
-		Model: Model{Slots: 8},
+		Model: Model{Slots: 8, CacheMiB: 512},
 		Reply: Reply{Temperature: 0.7, TopK: 40, TopP: 0.92, MinP: 0.05, RepeatPenalty: 1.1, MaxTokens: 256,
 			Timeout: Duration(2 * time.Minute), QueueLen: 8},
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
@@ -171,6 +174,7 @@ func (c Config) check() error {
 	in("model.threads", float64(c.Model.Threads), 0, 1024)
 	in("model.context_tokens", float64(c.Model.ContextTokens), 0, 1<<20)
 	in("model.slots", float64(c.Model.Slots), 1, 256)
+	in("model.cache_mib", float64(c.Model.CacheMiB), 1, 1<<20)
 	in("reply.temperature", c.Reply.Temperature, 0, 2)
 	in("reply.top_k", float64(c.Reply.TopK), 0, 1000)
 	if !(c.Reply.TopP > 0 && c.Reply.TopP <= 1) {
