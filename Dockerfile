@@ -28,7 +28,7 @@ ENV HOME=/data \
     MOEBOT_HTTP_ADDR=0.0.0.0:8080
 VOLUME /data
 EXPOSE 8080
-# The binary asks its own /healthz: there is no shell in here.
+# The binary asks its own /readyz: there is no shell in here.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["/moebot", "-healthcheck"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/moebot"]
