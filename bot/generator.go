@@ -27,17 +27,16 @@ type mind struct {
 	engine   *engine.Engine
 	template *prompt.Template
 	defaults session.Settings
-	limit    int // of a channel's own max_tokens: the context must keep room for the question
 
 	mu     sync.Mutex
-	traces map[string]chat.Trace // by answer message
+	traces map[string]chat.Trace // by answer message; nil if nobody can look at them
 	order  []string
 	traced func(messageID string) // told of each new trace; may be nil
 }
 
 // openMind loads the model that the configuration names.
 func openMind(c config.Config) (*mind, error) {
-	m := &mind{traces: map[string]chat.Trace{}, defaults: defaultSettings(c.Reply)}
+	m := &mind{defaults: defaultSettings(c.Reply)}
 	var err error
 	name := c.Model.File
 	if name == "" {
@@ -122,7 +121,7 @@ func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) er
 	if s.Seed != nil {
 		params.Seed = *s.Seed
 	}
-	res, err := m.engine.Generate(ctx, engine.Request{Key: p.Key.Channel, Tokens: fit.Tokens, MaxTokens: room, Sampling: params, Forbid: m.template.Unsaid(), StopTokens: []int32{m.template.End()}, Trace: true}, emit)
+	res, err := m.engine.Generate(ctx, engine.Request{Key: p.Key.Channel, Tokens: fit.Tokens, MaxTokens: room, Sampling: params, Forbid: m.template.Unsaid(), StopTokens: []int32{m.template.End()}, Trace: m.traces != nil}, emit)
 	u := res.Usage
 	a := chat.Answer{Text: strings.TrimSpace(res.Text), Stop: string(res.Stop), Trace: m.trace(res.Trace),
 		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: fit.Dropped,
@@ -158,6 +157,9 @@ const maxTraces = 200
 
 // Keep is chat.Tracer.
 func (m *mind) Keep(messageID string, t chat.Trace) {
+	if m.traces == nil {
+		return
+	}
 	m.mu.Lock()
 	if _, ok := m.traces[messageID]; !ok {
 		m.order = append(m.order, messageID)

@@ -22,6 +22,7 @@ func testMind(t *testing.T) *mind {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.traces = map[string]chat.Trace{}
 	t.Cleanup(m.close)
 	return m
 }

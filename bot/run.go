@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -84,6 +85,9 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) 
 // openStore connects to Redis, or opens the store inside the process.
 func (s *service) openStore(ctx context.Context) error {
 	o := redisstore.Options{URL: s.cfg.RedisURL.Reveal(), MaxTurns: s.cfg.Session.MaxTurns, TTL: time.Duration(s.cfg.Session.TTL), Log: s.log}
+	if s.cfg.Token == "" {
+		o.Prefix = "mb-playground"
+	}
 	var err error
 	if o.URL != "" {
 		if s.store, err = redisstore.Open(ctx, o); err != nil {
@@ -92,7 +96,11 @@ func (s *service) openStore(ctx context.Context) error {
 		s.logDurability(ctx)
 		return nil
 	}
-	if s.local, err = embedded.Open(ctx, embedded.Options{Dir: s.cfg.Session.Dir, Log: s.log}); err != nil {
+	dir := s.cfg.Session.Dir
+	if s.cfg.Token == "" { // the playground's channels are not Discord's
+		dir = filepath.Join(dir, "playground")
+	}
+	if s.local, err = embedded.Open(ctx, embedded.Options{Dir: dir, Log: s.log}); err != nil {
 		return err
 	}
 	o.Kind = "embedded"

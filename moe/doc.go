@@ -23,7 +23,7 @@
 //   - train: the loop, its log, export and import
 //
 // cmd/moe is the workshop that joins them. The way of one token through an answer:
-// engine/loop.go, model/forward.go (embedding, attention, router, experts),
+// engine/step.go, model/model.go (embedding, attention, router, experts),
 // sample/sampler.go, tokenizer/decode.go. Through a training step: dataset/loader.go,
 // backprop/network.go, optim/optim.go, checkpoint.
 package moe

@@ -43,6 +43,28 @@ func (q *queue) add(name string, job func()) error {
 	return err
 }
 
+// push appends a job to a lane whatever its length: one that must not be lost.
+func (q *queue) push(name string, job func()) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lanes[name]
+	switch {
+	case q.closed:
+		return ErrClosed
+	case l == nil:
+		q.start(name, job)
+	default:
+		l.jobs = append(l.jobs, job)
+	}
+	return nil
+}
+
+// start makes a lane with its first job; mu is held.
+func (q *queue) start(name string, job func()) {
+	q.lanes[name] = &lane{jobs: []func(){job}}
+	q.wg.Go(func() { q.run(name) })
+}
+
 // wait appends a job to a lane as soon as there is room.
 func (q *queue) wait(ctx context.Context, name string, job func()) error {
 	for {
@@ -67,8 +89,7 @@ func (q *queue) try(name string, job func()) (room <-chan struct{}, err error) {
 	case q.closed:
 		return nil, ErrClosed
 	case l == nil:
-		q.lanes[name] = &lane{jobs: []func(){job}}
-		q.wg.Go(func() { q.run(name) })
+		q.start(name, job)
 		return nil, nil
 	case len(l.jobs) < q.limit:
 		l.jobs = append(l.jobs, job)

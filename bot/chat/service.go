@@ -91,14 +91,16 @@ func (s *Service) AskWait(ctx context.Context, q Question) error {
 // Remove takes a message out of its conversation: it was deleted. It acts in order
 // with the questions of the channel.
 func (s *Service) Remove(k session.Key, messageID string) {
-	// a full queue means that the channel is flooded; the message will expire with the rest
-	_ = s.intake.add(k.Channel, func() {
+	err := s.intake.push(k.Channel, func() {
 		ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
 		defer cancel()
 		if err := s.store.Remove(ctx, k, messageID); err != nil && !errors.Is(err, session.ErrNotFound) {
 			s.opt.Log.Error("a deleted message could not be forgotten", "channel", k.Channel, "message", messageID, "err", err)
 		}
 	})
+	if err != nil {
+		s.opt.Log.Warn("a message was deleted while stopping and is not forgotten", "channel", k.Channel, "message", messageID)
+	}
 }
 
 // errStopping is the cause of answers broken off by Close.

@@ -48,7 +48,7 @@ type Model struct {
 	File string `toml:"file"` // ""
 	// Threads that compute; 0 is one for each processor.
 	Threads int `toml:"threads"` // 0
-	// ContextTokens is the context window; 0 is what the model was made for.
+	// ContextTokens is the context window, at least 128; 0 is what the model was made for.
 	ContextTokens int `toml:"context_tokens"` // 0
 	// Slots is how many answers are made at a time; others wait.
 	Slots int `toml:"slots"` // 8
@@ -71,7 +71,7 @@ type Reply struct {
 	MinP float64 `toml:"min_p"` // 0.05
 	// RepeatPenalty, 1 to 2, makes words of the same reply less likely; 1 is off.
 	RepeatPenalty float64 `toml:"repeat_penalty"` // 1.1
-	// MaxTokens of an answer.
+	// MaxTokens of an answer; never more than half the context window.
 	MaxTokens int `toml:"max_tokens"` // 256
 	// Timeout of an answer, from its turn in the queue.
 	Timeout Duration `toml:"timeout"` // "2m"
@@ -172,7 +172,9 @@ func (c Config) check() error {
 	one("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	one("log.format", c.Log.Format, "text", "json")
 	in("model.threads", float64(c.Model.Threads), 0, 1024)
-	in("model.context_tokens", float64(c.Model.ContextTokens), 0, 1<<20)
+	if c.Model.ContextTokens != 0 {
+		in("model.context_tokens", float64(c.Model.ContextTokens), 128, 1<<20)
+	}
 	in("model.slots", float64(c.Model.Slots), 1, 256)
 	in("model.cache_mib", float64(c.Model.CacheMiB), 1, 1<<20)
 	in("reply.temperature", c.Reply.Temperature, 0, 2)

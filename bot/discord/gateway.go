@@ -117,9 +117,9 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 	}
 	if err := b.asker.Ask(q); errors.Is(err, chat.ErrFull) {
 		b.begin(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
 			defer cancel()
-			if _, err := q.Reply.Finish(ctx, chat.Full); err != nil {
+			if _, err := q.Reply.Finish(ctx, chat.Full); err != nil && b.ctx.Err() == nil {
 				b.log.Warn("a refusal could not be shown", "channel", m.ChannelID, "err", err)
 			}
 		})
@@ -134,7 +134,9 @@ func (b *Bot) question(m *discordgo.Message) (chat.Question, bool) {
 		return chat.Question{}, false
 	}
 	b.seen.handled(m.ChannelID, m.ID)
-	if text == "" {
+	if text == "" && len(m.Attachments)+len(m.StickerItems) > 0 {
+		text = "(a picture or a file without words)" // which the model cannot see
+	} else if text == "" {
 		text = "hi"
 	}
 	return chat.Question{Key: session.Key{Channel: m.ChannelID}, Reply: b.newReply(m.ChannelID, m.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,

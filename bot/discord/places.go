@@ -102,6 +102,9 @@ func (p *places) forget(channel string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.last, channel)
+	if len(p.held[channel]) == 0 {
+		delete(p.held, channel)
+	}
 	p.changed = true
 }
 

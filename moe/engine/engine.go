@@ -140,10 +140,6 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	return e, nil
 }
 
-// Model and Tokenizer are what the engine serves.
-func (e *Engine) Model() *model.Model             { return e.model }
-func (e *Engine) Tokenizer() *tokenizer.Tokenizer { return e.tok }
-
 // ContextTokens is the size of the context window.
 func (e *Engine) ContextTokens() int { return e.opt.ContextTokens }
 

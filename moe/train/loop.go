@@ -122,6 +122,11 @@ func (l *loop) open(resume bool) error {
 	l.opt = optim.New(len(l.net.Weights), l.Config.groups(), l.Config.Optim, l.Pool)
 	l.net.Grads = make([]float32, len(l.net.Weights))
 	l.phase = -1
+	for _, s := range l.Held {
+		if s.Vocab != l.Config.Model.Vocab {
+			return fmt.Errorf("held-out shard %s has a vocabulary of %d, the model one of %d", s.Source, s.Vocab, l.Config.Model.Vocab)
+		}
+	}
 	_, err = os.Stat(l.latest())
 	switch {
 	case err == nil && !resume:
@@ -130,6 +135,8 @@ func (l *loop) open(resume bool) error {
 		return l.restore()
 	case !errors.Is(err, os.ErrNotExist):
 		return err
+	case resume:
+		return fmt.Errorf("%s: no checkpoint to resume from", l.latest())
 	}
 	if l.Init != nil {
 		if len(l.Init) != len(l.net.Weights) {
@@ -151,6 +158,15 @@ func (l *loop) restore() error {
 	if l.st.Config.Model != l.Config.Model {
 		return fmt.Errorf("checkpoint %s: its model is %+v, the recipe's %+v", l.latest(), l.st.Config.Model, l.Config.Model)
 	}
+	if a, b := l.st.Config, l.Config; a.Rows != b.Rows || a.Length != b.Length || a.Seed != b.Seed {
+		return fmt.Errorf("checkpoint %s: its batches have %d rows of %d and seed %d, the recipe's %d of %d and seed %d", l.latest(), a.Rows, a.Length, a.Seed, b.Rows, b.Length, b.Seed)
+	}
+	for _, b := range l.st.Batches {
+		if b.Phase >= len(l.Config.Phases) {
+			return fmt.Errorf("checkpoint %s: it has been in phase %d, the recipe has %d phases", l.latest(), b.Phase, len(l.Config.Phases))
+		}
+	}
+	l.st.Config = l.Config // what may change: the length of the run, later phases, learning rates
 	for i, dst := range [][]float32{l.net.Weights, l.opt.M, l.opt.V} {
 		if i >= len(vectors) || len(vectors[i].Data) != len(dst) {
 			return fmt.Errorf("checkpoint %s: its vectors do not fit the model", l.latest())
@@ -174,10 +190,13 @@ func (l *loop) restore() error {
 
 func (l *loop) save() error {
 	l.st.Seconds = l.seconds()
-	if _, err := os.Stat(l.latest()); err == nil {
-		if err := os.Rename(l.latest(), filepath.Join(l.Dir, "previous.ckpt")); err != nil {
-			return err
-		}
+	// the newest stays in its place until its successor is whole
+	previous := filepath.Join(l.Dir, "previous.ckpt")
+	if err := os.Remove(previous); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Link(l.latest(), previous); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return checkpoint.Save(l.latest(), l.st, []checkpoint.Vector{
 		{Name: "weights", Data: l.net.Weights}, {Name: "m", Data: l.opt.M}, {Name: "v", Data: l.opt.V}})
@@ -226,7 +245,7 @@ func (l *loop) run(ctx context.Context) error {
 			took := time.Since(logAt).Seconds()
 			tokens := float64((l.st.Step - logStep) * l.Config.Rows * l.Config.Length * l.Config.Micro)
 			rec := Record{Event: "train", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase,
-				Loss: sum.Loss / sum.Weight, LR: lr, Norm: norm, Speed: tokens / took, Balance: s.LoadBalance, RouterZ: s.RouterZ, Load: s.ExpertLoad}
+				Loss: sum.Loss / max(sum.Weight, 1), LR: lr, Norm: norm, Speed: tokens / took, Balance: s.LoadBalance, RouterZ: s.RouterZ, Load: s.ExpertLoad}
 			if err := l.write(rec); err != nil {
 				return err
 			}

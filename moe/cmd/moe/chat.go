@@ -37,6 +37,9 @@ func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	if err := p.Check(); err != nil {
 		return usageError{err}
 	}
+	if *limit < 1 {
+		return usageError{fmt.Errorf("-n is %d, want at least 1", *limit)}
+	}
 	m, f, err := openModel(*path)
 	if err != nil {
 		return err

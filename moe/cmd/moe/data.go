@@ -41,6 +41,13 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if err := os.MkdirAll(*dir, 0o755); err != nil {
 		return err
 	}
+	seen := map[string]string{}
+	for _, path := range fs.Args() {
+		if other, ok := seen[sourceName(path)]; ok {
+			return usageError{fmt.Errorf("%s and %s would both be source %s", other, path, sourceName(path))}
+		}
+		seen[sourceName(path)] = path
+	}
 	for _, path := range fs.Args() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -64,6 +71,9 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		})
 		if err == nil && *strict {
 			err = first
+		}
+		if err == nil {
+			err = ctx.Err() // what was read before it is no whole shard
 		}
 		if err != nil {
 			return err

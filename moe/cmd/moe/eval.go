@@ -15,7 +15,7 @@ import (
 )
 
 // runEval measures the loss of a model file on shards.
-func runEval(_ context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
+func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
 	fs := newFlags("eval", errOut)
 	path := fs.String("m", "", "GGUF `file`")
 	shards := fs.String("data", "", "`directory` of token shards, made by moe data with this model's vocabulary")
@@ -37,8 +37,10 @@ func runEval(_ context.Context, args []string, _ io.Reader, out, errOut io.Write
 	if err != nil {
 		return err
 	}
-	if data[0].Vocab != c.Vocab {
-		return fmt.Errorf("%s: shards of a vocabulary of %d, the model has one of %d", *shards, data[0].Vocab, c.Vocab)
+	for _, s := range data {
+		if s.Vocab != c.Vocab {
+			return fmt.Errorf("%s: shard %s has a vocabulary of %d, the model one of %d", *shards, s.Source, s.Vocab, c.Vocab)
+		}
 	}
 	pool := kernel.NewPool(*threads)
 	defer pool.Close()
@@ -60,6 +62,9 @@ func runEval(_ context.Context, args []string, _ io.Reader, out, errOut io.Write
 		fmt.Fprintf(out, "%-26s %9s %9s %9s %9s %9s\n", "source", "tokens", "nats/tok", "reply", "accuracy", "bits/byte")
 	}
 	for _, s := range data {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		l := eval.Shard(net, s, o)
 		res[s.Source] = l
 		if !*asJSON {

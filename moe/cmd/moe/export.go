@@ -28,7 +28,7 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		return err
 	}
 	if *run == "" || *output == "" {
-		return usageError{errors.New("usage: moe export -run DIRECTORY -m VOCABULARY.gguf -o MODEL.gguf [-type Q8_0]")}
+		return usageError{errors.New("usage: moe export -run DIRECTORY [-m VOCABULARY.gguf] -o MODEL.gguf [-type Q8_0]")}
 	}
 	t, err := exportType(*typ)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"moebot/moe/train"
 )
 
-// runTrain trains a model from shards and exports it.
+// runTrain trains a model from shards; moe export writes it as a model file.
 func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
 	fs := newFlags("train", errOut)
 	config := fs.String("config", "", "recipe, a JSON `file` (see moe/defaultmodel/recipe.json)")
