@@ -24,9 +24,10 @@ type Params struct {
 	Seed          uint64  // of the draws; the same seed and logits give the same tokens
 }
 
-// Default are mild settings for conversation.
+// Default are mild settings for conversation with a small model, chosen by reading its
+// replies: more freedom, or a penalty on words said, made them stray.
 func Default() Params {
-	return Params{Temperature: 0.7, TopK: 40, TopP: 0.92, MinP: 0.05, RepeatPenalty: 1.1, RepeatLast: 64}
+	return Params{Temperature: 0.4, TopK: 40, TopP: 0.9, MinP: 0.1, RepeatPenalty: 1, RepeatLast: 64}
 }
 
 // Check names every parameter outside its range.
