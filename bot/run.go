@@ -140,13 +140,14 @@ func (s *service) closeStore() {
 func (s *service) openDiscord() error {
 	d := s.cfg.Discord
 	o := discord.Options{Token: s.cfg.Token.Reveal(), APIBase: d.APIBase, MessageContent: d.MessageContent, CommandGuild: d.CommandGuild,
-		AnyoneMaySet: d.TemperatureRole == "everyone", EditInterval: time.Duration(d.EditInterval), Defaults: s.mind.defaults, Report: s.report, Log: s.log}
+		AnyoneMaySet: d.TemperatureRole == "everyone", EditInterval: time.Duration(d.EditInterval), Defaults: s.mind.defaults, Report: s.report, Before: s.askPending, Log: s.log}
 	if o.Token == "" {
 		var err error
 		if s.play, err = openPlayground(s); err != nil {
 			return err
 		}
 		o.Token, o.Transport, o.APIBase, o.CommandGuild = s.play.token, s.play.discord.Transport(), "", ""
+		o.Before = nil // a Discord in memory has forgotten the messages of before
 	}
 	var err error
 	if s.bot, err = discord.New(s.chat, s.store, o); err != nil {
@@ -155,29 +156,40 @@ func (s *service) openDiscord() error {
 	return nil
 }
 
-// connect opens the connection to Discord and answers what was left unanswered. If
-// Discord refuses for good, the program stays: /readyz says what to do, and a
-// restart in a loop would only use up the day's logins.
+// connect opens the connection to Discord. If Discord refuses for good, the program
+// stays: /readyz says what to do, and a restart in a loop would only use up the day's
+// logins.
 func (s *service) connect(ctx context.Context) {
-	if err := s.bot.Open(ctx); err != nil {
-		if ctx.Err() == nil {
-			s.log.Error("Discord refuses the bot; mend it and start again", "err", err)
+	if err := s.bot.Open(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("Discord refuses the bot; mend it and start again", "err", err)
+	}
+}
+
+// askPending asks what was left unanswered, each channel's in order. Where the store
+// cannot be read at once it goes on by itself, so as not to hold up the living.
+func (s *service) askPending(ctx context.Context) {
+	short, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if list, err := s.store.Pending(short); err == nil {
+		s.askAll(ctx, list)
+		return
+	}
+	s.connecting.Go(func() {
+		if list, err := s.pending(ctx); err == nil {
+			s.askAll(ctx, list)
 		}
-		return
-	}
-	if s.play != nil { // a Discord in memory has forgotten the messages of before
-		return
-	}
-	pending, err := s.pending(ctx)
-	if err != nil {
-		return
-	}
+	})
+}
+
+// askAll returns when all questions have a place in their queues.
+func (s *service) askAll(ctx context.Context, pending []session.Pending) {
 	byChannel := map[session.Key][]session.Pending{} // in each the oldest first
 	for _, p := range pending {
 		byChannel[p.Key] = append(byChannel[p.Key], p)
 	}
+	var all sync.WaitGroup
 	for _, list := range byChannel {
-		s.connecting.Go(func() {
+		all.Go(func() {
 			for _, p := range list {
 				err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: s.bot.Reply(p.Key.Channel, p.Turn.ID)})
 				if err != nil {
@@ -186,6 +198,7 @@ func (s *service) connect(ctx context.Context) {
 			}
 		})
 	}
+	all.Wait()
 }
 
 // pending reads the unanswered questions of before, as soon as the store can be read.

@@ -49,7 +49,10 @@ type Options struct {
 	Report         func(ctx context.Context) Report
 	RescanAge      time.Duration // messages older than this are not answered after a gap; 0 is an hour
 	Silence        time.Duration // without an acknowledged heartbeat after which a connection is dead; 0 is 65 s
-	Log            *slog.Logger
+	// Before runs once, when connected, before the first gap is read: the place to ask
+	// what was left unanswered, so that it comes before what was missed. May be nil.
+	Before func(ctx context.Context)
+	Log    *slog.Logger
 }
 
 // Bot is a connection to Discord. New, Open, Close.
@@ -66,6 +69,7 @@ type Bot struct {
 	cancel context.CancelFunc
 	mu     sync.Mutex // guards closed, so that nothing begins while Close waits
 	closed bool
+	before sync.Once
 	wg     sync.WaitGroup
 	lost   chan struct{} // the connection has ended; holds one
 

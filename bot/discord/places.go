@@ -198,6 +198,11 @@ func (b *Bot) recallPlaces() {
 func (b *Bot) rescan(gap int64) {
 	b.scanning.Lock()
 	defer b.scanning.Unlock()
+	b.before.Do(func() {
+		if b.opt.Before != nil {
+			b.opt.Before(b.ctx)
+		}
+	})
 	for channel, last := range b.seen.snapshot() {
 		if b.ctx.Err() != nil || b.gaps.Load() != gap {
 			return
