@@ -418,10 +418,12 @@ func TestAskWaitWaitsForRoom(t *testing.T) {
 // A question whose asker was told to ask again does not come back.
 func TestRefusedQuestionIsForgotten(t *testing.T) {
 	w := newWorld(t, time.Minute)
+	lossy := &loseAnswer{Store: w.store}
+	w.s = New(lossy, w.gen, Options{QueueLen: 4, Timeout: time.Minute, Log: slog.New(slog.DiscardHandler)})
 	w.must("c", "1", "hi")
 	w.board.wait(t, 1)
 	w.settle()
-	w.s.store = &loseAnswer{Store: w.store}
+	lossy.on.Store(true)
 	w.must("c", "2", "taken, but who knows")
 	if said := w.board.wait(t, 2); said[1] != "2: "+sayAway {
 		t.Fatalf("without an answer of the store: %q", said[1])
@@ -430,12 +432,18 @@ func TestRefusedQuestionIsForgotten(t *testing.T) {
 	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi"})
 }
 
-// loseAnswer is a Store whose Accept takes effect and fails.
-type loseAnswer struct{ Store }
+// loseAnswer is a Store whose Accept, once on, takes effect and fails.
+type loseAnswer struct {
+	Store
+	on atomic.Bool
+}
 
 func (l *loseAnswer) Accept(ctx context.Context, k session.Key, t session.Turn) (session.Session, bool, error) {
-	_, _, err := l.Store.Accept(ctx, k, t)
-	return session.Session{}, false, errors.Join(session.ErrUnavailable, err)
+	s, ok, err := l.Store.Accept(ctx, k, t)
+	if l.on.Load() {
+		return session.Session{}, false, errors.Join(session.ErrUnavailable, err)
+	}
+	return s, ok, err
 }
 
 // Redis is killed in mid-conversation: the person reads a calm sentence, the next
