@@ -42,6 +42,9 @@ type Config struct {
 	CheckpointMinutes float64 `json:"checkpoint_minutes"` // between checkpoints
 	EvalMinutes       float64 `json:"eval_minutes"`       // between evaluations on held-out shards; 0 is only at the end
 	EvalTokens        int     `json:"eval_tokens"`        // held-out tokens of each source that are measured
+	// Judge names the held-out sources whose mean loss says which weights are kept
+	// as best.ckpt; none named means all.
+	Judge []string `json:"judge,omitempty"`
 }
 
 // Phase is a part of the run with its own mixture of sources.

@@ -105,25 +105,17 @@ func VocabularyMetadata(s tokenizer.Spec) []gguf.KV {
 
 // Import reads a model file for training or measuring: its shape, its weights as
 // float32 and its tokenizer. It must be of the kind that Export writes.
-func Import(path string) (backprop.Config, []float32, *tokenizer.Tokenizer, error) {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return backprop.Config{}, nil, nil, err
-	}
-	defer f.Close()
+func Import(f *gguf.File) (backprop.Config, []float32, *tokenizer.Tokenizer, error) {
 	c, w, err := importWeights(f)
 	if err != nil {
-		return c, nil, nil, fmt.Errorf("%s: %w", path, err)
+		return c, nil, nil, err
 	}
 	spec, err := model.Vocabulary(f)
 	if err != nil {
-		return c, nil, nil, fmt.Errorf("%s: %w", path, err)
+		return c, nil, nil, err
 	}
 	tok, err := tokenizer.New(spec)
-	if err != nil {
-		return c, nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, w, tok, nil
+	return c, w, tok, err
 }
 
 func importWeights(f *gguf.File) (backprop.Config, []float32, error) {

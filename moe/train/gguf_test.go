@@ -86,7 +86,12 @@ func TestExportedModelAnswersAsTheTrainedOne(t *testing.T) {
 		if err := os.WriteFile(path, file.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c2, w2, _, err := Import(path)
+		opened, err := gguf.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c2, w2, _, err := Import(opened)
+		opened.Close()
 		if err != nil {
 			t.Fatal(err)
 		}

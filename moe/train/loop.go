@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"moebot/moe/backprop"
@@ -24,6 +25,7 @@ import (
 //	DIR/log.jsonl         a JSON object a line, see Record
 //	DIR/latest.ckpt       the newest checkpoint
 //	DIR/previous.ckpt     the one before
+//	DIR/best.ckpt         the weights with the lowest held-out loss so far, see Config.Judge
 type Run struct {
 	Dir    string
 	Config Config
@@ -42,6 +44,7 @@ type state struct {
 	Seconds float64    `json:"seconds"` // of training so far
 	Batches []mixCount `json:"batches"` // micro-batches drawn, in order, by phase
 	Skipped int        `json:"skipped"` // steps not taken for a value that was not finite
+	Best    float64    `json:"best"`    // held-out loss of best.ckpt, nats per reply token; 0 before the first
 }
 
 type mixCount struct {
@@ -126,6 +129,9 @@ func (l *loop) open(resume bool) error {
 		if s.Vocab != l.Config.Model.Vocab {
 			return fmt.Errorf("held-out shard %s has a vocabulary of %d, the model one of %d", s.Source, s.Vocab, l.Config.Model.Vocab)
 		}
+	}
+	if err := l.checkJudge(); err != nil {
+		return err
 	}
 	_, err = os.Stat(l.latest())
 	switch {
@@ -267,10 +273,13 @@ func (l *loop) run(ctx context.Context) error {
 			lastSave = time.Now()
 		}
 	}
-	if err := l.save(); err != nil {
+	if err := l.save(); err != nil { // measuring takes a while
 		return err
 	}
-	return l.held()
+	if err := l.held(); err != nil {
+		return err
+	}
+	return l.save()
 }
 
 // maxSkips is the number of steps in a row that may be skipped for a loss or a
@@ -341,7 +350,36 @@ func (l *loop) held() error {
 		fmt.Fprintf(l.Out, "  %s %.3f", s.Source, res[s.Source].Reply)
 	}
 	fmt.Fprintln(l.Out)
-	return l.write(rec)
+	if err := l.write(rec); err != nil {
+		return err
+	}
+	if judged := l.judge(res); l.st.Best == 0 || judged < l.st.Best {
+		l.st.Best = judged
+		return checkpoint.Save(filepath.Join(l.Dir, "best.ckpt"), l.st, []checkpoint.Vector{{Name: "weights", Data: l.net.Weights}})
+	}
+	return nil
+}
+
+// judge is the mean loss per reply token of the sources that choose the best weights.
+func (l *loop) judge(res map[string]eval.Loss) float64 {
+	sum, n := 0.0, 0
+	for _, s := range l.Held {
+		if len(l.Config.Judge) == 0 || slices.Contains(l.Config.Judge, s.Source) {
+			sum += res[s.Source].Reply
+			n++
+		}
+	}
+	return sum / float64(n)
+}
+
+// checkJudge refuses a judge that no shard stands for.
+func (l *loop) checkJudge() error {
+	for _, name := range l.Config.Judge {
+		if !slices.ContainsFunc(l.Held, func(s *dataset.Shard) bool { return s.Source == name }) {
+			return fmt.Errorf("judge: no held-out shard of source %q", name)
+		}
+	}
+	return nil
 }
 
 func (l *loop) write(r Record) error {

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"moebot/moe/backprop"
 	"moebot/moe/dataset"
+	"moebot/moe/eval"
 	"moebot/moe/kernel"
 	"moebot/moe/optim"
 )
@@ -65,6 +67,45 @@ func TestFewDocumentsAreLearntByHeart(t *testing.T) {
 	last := recs[len(recs)-1]
 	if last.Event != "held" || !(last.Mean < 0.05) {
 		t.Errorf("after training the loss on 12 documents is %v (%s), want below 0.05", last.Mean, last.Event)
+	}
+}
+
+func TestBestWeightsAreKept(t *testing.T) {
+	c := recipe(60)
+	c.EvalTokens, c.EvalMinutes, c.Judge = 1000, 1e-9, []string{"a"} // phase 2 trains on b alone
+	dir := t.TempDir()
+	r := run(t, dir, c)
+	if _, err := r.Do(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(filepath.Join(dir, "log.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	recs, err := ReadLog(strings.NewReader(string(log)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	best := math.Inf(1)
+	for _, rec := range recs {
+		if rec.Event == "held" {
+			best = min(best, rec.Held["a"].Reply)
+		}
+	}
+	_, w, err := Weights(filepath.Join(dir, "best.ckpt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := backprop.New(c.Model, w, r.Pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := eval.Sources(net, r.Held[:1], eval.Options{Length: c.Length, MaxTokens: c.EvalTokens})["a"].Reply; got != best {
+		t.Errorf("best.ckpt has a loss of %v on a, the log's lowest is %v", got, best)
+	}
+	c.Judge = []string{"absent"}
+	if _, err := run(t, t.TempDir(), c).Do(t.Context(), false); err == nil || !strings.Contains(err.Error(), `"absent"`) {
+		t.Errorf("a judge without a shard: %v", err)
 	}
 }
 

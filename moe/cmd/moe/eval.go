@@ -11,13 +11,12 @@ import (
 	"moebot/moe/backprop"
 	"moebot/moe/eval"
 	"moebot/moe/kernel"
-	"moebot/moe/train"
 )
 
 // runEval measures the loss of a model file on shards.
 func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
 	fs := newFlags("eval", errOut)
-	path := fs.String("m", "", "GGUF `file`")
+	path := fs.String("m", "", modelFlag)
 	shards := fs.String("data", "", "`directory` of token shards, made by moe data with this model's vocabulary")
 	length := fs.Int("length", 0, "tokens of context at most; 0 is the model's context")
 	limit := fs.Int("limit", 0, "tokens of each source at most; 0 measures all")
@@ -26,10 +25,10 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if err := parse(fs, args); err != nil {
 		return err
 	}
-	if *path == "" || *shards == "" {
-		return usageError{errors.New("usage: moe eval -m MODEL.gguf -data DIRECTORY [-limit TOKENS] [-json]")}
+	if *shards == "" {
+		return usageError{errors.New("usage: moe eval [-m MODEL.gguf] -data DIRECTORY [-limit TOKENS] [-json]")}
 	}
-	c, weights, tok, err := train.Import(*path)
+	c, weights, tok, err := importModel(*path)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 
+	"moebot/moe/backprop"
 	"moebot/moe/defaultmodel"
 	"moebot/moe/gguf"
 	"moebot/moe/model"
 	"moebot/moe/tokenizer"
+	"moebot/moe/train"
 )
 
 // newFlags is a command's flag set: errors come back instead of ending the program.
@@ -70,6 +72,20 @@ func openTokenizer(path string) (*tokenizer.Tokenizer, error) {
 		return nil, fmt.Errorf("%s: %w", label(path), err)
 	}
 	return tok, nil
+}
+
+// importModel reads a model file, or the embedded model, for training or measuring.
+func importModel(path string) (backprop.Config, []float32, *tokenizer.Tokenizer, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return backprop.Config{}, nil, nil, err
+	}
+	defer f.Close()
+	c, w, tok, err := train.Import(f)
+	if err != nil {
+		return c, nil, nil, fmt.Errorf("%s: %w", label(path), err)
+	}
+	return c, w, tok, nil
 }
 
 // openModel loads a model; f must be closed after it.

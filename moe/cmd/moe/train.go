@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sort"
 
+	"moebot/moe/backprop"
 	"moebot/moe/dataset"
 	"moebot/moe/kernel"
 	"moebot/moe/train"
@@ -22,13 +23,14 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	shards := fs.String("data", "", "`directory` of token shards, made by moe data")
 	held := fs.String("held", "", "`directory` of held-out shards; may be empty")
 	dir := fs.String("o", "", "`directory` of the run: checkpoints and log")
+	initial := fs.String("init", "", "GGUF `file` of the recipe's shape whose weights to start from, instead of fresh ones")
 	resume := fs.Bool("resume", false, "go on from the run's newest checkpoint")
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	if err := parse(fs, args); err != nil {
 		return err
 	}
 	if *config == "" || *shards == "" || *dir == "" {
-		return usageError{errors.New("usage: moe train -config RECIPE.json -data DIRECTORY [-held DIRECTORY] -o DIRECTORY [-resume] [-t THREADS]")}
+		return usageError{errors.New("usage: moe train -config RECIPE.json -data DIRECTORY [-held DIRECTORY] [-init MODEL.gguf] -o DIRECTORY [-resume] [-t THREADS]")}
 	}
 	c, err := train.ReadConfig(*config)
 	if err != nil {
@@ -43,10 +45,33 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 			return err
 		}
 	}
+	if *initial != "" && !*resume {
+		if run.Init, err = initialWeights(*initial, c.Model); err != nil {
+			return err
+		}
+	}
 	run.Pool = kernel.NewPool(*threads)
 	defer run.Pool.Close()
 	_, err = run.Do(ctx, *resume)
 	return err
+}
+
+// initialWeights reads the weights of a model file, which must have the shape want.
+// Only the length of the context may differ.
+func initialWeights(path string, want backprop.Config) ([]float32, error) {
+	c, w, _, err := importModel(path)
+	if err != nil {
+		return nil, err
+	}
+	have := c
+	have.Context = want.Context
+	if float32(have.NormEps) == float32(want.NormEps) && float32(have.RopeBase) == float32(want.RopeBase) {
+		have.NormEps, have.RopeBase = want.NormEps, want.RopeBase // the file keeps them as float32
+	}
+	if have != want {
+		return nil, fmt.Errorf("%s: its shape is %+v, the recipe's %+v", path, c, want)
+	}
+	return w, nil
 }
 
 // readShards loads all shards of a directory, in the order of their names.
