@@ -19,10 +19,14 @@ func (m *Model) attention(s *Scratch, li int) {
 	s.run()
 	s.rows(opRope, li)
 	s.heads(li)
+	if s.Patterns {
+		s.see(AtPattern, li, s.patterns, c.Heads*s.longest)
+	}
 	s.see(AtHeads, li, s.o, qd)
 	s.add(s.proj, d, l.o, s.o, qd, n)
 	s.run()
 	s.rows(opResidual, li)
+	s.see(AtMiddle, li, s.x, d)
 }
 
 // ropeToken turns the queries and keys of token i and puts keys and values in its cache.
@@ -63,6 +67,9 @@ func (m *Model) attend(s *Scratch, li, i, kv int) {
 		at := i*c.Heads*hd + h*hd
 		kernel.Scores(p, s.q[at:at+hd], keys, kvd, scale)
 		kernel.Softmax(p)
+		if s.Patterns && s.Hook != nil {
+			s.keepPattern(i, h, p)
+		}
 		kernel.WeightedSum(s.o[at:at+hd], p, values, kvd)
 	}
 	s.scores.give(buffer)

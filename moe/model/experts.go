@@ -35,12 +35,14 @@ func (m *Model) ffn(s *Scratch, li int) {
 	}
 	s.run()
 	s.rows(opSwiGLU, li)
+	s.seeSlots(AtNeurons, li, s.gate, f)
 	for e := range l.down {
 		if lo, hi := s.offset[e], s.offset[e+1]; hi > lo {
 			s.add(s.down[lo*d:], d, l.down[e], s.gate[lo*f:], f, hi-lo)
 		}
 	}
 	s.run()
+	s.seeSlots(AtExperts, li, s.down, d)
 	s.rows(opCombine, li)
 }
 

@@ -50,6 +50,7 @@ func (m *Model) Forward(s *Scratch, batch []Input) {
 		tensor.Dequantize(s.x[i*c.Dim:(i+1)*c.Dim], m.embed.Type, m.embed.Data[int(in.ID)*row:(int(in.ID)+1)*row])
 	}
 	s.scores.reserve(longest)
+	s.reservePatterns(longest)
 	s.see(AtEmbedding, 0, s.x, c.Dim)
 	for i := range m.layers {
 		m.attention(s, i)

@@ -7,7 +7,8 @@ import (
 // Scratch is the memory of one forward pass and the way its work is shared out.
 // After warming up, Forward takes no memory.
 type Scratch struct {
-	Hook Hook // sees the passes computed with this Scratch; nil for none
+	Hook     Hook // sees the passes computed with this Scratch; nil for none
+	Patterns bool // the hook is also shown AtPattern
 
 	m    *Model
 	pool *kernel.Pool
@@ -24,8 +25,10 @@ type Scratch struct {
 	o     []float32 // [n, H·hd]
 	proj  []float32 // [n, D]
 
-	scores scoreBuffers
-	logits []float32 // [wanted, V]
+	scores   scoreBuffers
+	patterns []float32 // [n, H, longest] for the hook
+	longest  int       // tokens of the batch's longest sequence
+	logits   []float32 // [wanted, V]
 
 	router         []float32   // [n, E] router logits
 	experts        [][]int32   // [layer][n·K] chosen, best first

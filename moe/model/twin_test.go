@@ -364,7 +364,11 @@ func TestHookSeesAndChanges(t *testing.T) {
 	}
 	batch[0].Cache.Truncate(0)
 	m.Forward(s, batch)
-	want := []string{"0 0 160 32", "1 0 160 32", "2 0 20 4", "3 0 160 32", "1 1 160 32", "2 1 20 4", "3 1 160 32"}
+	want := []string{fmt.Sprint(AtEmbedding, 0, 160, 32)}
+	for l := range 2 {
+		want = append(want, fmt.Sprint(AtHeads, l, 160, 32), fmt.Sprint(AtMiddle, l, 160, 32), fmt.Sprint(AtRouter, l, 20, 4),
+			fmt.Sprint(AtNeurons, l, 320, 32), fmt.Sprint(AtExperts, l, 320, 32), fmt.Sprint(AtLayer, l, 160, 32))
+	}
 	if !slices.Equal(seen, want) {
 		t.Errorf("the hook saw %v, want %v", seen, want)
 	}
