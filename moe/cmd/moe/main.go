@@ -28,6 +28,7 @@ func commands() []command {
 		{"bench", "measure tokens per second of prompt reading and of answering", runBench},
 		{"data", "pack a corpus into token shards for training", runData},
 		{"train", "train a model from shards", runTrain},
+		{"plot", "draw a training's losses, learning rate, gradient norm and expert load", runPlot},
 		{"export", "write a training's weights as a GGUF file", runExport},
 		{"eval", "measure a model's loss on shards", runEval},
 	}

@@ -127,7 +127,13 @@ func TestFromCorpusToModel(t *testing.T) {
 	if err := os.WriteFile(file("recipe.json"), []byte(recipe), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ok(t, "", "train", "-config", file("recipe.json"), "-data", file("shards"), "-o", file("run"), "-t", "1")
+	ok(t, "", "train", "-config", file("recipe.json"), "-data", file("shards"), "-o", file("run"), "-t", "1", "-plot", file("run.svg"))
+	ok(t, "", "plot", "-run", file("run"))
+	for _, name := range []string{file("run.svg"), filepath.Join(file("run"), "curves.png"), filepath.Join(file("run"), "curves.svg")} {
+		if info, err := os.Stat(name); err != nil || info.Size() < 5000 {
+			t.Errorf("no picture %s (%v)", name, err)
+		}
+	}
 	ok(t, "", "export", "-run", file("run"), "-o", file("cat.gguf"), "-type", "f16", "-name", "cat")
 	if got := ok(t, "what do cats say\n", "chat", "-m", file("cat.gguf"), "-temperature", "0", "-repeat-penalty", "1", "-t", "1"); !strings.Contains(got, "meow meow\n") {
 		t.Errorf("the trained model says %q", got)
@@ -170,6 +176,10 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 		{1, "number 2", []string{"tokenizer", "decode"}},
 		{2, "usage", []string{"tokenizer", "sing"}},
 		{2, "Q9", []string{"export", "-run", dir, "-o", "x", "-type", "Q9"}},
+		{2, "usage", []string{"plot"}},
+		{1, "log.jsonl", []string{"plot", "-run", dir}},
+		{1, "line 1", []string{"plot", "-run", foreign, "-o", "x.png"}},
+		{2, "x.gif", []string{"plot", "-run", write("other.jsonl", "{}\n"), "-o", "x.gif"}},
 		{1, "unknown kind of corpus file", []string{"data", "-o", dir, foreign}},
 	} {
 		status, _, errOut := moe(t, "1 x", tc.args...)

@@ -25,6 +25,7 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	dir := fs.String("o", "", "`directory` of the run: checkpoints and log")
 	initial := fs.String("init", "", "GGUF `file` of the recipe's shape whose weights to start from, instead of fresh ones")
 	resume := fs.Bool("resume", false, "go on from the run's newest checkpoint")
+	plot := fs.String("plot", "", "draw the run's curves into `file`, .png or .svg, when it ends or is stopped")
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	if err := parse(fs, args); err != nil {
 		return err
@@ -53,6 +54,9 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	run.Pool = kernel.NewPool(*threads)
 	defer run.Pool.Close()
 	_, err = run.Do(ctx, *resume)
+	if *plot != "" {
+		err = errors.Join(err, plotLog(filepath.Join(*dir, "log.jsonl"), *plot))
+	}
 	return err
 }
 
