@@ -18,14 +18,14 @@ import (
 type Document struct {
 	Source   string    `json:"source"`
 	Kind     string    `json:"kind"`
-	Messages []Message `json:"messages"`
-	Text     string    `json:"text"`
+	Messages []Message `json:"messages,omitempty"`
+	Text     string    `json:"text,omitempty"`
 }
 
 // Message is one turn of a conversation. Role is system, user or assistant.
 type Message struct {
 	Role    string `json:"role"`
-	Name    string `json:"name"`
+	Name    string `json:"name,omitempty"`
 	Content string `json:"content"`
 }
 

@@ -26,6 +26,7 @@ func commands() []command {
 		{"tokenizer", "encode or decode text with a model's vocabulary, or train one", runTokenizer},
 		{"inspect", "show a model file's metadata and tensors", runInspect},
 		{"bench", "measure tokens per second of prompt reading and of answering", runBench},
+		{"phrasebook", "write conversations for training from phrasebooks", runPhrasebook},
 		{"data", "pack a corpus into token shards for training", runData},
 		{"train", "train a model from shards", runTrain},
 		{"plot", "draw a training's losses, learning rate, gradient norm and expert load", runPlot},

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moebot/moe/dataset"
 )
 
 // moe runs a command line and returns its exit status and outputs.
@@ -144,6 +146,29 @@ func TestFromCorpusToModel(t *testing.T) {
 	}
 	if l := losses["talk"].Reply; l > 0.5 {
 		t.Errorf("loss on what was learnt is %v", l)
+	}
+}
+
+func TestPhrasebook(t *testing.T) {
+	dir := t.TempDir()
+	book := filepath.Join(dir, "b.txt")
+	if err := os.WriteFile(book, []byte("intent a\n u hi there\n m hello\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "b.jsonl")
+	ok(t, "", "phrasebook", "-n", "7", "-o", file, book)
+	n := 0
+	if err := dataset.ReadFile(file, func(d dataset.Document, err error) bool {
+		if err != nil || d.Messages[1].Content != "Hello" {
+			t.Errorf("%+v %v", d, err)
+		}
+		n++
+		return true
+	}); err != nil || n != 7 {
+		t.Errorf("%d conversations, want 7; %v", n, err)
+	}
+	if got := ok(t, "", "phrasebook", "-n", "3", "-show", book); strings.Count(got, "Assistant: Hello\n") != 3 {
+		t.Errorf("shown: %q", got)
 	}
 }
 

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"moebot/moe/dataset/phrasebook"
+)
+
+// runPhrasebook writes conversations from phrasebooks, as moe data reads them.
+func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
+	fs := newFlags("phrasebook", errOut)
+	n := fs.Int("n", 1000, "conversations to write")
+	seed := fs.Uint64("seed", 1, "same books and seed, same conversations")
+	output := fs.String("o", "", "`file` to write, JSON lines")
+	show := fs.Bool("show", false, "print the conversations to read instead")
+	if err := fs.Parse(args); err != nil {
+		if isHelp(err) {
+			return err
+		}
+		return usageError{err}
+	}
+	if fs.NArg() == 0 || *show == (*output != "") || *n < 1 {
+		return usageError{errors.New("usage: moe phrasebook [-n CONVERSATIONS] [-seed N] (-o FILE.jsonl | -show) BOOK.txt and more")}
+	}
+	books, err := readBooks(fs.Args())
+	if err != nil {
+		return err
+	}
+	w := phrasebook.NewWriter(books, *seed)
+	if *show {
+		return showConversations(ctx, out, w, *n)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(*output), ".phrasebook-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	defer tmp.Close()
+	buf := bufio.NewWriter(tmp)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	for range *n {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := enc.Encode(w.Next()); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(buf.Flush(), tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), *output); err != nil {
+		return err
+	}
+	intents := 0
+	for _, b := range books {
+		intents += b.Intents()
+	}
+	fmt.Fprintf(out, "%s: %d conversations from %d intents in %d books\n", *output, *n, intents, len(books))
+	return nil
+}
+
+func readBooks(paths []string) ([]*phrasebook.Book, error) {
+	var books []*phrasebook.Book
+	var errs []error
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		b, err := phrasebook.Read(path, f)
+		f.Close()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		books = append(books, b)
+	}
+	return books, errors.Join(errs...)
+}
+
+func showConversations(ctx context.Context, out io.Writer, w *phrasebook.Writer, n int) error {
+	for range n {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for _, m := range w.Next().Messages {
+			who := m.Role
+			if m.Name != "" {
+				who = m.Name
+			}
+			if _, err := fmt.Fprintf(out, "%s: %s\n", strings.ToUpper(who[:1])+who[1:], m.Content); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintln(out)
+	}
+	return nil
+}
