@@ -48,6 +48,25 @@ type turnV1 struct {
 	Author   string `json:"author,omitempty"`
 	Text     string `json:"text"`
 	Time     *int64 `json:"time,omitempty"`
+
+	Answer *answerV1 `json:"answer,omitempty"`
+}
+
+// answerV1 is an Answer in version 1.
+type answerV1 struct {
+	To       string      `json:"to,omitempty"`
+	For      string      `json:"for,omitempty"`
+	More     []string    `json:"more,omitempty"`
+	Cut      bool        `json:"cut,omitempty"`
+	Stale    bool        `json:"stale,omitempty"`
+	Variants []variantV1 `json:"variants,omitempty"`
+	Chosen   int         `json:"chosen,omitempty"`
+}
+
+// variantV1 is a Variant in version 1.
+type variantV1 struct {
+	Text string `json:"text"`
+	Cut  bool   `json:"cut,omitempty"`
 }
 
 // settingsV1 is Settings in version 1; an absent field is nil.
@@ -74,6 +93,7 @@ func EncodeTurn(t Turn) (string, error) {
 		ms := t.Time.UnixMilli()
 		v.Time = &ms
 	}
+	v.Answer = encodeAnswer(t.Answer)
 	return encode(v)
 }
 
@@ -89,10 +109,43 @@ func DecodeTurn(s string) (Turn, error) {
 	if v.Time != nil {
 		t.Time = time.UnixMilli(*v.Time).UTC()
 	}
+	t.Answer = decodeAnswer(v.Answer)
 	if err := t.Validate(); err != nil {
 		return Turn{}, &FormatError{"turn", err.Error()}
 	}
 	return t, nil
+}
+
+func encodeAnswer(a *Answer) *answerV1 {
+	if a == nil {
+		return nil
+	}
+	v := &answerV1{To: cleanText(a.To), For: cleanText(a.For), Cut: a.Cut, Stale: a.Stale, Chosen: a.Chosen}
+	for _, id := range a.More {
+		v.More = append(v.More, cleanText(id))
+	}
+	for _, alt := range a.Variants {
+		v.Variants = append(v.Variants, variantV1{cleanText(alt.Text), alt.Cut})
+	}
+	return v
+}
+
+// decodeAnswer leaves out what no answer can be: a choice that is not there.
+func decodeAnswer(v *answerV1) *Answer {
+	if v == nil {
+		return nil
+	}
+	a := &Answer{To: v.To, For: v.For, More: v.More, Cut: v.Cut, Stale: v.Stale, Chosen: v.Chosen}
+	if len(a.More) == 0 {
+		a.More = nil
+	}
+	for _, alt := range v.Variants {
+		a.Variants = append(a.Variants, Variant(alt))
+	}
+	if a.Chosen < 0 || a.Chosen >= len(a.Variants) {
+		a.Chosen = 0
+	}
+	return a
 }
 
 // EncodeSettings returns s in the current version. It fails as s.Validate

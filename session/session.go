@@ -86,6 +86,9 @@ type Turn struct {
 	Text string
 	// Time is when it was said. Stores keep milliseconds, in UTC.
 	Time time.Time
+	// Answer is what answers have beside it; nil for questions, and for answers
+	// of which nothing more is known.
+	Answer *Answer
 }
 
 // Validate reports a turn no store accepts: without an id or with an unknown

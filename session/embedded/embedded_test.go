@@ -67,7 +67,7 @@ func TestConformance(t *testing.T) {
 func TestConformanceReopened(t *testing.T) {
 	sessiontest.Run(t, func(t testing.TB, l sessiontest.Limits) sessiontest.Store {
 		r := &reopening{t: t, o: embedded.Options{Dir: t.TempDir(), Log: quiet}, so: redisstore.Options{
-			MaxTurns: l.MaxTurns, TTL: l.TTL, PendingTTL: l.PendingTTL, SeenIDs: l.SeenIDs, Prefix: l.Prefix, Kind: "embedded"}}
+			MaxTurns: l.MaxTurns, TTL: l.TTL, PendingTTL: l.PendingTTL, SeenIDs: l.SeenIDs, Prefix: l.Prefix, Kind: "embedded", Owner: "test"}}
 		t.Cleanup(r.close)
 		return r
 	})

@@ -120,4 +120,44 @@ func (r *reopening) Ping(ctx context.Context) (d time.Duration, err error) {
 	return
 }
 
+func (r *reopening) UpdateTurn(ctx context.Context, k session.Key, id string, f func(*session.Turn) error) (t session.Turn, err error) {
+	r.with(func(s *redisstore.Store) { t, err = s.UpdateTurn(ctx, k, id, f) })
+	return
+}
+
+func (r *reopening) Undo(ctx context.Context, k session.Key) (n int, err error) {
+	r.with(func(s *redisstore.Store) { n, err = s.Undo(ctx, k) })
+	return
+}
+
+func (r *reopening) Claim(ctx context.Context, k session.Key, id string) (ok bool, err error) {
+	r.with(func(s *redisstore.Store) { ok, err = s.Claim(ctx, k, id) })
+	return
+}
+
+func (r *reopening) Hold(ctx context.Context, k session.Key, id string) (ok bool, err error) {
+	r.with(func(s *redisstore.Store) { ok, err = s.Hold(ctx, k, id) })
+	return
+}
+
+func (r *reopening) Renew(ctx context.Context, q []session.Pending) (err error) {
+	r.with(func(s *redisstore.Store) { err = s.Renew(ctx, q) })
+	return
+}
+
+func (r *reopening) Release(ctx context.Context, q []session.Pending) (err error) {
+	r.with(func(s *redisstore.Store) { err = s.Release(ctx, q) })
+	return
+}
+
+func (r *reopening) Forget(ctx context.Context, user string) (n int, err error) {
+	r.with(func(s *redisstore.Store) { n, err = s.Forget(ctx, user) })
+	return
+}
+
+func (r *reopening) Take(ctx context.Context, name string, size int, every time.Duration) (d time.Duration, err error) {
+	r.with(func(s *redisstore.Store) { d, err = s.Take(ctx, name, size, every) })
+	return
+}
+
 func (r *reopening) Kind() string { return "embedded" }

@@ -31,6 +31,7 @@ func TestKeyLayout(t *testing.T) {
 	want := []string{
 		"mb:{p19}:fact:commands string 0s",
 		"mb:{p28}:cfg:123456789012345678 string 0s",
+		"mb:{p28}:hold:123456789012345678:42 string 15s",
 		"mb:{p28}:log:123456789012345678 list 720h0m0s",
 		"mb:{p28}:seen:123456789012345678 zset 720h0m0s",
 		"mb:{p28}:stat hash 0s",

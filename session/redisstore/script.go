@@ -21,6 +21,18 @@ var (
 	settingsLua string
 	//go:embed script/count.lua
 	countLua string
+	//go:embed script/update.lua
+	updateLua string
+	//go:embed script/hold.lua
+	holdLua string
+	//go:embed script/claim.lua
+	claimLua string
+	//go:embed script/undo.lua
+	undoLua string
+	//go:embed script/forget.lua
+	forgetLua string
+	//go:embed script/take.lua
+	takeLua string
 
 	acceptScript   = redis.NewScript(acceptLua)
 	finishScript   = redis.NewScript(finishLua)
@@ -28,4 +40,10 @@ var (
 	removeScript   = redis.NewScript(removeLua)
 	settingsScript = redis.NewScript(settingsLua)
 	countScript    = redis.NewScript(countLua)
+	updateScript   = redis.NewScript(updateLua)
+	holdScript     = redis.NewScript(holdLua)
+	claimScript    = redis.NewScript(claimLua)
+	undoScript     = redis.NewScript(undoLua)
+	forgetScript   = redis.NewScript(forgetLua)
+	takeScript     = redis.NewScript(takeLua)
 )

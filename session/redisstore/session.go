@@ -41,8 +41,8 @@ func (s *Store) Accept(ctx context.Context, k session.Key, t session.Turn) (sess
 	now, p := s.now(), partition(k.Channel)
 	total, day := s.statKeys(p, now)
 	cmd := acceptScript.Run(ctx, s.client,
-		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), s.channelKey(k, "cfg"), total, day},
-		t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL())
+		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), s.channelKey(k, "cfg"), total, day, s.holdKey(k, t.ID)},
+		t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL(), s.o.Owner, duration(s.o.HoldTTL))
 	reply, err := cmd.Slice()
 	if err != nil {
 		s.keepToken(member(k, t.ID), token)
@@ -124,7 +124,7 @@ func (s *Store) Finish(ctx context.Context, k session.Key, questionID string, an
 	now, p := s.now(), partition(k.Channel)
 	total, day := s.statKeys(p, now)
 	n, err := finishScript.Run(ctx, s.client,
-		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), total, day},
+		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), total, day, s.holdKey(k, questionID)},
 		questionID, entry, answer.ID, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, questionID), duration(dayTTL), s.seenTTL()).Int64()
 	if err != nil {
 		return fail(wrap(ctx, err))
@@ -178,21 +178,36 @@ func decode(k session.Key, turns []string, cfg string) (session.Session, error) 
 	return s, nil
 }
 
-// Reset forgets what was said in a channel. Its settings stay, and so does the
-// knowledge of its message ids. Open questions are closed: an answer to one of
+// Reset forgets what was said in a channel, unless Undo brings it back within ten
+// minutes. Its settings stay, and so does the knowledge of its message ids. Open questions are closed: an answer to one of
 // them, on its way now, is refused by Finish and cannot enter the fresh
 // session. A channel without a session is no error.
 func (s *Store) Reset(ctx context.Context, k session.Key) error {
 	err := k.Validate()
 	if err == nil {
 		err = wrap(ctx, resetScript.Run(ctx, s.client,
-			[]string{s.channelKey(k, "log"), s.channelKey(k, "wait"), s.key(partition(k.Channel), "waiting")},
-			member(k, "")).Err())
+			[]string{s.channelKey(k, "log"), s.channelKey(k, "wait"), s.key(partition(k.Channel), "waiting"), s.channelKey(k, "undo")},
+			member(k, ""), duration(undoTTL)).Err())
 	}
 	if err != nil {
 		return fmt.Errorf("reset session of channel %s: %w", k, err)
 	}
 	return nil
+}
+
+// Undo brings back what the last Reset forgot, before what was said since, and
+// returns how many turns that are: none if there was no Reset lately, or if it was
+// undone. Questions that it closed stay closed.
+func (s *Store) Undo(ctx context.Context, k session.Key) (turns int, err error) {
+	err = k.Validate()
+	if err == nil {
+		turns, err = undoScript.Run(ctx, s.client, []string{s.channelKey(k, "log"), s.channelKey(k, "undo")}, s.o.MaxTurns, duration(s.o.TTL)).Int()
+		err = wrap(ctx, err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("undo the reset of channel %s: %w", k, err)
+	}
+	return turns, nil
 }
 
 // Remove deletes one turn from a session, as when its message was deleted in
@@ -206,24 +221,22 @@ func (s *Store) Remove(ctx context.Context, k session.Key, turnID string) error 
 	if err := errors.Join(k.Validate(), session.ValidateID("message", turnID)); err != nil {
 		return fail(err)
 	}
-	log, err := s.client.LRange(ctx, s.channelKey(k, "log"), 0, -1).Result()
-	if err != nil {
-		return fail(wrap(ctx, err))
-	}
-	// The encoding is not the scripts' business: find the entry here, and let
-	// the script delete exactly it. An entry never changes, so nothing can
-	// come between.
-	entry := ""
-	for _, e := range log {
-		if t, err := session.DecodeTurn(e); err == nil && t.ID == turnID {
-			entry = e
+	for range settingsTries {
+		// The encoding is not the scripts' business: find the entry here, and let
+		// the script delete exactly it.
+		entry, _, err := s.findTurn(ctx, k, turnID)
+		if err != nil && !errors.Is(err, session.ErrNotFound) {
+			return fail(err)
+		}
+		n, err := removeScript.Run(ctx, s.client,
+			[]string{s.channelKey(k, "log"), s.channelKey(k, "wait"), s.key(partition(k.Channel), "waiting")},
+			turnID, entry, member(k, turnID)).Int64()
+		if err != nil {
+			return fail(wrap(ctx, err))
+		}
+		if n == 1 {
+			return nil
 		}
 	}
-	err = removeScript.Run(ctx, s.client,
-		[]string{s.channelKey(k, "log"), s.channelKey(k, "wait"), s.key(partition(k.Channel), "waiting")},
-		turnID, entry, member(k, turnID)).Err()
-	if err != nil {
-		return fail(wrap(ctx, err))
-	}
-	return nil
+	return fail(session.ErrConflict)
 }

@@ -20,6 +20,9 @@
 //	mb:{pNN}:seen:<channel>  zset    message ids known, score = when, in ms; Options.SeenIDs at most
 //	mb:{pNN}:wait:<channel>  hash    open questions: message id → token (32 bytes) + turn as in the log
 //	mb:{pNN}:cfg:<channel>   string  settings; no expiry
+//	mb:{pNN}:undo:<channel>  list    turns of before the last Reset; undoTTL
+//	mb:{pNN}:hold:<channel>:<message id> string  the process that is at an open question; Options.HoldTTL
+//	mb:{pNN}:rate:<name>     string  when a token bucket is full again, in ms; until then; partition of the name
 //	mb:{pNN}:waiting         zset    all open questions of the partition: "<channel> <message id>", score = when accepted, in ms
 //	mb:{pNN}:stat            hash    counters since ever; no expiry
 //	mb:{pNN}:stat:<yyyymmdd> hash    counters of one day, UTC; 40 days
@@ -40,6 +43,7 @@
 package redisstore
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -65,6 +69,9 @@ const (
 	minSeen = 24 * time.Hour
 )
 
+// undoTTL is how long a Reset can be undone.
+const undoTTL = 10 * time.Minute
+
 // Options says where the Redis is and how much is kept there. The zero value
 // of a field means its default.
 type Options struct {
@@ -82,6 +89,13 @@ type Options struct {
 	// SeenIDs is how many message ids a channel remembers, to recognise
 	// repeated deliveries; 512 by default.
 	SeenIDs int
+	// HoldTTL is how long an open question stays in the charge of the process that
+	// accepted it without a Renew; 15 seconds by default.
+	HoldTTL time.Duration
+	// Owner names this process among those that share the Redis; empty draws a
+	// name. A fixed one is for a Redis that no two processes use: questions of
+	// before a crash are then its own at once.
+	Owner string
 	// Prefix begins every key; "mb" by default. Bots with different prefixes
 	// share a Redis without seeing each other. Printable ASCII without
 	// blanks, braces and colons.
@@ -109,6 +123,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.SeenIDs == 0 {
 		o.SeenIDs = 512
 	}
+	if o.HoldTTL == 0 {
+		o.HoldTTL = 15 * time.Second
+	}
+	if o.Owner == "" {
+		o.Owner = rand.Text()
+	}
 	if o.Prefix == "" {
 		o.Prefix = "mb"
 	}
@@ -118,6 +138,8 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.MaxTurns < 1 || o.MaxTurns > 10000:
 		return o, fmt.Errorf("session store: turns kept per session must be 1 to 10000, not %d", o.MaxTurns)
+	case o.HoldTTL < time.Millisecond:
+		return o, fmt.Errorf("session store: a question cannot be held for %v", o.HoldTTL)
 	case o.TTL < time.Millisecond || o.PendingTTL < time.Millisecond:
 		return o, fmt.Errorf("session store: times to live must be a millisecond or more, not %v and %v", o.TTL, o.PendingTTL)
 	case o.SeenIDs < 1 || o.SeenIDs > 100000:
@@ -192,6 +214,11 @@ func (s *Store) key(p int, parts ...string) string {
 // channelKey returns a channel's key of one kind.
 func (s *Store) channelKey(k session.Key, kind string) string {
 	return s.key(partition(k.Channel), kind, k.Channel)
+}
+
+// holdKey returns the key of who is at an open question.
+func (s *Store) holdKey(k session.Key, id string) string {
+	return s.key(partition(k.Channel), "hold", k.Channel, id)
 }
 
 // statKeys returns the keys of a partition's counters, total and of the day.

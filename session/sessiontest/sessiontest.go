@@ -21,6 +21,14 @@ type Store interface {
 	Load(context.Context, session.Key) (session.Session, error)
 	Reset(context.Context, session.Key) error
 	Remove(ctx context.Context, k session.Key, turnID string) error
+	UpdateTurn(ctx context.Context, k session.Key, turnID string, change func(*session.Turn) error) (session.Turn, error)
+	Undo(context.Context, session.Key) (int, error)
+	Claim(ctx context.Context, k session.Key, messageID string) (bool, error)
+	Hold(ctx context.Context, k session.Key, questionID string) (bool, error)
+	Renew(context.Context, []session.Pending) error
+	Release(context.Context, []session.Pending) error
+	Forget(ctx context.Context, userID string) (int, error)
+	Take(ctx context.Context, name string, size int, every time.Duration) (time.Duration, error)
 	Settings(context.Context, session.Key) (session.Settings, error)
 	SetSettings(context.Context, session.Key, session.Settings) error
 	UpdateSettings(context.Context, session.Key, func(*session.Settings) error) (session.Settings, error)
@@ -62,6 +70,13 @@ func Run(t *testing.T, open func(testing.TB, Limits) Store) {
 		{"Expire", Limits{TTL: 1500 * time.Millisecond}, testExpire},
 		{"Reset", Limits{}, testReset},
 		{"Remove", Limits{}, testRemove},
+		{"UpdateTurn", Limits{}, testUpdateTurn},
+		{"Undo", Limits{}, testUndo},
+		{"Claim", Limits{}, testClaim},
+		{"Hold", Limits{}, testHold},
+		{"Forget", Limits{}, testForget},
+		{"Take", Limits{}, testTake},
+		{"LongTurns", Limits{}, testLongTurns},
 		{"Settings", Limits{}, testSettings},
 		{"UpdateSettings", Limits{}, testUpdateSettings},
 		{"Pending", Limits{}, testPending},

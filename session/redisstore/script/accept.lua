@@ -2,11 +2,11 @@
 -- All or nothing; running it again with the same token changes nothing and
 -- reports the same as long as the question is open.
 --
--- KEYS 1 log  2 seen  3 wait  4 waiting  5 cfg  6 stat  7 stat of the day
+-- KEYS 1 log  2 seen  3 wait  4 waiting  5 cfg  6 stat  7 stat of the day  8 hold
 -- ARGV 1 message id  2 encoded turn  3 token, 32 bytes  4 now, ms  5 turns kept
 --      6 session TTL, ms  7 ids kept  8 member of waiting
 --      9 accept time before which questions are given up, ms  10 TTL of the day, ms
---      11 TTL of seen, ms
+--      11 TTL of seen, ms  12 owner  13 TTL of hold, ms
 -- Returns {1 accepted or 0 known before, settings or '', {turn, ...}}
 local accepted = 0
 if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[1]) == 1 then
@@ -23,6 +23,7 @@ if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[1]) == 1 then
   redis.call('PEXPIRE', KEYS[1], ARGV[6])
   redis.call('PEXPIRE', KEYS[2], ARGV[11])
   redis.call('PEXPIRE', KEYS[3], ARGV[6])
+  redis.call('SET', KEYS[8], ARGV[12], 'PX', ARGV[13])
 else
   local open = redis.call('HGET', KEYS[3], ARGV[1])
   if open and string.sub(open, 1, 32) == ARGV[3] then

@@ -1,7 +1,7 @@
 -- Finish a question: close it and put the answer directly behind it. A question
 -- that is not open (finished, reset, removed, given up) gets no answer.
 --
--- KEYS 1 log  2 seen  3 wait  4 waiting  5 stat  6 stat of the day
+-- KEYS 1 log  2 seen  3 wait  4 waiting  5 stat  6 stat of the day  7 hold
 -- ARGV 1 question's id  2 encoded answer or ''  3 answer's id or ''  4 now, ms
 --      5 turns kept  6 session TTL, ms  7 ids kept  8 member of waiting
 --      9 TTL of the day, ms  10 TTL of seen, ms
@@ -15,6 +15,7 @@ if not open then
 end
 redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[4], ARGV[8])
+redis.call('DEL', KEYS[7])
 if ARGV[3] ~= '' then
   redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[3])
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, '-' .. (ARGV[7] + 1))

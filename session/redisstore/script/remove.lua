@@ -3,8 +3,9 @@
 -- KEYS 1 log  2 wait  3 waiting
 -- ARGV 1 message id  2 its encoded turn as it stands in the log, or ''
 --      3 member of waiting
-if ARGV[2] ~= '' then
-  redis.call('LREM', KEYS[1], 0, ARGV[2])
+-- Returns 1, or 0 if the turn had changed: then nothing was done.
+if ARGV[2] ~= '' and redis.call('LREM', KEYS[1], 0, ARGV[2]) == 0 then
+  return 0
 end
 redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[3])
