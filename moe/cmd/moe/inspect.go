@@ -2,23 +2,61 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
-// runInspect prints what a model file holds.
-func runInspect(_ context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
+// instrument is one subcommand of inspect.
+type instrument struct {
+	name, about string
+	run         func(ctx context.Context, args []string, out, errOut io.Writer) error
+}
+
+func instruments() []instrument {
+	return []instrument{
+		{"chain", "each next token of a text: probability, alternatives, entropy, surprise", inspectChain},
+		{"lens", "what each layer would say next", inspectLens},
+	}
+}
+
+// runInspect prints what a model file holds, or looks inside a model by one of the
+// instruments of package interp.
+func runInspect(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		for _, i := range instruments() {
+			if i.name == args[0] {
+				return i.run(ctx, args[1:], out, errOut)
+			}
+		}
+		var names []string
+		for _, i := range instruments() {
+			names = append(names, i.name)
+		}
+		return usageError{fmt.Errorf("unknown instrument %q, want one of %s, or none for the file's metadata", args[0], strings.Join(names, ", "))}
+	}
 	fs := newFlags("inspect", errOut)
 	path := fs.String("m", "", modelFlag)
+	fs.Usage = func() {
+		fmt.Fprintln(errOut, "usage: moe inspect [-m FILE] shows metadata and tensors; moe inspect INSTRUMENT [flags] looks inside, -h lists its flags\n\ninstruments:")
+		for _, i := range instruments() {
+			fmt.Fprintf(errOut, "  %-11s %s\n", i.name, i.about)
+		}
+	}
 	if err := parse(fs, args); err != nil {
 		return err
 	}
-	f, err := openFile(*path)
+	return inspectFile(*path, out)
+}
+
+func inspectFile(path string, out io.Writer) error {
+	f, err := openFile(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	fmt.Fprintf(out, "%s: GGUF version %d\n\nmetadata:\n", label(*path), f.Version)
+	fmt.Fprintf(out, "%s: GGUF version %d\n\nmetadata:\n", label(path), f.Version)
 	for _, key := range f.Keys() {
 		fmt.Fprintf(out, "  %-44s %s\n", key, f.Show(key, 100))
 	}
@@ -31,4 +69,23 @@ func runInspect(_ context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	}
 	fmt.Fprintf(out, "\n%d tensors, %d elements, %d bytes\n", len(f.Names()), elements, bytes)
 	return nil
+}
+
+// numbersOf reads numbers separated by commas.
+func numbersOf(flag, text string) (out []float64, err error) {
+	for _, s := range strings.Split(text, ",") {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		var v float64
+		var rest string
+		if n, _ := fmt.Sscanf(s+" .", "%g %s", &v, &rest); n != 2 || rest != "." {
+			return nil, usageError{fmt.Errorf("-%s has %q, want numbers separated by commas", flag, s)}
+		}
+		out = append(out, v)
+	}
+	if len(out) == 0 {
+		return nil, usageError{errors.New("-" + flag + " is empty")}
+	}
+	return out, nil
 }

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"moebot/moe/gguf"
+	"moebot/moe/interp"
+	"moebot/moe/kernel"
+	"moebot/moe/model"
+	"moebot/moe/prompt"
+	"moebot/moe/tokenizer"
+)
+
+// inspection is one run of an instrument: the flags they share, the model, and how
+// results are shown.
+type inspection struct {
+	*flag.FlagSet
+	name        string
+	out, errOut io.Writer
+
+	path            *string
+	length, threads *int
+	json, csv       *bool
+	table, plot     *string
+	rows            *int
+	tokens          *int  // of instruments that read a corpus
+	chat            *bool // of instruments that read one text
+
+	lab  *interp.Lab
+	pool *kernel.Pool
+	open []*gguf.File
+	bar  *bar
+}
+
+func newInspection(name, usage string, out, errOut io.Writer) *inspection {
+	p := &inspection{FlagSet: newFlags("inspect "+name, errOut), name: name, out: out, errOut: errOut}
+	p.path = p.String("m", "", modelFlag)
+	p.length = p.Int("length", 256, "tokens of a sequence at most")
+	p.threads = p.Int("t", 0, "threads; 0 is one for each processor")
+	p.json = p.Bool("json", false, "print the data as JSON")
+	p.csv = p.Bool("csv", false, "print a table as CSV")
+	p.table = p.String("table", "", "the `name` of the table to print; without it -csv prints the first, else all are shown")
+	p.rows = p.Int("rows", 30, "rows shown of each table; 0 shows all")
+	p.plot = p.String("plot", "", "draw a picture into this `file`, .png or .svg")
+	p.Usage = func() {
+		fmt.Fprintf(errOut, "usage: moe inspect %s [flags] %s\n", name, usage)
+		p.PrintDefaults()
+	}
+	return p
+}
+
+// withCorpus adds the flag of instruments that read a corpus, whose files are the arguments.
+func (p *inspection) withCorpus(tokens int) *inspection {
+	p.tokens = p.Int("tokens", tokens, "tokens of the corpus read at most, the same from each file; 0 reads all")
+	return p
+}
+
+// withText adds the flag of instruments that read one text, their arguments.
+func (p *inspection) withText() *inspection {
+	p.chat = p.Bool("chat", false, "the text is a message to the model, in its chat format")
+	return p
+}
+
+// start reads the flags and opens the model. close must be called after it, whatever it returns.
+func (p *inspection) start(args []string) error {
+	if err := p.Parse(args); err != nil {
+		if isHelp(err) {
+			return err
+		}
+		return usageError{err}
+	}
+	if format(*p.plot) == "" && *p.plot != "" {
+		return usageError{fmt.Errorf("-plot is %q, want a file .png or .svg", *p.plot)}
+	}
+	if *p.json && *p.csv {
+		return usageError{errors.New("-json and -csv exclude each other")}
+	}
+	if *p.threads < 0 || *p.length < 2 || p.tokens != nil && *p.tokens < 0 {
+		return usageError{errors.New("-t and -tokens must not be negative, -length is 2 at least")}
+	}
+	p.pool = kernel.NewPool(*p.threads)
+	p.bar = &bar{w: p.errOut, start: time.Now()}
+	lab, err := p.another(*p.path)
+	p.lab = lab
+	return err
+}
+
+// another opens a further model.
+func (p *inspection) another(path string) (*interp.Lab, error) {
+	m, f, err := openModel(path)
+	if err != nil {
+		return nil, err
+	}
+	p.open = append(p.open, f)
+	tok, err := vocabularyOf(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", label(path), err)
+	}
+	lab, err := p.labOf(m, tok)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", label(path), err)
+	}
+	return lab, nil
+}
+
+func vocabularyOf(f *gguf.File) (*tokenizer.Tokenizer, error) {
+	spec, err := model.Vocabulary(f)
+	if err != nil {
+		return nil, err
+	}
+	return tokenizer.New(spec)
+}
+
+func (p *inspection) labOf(m *model.Model, tok *tokenizer.Tokenizer) (*interp.Lab, error) {
+	lab, err := interp.New(m, tok, p.pool, *p.length)
+	if err == nil {
+		lab.Progress = p.bar.show
+	}
+	return lab, err
+}
+
+func (p *inspection) close() {
+	if p.bar != nil {
+		p.bar.clear()
+	}
+	for _, f := range p.open {
+		f.Close()
+	}
+	if p.pool != nil {
+		p.pool.Close()
+	}
+}
+
+// corpus is that of the arguments.
+func (p *inspection) corpus() *interp.Corpus {
+	return &interp.Corpus{Files: p.Args(), Tokens: *p.tokens}
+}
+
+// text is the arguments as tokens, or a sentence of our own if there are none.
+func (p *inspection) text(otherwise string) ([]int32, error) {
+	text := strings.Join(p.Args(), " ")
+	if text == "" {
+		text = otherwise
+	}
+	if !*p.chat {
+		return p.lab.Encode(text, true), nil
+	}
+	return p.message(text)
+}
+
+// message is a prompt that holds one message.
+func (p *inspection) message(text string) ([]int32, error) {
+	tmpl, err := prompt.New(p.lab.Tok)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", label(*p.path), err)
+	}
+	ids := tmpl.Render([]prompt.Turn{{Role: prompt.User, Text: text}})
+	if len(ids) > p.lab.Length() {
+		return nil, fmt.Errorf("the message is %d tokens long, want %d at most", len(ids), p.lab.Length())
+	}
+	return ids, nil
+}
+
+// format is that of a picture file, "" for none known.
+func format(path string) string {
+	switch f := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), "."); f {
+	case "png", "svg":
+		return f
+	}
+	return ""
+}
+
+// show prints an instrument's result the way the flags ask for and draws it.
+func (p *inspection) show(data any, r interp.Report) error {
+	p.bar.clear()
+	if *p.plot != "" {
+		var b bytes.Buffer
+		if err := interp.Draw(&b, format(*p.plot), r.Figures); err != nil {
+			return err
+		}
+		if err := os.WriteFile(*p.plot, b.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	tables := r.Tables
+	if *p.table != "" || *p.csv {
+		var names []string
+		tables = nil
+		for _, t := range r.Tables {
+			if names = append(names, t.Name); t.Name == *p.table || *p.table == "" && tables == nil {
+				tables = []interp.Table{t}
+			}
+		}
+		if tables == nil {
+			return usageError{fmt.Errorf("no table %q, want one of %s", *p.table, strings.Join(names, ", "))}
+		}
+	}
+	switch {
+	case *p.json:
+		e := json.NewEncoder(p.out)
+		return e.Encode(struct {
+			Instrument string `json:"instrument"`
+			Model      string `json:"model"`
+			Finding    string `json:"finding"`
+			Data       any    `json:"data"`
+		}{p.name, label(*p.path), r.Finding, data})
+	case *p.csv:
+		return tables[0].CSV(p.out)
+	}
+	fmt.Fprintln(p.out, r.Finding)
+	for _, t := range tables {
+		if err := p.print(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *inspection) print(t interp.Table) error {
+	fmt.Fprintf(p.out, "\n%s:\n", t.Name)
+	w := tabwriter.NewWriter(p.out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, strings.Join(t.Header, "\t"))
+	for i, row := range t.Rows {
+		if *p.rows > 0 && i == *p.rows {
+			break
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if more := len(t.Rows) - *p.rows; *p.rows > 0 && more > 0 {
+		fmt.Fprintf(p.out, "and %d more (-rows 0 shows all)\n", more)
+	}
+	return nil
+}
+
+// bar tells on a terminal how far a long work is, from its second second on.
+type bar struct {
+	w     io.Writer
+	start time.Time
+	last  time.Time
+	drawn bool
+}
+
+func (b *bar) show(done, total int) {
+	now := time.Now()
+	if now.Sub(b.start) < 2*time.Second || now.Sub(b.last) < 200*time.Millisecond || total < 1 {
+		return
+	}
+	if !isTerminal(b.w) && now.Sub(b.last) < 10*time.Second { // a log wants few lines
+		return
+	}
+	b.last, b.drawn = now, true
+	share := min(1, float64(done)/float64(total))
+	const width = 30
+	full := int(share * width)
+	fmt.Fprintf(b.w, "\r[%s%s] %3.0f %%  %d s", strings.Repeat("#", full), strings.Repeat(".", width-full), 100*share, int(now.Sub(b.start).Seconds()))
+}
+
+func (b *bar) clear() {
+	if b.drawn {
+		fmt.Fprintf(b.w, "\r%s\r", strings.Repeat(" ", 60))
+		b.drawn = false
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,20 @@
+// Package interp looks inside a model: what its layers, heads, experts and neurons
+// do. Each instrument returns data, says in a sentence what is seen with counts and
+// 95 % intervals, and sets beside it what a null model shows: the same measure where
+// there is nothing to see (shuffled, random or untrained). A Report has that
+// sentence, tables and pictures. Everything works through the hooks of moe/model, so
+// a model that nobody looks into pays nothing. Corpora are read a document at a time,
+// so a model that fits in memory can be looked into with whatever text there is.
+//
+// A Lab is for one goroutine; all work honours the context it is given. Layers,
+// heads, experts, neurons and positions count from 0. What a number means that is
+// outside the model's range, a *RangeError says.
+//
+// The instruments:
+//
+//   - Chain: each token of a text with its probability, the alternatives, entropy and
+//     surprise in bits, at several temperatures, and where two continuations were as
+//     good as equal. Null model: the same tokens in random order.
+//   - Lens: what each layer would say if it were the last (the logit lens). Null
+//     model: the layer read at another position.
+package interp
