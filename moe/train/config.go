@@ -118,7 +118,8 @@ func (c Config) phase(p float64) int {
 	return len(c.Phases) - 1
 }
 
-func (c Config) groups() []optim.Group {
+// Groups says how the optimizer treats each tensor of the model.
+func (c Config) Groups() []optim.Group {
 	var out []optim.Group
 	for _, p := range backprop.Params(c.Model) {
 		g := optim.Group{Offset: p.Offset, Len: p.Len, Cols: p.Shape[len(p.Shape)-1], Rows: 1}

@@ -122,7 +122,7 @@ func (l *loop) open(resume bool) error {
 	if l.net, err = backprop.New(l.Config.Model, nil, l.Pool); err != nil {
 		return err
 	}
-	l.opt = optim.New(len(l.net.Weights), l.Config.groups(), l.Config.Optim, l.Pool)
+	l.opt = optim.New(len(l.net.Weights), l.Config.Groups(), l.Config.Optim, l.Pool)
 	l.net.Grads = make([]float32, len(l.net.Weights))
 	l.phase = -1
 	for _, s := range l.Held {

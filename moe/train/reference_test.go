@@ -108,7 +108,7 @@ func TestTenStepsEqualPyTorch(t *testing.T) {
 			}
 			net.Grads = make([]float32, len(net.Weights))
 			recipe := Config{Model: c, Optim: optim.Options{Beta1: r.Beta1, Beta2: r.Beta2, Eps: r.Eps, WeightDecay: r.WeightDecay}}
-			opt := optim.New(len(net.Weights), recipe.groups(), recipe.Optim, pool)
+			opt := optim.New(len(net.Weights), recipe.Groups(), recipe.Optim, pool)
 			g := lcg(2)
 			for step := range r.Steps {
 				var micro []*dataset.Batch

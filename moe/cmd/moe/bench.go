@@ -32,12 +32,17 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	path := fs.String("m", "", modelFlag)
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	runs := fs.Int("r", 5, "runs of each test")
+	training := fs.Bool("train", false, "time whole training steps on random tokens instead")
+	shape := fs.String("shape", "", "with -train, one `shape` alone: default, mini or small")
 	asJSON := fs.Bool("json", false, "print JSON")
 	if err := parse(fs, args); err != nil {
 		return err
 	}
 	if *runs < 1 || *threads < 1 {
 		return usageError{errors.New("-r and -t must be at least 1")}
+	}
+	if *training {
+		return benchTrain(ctx, out, *shape, *threads, *runs, *asJSON)
 	}
 	m, f, err := openModel(*path)
 	if err != nil {

@@ -105,6 +105,14 @@ func TestInspectAndBench(t *testing.T) {
 	if len(rows) != 3 || rows[0].Test != "pp64" || rows[2].Test != "tg128" || rows[2].Median <= 0 {
 		t.Errorf("bench gives %+v", rows)
 	}
+	var training []trainRow
+	if err := json.Unmarshal([]byte(ok(t, "", "bench", "-train", "-shape", "default", "-json", "-r", "1")), &training); err != nil {
+		t.Fatal(err)
+	}
+	// weights, gradients and two moments of 4 bytes each, and some activations
+	if len(training) != 1 || training[0].Median <= 0 || training[0].MiB < 4*4*float64(training[0].Parameters)/(1<<20) {
+		t.Errorf("bench -train gives %+v", training)
+	}
 }
 
 // From text to a model that answers, by the commands of the README.
