@@ -17,4 +17,9 @@
 //     good as equal. Null model: the same tokens in random order.
 //   - Lens: what each layer would say if it were the last (the logit lens). Null
 //     model: the layer read at another position.
+//   - Experts: load, co-activation, entropy, favourite tokens, the domain and
+//     vocabulary specialisation and saturation of the OLMoE paper, and the mutual
+//     information of experts with token class, part of speech, position and topic; null
+//     model: routing shuffled among the tokens. ExpertLoss: nats per token with one
+//     expert silenced, routing at random, or another number of experts a token.
 package interp

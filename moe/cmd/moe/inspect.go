@@ -18,6 +18,7 @@ func instruments() []instrument {
 	return []instrument{
 		{"chain", "each next token of a text: probability, alternatives, entropy, surprise", inspectChain},
 		{"lens", "what each layer would say next", inspectLens},
+		{"experts", "which expert takes which token, and what it is worth", inspectExperts},
 	}
 }
 
