@@ -148,7 +148,7 @@ func bars(title, y string, names []string, series ...line) Figure {
 		b.Color, b.LineStyle.Width = colours[i%len(colours)], 0
 		b.Offset = width * vg.Length(float64(i)-float64(len(series)-1)/2)
 		p.Add(b)
-		if s.name != "" {
+		if s.name != "" && len(series) > 1 {
 			p.Legend.Add(s.name, b)
 		}
 	}

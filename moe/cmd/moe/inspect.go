@@ -19,6 +19,7 @@ func instruments() []instrument {
 		{"chain", "each next token of a text: probability, alternatives, entropy, surprise", inspectChain},
 		{"lens", "what each layer would say next", inspectLens},
 		{"experts", "which expert takes which token, and what it is worth", inspectExperts},
+		{"attention", "what each head attends to, and how far back a model remembers", inspectAttention},
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strconv"
 
@@ -49,4 +50,48 @@ func inspectExperts(ctx context.Context, args []string, out, errOut io.Writer) e
 		r.Tables = append(r.Tables, t)
 	}
 	return p.show(x, r)
+}
+
+// inspectAttention scores the heads.
+func inspectAttention(ctx context.Context, args []string, out, errOut io.Writer) error {
+	p := newInspection("attention", corpusUsage, out, errOut).withCorpus(4000)
+	layer := p.Int("layer", -1, "with -head: the head whose pattern over -text is shown; without them it is the strongest induction head")
+	head := p.Int("head", -1, "see -layer")
+	text := p.String("text", sentence, "the text of the pattern")
+	gaps := p.String("gaps", "0,8,32,96,192", "tokens between a sequence and its repetition")
+	defer p.close()
+	if err := p.start(args); err != nil {
+		return err
+	}
+	distances, err := numbersOf("gaps", *gaps)
+	if err != nil {
+		return err
+	}
+	chosen := *layer != -1 || *head != -1
+	if chosen { // before the long work, so that a wrong number does not cost it
+		if err := errors.Join(interp.CheckLayer(p.lab.Model.Config, *layer), interp.CheckHead(p.lab.Model.Config, *head)); err != nil {
+			return usageError{err}
+		}
+	}
+	a, err := p.lab.Attention(ctx, p.corpus())
+	if err != nil {
+		return err
+	}
+	if !chosen {
+		*layer, *head, _ = a.Induction()
+	}
+	if a.Pattern, err = p.lab.PatternOf(p.lab.Encode(*text, true), *layer, *head); err != nil {
+		return err
+	}
+	var whole []int
+	for _, d := range distances {
+		whole = append(whole, int(d))
+	}
+	if a.Distance, err = p.lab.Recall(ctx, whole); err != nil {
+		return err
+	}
+	if a.Agrees, err = p.lab.Agreement(ctx); err != nil {
+		a.Agrees = nil // a vocabulary without these verbs: the rest stands
+	}
+	return p.show(a, a.Report())
 }
