@@ -111,8 +111,7 @@ func (s *stepper) start(q *sequence) bool {
 	c := s.all.find(q.req.Key)
 	fresh := c == nil
 	if fresh {
-		cfg := s.model.Config
-		c = &conversation{key: q.req.Key, cache: kvcache.New(cfg.Layers, cfg.KVHeads*cfg.HeadDim, s.opt.ContextTokens)}
+		c = &conversation{key: q.req.Key, cache: s.model.Config.NewCache(s.opt.ContextTokens)}
 	}
 	ids := q.req.Tokens
 	other, shared := s.all.longest(ids[:len(ids)-1])

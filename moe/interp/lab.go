@@ -49,7 +49,7 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, pool *kernel.Pool, length int
 }
 
 func newCache(m *model.Model, length int) *kvcache.Cache {
-	return kvcache.New(m.Config.Layers, m.Config.KVHeads*m.Config.HeadDim, length)
+	return m.Config.NewCache(length)
 }
 
 // withTopK is a Lab of the same weights whose router chooses k experts a token.

@@ -10,15 +10,17 @@ type Cache struct {
 	// Tokens are the ids whose keys and values are present, position 0 first.
 	Tokens []int32
 
-	layers, width, limit, capacity int
-	k, v                           [][]float32 // [layer][capacity·width]
+	layers, keyWidth, valueWidth, limit, capacity int
+
+	k, v [][]float32 // [layer][capacity·keyWidth], [layer][capacity·valueWidth]
 }
 
-// New returns an empty cache for a model of so many layers with keys of width
-// elements (KV heads × head dim), for at most limit tokens. Memory is taken as the
-// sequence grows: 8·layers·width bytes a token.
-func New(layers, width, limit int) *Cache {
-	return &Cache{layers: layers, width: width, limit: limit, k: make([][]float32, layers), v: make([][]float32, layers)}
+// New returns an empty cache for a model of so many layers with keys and values of
+// the widths given (KV heads × elements of a head; 0 for values that are a part of
+// the keys), for at most limit tokens. Memory is taken as the sequence grows:
+// 4·layers·(keyWidth+valueWidth) bytes a token.
+func New(layers, keyWidth, valueWidth, limit int) *Cache {
+	return &Cache{layers: layers, keyWidth: keyWidth, valueWidth: valueWidth, limit: limit, k: make([][]float32, layers), v: make([][]float32, layers)}
 }
 
 // Limit is the largest number of tokens.
@@ -31,7 +33,7 @@ func (c *Cache) Bytes() int { return c.bytes(c.capacity) }
 // goes on does not move its memory at each message.
 const step = 128
 
-func (c *Cache) bytes(capacity int) int { return 8 * c.layers * c.width * capacity }
+func (c *Cache) bytes(capacity int) int { return 4 * c.layers * (c.keyWidth + c.valueWidth) * capacity }
 
 func (c *Cache) roundUp(n int) int {
 	return max(c.capacity, min(c.limit, (n+step-1)/step*step))
@@ -67,17 +69,17 @@ func (c *Cache) Append(id int32) int {
 
 // resize moves what is there to new memory.
 func (c *Cache) resize(capacity int) {
-	used := len(c.Tokens) * c.width
+	used := len(c.Tokens)
 	for i := range c.layers {
-		k, v := make([]float32, capacity*c.width), make([]float32, capacity*c.width)
-		copy(k, c.k[i][:used])
-		copy(v, c.v[i][:used])
+		k, v := make([]float32, capacity*c.keyWidth), make([]float32, capacity*c.valueWidth)
+		copy(k, c.k[i][:used*c.keyWidth])
+		copy(v, c.v[i][:used*c.valueWidth])
 		c.k[i], c.v[i] = k, v
 	}
 	c.capacity = capacity
 }
 
-// Keys and Values are the layer's rows [tokens, width]; the slices are valid until
+// Keys and Values are the layer's rows [tokens, key or value width]; the slices are valid until
 // the next Append or Reserve.
 func (c *Cache) Keys(layer int) []float32   { return c.k[layer] }
 func (c *Cache) Values(layer int) []float32 { return c.v[layer] }

@@ -3,7 +3,7 @@ package kvcache
 import "testing"
 
 func TestGrowthKeepsWhatWasWritten(t *testing.T) {
-	c := New(2, 3, 200)
+	c := New(2, 3, 3, 200)
 	for i := range 200 {
 		p := c.Append(int32(i))
 		if p != i {
@@ -35,7 +35,7 @@ func TestGrowthKeepsWhatWasWritten(t *testing.T) {
 }
 
 func TestPrefix(t *testing.T) {
-	c := New(1, 1, 10)
+	c := New(1, 1, 1, 10)
 	for _, id := range []int32{5, 6, 7} {
 		c.Append(id)
 	}
@@ -57,16 +57,16 @@ func fill(c *Cache, ids ...int32) {
 	for _, id := range ids {
 		p := c.Append(id)
 		for l := range c.layers {
-			for j := range c.width {
-				c.Keys(l)[p*c.width+j] = float32(id) + float32(l)/10
-				c.Values(l)[p*c.width+j] = -float32(id) - float32(j)/10
+			for j := range c.keyWidth {
+				c.Keys(l)[p*c.keyWidth+j] = float32(id) + float32(l)/10
+				c.Values(l)[p*c.keyWidth+j] = -float32(id) - float32(j)/10
 			}
 		}
 	}
 }
 
 func TestCopyPrefixSharesNothing(t *testing.T) {
-	a, b := New(2, 2, 300), New(2, 2, 300)
+	a, b := New(2, 2, 2, 300), New(2, 2, 2, 300)
 	fill(a, 1, 2, 3, 4)
 	fill(b, 9, 9, 9, 9, 9, 9)
 	b.CopyPrefix(a, 3)
@@ -85,7 +85,7 @@ func TestCopyPrefixSharesNothing(t *testing.T) {
 }
 
 func TestReserve(t *testing.T) {
-	c := New(1, 4, 300)
+	c := New(1, 4, 4, 300)
 	want := c.BytesFor(200)
 	c.Reserve(200)
 	if c.Bytes() != want || want < 200*8*4 || want > 300*8*4 {

@@ -17,15 +17,15 @@ func (c *Cache) Truncate(n int) { c.Tokens = c.Tokens[:n] }
 // CopyPrefix makes the first n tokens of other, which must be of the same shape,
 // all that c holds. The two share no memory.
 func (c *Cache) CopyPrefix(other *Cache, n int) {
-	if c.layers != other.layers || c.width != other.width || n > len(other.Tokens) || n > c.limit {
-		panic(fmt.Sprintf("kvcache: %d tokens of %d, %d layers of width %d, into %d layers of width %d, limit %d",
-			n, len(other.Tokens), other.layers, other.width, c.layers, c.width, c.limit))
+	if c.layers != other.layers || c.keyWidth != other.keyWidth || c.valueWidth != other.valueWidth || n > len(other.Tokens) || n > c.limit {
+		panic(fmt.Sprintf("kvcache: %d tokens of %d, %d layers of widths %d and %d, into %d layers of widths %d and %d, limit %d",
+			n, len(other.Tokens), other.layers, other.keyWidth, other.valueWidth, c.layers, c.keyWidth, c.valueWidth, c.limit))
 	}
 	c.Tokens = c.Tokens[:0]
 	c.Reserve(n)
 	c.Tokens = append(c.Tokens, other.Tokens[:n]...)
 	for i := range c.layers {
-		copy(c.k[i], other.k[i][:n*c.width])
-		copy(c.v[i], other.v[i][:n*c.width])
+		copy(c.k[i], other.k[i][:n*c.keyWidth])
+		copy(c.v[i], other.v[i][:n*c.valueWidth])
 	}
 }

@@ -9,68 +9,91 @@ import (
 // attention adds to the residual stream what the layer's heads find in the tokens
 // up to each one: grouped-query causal attention.
 func (m *Model) attention(s *Scratch, li int) {
-	c, l, n := m.Config, &m.layers[li], len(s.batch)
-	d, hd := c.Dim, c.HeadDim
-	qd, kvd := c.Heads*hd, c.KVHeads*hd
+	c, l, n := &m.Config, &m.layers[li], len(s.batch)
+	d := c.Dim
 	s.rows(opAttnNorm, li)
-	s.add(s.q, qd, l.q, s.norm, d, n)
-	s.add(s.k, kvd, l.k, s.norm, d, n)
-	s.add(s.v, kvd, l.v, s.norm, d, n)
-	s.run()
-	s.rows(opRope, li)
-	s.heads(li)
-	if s.Patterns {
-		s.see(AtPattern, li, s.patterns, c.Heads*s.longest)
+	if l.latent != nil {
+		m.latentAttention(s, li)
+	} else {
+		qd, kd, vd := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim, c.KVHeads*c.ValueDim
+		s.add(s.q, qd, l.q.Matrix, s.norm, d, n)
+		s.add(s.k, kd, l.k.Matrix, s.norm, d, n)
+		s.add(s.v, vd, l.v.Matrix, s.norm, d, n)
+		s.run()
+		s.rows(opHeads, li)
+		s.heads(li)
+		s.see(AtHeads, li, s.o, c.Heads*c.ValueDim)
+		s.add(s.proj, d, l.o.Matrix, s.o, c.Heads*c.ValueDim, n)
 	}
-	s.see(AtHeads, li, s.o, qd)
-	s.add(s.proj, d, l.o, s.o, qd, n)
 	s.run()
 	s.rows(opResidual, li)
 	s.see(AtMiddle, li, s.x, d)
 }
 
-// ropeToken turns the queries and keys of token i and puts keys and values in its cache.
-func (m *Model) ropeToken(s *Scratch, li, i int) {
-	c := m.Config
+// prepare finishes the queries, keys and values of token i (bias, norm, RoPE) and
+// puts keys and values in its cache.
+func (m *Model) prepare(s *Scratch, li, i int) {
+	c, l := &m.Config, &m.layers[li]
 	hd := c.HeadDim
-	qd, kvd, half := c.Heads*hd, c.KVHeads*hd, c.RopeDims/2
-	cos, sin := s.cos[i*half:(i+1)*half], s.sin[i*half:(i+1)*half]
-	q, k := s.q[i*qd:(i+1)*qd], s.k[i*kvd:(i+1)*kvd]
-	if c.RopeDims == hd {
-		kernel.RoPE(q, cos, sin)
-		kernel.RoPE(k, cos, sin)
-	} else {
-		for h := 0; h < qd; h += hd {
-			kernel.RoPE(q[h:h+c.RopeDims], cos, sin)
-		}
-		for h := 0; h < kvd; h += hd {
-			kernel.RoPE(k[h:h+c.RopeDims], cos, sin)
-		}
+	qd, kd, vd := c.Heads*hd, c.KVHeads*hd, c.KVHeads*c.ValueDim
+	q, k, v := s.q[i*qd:(i+1)*qd], s.k[i*kd:(i+1)*kd], s.v[i*vd:(i+1)*vd]
+	addBias(q, l.q.bias)
+	addBias(k, l.k.bias)
+	addBias(v, l.v.bias)
+	if l.qNorm != nil {
+		normEach(q, l.qNorm, float32(c.NormEps))
+		normEach(k, l.kNorm, float32(c.NormEps))
 	}
+	cos, sin := s.angles(i)
+	c.turn(q, hd, cos, sin)
+	c.turn(k, hd, cos, sin)
 	cache := s.batch[i].Cache
-	copy(cache.Keys(li)[s.pos[i]*kvd:], k)
-	copy(cache.Values(li)[s.pos[i]*kvd:], s.v[i*kvd:(i+1)*kvd])
+	copy(cache.Keys(li)[s.pos[i]*kd:], k)
+	copy(cache.Values(li)[s.pos[i]*vd:], v)
 }
 
-// attend computes the query heads of token i that share KV head kv.
-func (m *Model) attend(s *Scratch, li, i, kv int) {
-	c := m.Config
-	hd, kvd := c.HeadDim, c.KVHeads*c.HeadDim
+// normEach normalises each run of len(weight) elements of x by itself.
+func normEach(x, weight []float32, eps float32) {
+	for n := len(weight); len(x) > 0; x = x[n:] {
+		kernel.RMSNorm(x[:n], x[:n], weight, eps)
+	}
+}
+
+// attend computes the unit-th share of token i's query heads: those of one KV head,
+// or one of latent attention's, which all look at the same keys.
+func (m *Model) attend(s *Scratch, li, i, unit int) {
+	c, l := &m.Config, &m.layers[li]
+	hd, vd, ldk, ldv := c.HeadDim, c.ValueDim, c.KVHeads*c.HeadDim, c.KVHeads*c.ValueDim
 	cache := s.batch[i].Cache
-	seen := s.pos[i] + 1
-	keys, values := cache.Keys(li)[kv*hd:], cache.Values(li)[kv*hd:]
-	scale := float32(1 / math.Sqrt(float64(hd)))
-	group := c.Heads / c.KVHeads
+	keys, group := cache.Keys(li), c.Heads/s.units
+	values := keys
+	if l.latent != nil {
+		ldv = ldk // the values are the first elements of the keys
+	} else {
+		keys, values = keys[unit*hd:], cache.Values(li)[unit*vd:]
+	}
+	first, seen := 0, s.pos[i]+1
+	if c.windowed(li) && seen > c.Window {
+		first, seen = seen-c.Window, c.Window
+		keys, values = keys[first*ldk:], values[first*ldv:]
+	}
+	scale := float32(c.AttentionScale)
+	if t := c.Temperature; t.Scale != 0 {
+		scale *= float32(1 + t.Scale*math.Log(1+float64(s.pos[i]/t.Tokens)))
+	}
 	buffer := s.scores.take()
 	p := s.scores.buffers[buffer][:seen]
-	for h := kv * group; h < (kv+1)*group; h++ {
-		at := i*c.Heads*hd + h*hd
-		kernel.Scores(p, s.q[at:at+hd], keys, kvd, scale)
-		kernel.Softmax(p)
-		if s.Patterns && s.Hook != nil {
-			s.keepPattern(i, h, p)
+	for h := unit * group; h < (unit+1)*group; h++ {
+		kernel.Scores(p, s.q[(i*c.Heads+h)*hd:(i*c.Heads+h+1)*hd], keys, ldk, scale)
+		if l.sinks != nil {
+			p = append(p, l.sinks[h]) // there is room for one more
 		}
-		kernel.WeightedSum(s.o[at:at+hd], p, values, kvd)
+		kernel.Softmax(p)
+		p = p[:seen]
+		if s.Patterns && s.Hook != nil {
+			s.keepPattern(i, h, first, p)
+		}
+		kernel.WeightedSum(s.o[(i*c.Heads+h)*vd:(i*c.Heads+h+1)*vd], p, values, ldv)
 	}
 	s.scores.give(buffer)
 }
@@ -90,13 +113,14 @@ func newScoreBuffers(workers int) scoreBuffers {
 	return b
 }
 
-// reserve makes room for sequences of n tokens. Between parallel regions only.
+// reserve makes room for sequences of n tokens and one more score. Between parallel
+// regions only.
 func (b *scoreBuffers) reserve(n int) {
-	if n <= len(b.buffers[0]) {
+	if n < len(b.buffers[0]) {
 		return
 	}
 	for i := range b.buffers {
-		b.buffers[i] = make([]float32, max(256, n+n/2))
+		b.buffers[i] = make([]float32, max(256, n+1+n/2))
 	}
 }
 

@@ -4,9 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 
+	"moebot/moe/kvcache"
 	"moebot/moe/tensor"
 )
 
@@ -25,25 +24,111 @@ type Source interface {
 	Floats(key string) (v []float64, ok bool, err error)
 }
 
-// Config is the shape of a network. Sizes are counts of elements.
+// Config is the shape of a network and what its family does in its own way. Sizes
+// are counts of elements. Of the options, the zero value is what Llama does, and
+// each multiplier is 1 where nothing is multiplied.
 type Config struct {
-	Name     string // general.name, may be empty
-	Vocab    int    // V, rows of the token embedding
-	Dim      int    // D, width of the residual stream
-	Layers   int
-	Heads    int // query heads
-	KVHeads  int // key and value heads, a divisor of Heads
-	HeadDim  int
-	RopeDims int // leading elements of each head that RoPE turns
-	Hidden   int // F, width of one expert or of the dense FFN
-	Experts  int // E, 0 for a dense FFN
-	TopK     int // experts per token
-	Context  int // tokens the model was made for
+	Architecture string // general.architecture
+	Name         string // general.name, may be empty
+	Vocab        int    // V, rows of the token embedding
+	Dim          int    // D, width of the residual stream
+	Layers       int
+	Heads        int // query heads
+	KVHeads      int // key and value heads, a divisor of Heads
+	HeadDim      int // width of a query and of a key
+	ValueDim     int // width of a value
+	RopeDims     int // elements of each head that RoPE turns: the leading ones, or the last ones of latent attention; 0 for none
+	Hidden       int // F, width of one expert or of the dense FFN
+	Experts      int // E, 0 for a dense FFN
+	TopK         int // experts per token
+	DenseLayers  int // leading layers with a dense FFN in a model with experts
+	DenseHidden  int // its width
+	SharedHidden int // width of the expert that sees every token beside the chosen ones, 0 for none
+	Context      int // tokens the model was made for
+	NormEps      float64
 
-	RopeBase  float64
-	RopeScale float64 // positions are divided by it (linear scaling), 1 for none
-	NormEps   float64
+	QKNorm         QKNorm
+	AttentionScale float64 // attention scores are multiplied by it
+	Window         int     // tokens that a windowed layer sees, its own position included; 0 for all
+	WindowPeriod   int     // the last of each so many layers has no window
+	Temperature    Temperature
+	Latent         Latent // multi-head latent attention; zero for none
+
+	RopeHalves bool    // pairs are i and i+RopeDims/2 of a head, not neighbours
+	RopeBase   float64 // 1 / radians per position of the last pair, about
+	RopeScale  float64 // positions are divided by it, 1 for none
+	Yarn       bool    // only the slow pairs are divided (Peng et al. 2023, arXiv 2309.00071)
+	RopeGain   float64 // cosine and sine are multiplied by it
+	RopeTokens int     // context window before the scaling: YaRN's bounds, and where long factors begin
+
+	Router     Router
+	SharedGate bool    // the shared expert's output is weighted by a sigmoid of the hidden state
+	Clamped    bool    // SwiGLU as gpt-oss has it, see clampedSwiGLU
+	EmbedGain  float64 // multiplies the embedding
+	ResidGain  float64 // multiplies what each half of a layer adds to the residual stream
+	LogitGain  float64 // multiplies the logits
+
+	biases   biases
+	foretold int // layers behind the last that foretell further tokens, not used
 }
+
+// QKNorm is what is normalised of queries and keys before RoPE.
+type QKNorm uint8
+
+const (
+	NoQKNorm    QKNorm = iota
+	HeadQKNorm         // each head by itself
+	WholeQKNorm        // all heads of a token together
+)
+
+// Router is how experts are chosen and weighted.
+type Router struct {
+	Sigmoid    bool // each expert's weight is a sigmoid of its router logit, not a softmax over all
+	Normalise  bool // the weights of the chosen ones are scaled to sum to 1
+	Gain       float64
+	Groups     int // experts come in so many groups, and
+	GroupsUsed int // only from so many of them, the best, are experts chosen; 0 or 1 group for no limit
+	correction bool
+}
+
+// Temperature makes queries larger at later positions: by 1 + Scale·ln(1 + ⌊position/Tokens⌋).
+type Temperature struct {
+	Scale  float64 // 0 for none
+	Tokens int
+}
+
+// Latent is multi-head latent attention (DeepSeek-V2, 2024, arXiv 2405.04434): keys
+// and values of all heads come from one vector of Rank elements a token, and that
+// vector, with RopeDims elements that carry the position, is what the cache keeps.
+// KVHeads is 1, HeadDim is Rank + RopeDims and ValueDim is Rank: the matrices that
+// make a head's keys and values of it are applied to queries and outputs instead.
+type Latent struct {
+	Rank      int // 0 for none of this
+	QueryRank int // width that queries pass through, 0 if they come straight from the hidden state
+	Content   int // elements of a head's query that carry no position
+	Value     int // elements of a head's output
+}
+
+// biases says which vectors are required beside the matrices; those of queries,
+// keys, values, attention output and dense FFN are taken wherever a file has them.
+type biases struct{ norms, heads, experts, output, sinks bool }
+
+// NewCache returns an empty cache for up to limit tokens of one sequence. A limit
+// above RopeTokens turns positions by the model's long RoPE factors, if it has any.
+func (c Config) NewCache(limit int) *kvcache.Cache {
+	if c.Latent.Rank > 0 {
+		return kvcache.New(c.Layers, c.HeadDim, 0, limit) // values are a part of the keys
+	}
+	return kvcache.New(c.Layers, c.KVHeads*c.HeadDim, c.KVHeads*c.ValueDim, limit)
+}
+
+// windowed reports whether the layer sees only Window tokens.
+func (c *Config) windowed(layer int) bool {
+	return c.Window > 0 && layer%c.WindowPeriod < c.WindowPeriod-1
+}
+
+// dense reports whether the layer has a dense FFN.
+func (c *Config) dense(layer int) bool { return c.Experts == 0 || layer < c.DenseLayers }
 
 // UnsupportedError is a model that this package does not implement.
 type UnsupportedError struct{ What string }
@@ -54,10 +139,10 @@ func (e *UnsupportedError) Error() string { return "model: " + e.What }
 const (
 	maxDim    = 1 << 17
 	maxLayers = 1 << 10
+	maxHidden = 1 << 20
 )
 
-// readConfig takes the shape from the metadata and the embedding; all faults are
-// in one error.
+// readConfig takes the shape from the metadata; all faults are in one error.
 func readConfig(src Source) (Config, error) {
 	arch, ok, err := src.String("general.architecture")
 	if err != nil {
@@ -66,42 +151,20 @@ func readConfig(src Source) (Config, error) {
 	if !ok {
 		return Config{}, errors.New("model: the file names no architecture (general.architecture)")
 	}
-	if arch != "llama" {
-		return Config{}, &UnsupportedError{fmt.Sprintf("architecture %q is not supported, only \"llama\" (Llama and Mixtral)", arch)}
-	}
-	r := &metaReader{src: src, arch: arch}
-	var c Config
+	r := &metaReader{src: src, arch: arch, read: map[string]bool{}}
+	c := Config{Architecture: arch, EmbedGain: 1, ResidGain: 1, LogitGain: 1, Router: Router{Normalise: true, Gain: 1}}
 	c.Name, _, err = src.String("general.name")
 	r.note(err)
-	c.Dim = r.size("embedding_length", 0, maxDim)
-	c.Layers = r.size("block_count", 0, maxLayers)
-	c.Heads = r.size("attention.head_count", 0, maxDim)
-	c.KVHeads = r.size("attention.head_count_kv", c.Heads, maxDim)
-	c.Context = r.size("context_length", 0, 1<<24)
-	c.Hidden = r.size("feed_forward_length", 0, 1<<20)
-	c.Experts = r.size("expert_count", -1, 1<<12)
-	if c.Experts > 0 {
-		c.TopK = r.size("expert_used_count", 0, 1<<12)
-		c.Hidden = r.size("expert_feed_forward_length", c.Hidden, 1<<20)
-	} else {
-		c.Experts = 0
+	if !r.family(&c) {
+		return Config{}, &UnsupportedError{fmt.Sprintf("architecture %q is not supported, only %q", arch, architectures)}
 	}
-	if c.Heads > 0 && c.Dim > 0 {
-		c.HeadDim = r.size("attention.key_length", max(1, c.Dim/c.Heads), maxDim)
-		if v := r.size("attention.value_length", c.HeadDim, maxDim); v != c.HeadDim {
-			r.fail("attention.value_length (%d) differs from the key length (%d), which is not supported", v, c.HeadDim)
-		}
-		c.RopeDims = r.size("rope.dimension_count", c.HeadDim, maxDim)
-	}
-	c.NormEps = r.real("attention.layer_norm_rms_epsilon", math.NaN(), 0, 1)
-	c.RopeBase = r.real("rope.freq_base", 10000, 1, 1e12)
-	c.RopeScale = r.ropeScale()
 	c.check(r)
 	r.refuse()
 	return c, r.err()
 }
 
-func (c Config) check(r *metaReader) {
+// check finds what is wrong between numbers that are right by themselves.
+func (c *Config) check(r *metaReader) {
 	if c.KVHeads > 0 && c.Heads%c.KVHeads != 0 {
 		r.fail("%d query heads are no multiple of %d key heads", c.Heads, c.KVHeads)
 	}
@@ -111,112 +174,17 @@ func (c Config) check(r *metaReader) {
 	if c.TopK > c.Experts {
 		r.fail("expert_used_count (%d) is larger than expert_count (%d)", c.TopK, c.Experts)
 	}
-}
-
-// metaReader collects what is wrong with the metadata.
-type metaReader struct {
-	src  Source
-	arch string
-	errs []error
-}
-
-func (r *metaReader) note(err error) {
-	if err != nil {
-		r.errs = append(r.errs, err)
+	if c.Hidden < 1 || c.DenseLayers > 0 && c.DenseHidden < 1 {
+		r.fail("%s.feed_forward_length is missing", r.arch)
 	}
-}
-
-func (r *metaReader) fail(format string, args ...any) {
-	r.errs = append(r.errs, fmt.Errorf(format, args...))
-}
-
-func (r *metaReader) err() error {
-	if len(r.errs) == 0 {
-		return nil
-	}
-	return fmt.Errorf("model metadata: %w", errors.Join(r.errs...))
-}
-
-// size reads a count from 1 to limit. Without the key it is def; def 0 makes the
-// key required, def -1 stands for "absent" and also lets 0 be written.
-func (r *metaReader) size(key string, def, limit int) int {
-	key = r.arch + "." + key
-	v, ok, err := r.src.Uint(key)
-	switch {
-	case err != nil:
-		r.note(err)
-	case !ok && def == 0:
-		r.fail("%s is missing", key)
-	case !ok:
-		return def
-	case v == 0 && def == -1:
-		return -1
-	case v == 0 || v > uint64(limit):
-		r.fail("%s is %d, want 1 to %d", key, v, limit)
-	default:
-		return int(v)
-	}
-	return 0
-}
-
-// real reads a number in (lo, hi]; def NaN makes the key required.
-func (r *metaReader) real(key string, def, lo, hi float64) float64 {
-	key = r.arch + "." + key
-	v, ok, err := r.src.Float(key)
-	switch {
-	case err != nil:
-		r.note(err)
-	case !ok && math.IsNaN(def):
-		r.fail("%s is missing", key)
-	case !ok:
-		return def
-	case !(v > lo && v <= hi):
-		r.fail("%s is %g, want more than %g and at most %g", key, v, lo, hi)
-	default:
-		return v
-	}
-	return 1
-}
-
-// ropeScale honours linear scaling, under its two names, and refuses the others.
-func (r *metaReader) ropeScale() float64 {
-	kind, _, err := r.src.String(r.arch + ".rope.scaling.type")
-	r.note(err)
-	switch kind {
-	case "", "none", "linear":
-	default:
-		r.fail("RoPE scaling %q is not supported, only \"linear\"", kind)
-		return 1
-	}
-	if f := r.real("rope.scaling.attn_factor", 1, 0, math.MaxFloat64); f != 1 {
-		r.fail("%s.rope.scaling.attn_factor is %g, only 1 is supported", r.arch, f)
-	}
-	if kind == "none" {
-		return 1
-	}
-	return r.real("rope.scaling.factor", r.real("rope.scale_linear", 1, 0, 1e6), 0, 1e6)
-}
-
-// ignored are metadata keys under the architecture's name that change nothing here.
-var ignored = []string{"vocab_size", "embedding_length_out", "rope.scaling.original_context_length", "rope.scaling.finetuned", "tensor_data_layout"}
-
-// refuse names every key of the architecture that would change the computation
-// and is not read above: to skip one would give a wrong answer without a word.
-func (r *metaReader) refuse() {
-	known := map[string]bool{}
-	for _, k := range append(ignored, "embedding_length", "block_count", "attention.head_count", "attention.head_count_kv", "context_length",
-		"feed_forward_length", "expert_count", "expert_used_count", "expert_feed_forward_length", "attention.key_length", "attention.value_length",
-		"rope.dimension_count", "attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.type", "rope.scaling.factor", "rope.scaling.attn_factor", "rope.scale_linear") {
-		known[k] = true
-	}
-	var unknown []string
-	for _, k := range r.src.Keys() {
-		if rest, ok := strings.CutPrefix(k, r.arch+"."); ok && !known[rest] {
-			unknown = append(unknown, k)
+	if g := c.Router; g.Groups > 1 {
+		if c.Experts%g.Groups != 0 || c.Experts/g.Groups < 2 || g.GroupsUsed < 1 || g.GroupsUsed >= g.Groups {
+			r.fail("%d of %d groups of %d experts cannot be used: want whole groups of two or more, and fewer used than there are", g.GroupsUsed, g.Groups, c.Experts)
+		} else if c.TopK > g.GroupsUsed*(c.Experts/g.Groups) {
+			r.fail("expert_used_count (%d) is larger than the %d groups used", c.TopK, g.GroupsUsed)
 		}
 	}
-	slices.Sort(unknown)
-	if len(unknown) > 0 {
-		r.fail("not supported: %q", unknown)
+	if s := c.AttentionScale; !(s > 0) || math.IsInf(s, 0) {
+		r.fail("attention scores are scaled by %g", s)
 	}
 }

@@ -24,73 +24,38 @@ func Load(src Source) (*Model, error) {
 	}
 	m := &Model{Config: c}
 	m.embed = l.matrix("token_embd.weight", c.Vocab, c.Dim)
-	m.output = m.embed
-	if _, ok := src.Tensor("output.weight"); ok {
-		m.output = l.matrix("output.weight", c.Vocab, c.Dim)
+	m.output.Matrix = m.embed
+	if l.has("output.weight") {
+		m.output.Matrix = l.matrix("output.weight", c.Vocab, c.Dim)
 	}
-	m.norm = l.vector("output_norm.weight", c.Dim)
+	m.output.bias = l.bias("output", c.Vocab, c.biases.output)
+	m.norm = l.norm("output_norm", c.Dim, c.biases.norms)
 	for i := 0; i < c.Layers && len(l.errs) <= maxFaults; i++ {
 		m.layers = append(m.layers, l.layer(c, i))
 	}
-	if err := l.done(); err != nil {
+	m.freq, m.longFreq = l.frequencies(c)
+	if err := l.done(c); err != nil {
 		return nil, err
 	}
-	m.freq = ropeFrequencies(c)
+	m.parameters = l.parameters
 	return m, nil
 }
 
-// loader collects what is wrong with the tensors.
+// loader takes tensors and collects what is wrong with them.
 type loader struct {
-	src  Source
-	used map[string]bool
-	errs []error
+	src        Source
+	used       map[string]bool
+	parameters int // weights taken
+	errs       []error
 }
 
 func (l *loader) fail(format string, args ...any) {
 	l.errs = append(l.errs, fmt.Errorf(format, args...))
 }
 
-func (l *loader) layer(c Config, i int) layer {
-	name := func(s string) string { return fmt.Sprintf("blk.%d.%s", i, s) }
-	qd, kvd := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	out := layer{
-		attnNorm: l.vector(name("attn_norm.weight"), c.Dim), ffnNorm: l.vector(name("ffn_norm.weight"), c.Dim),
-		q: l.matrix(name("attn_q.weight"), qd, c.Dim), k: l.matrix(name("attn_k.weight"), kvd, c.Dim), v: l.matrix(name("attn_v.weight"), kvd, c.Dim),
-		o: l.matrix(name("attn_output.weight"), c.Dim, qd),
-	}
-	if c.Experts == 0 {
-		out.gate = []kernel.Matrix{l.matrix(name("ffn_gate.weight"), c.Hidden, c.Dim)}
-		out.up = []kernel.Matrix{l.matrix(name("ffn_up.weight"), c.Hidden, c.Dim)}
-		out.down = []kernel.Matrix{l.matrix(name("ffn_down.weight"), c.Dim, c.Hidden)}
-		return out
-	}
-	out.router = l.matrix(name("ffn_gate_inp.weight"), c.Experts, c.Dim)
-	out.gate = l.experts(i, "ffn_gate", c.Experts, c.Hidden, c.Dim)
-	out.up = l.experts(i, "ffn_up", c.Experts, c.Hidden, c.Dim)
-	out.down = l.experts(i, "ffn_down", c.Experts, c.Dim, c.Hidden)
-	return out
-}
-
-// experts reads one matrix for each expert, from the merged tensor or, in older
-// files, from one tensor each. It takes no memory for tensors that are not there.
-func (l *loader) experts(layer int, part string, n, rows, cols int) []kernel.Matrix {
-	if _, ok := l.src.Tensor(fmt.Sprintf("blk.%d.%s.0.weight", layer, part)); ok {
-		var out []kernel.Matrix
-		for e := 0; e < n && len(l.errs) <= maxFaults; e++ {
-			out = append(out, l.matrix(fmt.Sprintf("blk.%d.%s.%d.weight", layer, part, e), rows, cols))
-		}
-		return out
-	}
-	t, ok := l.take(fmt.Sprintf("blk.%d.%s_exps.weight", layer, part), n, rows, cols)
-	if !ok {
-		return nil
-	}
-	out := make([]kernel.Matrix, n)
-	size := t.Type.Bytes(rows * cols)
-	for e := range out {
-		out[e] = kernel.Matrix{Type: t.Type, Rows: rows, Cols: cols, Data: t.Data[e*size : (e+1)*size]}
-	}
-	return out
+func (l *loader) has(name string) bool {
+	_, ok := l.src.Tensor(name)
+	return ok
 }
 
 func (l *loader) matrix(name string, rows, cols int) kernel.Matrix {
@@ -101,12 +66,60 @@ func (l *loader) matrix(name string, rows, cols int) kernel.Matrix {
 	return kernel.Matrix{Type: t.Type, Rows: rows, Cols: cols, Data: t.Data}
 }
 
-func (l *loader) vector(name string, n int) []float32 {
-	t, ok := l.take(name, n)
+// stack reads n matrices from one tensor [n, rows, cols].
+func (l *loader) stack(name string, n, rows, cols int) []kernel.Matrix {
+	t, ok := l.take(name, n, rows, cols)
+	if !ok {
+		return nil
+	}
+	whole := kernel.Matrix{Type: t.Type, Rows: n * rows, Cols: cols, Data: t.Data}
+	out := make([]kernel.Matrix, n)
+	for i := range out {
+		out[i] = rowsOf(whole, i*rows, rows)
+	}
+	return out
+}
+
+// rowsOf is the matrix of some neighbouring rows of another.
+func rowsOf(w kernel.Matrix, first, rows int) kernel.Matrix {
+	size := w.Type.Bytes(w.Cols)
+	return kernel.Matrix{Type: w.Type, Rows: rows, Cols: w.Cols, Data: w.Data[first*size : (first+rows)*size]}
+}
+
+func (l *loader) vector(name string, shape ...int) []float32 {
+	t, ok := l.take(name, shape...)
 	if !ok {
 		return nil
 	}
 	return t.Float32()
+}
+
+// option is vector for a tensor that a file need not have, nil without it.
+func (l *loader) option(name string, shape ...int) []float32 {
+	if !l.has(name) {
+		return nil
+	}
+	return l.vector(name, shape...)
+}
+
+func (l *loader) bias(of string, n int, required bool) []float32 {
+	if name := of + ".bias"; required || l.has(name) {
+		return l.vector(name, n)
+	}
+	return nil
+}
+
+// projection is a matrix with its bias, if there is one.
+func (l *loader) projection(of string, rows, cols int, required bool) projection {
+	return projection{l.matrix(of+".weight", rows, cols), l.bias(of, rows, required)}
+}
+
+func (l *loader) norm(of string, n int, biased bool) norm {
+	out := norm{weight: l.vector(of+".weight", n)}
+	if biased {
+		out.bias = l.vector(of+".bias", n)
+	}
+	return out
 }
 
 // take finds a tensor and checks its type and shape.
@@ -122,24 +135,42 @@ func (l *loader) take(name string, shape ...int) (tensor.Tensor, bool) {
 		l.fail("tensor %s has type %v, which is not supported", name, t.Type)
 		ok = false
 	}
-	if !slices.Equal(t.Shape, shape) {
+	if !slices.Equal(squeezed(t.Shape), squeezed(shape)) {
 		l.fail("tensor %s has shape %v, want %v", name, t.Shape, shape)
 		ok = false
+	}
+	if ok {
+		l.parameters += t.Len()
 	}
 	return t, ok
 }
 
-// unneeded are tensors that older files carry and that follow from the metadata.
-func unneeded(name string) bool { return strings.HasSuffix(name, ".attn_rot_embd.weight") }
+// squeezed is the shape without leading dimensions of 1, which writers leave out at will.
+func squeezed(shape []int) []int {
+	for len(shape) > 1 && shape[0] == 1 {
+		shape = shape[1:]
+	}
+	return shape
+}
+
+// unneeded are tensors that follow from the metadata, which older files carry, and
+// those of the layers behind the last that foretell further tokens.
+func unneeded(c Config, name string) bool {
+	var layer int
+	if n, _ := fmt.Sscanf(name, "blk.%d.", &layer); n == 1 && c.foretold > 0 && layer >= c.Layers && layer < c.Layers+c.foretold {
+		return true
+	}
+	return strings.HasSuffix(name, ".attn_rot_embd.weight")
+}
 
 // maxFaults bounds the faults listed, so that a foreign file does not print pages.
 const maxFaults = 40
 
-func (l *loader) done() error {
+func (l *loader) done(c Config) error {
 	if len(l.errs) <= maxFaults { // else not all tensors were looked for
 		var unused []string
 		for _, n := range l.src.Names() {
-			if !l.used[n] && !unneeded(n) {
+			if !l.used[n] && !unneeded(c, n) {
 				unused = append(unused, n)
 			}
 		}

@@ -79,11 +79,20 @@ func TestLoadNamesEveryFault(t *testing.T) {
 		{"more experts used than there are", func(f *file) { f.set("llama.expert_used_count", uint32(9)) }, []string{"expert_used_count (9)"}},
 		{"numbers that are none", func(f *file) { f.set("llama.attention.layer_norm_rms_epsilon", float32(math.NaN())) }, []string{"epsilon is NaN"}},
 		{"an odd number of dimensions turned", func(f *file) { f.set("llama.rope.dimension_count", uint32(7)) }, []string{"rope.dimension_count is 7"}},
-		{"an unknown RoPE scaling", func(f *file) { f.set("llama.rope.scaling.type", "yarn") }, []string{`"yarn"`}},
-		{"a RoPE scaling that also scales attention", func(f *file) { f.set("llama.rope.scaling.attn_factor", float32(1.2)) }, []string{"attn_factor is 1.2"}},
-		{"RoPE factors for each pair", func(f *file) {
+		{"an unknown RoPE scaling", func(f *file) { f.set("llama.rope.scaling.type", "dynamic") }, []string{`"dynamic"`}},
+		{"a RoPE factor of zero", func(f *file) {
 			f.tensors = append(f.tensors, tensor.Tensor{Name: "rope_freqs.weight", Type: tensor.F32, Shape: []int{4}, Data: make([]byte, 16)})
-		}, []string{`"rope_freqs.weight" is not part`}},
+		}, []string{"RoPE factor is 0"}},
+		{"no width of the FFN", func(f *file) { f.drop("llama.feed_forward_length") }, []string{"llama.expert_feed_forward_length is missing"}},
+		{"a text that is not read from left to right", func(f *file) { f.set("llama.attention.causal", false) }, []string{"llama.attention.causal is false"}},
+		{"sigmoid routing in a family that has none", func(f *file) { f.set("llama.expert_gating_func", uint32(2)) }, []string{"llama.expert_gating_func is 2"}},
+		{"groups that do not divide the experts", func(f *file) {
+			f.set("llama.expert_group_count", uint32(3))
+			f.set("llama.expert_group_used_count", uint32(1))
+		}, []string{"1 of 3 groups of 4 experts"}},
+		{"tensors of another family", func(f *file) {
+			f.tensors = append(f.tensors, tensor.Tensor{Name: "blk.0.attn_q_norm.weight", Type: tensor.F32, Shape: []int{8}, Data: make([]byte, 32)})
+		}, []string{`"blk.0.attn_q_norm.weight" is not part`}},
 		{"thousands of layers and experts that are not there", func(f *file) {
 			f.set("llama.block_count", uint32(1000))
 			f.set("llama.expert_count", uint32(4000))
@@ -99,7 +108,7 @@ func TestLoadNamesEveryFault(t *testing.T) {
 			x.Shape, x.Data = []int{16}, x.Data[:64]
 			y := f.tensor("blk.1.ffn_up_exps.weight")
 			y.Type, y.Data = tensor.Q5_0, make([]byte, tensor.Q5_0.Bytes(y.Len()))
-		}, []string{"blk.0.attn_q.weight is missing", `"blk.0.attn_q.bias" is not part`, "blk.1.ffn_norm.weight has shape [16], want [32]", "blk.1.ffn_up_exps.weight has type Q5_0"}},
+		}, []string{"blk.0.attn_q.weight is missing", "blk.0.attn_q.bias has shape [32 32], want [32]", "blk.1.ffn_norm.weight has shape [16], want [32]", "blk.1.ffn_up_exps.weight has type Q5_0"}},
 		{"no embedding", func(f *file) { f.tensor("token_embd.weight").Name = "x" }, []string{"token_embd.weight is missing", `tensor "x" is not part`}},
 	} {
 		f := mixtral(4)
@@ -117,6 +126,35 @@ func TestLoadNamesEveryFault(t *testing.T) {
 		var ue *UnsupportedError
 		if tc.name == "another architecture" && !errors.As(err, &ue) {
 			t.Errorf("%s: error is a %T", tc.name, err)
+		}
+	}
+}
+
+// What a family must have is missed by name, and what it does not have is foreign.
+func TestLoadKnowsTheFamilies(t *testing.T) {
+	for name, s := range families {
+		for _, x := range s.file(tensor.F32, 1).tensors {
+			if strings.HasPrefix(x.Name, "blk.") && !strings.HasPrefix(x.Name, "blk.0.") && !strings.HasPrefix(x.Name, fmt.Sprintf("blk.%d.", s.layers-1)) {
+				continue
+			}
+			f := s.file(tensor.F32, 1)
+			f.tensor(x.Name).Name = "stranger"
+			_, err := f.load(t)
+			optional := strings.HasSuffix(x.Name, "attn_q.bias") || strings.HasSuffix(x.Name, "attn_k.bias") || strings.HasSuffix(x.Name, "attn_v.bias") ||
+				strings.HasSuffix(x.Name, "exp_probs_b.bias") || x.Name == "output.weight" || strings.HasPrefix(x.Name, "rope_f") || s.arch == "" && strings.HasSuffix(x.Name, "bias")
+			if err == nil {
+				t.Errorf("%s without %s: no error", name, x.Name)
+			} else if !strings.Contains(err.Error(), `"stranger" is not part`) {
+				t.Errorf("%s with a tensor of another name: %v", name, err)
+			} else if !optional && !s.merged && !s.fusedGateUp && !strings.Contains(err.Error(), "tensor "+x.Name+" is missing") {
+				t.Errorf("%s without %s: %v", name, x.Name, err)
+			}
+		}
+		f := s.file(tensor.F32, 1)
+		arch := s.filled().arch
+		f.set(arch+".expert_latent_length", uint32(4))
+		if _, err := f.load(t); err == nil || !strings.Contains(err.Error(), arch+".expert_latent_length") {
+			t.Errorf("%s with a key that it does not have: %v", name, err)
 		}
 	}
 }
@@ -240,13 +278,13 @@ func TestLinearRopeScalingDividesPositions(t *testing.T) {
 		t.Fatal(err)
 	}
 	cos, sin := make([]float32, 4), make([]float32, 4)
-	m.ropeAngles(cos, sin, 6)
+	m.ropeAngles(cos, sin, 6, 32)
 	n, err := g.load(t)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cos2, sin2 := make([]float32, 4), make([]float32, 4)
-	n.ropeAngles(cos2, sin2, 3)
+	n.ropeAngles(cos2, sin2, 3, 32)
 	for i := range cos {
 		if cos[i] != cos2[i] || sin[i] != sin2[i] {
 			t.Errorf("pair %d at position 6 with factor 2 is turned by (%v, %v), at 3 without by (%v, %v)", i, cos[i], sin[i], cos2[i], sin2[i])
@@ -259,6 +297,9 @@ func TestLinearRopeScalingDividesPositions(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	f.Add(mixtral(4).bytes(f))
 	f.Add(mixtral(0).bytes(f))
+	for _, s := range families {
+		f.Add(s.file(tensor.F32, 1).bytes(f))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g, err := gguf.Parse(b)
 		if err != nil {

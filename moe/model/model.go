@@ -28,7 +28,7 @@ type Input struct {
 // It panics on an id outside the vocabulary, a batch larger than the Scratch was
 // made for and a full cache.
 func (m *Model) Forward(s *Scratch, batch []Input) {
-	c := m.Config
+	c := &m.Config
 	n := len(batch)
 	if n == 0 {
 		return
@@ -37,7 +37,6 @@ func (m *Model) Forward(s *Scratch, batch []Input) {
 		panic(fmt.Sprintf("model: batch of %d tokens, scratch for %d", n, s.size))
 	}
 	s.batch = batch
-	half := c.RopeDims / 2
 	longest := 0
 	for i, in := range batch {
 		if in.ID < 0 || int(in.ID) >= c.Vocab {
@@ -45,9 +44,13 @@ func (m *Model) Forward(s *Scratch, batch []Input) {
 		}
 		s.pos[i] = in.Cache.Append(in.ID)
 		longest = max(longest, s.pos[i]+1)
-		m.ropeAngles(s.cos[i*half:(i+1)*half], s.sin[i*half:(i+1)*half], s.pos[i])
-		row := m.embed.Type.Bytes(c.Dim)
-		tensor.Dequantize(s.x[i*c.Dim:(i+1)*c.Dim], m.embed.Type, m.embed.Data[int(in.ID)*row:(int(in.ID)+1)*row])
+		cos, sin := s.angles(i)
+		m.ropeAngles(cos, sin, s.pos[i], in.Cache.Limit())
+		row, x := m.embed.Type.Bytes(c.Dim), s.x[i*c.Dim:(i+1)*c.Dim]
+		tensor.Dequantize(x, m.embed.Type, m.embed.Data[int(in.ID)*row:(int(in.ID)+1)*row])
+		if c.EmbedGain != 1 {
+			kernel.Scale(float32(c.EmbedGain), x)
+		}
 	}
 	s.scores.reserve(longest)
 	s.reservePatterns(longest)
@@ -63,20 +66,33 @@ func (m *Model) Forward(s *Scratch, batch []Input) {
 
 // head computes the logits of the positions that want them.
 func (m *Model) head(s *Scratch) {
-	d, k := m.Config.Dim, 0
+	c, k := &m.Config, 0
+	d := c.Dim
 	for i, in := range s.batch {
 		if in.Logits {
-			kernel.RMSNorm(s.norm[k*d:(k+1)*d], s.x[i*d:(i+1)*d], m.norm, float32(m.Config.NormEps))
+			m.norm.apply(s.norm[k*d:(k+1)*d], s.x[i*d:(i+1)*d], c.NormEps)
 			k++
 		}
 	}
 	if k == 0 {
 		return
 	}
-	if need := k * m.Config.Vocab; cap(s.logits) < need {
+	if need := k * c.Vocab; cap(s.logits) < need {
 		s.logits = make([]float32, need)
 	}
-	s.logits = s.logits[:k*m.Config.Vocab]
-	s.add(s.logits, m.Config.Vocab, m.output, s.norm, d, k)
+	s.logits = s.logits[:k*c.Vocab]
+	m.unembed(s, s.logits, k)
+}
+
+// unembed turns the first n normalised states to logits [n, V].
+func (m *Model) unembed(s *Scratch, logits []float32, n int) {
+	c := &m.Config
+	s.add(logits, c.Vocab, m.output.Matrix, s.norm, c.Dim, n)
 	s.run()
+	for i := range n {
+		addBias(logits[i*c.Vocab:(i+1)*c.Vocab], m.output.bias)
+	}
+	if c.LogitGain != 1 {
+		kernel.Scale(float32(c.LogitGain), logits)
+	}
 }

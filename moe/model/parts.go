@@ -12,22 +12,24 @@ import (
 func (m *Model) Embedding() kernel.Matrix { return m.embed }
 
 // Output: see Embedding.
-func (m *Model) Output() kernel.Matrix { return m.output }
+func (m *Model) Output() kernel.Matrix { return m.output.Matrix }
 
 // FinalNorm are the weights [D] of the norm before Output.
-func (m *Model) FinalNorm() []float32 { return m.norm }
+func (m *Model) FinalNorm() []float32 { return m.norm.weight }
 
-// AttentionOutput is a layer's output projection [D, H·hd].
-func (m *Model) AttentionOutput(layer int) kernel.Matrix { return m.layers[layer].o }
+// AttentionOutput is a layer's output projection [D, H·vd].
+func (m *Model) AttentionOutput(layer int) kernel.Matrix { return m.layers[layer].o.Matrix }
 
 // Down is an expert's down projection [D, F]; a dense FFN is expert 0.
-func (m *Model) Down(layer, expert int) kernel.Matrix { return m.layers[layer].down[expert] }
+func (m *Model) Down(layer, expert int) kernel.Matrix {
+	return m.layers[layer].experts[expert].down.Matrix
+}
 
 // EmbeddingRow and OutputRow write a token's row to dst [D].
 func (m *Model) EmbeddingRow(dst []float32, id int32) { row(dst, m.embed, id) }
 
 // OutputRow: see EmbeddingRow.
-func (m *Model) OutputRow(dst []float32, id int32) { row(dst, m.output, id) }
+func (m *Model) OutputRow(dst []float32, id int32) { row(dst, m.output.Matrix, id) }
 
 func row(dst []float32, w kernel.Matrix, id int32) {
 	n := w.Type.Bytes(w.Cols)
@@ -40,8 +42,7 @@ func row(dst []float32, w kernel.Matrix, id int32) {
 func (m *Model) Readout(s *Scratch, logits, x []float32, n int) {
 	d := m.Config.Dim
 	for i := range n {
-		kernel.RMSNorm(s.norm[i*d:(i+1)*d], x[i*d:(i+1)*d], m.norm, float32(m.Config.NormEps))
+		m.norm.apply(s.norm[i*d:(i+1)*d], x[i*d:(i+1)*d], m.Config.NormEps)
 	}
-	s.add(logits, m.Config.Vocab, m.output, s.norm, d, n)
-	s.run()
+	m.unembed(s, logits[:n*m.Config.Vocab], n)
 }

@@ -21,9 +21,12 @@ type Scratch struct {
 	x     []float32 // [n, D] residual stream
 	norm  []float32 // [n, D] normalised
 	q     []float32 // [n, H·hd]
-	k, v  []float32 // [n, KV·hd]
-	o     []float32 // [n, H·hd]
+	k, v  []float32 // [n, KV·hd], [n, KV·vd]; with latent attention the latent vectors and the heads' outputs
+	o     []float32 // [n, H·vd]
 	proj  []float32 // [n, D]
+	units int       // shares of a token's heads that are computed apart
+
+	raw, narrow []float32 // latent attention: queries before they are turned to the latent vectors, and before they are widened
 
 	scores   scoreBuffers
 	patterns []float32 // [n, H, longest] for the hook
@@ -31,12 +34,16 @@ type Scratch struct {
 	logits   []float32 // [wanted, V]
 
 	router         []float32   // [n, E] router logits
+	choice         []float32   // [E] weights by which experts are chosen
 	experts        [][]int32   // [layer][n·K] chosen, best first
 	gates          [][]float32 // [layer][n·K]
 	slot           []int       // [n·K] row of a (token, choice) pair, sorted by expert
+	owner          []int32     // [n·K] expert of a slot
 	offset, next   []int       // [E+1]
 	xe             []float32   // [n·K, D]
 	gate, up, down []float32   // [n·K, F] twice, [n·K, D]
+
+	sharedGate, sharedUp, sharedDown []float32 // the shared expert's, [n, its width] twice, [n, D]
 
 	parts  []part // the products of the next parallel region
 	blocks int    // their blocks
@@ -50,15 +57,26 @@ type Scratch struct {
 // NewScratch returns working memory for batches of up to size tokens.
 func (m *Model) NewScratch(pool *kernel.Pool, size int) *Scratch {
 	c := m.Config
-	k := max(c.TopK, 1)
-	f32 := func(n int) []float32 { return make([]float32, n) }
-	s := &Scratch{m: m, pool: pool, size: size, pos: make([]int, size), cos: f32(size * c.RopeDims / 2), sin: f32(size * c.RopeDims / 2),
-		x: f32(size * c.Dim), norm: f32(size * c.Dim), q: f32(size * c.Heads * c.HeadDim), k: f32(size * c.KVHeads * c.HeadDim), v: f32(size * c.KVHeads * c.HeadDim),
-		o: f32(size * c.Heads * c.HeadDim), proj: f32(size * c.Dim), scores: newScoreBuffers(pool.Workers()), router: f32(size * c.Experts),
-		slot: make([]int, size*k), offset: make([]int, max(c.Experts, 1)+1), next: make([]int, max(c.Experts, 1)+1),
-		xe: f32(size * k * c.Dim), gate: f32(size * k * c.Hidden), up: f32(size * k * c.Hidden), down: f32(size * k * c.Dim)}
-	for range m.layers {
-		s.experts, s.gates = append(s.experts, make([]int32, size*k)), append(s.gates, f32(size*k))
+	k, wide := max(c.TopK, 1), 0 // wide is the largest number of activations of a token in a layer
+	for i, l := range m.layers {
+		wide = max(wide, m.active(i)*l.hidden)
+	}
+	f32 := func(n int) []float32 { return make([]float32, size*n) }
+	s := &Scratch{m: m, pool: pool, size: size, pos: make([]int, size), cos: f32(c.RopeDims / 2), sin: f32(c.RopeDims / 2),
+		x: f32(c.Dim), norm: f32(c.Dim), q: f32(c.Heads * c.HeadDim), k: f32(c.KVHeads * c.HeadDim), v: f32(c.KVHeads * c.ValueDim),
+		o: f32(c.Heads * c.ValueDim), proj: f32(c.Dim), units: c.KVHeads, scores: newScoreBuffers(pool.Workers()),
+		router: f32(c.Experts), choice: make([]float32, c.Experts), slot: make([]int, size*k), owner: make([]int32, size*k),
+		offset: make([]int, max(c.Experts, 1)+1), next: make([]int, max(c.Experts, 1)+1),
+		xe: f32(k * c.Dim), gate: f32(wide), up: f32(wide), down: f32(k * c.Dim)}
+	if a := c.Latent; a.Rank > 0 {
+		s.units = c.Heads
+		s.raw, s.narrow, s.v = f32(c.Heads*(a.Content+c.RopeDims)), f32(a.QueryRank), f32(c.Heads*a.Value)
+	}
+	if n := c.SharedHidden; n > 0 {
+		s.sharedGate, s.sharedUp, s.sharedDown = f32(n), f32(n), f32(c.Dim)
+	}
+	for i := range m.layers {
+		s.experts, s.gates = append(s.experts, make([]int32, size*m.active(i))), append(s.gates, f32(m.active(i)))
 	}
 	s.runPart, s.runRows, s.runHeads = s.partBlock, s.rowBlock, s.headBlock
 	return s
@@ -73,14 +91,20 @@ func (s *Scratch) Logits(i int) []float32 {
 // Experts and Gates are the experts that the layer chose for the batch's i-th token,
 // best first, and their weights; valid until the next Forward. A dense FFN is expert 0.
 func (s *Scratch) Experts(layer, i int) []int32 {
-	k := max(s.m.Config.TopK, 1)
+	k := s.m.active(layer)
 	return s.experts[layer][i*k : (i+1)*k]
 }
 
 // Gates: see Experts.
 func (s *Scratch) Gates(layer, i int) []float32 {
-	k := max(s.m.Config.TopK, 1)
+	k := s.m.active(layer)
 	return s.gates[layer][i*k : (i+1)*k]
+}
+
+// angles are the cosines and sines of token i's position.
+func (s *Scratch) angles(i int) (cos, sin []float32) {
+	half := s.m.Config.RopeDims / 2
+	return s.cos[i*half : (i+1)*half], s.sin[i*half : (i+1)*half]
 }
 
 // part is one matrix product of a parallel region, split by rows of the weights.
@@ -142,7 +166,9 @@ type op uint8
 
 const (
 	opAttnNorm op = iota
-	opRope
+	opHeads
+	opQueryNorm
+	opLatent
 	opResidual
 	opFFNNorm
 	opGather
@@ -162,38 +188,46 @@ func (s *Scratch) rows(o op, layer int) {
 
 func (s *Scratch) rowBlock(b int) {
 	m, d := s.m, s.m.Config.Dim
-	eps := float32(m.Config.NormEps)
+	l := &m.layers[s.layer]
 	for i := b * s.step; i < min(len(s.batch), (b+1)*s.step); i++ {
 		x, norm := s.x[i*d:(i+1)*d], s.norm[i*d:(i+1)*d]
 		switch s.op {
 		case opAttnNorm:
-			kernel.RMSNorm(norm, x, m.layers[s.layer].attnNorm, eps)
+			l.attnNorm.apply(norm, x, m.Config.NormEps)
 		case opFFNNorm:
-			kernel.RMSNorm(norm, x, m.layers[s.layer].ffnNorm, eps)
-		case opRope:
-			m.ropeToken(s, s.layer, i)
+			l.ffnNorm.apply(norm, x, m.Config.NormEps)
+		case opHeads:
+			m.prepare(s, s.layer, i)
+		case opQueryNorm:
+			normEach(s.narrow[i*m.Config.Latent.QueryRank:(i+1)*m.Config.Latent.QueryRank], l.latent.queryNorm, float32(m.Config.NormEps))
+		case opLatent:
+			m.compress(s, s.layer, i)
 		case opResidual:
-			kernel.Axpy(1, s.proj[i*d:(i+1)*d], x)
+			addBias(s.proj[i*d:(i+1)*d], l.o.bias)
+			kernel.Axpy(float32(m.Config.ResidGain), s.proj[i*d:(i+1)*d], x)
 		case opGather:
-			m.gather(s, i)
-		case opSwiGLU: // of the slots with the same numbers as the tokens' choices
-			k, f := max(m.Config.TopK, 1), m.Config.Hidden
-			for j := i * k; j < (i+1)*k; j++ { // one by one: a vector's end is computed in another way than its middle
-				kernel.SiLUMul(s.gate[j*f:(j+1)*f], s.gate[j*f:(j+1)*f], s.up[j*f:(j+1)*f])
-			}
+			m.gather(s, s.layer, i)
+		case opSwiGLU:
+			m.activate(s, s.layer, i)
 		case opCombine:
 			m.combine(s, s.layer, i)
 		}
 	}
 }
 
-// heads runs attention, each KV head of each token by itself.
-func (s *Scratch) heads(layer int) {
-	s.layer = layer
-	s.pool.Run(len(s.batch)*s.m.Config.KVHeads, s.runHeads)
+// apply normalises x.
+func (n *norm) apply(dst, x []float32, eps float64) {
+	kernel.RMSNorm(dst, x, n.weight, float32(eps))
+	addBias(dst, n.bias)
 }
 
-func (s *Scratch) headBlock(i int) {
-	kv := s.m.Config.KVHeads
-	s.m.attend(s, s.layer, i/kv, i%kv)
+// heads runs attention, each unit of each token's heads by itself.
+func (s *Scratch) heads(layer int) {
+	s.layer = layer
+	s.pool.Run(len(s.batch)*s.units, s.runHeads)
+	if s.Patterns {
+		s.see(AtPattern, layer, s.patterns, s.m.Config.Heads*s.longest)
+	}
 }
+
+func (s *Scratch) headBlock(i int) { s.m.attend(s, s.layer, i/s.units, i%s.units) }

@@ -1,15 +1,10 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
-	"testing"
-
-	"moebot/moe/kernel"
-	"moebot/moe/kvcache"
-	"moebot/moe/tensor"
 )
 
 // twin is the network written out in float64, one position at a time, without a
@@ -20,16 +15,7 @@ type twin struct {
 }
 
 func newTwin(s shape, f *file) *twin {
-	if s.ropeDims == 0 {
-		s.ropeDims = s.headDim
-	}
-	if s.ropeBase == 0 {
-		s.ropeBase = 10000
-	}
-	if s.ropeScale == 0 {
-		s.ropeScale = 1
-	}
-	t := &twin{s, map[string][]float64{}}
+	t := &twin{s.filled(), map[string][]float64{}}
 	for _, x := range f.tensors {
 		var w []float64
 		for _, v := range x.Float32() {
@@ -51,7 +37,15 @@ func times(w []float64, rows int, x []float64) []float64 {
 	return y
 }
 
-func (t *twin) normalise(x, w []float64) []float64 {
+// plus adds the bias, if there is one, in place.
+func plus(x, bias []float64) []float64 {
+	for i, v := range bias {
+		x[i] += v
+	}
+	return x
+}
+
+func (t *twin) normalise(x, w, bias []float64) []float64 {
 	sum := 0.0
 	for _, v := range x {
 		sum += v * v
@@ -60,17 +54,48 @@ func (t *twin) normalise(x, w []float64) []float64 {
 	for i, v := range x {
 		y[i] = v / math.Sqrt(sum/float64(len(x))+1e-5) * w[i]
 	}
-	return y
+	return plus(y, bias)
 }
 
-// turn applies RoPE to each head of x.
-func (t *twin) turn(x []float64, position int) {
-	for h := 0; h < len(x); h += t.headDim {
-		for i := 0; i < t.ropeDims; i += 2 {
-			angle := float64(position) / t.ropeScale * math.Pow(t.ropeBase, -float64(i)/float64(t.ropeDims))
-			a, b := x[h+i], x[h+i+1]
-			x[h+i], x[h+i+1] = a*math.Cos(angle)-b*math.Sin(angle), a*math.Sin(angle)+b*math.Cos(angle)
+// frequency is the angle per position of pair i.
+func (t *twin) frequency(i int) float64 {
+	fast := math.Pow(t.ropeBase, -2*float64(i)/float64(t.ropeDims))
+	for kind, name := range map[string]string{"all": "rope_freqs", "long": "rope_factors_long", "short": "rope_factors_short"} {
+		if t.factors == kind {
+			fast /= t.weights[name+".weight"][i]
 		}
+	}
+	if !t.yarn {
+		return fast / t.ropeScale
+	}
+	// YaRN: pairs of more than 32 turns in the original window stay, those of less than
+	// one are stretched, those between in proportion to their number.
+	pair := func(turns float64) float64 {
+		return float64(t.ropeDims) / 2 * math.Log(float64(t.original)/(2*math.Pi*turns)) / math.Log(t.ropeBase)
+	}
+	low, high := max(0, math.Floor(pair(32))), min(float64(t.ropeDims-1), math.Ceil(pair(1)))
+	stretched := (float64(i) - low) / max(0.001, high-low)
+	stretched = max(0, min(1, stretched))
+	return fast*(1-stretched) + fast/t.ropeScale*stretched
+}
+
+// turn applies RoPE to the first elements of a head.
+func (t *twin) turn(x []float64, position int) {
+	if t.noRope {
+		return
+	}
+	gain := t.ropeGain
+	if t.yarn && t.logMultiplier == 0 {
+		gain *= 1 + 0.1*math.Log(t.ropeScale)
+	}
+	for i := range t.ropeDims / 2 {
+		angle := float64(position) * t.frequency(i)
+		j, k := 2*i, 2*i+1
+		if t.halves {
+			j, k = i, i+t.ropeDims/2
+		}
+		a, b := x[j], x[k]
+		x[j], x[k] = gain*(a*math.Cos(angle)-b*math.Sin(angle)), gain*(a*math.Sin(angle)+b*math.Cos(angle))
 	}
 }
 
@@ -86,52 +111,186 @@ func softmax(x []float64) []float64 {
 	return y
 }
 
-// swiglu is one expert, or the dense FFN.
-func (t *twin) swiglu(gate, up, down, x []float64) []float64 {
-	g, u := times(gate, t.hidden, x), times(up, t.hidden, x)
+// ffn is one gated FFN of any width; the biases may be nil.
+func (t *twin) ffn(gate, up, down, gateBias, upBias, downBias, x []float64) []float64 {
+	width := len(down) / t.dim
+	g, u := plus(times(gate, width, x), gateBias), plus(times(up, width, x), upBias)
 	for i := range g {
-		g[i] = g[i] / (1 + math.Exp(-g[i])) * u[i]
+		if t.clamped {
+			a := min(g[i], 7)
+			g[i] = a / (1 + math.Exp(-1.702*a)) * (1 + max(-7, min(7, u[i])))
+		} else {
+			g[i] = g[i] / (1 + math.Exp(-g[i])) * u[i]
+		}
 	}
-	return times(down, t.dim, g)
+	return plus(times(down, t.dim, g), downBias)
 }
 
-// ffn routes as Mixtral does: softmax over all experts, the best topK, their
-// weights scaled to sum to one. It returns how clear the choice was: the distance
-// of the last chosen router logit from the best one left out.
-func (t *twin) ffn(l int, x []float64) (y []float64, margin float64) {
-	w := func(p string) []float64 { return t.weights[fmt.Sprintf("blk.%d.%s.weight", l, p)] }
-	if t.experts == 0 {
-		return t.swiglu(w("ffn_gate"), w("ffn_up"), w("ffn_down"), x), math.Inf(1)
+// mixture routes the token and adds up its experts. It returns how clear the choice
+// was: the distance of the last chosen expert from the best one left out.
+func (t *twin) mixture(l int, x []float64) (y []float64, margin float64) {
+	w := func(p string) []float64 { return t.weights[fmt.Sprintf("blk.%d.%s", l, p)] }
+	if t.experts == 0 || l < t.denseLayers {
+		return t.ffn(w("ffn_gate.weight"), w("ffn_up.weight"), w("ffn_down.weight"), nil, nil, nil, x), math.Inf(1)
 	}
-	logits := times(w("ffn_gate_inp"), t.experts, x)
-	probs := softmax(logits)
+	probs := plus(times(w("ffn_gate_inp.weight"), t.experts, x), w("ffn_gate_inp.bias"))
+	if t.sigmoid {
+		for e := range probs {
+			probs[e] = 1 / (1 + math.Exp(-probs[e]))
+		}
+	} else {
+		probs = softmax(probs)
+	}
+	score := plus(slices.Clone(probs), w("exp_probs_b.bias"))
+	margin = math.Inf(1)
+	if t.groups > 1 {
+		size := t.experts / t.groups
+		sums := make([]float64, t.groups)
+		for g := range sums {
+			group := slices.Sorted(slices.Values(score[g*size : (g+1)*size]))
+			sums[g] = group[size-1] + group[size-2]
+		}
+		sorted := slices.Sorted(slices.Values(sums))
+		bound := sorted[t.groups-t.groupsUsed]
+		margin = bound - sorted[t.groups-t.groupsUsed-1]
+		for e := range score {
+			if sums[e/size] < bound {
+				score[e] = math.Inf(-1)
+			}
+		}
+	}
 	order := make([]int, t.experts)
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		if probs[a] > probs[b] {
-			return -1
-		}
-		return 1
-	})
-	margin = math.Inf(1)
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(score[b], score[a]) })
 	if t.topK < t.experts {
-		margin = logits[order[t.topK-1]] - logits[order[t.topK]]
+		margin = min(margin, score[order[t.topK-1]]-score[order[t.topK]])
 	}
-	sum := 0.0
-	for _, e := range order[:t.topK] {
-		sum += probs[e]
+	sum := 1.0
+	if !t.noNorm {
+		sum = 0
+		for _, e := range order[:t.topK] {
+			sum += probs[e]
+		}
 	}
 	y = make([]float64, t.dim)
-	size := t.hidden * t.dim
 	for _, e := range order[:t.topK] {
-		part := func(p string) []float64 { return w(p)[e*size : (e+1)*size] }
-		for i, v := range t.swiglu(part("ffn_gate_exps"), part("ffn_up_exps"), part("ffn_down_exps"), x) {
-			y[i] += probs[e] / sum * v
+		part := func(p string) []float64 {
+			all := w(p)
+			return all[e*len(all)/t.experts : (e+1)*len(all)/t.experts]
+		}
+		gate, up := part("ffn_gate_exps.weight"), part("ffn_up_exps.weight")
+		if t.fusedGateUp {
+			both := part("ffn_gate_up_exps.weight")
+			gate, up = both[:len(both)/2], both[len(both)/2:]
+		}
+		for i, v := range t.ffn(gate, up, part("ffn_down_exps.weight"), part("ffn_gate_exps.bias"), part("ffn_up_exps.bias"), part("ffn_down_exps.bias"), x) {
+			y[i] += t.routerGain * probs[e] / sum * v
+		}
+	}
+	if t.shared > 0 {
+		weight := 1.0
+		if t.sharedGate {
+			weight = 1 / (1 + math.Exp(-times(w("ffn_gate_inp_shexp.weight"), 1, x)[0]))
+		}
+		for i, v := range t.ffn(w("ffn_gate_shexp.weight"), w("ffn_up_shexp.weight"), w("ffn_down_shexp.weight"), nil, nil, nil, x) {
+			y[i] += weight * v
 		}
 	}
 	return y, margin
+}
+
+// project makes queries [head][elements], keys and values [KV head][elements] of
+// the normalised hidden state.
+func (t *twin) project(l int, x []float64, position int) (q, k, v [][]float64) {
+	w := func(p string) []float64 { return t.weights[fmt.Sprintf("blk.%d.%s", l, p)] }
+	cut := func(x []float64, width int) (heads [][]float64) {
+		return slices.Collect(slices.Chunk(x, width))
+	}
+	if t.rank > 0 {
+		return t.projectLatent(w, x, position)
+	}
+	qd, kd := t.heads*t.headDim, t.kvHeads*t.headDim
+	var qs, ks, vs []float64
+	if t.fusedQKV {
+		all := plus(times(w("attn_qkv.weight"), qd+2*kd, x), w("attn_qkv.bias"))
+		qs, ks, vs = all[:qd], all[qd:qd+kd], all[qd+kd:]
+	} else {
+		qs = plus(times(w("attn_q.weight"), qd, x), w("attn_q.bias"))
+		ks = plus(times(w("attn_k.weight"), kd, x), w("attn_k.bias"))
+		vs = plus(times(w("attn_v.weight"), kd, x), w("attn_v.bias"))
+	}
+	if t.qkNorm == WholeQKNorm {
+		qs, ks = t.normalise(qs, w("attn_q_norm.weight"), nil), t.normalise(ks, w("attn_k_norm.weight"), nil)
+	}
+	q, k, v = cut(qs, t.headDim), cut(ks, t.headDim), cut(vs, t.headDim)
+	for _, part := range []struct {
+		heads [][]float64
+		norm  string
+	}{{q, "attn_q_norm.weight"}, {k, "attn_k_norm.weight"}} {
+		for h := range part.heads {
+			if t.qkNorm == HeadQKNorm {
+				part.heads[h] = t.normalise(part.heads[h], w(part.norm), nil)
+			}
+			t.turn(part.heads[h], position)
+		}
+	}
+	return q, k, v
+}
+
+// projectLatent is the paper's form: keys and values of each head are made.
+func (t *twin) projectLatent(w func(string) []float64, x []float64, position int) (q, k, v [][]float64) {
+	head := t.content + t.ropeDims
+	var all []float64
+	if t.queryRank > 0 {
+		all = times(w("attn_q_b.weight"), t.heads*head, t.normalise(times(w("attn_q_a.weight"), t.queryRank, x), w("attn_q_a_norm.weight"), nil))
+	} else {
+		all = times(w("attn_q.weight"), t.heads*head, x)
+	}
+	down := times(w("attn_kv_a_mqa.weight"), t.rank+t.ropeDims, x)
+	c, shared := t.normalise(down[:t.rank], w("attn_kv_a_norm.weight"), nil), down[t.rank:]
+	t.turn(shared, position)
+	for h := range t.heads {
+		one := all[h*head : (h+1)*head]
+		t.turn(one[t.content:], position)
+		if t.temperature != 0 {
+			for i := range one {
+				one[i] *= 1 + t.temperature*math.Log(1+math.Floor(float64(position)/float64(t.temperatureTokens)))
+			}
+		}
+		var key, value []float64
+		if t.merged {
+			size := (t.content + t.value) * t.rank
+			both := times(w("attn_kv_b.weight")[h*size:], t.content+t.value, c)
+			key, value = both[:t.content:t.content], both[t.content:]
+		} else {
+			key = make([]float64, t.content)
+			for r := range t.rank {
+				for j := range key {
+					key[j] += w("attn_k_b.weight")[(h*t.rank+r)*t.content+j] * c[r]
+				}
+			}
+			value = times(w("attn_v_b.weight")[h*t.value*t.rank:], t.value, c)
+		}
+		q, k, v = append(q, one), append(k, append(key, shared...)), append(v, value)
+	}
+	return q, k, v
+}
+
+// scale is what attention scores are multiplied by.
+func (t *twin) scale() float64 {
+	if t.rank == 0 {
+		return t.attnScale
+	}
+	gain := t.ropeGain
+	if t.yarn && t.logMultiplier == 0 {
+		gain *= 1 + 0.1*math.Log(t.ropeScale)
+	}
+	if t.yarn {
+		gain *= 1 + t.logMultiplier*math.Log(t.ropeScale)
+	}
+	return gain * gain / sqrt(t.content+t.ropeDims)
 }
 
 // logits of every position, and the smallest margin of a router's choice.
@@ -140,41 +299,47 @@ func (t *twin) logits(ids []int32) (out [][]float64, margin float64) {
 	x := make([][]float64, len(ids))
 	for i, id := range ids {
 		x[i] = slices.Clone(t.weights["token_embd.weight"][int(id)*t.dim : (int(id)+1)*t.dim])
+		for d := range x[i] {
+			x[i][d] *= t.embedGain
+		}
 	}
 	for l := range t.layers {
-		w := func(p string) []float64 { return t.weights[fmt.Sprintf("blk.%d.%s.weight", l, p)] }
-		var keys, values [][]float64
+		w := func(p string) []float64 { return t.weights[fmt.Sprintf("blk.%d.%s", l, p)] }
+		var keys, values [][][]float64
 		for i := range ids {
-			n := t.normalise(x[i], w("attn_norm"))
-			q := times(w("attn_q"), t.heads*t.headDim, n)
-			k := times(w("attn_k"), t.kvHeads*t.headDim, n)
-			t.turn(q, i)
-			t.turn(k, i)
-			keys, values = append(keys, k), append(values, times(w("attn_v"), t.kvHeads*t.headDim, n))
-			o := make([]float64, t.heads*t.headDim)
-			for h := range t.heads {
-				kv := h / (t.heads / t.kvHeads)
-				scores := make([]float64, i+1)
-				for j := range scores {
-					for d := range t.headDim {
-						scores[j] += q[h*t.headDim+d] * keys[j][kv*t.headDim+d] / math.Sqrt(float64(t.headDim))
-					}
-				}
-				for j, p := range softmax(scores) {
-					for d := range t.headDim {
-						o[h*t.headDim+d] += p * values[j][kv*t.headDim+d]
-					}
-				}
+			q, k, v := t.project(l, t.normalise(x[i], w("attn_norm.weight"), w("attn_norm.bias")), i)
+			keys, values = append(keys, k), append(values, v)
+			first := 0
+			if t.window > 0 && l%t.period < t.period-1 {
+				first = max(0, i+1-t.window)
 			}
-			for d, v := range times(w("attn_output"), t.dim, o) {
-				x[i][d] += v
+			var o []float64
+			for h := range t.heads {
+				kv := h * len(k) / t.heads
+				var scores []float64
+				for _, key := range keys[first:] {
+					scores = append(scores, times(key[kv], 1, q[h])[0]*t.scale())
+				}
+				if t.sinks {
+					scores = append(scores, w("attn_sinks.weight")[h])
+				}
+				found := make([]float64, len(v[kv]))
+				for j, p := range softmax(scores)[:i+1-first] {
+					for d, u := range values[first+j][kv] {
+						found[d] += p * u
+					}
+				}
+				o = append(o, found...)
+			}
+			for d, u := range plus(times(w("attn_output.weight"), t.dim, o), w("attn_output.bias")) {
+				x[i][d] += t.residGain * u
 			}
 		}
 		for i := range ids {
-			y, m := t.ffn(l, t.normalise(x[i], w("ffn_norm")))
+			y, m := t.mixture(l, t.normalise(x[i], w(t.secondNorm+".weight"), w(t.secondNorm+".bias")))
 			margin = min(margin, m)
 			for d, v := range y {
-				x[i][d] += v
+				x[i][d] += t.residGain * v
 			}
 		}
 	}
@@ -183,203 +348,11 @@ func (t *twin) logits(ids []int32) (out [][]float64, margin float64) {
 		output = t.weights["token_embd.weight"]
 	}
 	for i := range ids {
-		out = append(out, times(output, t.vocab, t.normalise(x[i], t.weights["output_norm.weight"])))
+		y := plus(times(output, t.vocab, t.normalise(x[i], t.weights["output_norm.weight"], t.weights["output_norm.bias"])), t.weights["output.bias"])
+		for j := range y {
+			y[j] /= t.logitScale
+		}
+		out = append(out, y)
 	}
 	return out, margin
-}
-
-// shapes are ones that differ in every way the code cares for: odd widths, heads
-// that share keys or do not, one expert used or all, RoPE on part of a head.
-var shapes = map[string]struct {
-	shape
-	typ tensor.Type
-}{
-	"mixture":          {shape{vocab: 40, dim: 32, layers: 3, heads: 4, kvHeads: 2, headDim: 8, hidden: 48, experts: 4, topK: 2, tied: true}, tensor.F32},
-	"dense":            {shape{vocab: 40, dim: 24, layers: 2, heads: 3, kvHeads: 3, headDim: 8, hidden: 40}, tensor.F32},
-	"odd widths":       {shape{vocab: 37, dim: 30, layers: 2, heads: 6, kvHeads: 2, headDim: 10, ropeDims: 6, hidden: 29, experts: 5, topK: 3}, tensor.F16},
-	"one expert":       {shape{vocab: 33, dim: 16, layers: 2, heads: 2, kvHeads: 1, headDim: 16, hidden: 20, experts: 8, topK: 1, ropeBase: 5e5}, tensor.BF16},
-	"all experts":      {shape{vocab: 64, dim: 64, layers: 2, heads: 4, kvHeads: 1, headDim: 32, hidden: 32, experts: 3, topK: 3, ropeScale: 4}, tensor.Q8_0},
-	"wide heads":       {shape{vocab: 50, dim: 32, layers: 1, heads: 2, kvHeads: 2, headDim: 64, hidden: 64, experts: 16, topK: 4, tied: true}, tensor.Q4_0},
-	"many tiny":        {shape{vocab: 5, dim: 6, layers: 4, heads: 1, kvHeads: 1, headDim: 2, hidden: 3, experts: 2, topK: 2}, tensor.F32},
-	"larger than once": {shape{vocab: 300, dim: 96, layers: 2, heads: 6, kvHeads: 3, headDim: 16, hidden: 160, experts: 4, topK: 2}, tensor.Q8_0},
-}
-
-func TestForwardEqualsTheTwin(t *testing.T) {
-	pool := kernel.NewPool(2)
-	defer pool.Close()
-	for name, tc := range shapes {
-		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(4) {
-				f := tc.file(tc.typ, seed)
-				m, err := f.load(t)
-				if err != nil {
-					t.Fatal(err)
-				}
-				cache := newCache(m, 60)
-				batch := randomBatch(m, cache, 60)
-				var ids []int32
-				for i := range batch {
-					batch[i].Logits = true
-					ids = append(ids, batch[i].ID)
-				}
-				want, margin := newTwin(tc.shape, f).logits(ids)
-				if margin < 1e-5 { // float32 may choose another expert: nothing to compare
-					continue
-				}
-				s := m.NewScratch(pool, len(batch))
-				m.Forward(s, batch)
-				var diff, square float64
-				for i := range want {
-					for j, v := range want[i] {
-						diff = max(diff, math.Abs(float64(s.Logits(i)[j])-v))
-						square += v * v / float64(len(want)*len(want[i]))
-					}
-				}
-				// Activations of order one pass through about 10 roundings of 2^-24 a layer, each
-				// over sums of up to 160 terms whose errors add like their square root.
-				if rel := diff / math.Sqrt(square); rel > 3e-5 {
-					t.Errorf("seed %d: logits are up to %.2g of their size away", seed, rel)
-				}
-			}
-		})
-	}
-}
-
-// A token's logits must not change by a bit with the batches its sequence came in,
-// with its company in them, or with the number of workers.
-func TestTheBatchChangesNoBit(t *testing.T) {
-	for name, tc := range shapes {
-		t.Run(name, func(t *testing.T) {
-			m, err := tc.file(tc.typ, 9).load(t)
-			if err != nil {
-				t.Fatal(err)
-			}
-			rng := rand.New(rand.NewPCG(5, 6))
-			const sequences, length = 3, 70
-			ids := make([][]int32, sequences)
-			want := make([][][]float32, sequences) // one token at a time
-			for q := range ids {
-				s, cache := m.NewScratch(nil, 1), newCache(m, length)
-				for range length {
-					id := int32(rng.IntN(m.Config.Vocab))
-					ids[q] = append(ids[q], id)
-					m.Forward(s, []Input{{id, cache, true}})
-					want[q] = append(want[q], slices.Clone(s.Logits(0)))
-				}
-			}
-			for round := range 6 {
-				pool := kernel.NewPool(1 + round%3)
-				s := m.NewScratch(pool, sequences*length)
-				batchesOf(t, m, s, rng, ids, want)
-				pool.Close()
-			}
-		})
-	}
-}
-
-// batchesOf reads the sequences in random batches and compares all logits.
-func batchesOf(t *testing.T, m *Model, s *Scratch, rng *rand.Rand, ids [][]int32, want [][][]float32) {
-	t.Helper()
-	at := make([]int, len(ids))
-	var batch []Input
-	var from [][2]int
-	caches := make([]*kvcache.Cache, len(ids))
-	for q := range ids {
-		caches[q] = newCache(m, len(ids[q]))
-	}
-	for {
-		batch, from = batch[:0], from[:0]
-		for _, q := range rng.Perm(len(ids)) {
-			n := min(rng.IntN([]int{2, 9, 70}[rng.IntN(3)]), len(ids[q])-at[q])
-			for range n {
-				batch = append(batch, Input{ids[q][at[q]], caches[q], true})
-				from = append(from, [2]int{q, at[q]})
-				at[q]++
-			}
-		}
-		if len(batch) == 0 {
-			done := true
-			for q := range ids {
-				done = done && at[q] == len(ids[q])
-			}
-			if done {
-				return
-			}
-			continue
-		}
-		m.Forward(s, batch)
-		for i, f := range from {
-			if !slices.Equal(s.Logits(i), want[f[0]][f[1]]) {
-				t.Fatalf("sequence %d, position %d: other logits in a batch of %d with %d workers than alone", f[0], f[1], len(batch), s.pool.Workers())
-			}
-		}
-	}
-}
-
-// raceDetector is set under -race, which makes sync.Pool forget at random, so that
-// allocations cannot be counted.
-var raceDetector bool
-
-func TestDecodingTakesNoMemory(t *testing.T) {
-	m, err := mixtral(4).load(t)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := kernel.NewPool(2)
-	defer pool.Close()
-	s := m.NewScratch(pool, 40)
-	a, b := newCache(m, 41), newCache(m, 41)
-	m.Forward(s, randomBatch(m, a, 40))
-	m.Forward(s, randomBatch(m, b, 40))
-	batch := []Input{{1, a, true}, {2, b, true}}
-	step := func() {
-		a.Truncate(40)
-		b.Truncate(40)
-		m.Forward(s, batch)
-	}
-	step()
-	if n := testing.AllocsPerRun(50, step); n != 0 && !raceDetector {
-		t.Errorf("%v allocations for a step of two sequences", n)
-	}
-}
-
-func TestHookSeesAndChanges(t *testing.T) {
-	m, err := mixtral(4).load(t)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := m.NewScratch(nil, 5)
-	batch := randomBatch(m, newCache(m, 20), 5)
-	batch[4].Logits = true
-	m.Forward(s, batch)
-	before := slices.Clone(s.Logits(0))
-	var seen []string
-	s.Hook = func(at Point, layer int, rows []float32, width int) {
-		seen = append(seen, fmt.Sprint(at, layer, len(rows), width))
-		if at == AtRouter {
-			for i := range 5 {
-				rows[i*width] = float32(math.Inf(-1)) // expert 0 is switched off
-			}
-		}
-	}
-	batch[0].Cache.Truncate(0)
-	m.Forward(s, batch)
-	want := []string{fmt.Sprint(AtEmbedding, 0, 160, 32)}
-	for l := range 2 {
-		want = append(want, fmt.Sprint(AtHeads, l, 160, 32), fmt.Sprint(AtMiddle, l, 160, 32), fmt.Sprint(AtRouter, l, 20, 4),
-			fmt.Sprint(AtNeurons, l, 320, 32), fmt.Sprint(AtExperts, l, 320, 32), fmt.Sprint(AtLayer, l, 160, 32))
-	}
-	if !slices.Equal(seen, want) {
-		t.Errorf("the hook saw %v, want %v", seen, want)
-	}
-	for l := range m.Config.Layers {
-		for i := range 5 {
-			if slices.Contains(s.Experts(l, i), 0) {
-				t.Errorf("layer %d, token %d: expert 0 is used", l, i)
-			}
-		}
-	}
-	if slices.Equal(before, s.Logits(0)) {
-		t.Error("switching off an expert changes nothing")
-	}
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -124,6 +125,12 @@ func importWeights(f *gguf.File) (backprop.Config, []float32, error) {
 		return backprop.Config{}, nil, err
 	}
 	mc := m.Config
+	if mc.Architecture != "llama" {
+		return backprop.Config{}, nil, fmt.Errorf("architecture %q cannot be trained here, only \"llama\"", mc.Architecture)
+	}
+	if mc.Yarn || mc.RopeGain != 1 || mc.ValueDim != mc.HeadDim || mc.Router.Groups > 1 {
+		return backprop.Config{}, nil, errors.New("YaRN, values of another width than keys and groups of experts cannot be trained here")
+	}
 	if mc.RopeDims != mc.HeadDim || mc.RopeScale != 1 {
 		return backprop.Config{}, nil, fmt.Errorf("RoPE over %d of %d elements with scale %g cannot be trained here", mc.RopeDims, mc.HeadDim, mc.RopeScale)
 	}
@@ -137,6 +144,9 @@ func importWeights(f *gguf.File) (backprop.Config, []float32, error) {
 			return c, nil, fmt.Errorf("tensor %s is not there in the form that training needs", p.Name)
 		}
 		tensor.Dequantize(w[p.Offset:p.Offset+p.Len], t.Type, t.Data)
+	}
+	if n, _ := m.Parameters(); n != total {
+		return c, nil, fmt.Errorf("the file has %d weights, training knows %d: biases, RoPE factors or fused projections cannot be trained here", n, total)
 	}
 	return c, w, nil
 }

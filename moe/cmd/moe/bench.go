@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"moebot/moe/kernel"
-	"moebot/moe/kvcache"
 	"moebot/moe/model"
 )
 
@@ -100,7 +99,7 @@ func newBench(m *model.Model, threads int) *bench {
 func (b *bench) measure(ctx context.Context, name string, prompt, answer, runs int) (benchRow, error) {
 	row := benchRow{Test: name, Runs: runs}
 	var speeds []float64
-	cache := kvcache.New(b.m.Config.Layers, b.m.Config.KVHeads*b.m.Config.HeadDim, prompt+answer)
+	cache := b.m.Config.NewCache(prompt + answer)
 	cache.Reserve(prompt + answer)
 	one := make([]model.Input, 1)
 	for i := range runs + 1 {

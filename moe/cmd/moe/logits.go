@@ -13,7 +13,6 @@ import (
 	"runtime"
 
 	"moebot/moe/kernel"
-	"moebot/moe/kvcache"
 	"moebot/moe/model"
 )
 
@@ -27,6 +26,7 @@ func runLogits(ctx context.Context, args []string, _ io.Reader, _, errOut io.Wri
 	path := fs.String("m", "", modelFlag)
 	tokens := fs.String("tokens", "", "JSON `file` {\"tokens\": [...]}")
 	output := fs.String("o", "", "`file` for the logits")
+	window := fs.Int("context", 512, "`tokens` that the sequence may grow to, at least those there are: some models turn positions in another way for long ones")
 	chunk := fs.Int("chunk", 64, "positions computed at a time")
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	if err := parse(fs, args); err != nil {
@@ -48,7 +48,7 @@ func runLogits(ctx context.Context, args []string, _ io.Reader, _, errOut io.Wri
 	if err != nil {
 		return err
 	}
-	err = writeLogits(ctx, out, m, ids, *chunk, *threads)
+	err = writeLogits(ctx, out, m, ids, max(*window, len(ids)), *chunk, *threads)
 	if err = errors.Join(err, out.Close()); err != nil {
 		os.Remove(*output) // half of the logits are worse than none
 		return fmt.Errorf("%s: %w", *output, err)
@@ -79,10 +79,10 @@ func readTokens(path string, vocab int) ([]int32, error) {
 	return in.Tokens, nil
 }
 
-func writeLogits(ctx context.Context, out io.Writer, m *model.Model, ids []int32, chunk, threads int) error {
+func writeLogits(ctx context.Context, out io.Writer, m *model.Model, ids []int32, window, chunk, threads int) error {
 	pool := kernel.NewPool(threads)
 	defer pool.Close()
-	cache := kvcache.New(m.Config.Layers, m.Config.KVHeads*m.Config.HeadDim, len(ids))
+	cache := m.Config.NewCache(window)
 	s := m.NewScratch(pool, chunk)
 	w := bufio.NewWriterSize(out, 1<<20)
 	row := make([]byte, 4*m.Config.Vocab)

@@ -1,0 +1,143 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// metaReader reads the metadata under the architecture's name and collects what is
+// wrong with it.
+type metaReader struct {
+	src  Source
+	arch string
+	read map[string]bool // keys that were asked for
+	errs []error
+}
+
+func (r *metaReader) note(err error) {
+	if err != nil {
+		r.errs = append(r.errs, err)
+	}
+}
+
+func (r *metaReader) fail(format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf(format, args...))
+}
+
+func (r *metaReader) err() error {
+	if len(r.errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("model metadata: %w", errors.Join(r.errs...))
+}
+
+// key is the full name of a key that is read now.
+func (r *metaReader) key(name string) string {
+	name = r.arch + "." + name
+	r.read[name] = true
+	return name
+}
+
+// ignore lists keys that change nothing here.
+func (r *metaReader) ignore(names ...string) {
+	for _, n := range names {
+		r.key(n)
+	}
+}
+
+// size reads a count from 1 to limit. Without the key it is def; def 0 makes the
+// key required, def -1 stands for "absent" and also lets 0 be written.
+func (r *metaReader) size(name string, def, limit int) int {
+	key := r.key(name)
+	v, ok, err := r.src.Uint(key)
+	switch {
+	case err != nil:
+		r.note(err)
+	case !ok && def == 0:
+		r.fail("%s is missing", key)
+	case !ok:
+		return def
+	case v == 0 && def == -1:
+		return -1
+	case v == 0 || v > uint64(limit):
+		r.fail("%s is %d, want 1 to %d", key, v, limit)
+	default:
+		return int(v)
+	}
+	return 0
+}
+
+// count is size for what may be absent: 0 without the key.
+func (r *metaReader) count(name string, limit int) int { return max(0, r.size(name, -1, limit)) }
+
+// real reads a number in (lo, hi]; def NaN makes the key required.
+func (r *metaReader) real(name string, def, lo, hi float64) float64 {
+	key := r.key(name)
+	v, ok, err := r.src.Float(key)
+	switch {
+	case err != nil:
+		r.note(err)
+	case !ok && math.IsNaN(def):
+		r.fail("%s is missing", key)
+	case !ok:
+		return def
+	case !(v > lo && v <= hi):
+		r.fail("%s is %g, want more than %g and at most %g", key, v, lo, hi)
+	default:
+		return v
+	}
+	return 1
+}
+
+// number reads a number of the size of a multiplier, 0 without the key.
+func (r *metaReader) number(name string) float64 {
+	key := r.key(name)
+	v, _, err := r.src.Float(key)
+	r.note(err)
+	if math.IsNaN(v) || math.Abs(v) > 1e9 {
+		r.fail("%s is %g", key, v)
+		return 0
+	}
+	return v
+}
+
+// gain reads a multiplier that is 1 if the file has none or has 0.
+func (r *metaReader) gain(name string) float64 {
+	if v := r.number(name); v != 0 {
+		return v
+	}
+	return 1
+}
+
+func (r *metaReader) flag(name string, def bool) bool {
+	v, ok, err := r.src.Bool(r.key(name))
+	r.note(err)
+	if !ok || err != nil {
+		return def
+	}
+	return v
+}
+
+func (r *metaReader) text(name string) string {
+	v, _, err := r.src.String(r.key(name))
+	r.note(err)
+	return v
+}
+
+// refuse names every key of the architecture that would change the computation
+// and is not read: to skip one would give a wrong answer without a word.
+func (r *metaReader) refuse() {
+	var unknown []string
+	for _, k := range r.src.Keys() {
+		if strings.HasPrefix(k, r.arch+".") && !r.read[k] {
+			unknown = append(unknown, k)
+		}
+	}
+	slices.Sort(unknown)
+	if len(unknown) > 0 {
+		r.fail("not supported: %q", unknown)
+	}
+}
