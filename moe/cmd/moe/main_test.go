@@ -155,6 +155,20 @@ func TestFromCorpusToModel(t *testing.T) {
 	if l := losses["talk"].Reply; l > 0.5 {
 		t.Errorf("loss on what was learnt is %v", l)
 	}
+	var res evalResult
+	if err := json.Unmarshal([]byte(ok(t, "", "eval", "-m", file("cat.gguf"), "-data", file("shards"), "-ngram", file("shards"), "-order", "3", "-pairs", "-replies", "3", "-json", "-t", "1")), &res); err != nil {
+		t.Fatal(err)
+	}
+	one, three := res.NGram["1-gram"]["talk"], res.NGram["3-gram"]["talk"]
+	if !(three.Reply < one.Reply && one.Bits > three.Bits && three.Bits > 0) || one.Tokens != res.Loss["talk"].Tokens {
+		t.Errorf("one token of memory gives %+v, three give %+v", one, three)
+	}
+	if len(res.Pairs) < 8 || res.Pairs[0].Pairs < 8 || len(res.Replies) != 3 || res.Variety == nil || res.Variety.Replies != 3 {
+		t.Errorf("eval gives %d kinds of pairs, replies %q, %+v", len(res.Pairs), res.Replies, res.Variety)
+	}
+	if text := ok(t, "", "eval", "-m", file("cat.gguf"), "-replies", "2", "-v", "-t", "1"); !strings.Contains(text, "distinct-2") || !strings.Contains(text, "> Hello! How are you today?") {
+		t.Errorf("eval -replies says %q", text)
+	}
 }
 
 func TestPhrasebook(t *testing.T) {
@@ -210,6 +224,9 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 		{2, "usage", []string{"tokenizer", "sing"}},
 		{2, "Q9", []string{"export", "-run", dir, "-o", "x", "-type", "Q9"}},
 		{2, "usage", []string{"plot"}},
+		{2, "usage", []string{"eval"}},
+		{2, "usage", []string{"eval", "-ngram", dir}},
+		{2, "-order is 9", []string{"eval", "-data", dir, "-ngram", dir, "-order", "9"}},
 		{1, "log.jsonl", []string{"plot", "-run", dir}},
 		{1, "line 1", []string{"plot", "-run", foreign, "-o", "x.png"}},
 		{2, "x.gif", []string{"plot", "-run", write("other.jsonl", "{}\n"), "-o", "x.gif"}},
