@@ -44,6 +44,10 @@ func gemmTile(rows, k int, a []float32, rs, cs int, b []float32, ldb int, c []fl
 	_ = c[(rows-1)*ldc+gemmCols-1]
 	switch rows {
 	case 6:
+		if useAVX512 {
+			gemmTile6AVX512(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)
+			return
+		}
 		gemmTile6AVX2(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)
 	case 5:
 		gemmTile5AVX2(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)

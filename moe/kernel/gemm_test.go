@@ -16,14 +16,15 @@ import (
 // both runs a test with and without the assembly.
 func both(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	have := useAVX2
-	t.Cleanup(func() { useAVX2 = have })
-	for _, use := range []bool{false, true} {
-		if use && !have {
-			continue
-		}
-		useAVX2 = use
-		t.Run(map[bool]string{false: "go", true: "avx2"}[use], f)
+	have, have512 := useAVX2, useAVX512
+	t.Cleanup(func() { useAVX2, useAVX512 = have, have512 })
+	useAVX2, useAVX512 = false, false
+	t.Run("go", f)
+	if useAVX2 = have; have {
+		t.Run("avx2", f)
+	}
+	if useAVX512 = have512; have512 {
+		t.Run("avx512", f)
 	}
 }
 

@@ -4,8 +4,8 @@ package kernel
 
 import "moebot/moe/tensor"
 
-// useAVX2 is always false here; tests set it elsewhere.
-var useAVX2 = false
+// These are always false here; tests set them elsewhere.
+var useAVX2, useAVX512 = false, false
 
 func pause() {}
 

@@ -49,6 +49,13 @@ func gemmTile5AVX2(k int, a *float32, rs int, cs int, b *float32, ldb int, c *fl
 //go:noescape
 func gemmTile6AVX2(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 
+// gemmTile6AVX512 computes a tile of 6 rows and 16 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
+//
+//go:noescape
+func gemmTile6AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+
 // packCols16AVX2 copies k rows of 16: dst[l·16+j] = src[l·ld+j], l in [0,k).
 //
 //go:noescape

@@ -94,7 +94,7 @@ func TestOracle(t *testing.T) {
 	const tolerance = 1e-4
 	for _, tc := range []struct{ file, ref string }{
 		{"tinyA-f32", "tinyA-f32"}, {"tinyA-f16", "tinyA-f16.dequant"}, {"tinyA-q8_0", "tinyA-q8_0.dequant"}, {"tinyA-q4_0", "tinyA-q4_0.dequant"},
-		{"tinyB-q8_0", "tinyB-q8_0.dequant"},
+		{"tinyB-q8_0", "tinyB-q8_0.dequant"}, {"tinyB-q4_k", "tinyB-q4_k.dequant"}, {"tinyB-q6_k", "tinyB-q6_k.dequant"}, {"tinyB-q4_k_m", "tinyB-q4_k_m.dequant"},
 		{"tinyC-f32", "tinyC-f32"}, {"tinyC-f16", "tinyC-f16.dequant"}, {"tinyC-q8_0", "tinyC-q8_0.dequant"},
 	} {
 		t.Run(tc.file, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 // Dequantize converts src, whole blocks of a supported type, to dst. It panics on
 // a type that is not Supported and on a size that does not fit.
 func Dequantize(dst []float32, t Type, src []byte) {
-	check(len(dst), t, len(src))
+	check(len(dst), t, len(src), t.Supported())
 	le := binary.LittleEndian
 	switch t {
 	case F32:
@@ -39,14 +39,48 @@ func Dequantize(dst []float32, t Type, src []byte) {
 				dst[i+j+16] = d * float32(int(q>>4)-8)
 			}
 		}
+	default:
+		n, size := t.BlockLen(), t.BlockBytes()
+		for ; len(dst) > 0; dst, src = dst[n:], src[size:] {
+			readBlock(dst[:n], t, src[:size])
+		}
 	}
 }
 
-// Quantize converts src to dst, whole blocks of a supported type. Rounding is that
-// of ggml's reference quantisers, so that both write the same bytes. What becomes of
-// NaN and infinity in a quantised block is not defined. It panics as Dequantize does.
+func readBlock(dst []float32, t Type, b []byte) {
+	switch t {
+	case Q4_1:
+		readQ4_1(dst, b)
+	case Q5_0:
+		readQ5_0(dst, b)
+	case Q5_1:
+		readQ5_1(dst, b)
+	case IQ4_NL:
+		readIQ4NL(dst, b)
+	case IQ4_XS:
+		readIQ4XS(dst, b)
+	case MXFP4:
+		readMXFP4(dst, b)
+	case Q2_K:
+		readQ2K(dst, b)
+	case Q3_K:
+		readQ3K(dst, b)
+	case Q4_K:
+		readQ4K(dst, b)
+	case Q5_K:
+		readQ5K(dst, b)
+	case Q6_K:
+		readQ6K(dst, b)
+	}
+}
+
+// Quantize converts src to dst, whole blocks of a Writable type. For F16, BF16, Q8_0,
+// Q4_0, Q4_1, Q5_0 and Q5_1 rounding is that of ggml's reference quantisers, so that
+// both write the same bytes; for the K types the scales are searched in a way of
+// our own. What becomes of NaN and infinity in a quantised block is not defined. It
+// panics as Dequantize does.
 func Quantize(dst []byte, t Type, src []float32) {
-	check(len(src), t, len(dst))
+	check(len(src), t, len(dst), t.Writable())
 	le := binary.LittleEndian
 	switch t {
 	case F32:
@@ -69,6 +103,28 @@ func Quantize(dst []byte, t Type, src []float32) {
 		for ; len(src) > 0; src, dst = src[32:], dst[18:] {
 			quantizeQ4(dst, src[:32])
 		}
+	default:
+		n, size := t.BlockLen(), t.BlockBytes()
+		for ; len(src) > 0; src, dst = src[n:], dst[size:] {
+			writeBlock(dst[:size], t, src[:n])
+		}
+	}
+}
+
+func writeBlock(b []byte, t Type, x []float32) {
+	switch t {
+	case Q4_1:
+		writeQ4_1(b, x)
+	case Q5_0:
+		writeQ5_0(b, x)
+	case Q5_1:
+		writeQ5_1(b, x)
+	case Q4_K:
+		writeQ4K(b, x)
+	case Q5_K:
+		writeQ5K(b, x)
+	case Q6_K:
+		writeQ6K(b, x)
 	}
 }
 
@@ -114,8 +170,8 @@ func nibble(x, inv float32) byte {
 	return byte(min(15, int8(float32(x*inv)+8.5))) & 15
 }
 
-func check(n int, t Type, bytes int) {
-	if !t.Supported() {
+func check(n int, t Type, bytes int, able bool) {
+	if !able {
 		panic(fmt.Sprintf("tensor: %v is not supported", t))
 	}
 	if n%t.BlockLen() != 0 || t.Bytes(n) != bytes {

@@ -98,7 +98,7 @@ func TestSizesThatDoNotFitPanic(t *testing.T) {
 	for name, f := range map[string]func(){
 		"half a block":       func() { Q8_0.Bytes(33) },
 		"too few bytes":      func() { Dequantize(make([]float32, 32), Q8_0, make([]byte, 33)) },
-		"a type for reading": func() { Dequantize(make([]float32, 32), Q5_0, make([]byte, 22)) },
+		"a type for reading": func() { Dequantize(make([]float32, 256), IQ2_XXS, make([]byte, 66)) },
 	} {
 		func() {
 			defer func() {
@@ -161,7 +161,7 @@ func TestQuantizedBlocks(t *testing.T) {
 func TestQuantizeOddities(t *testing.T) {
 	inf := float32(math.Inf(1))
 	for _, v := range []float32{float32(math.NaN()), inf, -inf, math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, math.MaxFloat32} {
-		for _, typ := range []Type{Q8_0, Q4_0, F16, BF16, F32} {
+		for _, typ := range []Type{Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, F16, BF16, F32} {
 			x := make([]float32, 96)
 			for i := range x {
 				x[i] = float32(i%5) - 2

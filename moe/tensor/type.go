@@ -50,23 +50,24 @@ const (
 
 type layout struct {
 	name       string
-	len, bytes int // elements and bytes of one block
-	supported  bool
+	len, bytes int  // elements and bytes of one block
+	supported  bool // Dequantize reads it, products are computed with it
+	writable   bool // Quantize writes it
 }
 
 // layouts holds the block layout of each type, as ggml's type table has it.
 // It is an array since every matrix product asks.
 var layouts = [...]layout{
-	F32: {"F32", 1, 4, true}, F16: {"F16", 1, 2, true}, BF16: {"BF16", 1, 2, true},
-	Q8_0: {"Q8_0", 32, 34, true}, Q4_0: {"Q4_0", 32, 18, true},
-	Q4_1: {"Q4_1", 32, 20, false}, Q5_0: {"Q5_0", 32, 22, false}, Q5_1: {"Q5_1", 32, 24, false}, Q8_1: {"Q8_1", 32, 36, false},
-	Q2_K: {"Q2_K", 256, 84, false}, Q3_K: {"Q3_K", 256, 110, false}, Q4_K: {"Q4_K", 256, 144, false}, Q5_K: {"Q5_K", 256, 176, false},
-	Q6_K: {"Q6_K", 256, 210, false}, Q8_K: {"Q8_K", 256, 292, false},
-	IQ2_XXS: {"IQ2_XXS", 256, 66, false}, IQ2_XS: {"IQ2_XS", 256, 74, false}, IQ3_XXS: {"IQ3_XXS", 256, 98, false}, IQ1_S: {"IQ1_S", 256, 50, false},
-	IQ4_NL: {"IQ4_NL", 32, 18, false}, IQ3_S: {"IQ3_S", 256, 110, false}, IQ2_S: {"IQ2_S", 256, 82, false}, IQ4_XS: {"IQ4_XS", 256, 136, false}, IQ1_M: {"IQ1_M", 256, 56, false},
-	I8: {"I8", 1, 1, false}, I16: {"I16", 1, 2, false}, I32: {"I32", 1, 4, false}, I64: {"I64", 1, 8, false}, F64: {"F64", 1, 8, false},
-	TQ1_0: {"TQ1_0", 256, 54, false}, TQ2_0: {"TQ2_0", 256, 66, false}, MXFP4: {"MXFP4", 32, 17, false},
-	NVFP4: {"NVFP4", 64, 36, false}, Q1_0: {"Q1_0", 128, 18, false}, Q2_0: {"Q2_0", 64, 18, false},
+	F32: {"F32", 1, 4, true, true}, F16: {"F16", 1, 2, true, true}, BF16: {"BF16", 1, 2, true, true},
+	Q8_0: {"Q8_0", 32, 34, true, true}, Q4_0: {"Q4_0", 32, 18, true, true},
+	Q4_1: {"Q4_1", 32, 20, true, true}, Q5_0: {"Q5_0", 32, 22, true, true}, Q5_1: {"Q5_1", 32, 24, true, true}, Q8_1: {"Q8_1", 32, 36, false, false},
+	Q2_K: {"Q2_K", 256, 84, true, false}, Q3_K: {"Q3_K", 256, 110, true, false}, Q4_K: {"Q4_K", 256, 144, true, true}, Q5_K: {"Q5_K", 256, 176, true, true},
+	Q6_K: {"Q6_K", 256, 210, true, true}, Q8_K: {"Q8_K", 256, 292, false, false},
+	IQ2_XXS: {"IQ2_XXS", 256, 66, false, false}, IQ2_XS: {"IQ2_XS", 256, 74, false, false}, IQ3_XXS: {"IQ3_XXS", 256, 98, false, false}, IQ1_S: {"IQ1_S", 256, 50, false, false},
+	IQ4_NL: {"IQ4_NL", 32, 18, true, false}, IQ3_S: {"IQ3_S", 256, 110, false, false}, IQ2_S: {"IQ2_S", 256, 82, false, false}, IQ4_XS: {"IQ4_XS", 256, 136, true, false}, IQ1_M: {"IQ1_M", 256, 56, false, false},
+	I8: {"I8", 1, 1, false, false}, I16: {"I16", 1, 2, false, false}, I32: {"I32", 1, 4, false, false}, I64: {"I64", 1, 8, false, false}, F64: {"F64", 1, 8, false, false},
+	TQ1_0: {"TQ1_0", 256, 54, false, false}, TQ2_0: {"TQ2_0", 256, 66, false, false}, MXFP4: {"MXFP4", 32, 17, true, false},
+	NVFP4: {"NVFP4", 64, 36, false, false}, Q1_0: {"Q1_0", 128, 18, false, false}, Q2_0: {"Q2_0", 64, 18, false, false},
 }
 
 // withdrawn names the numbers of types that ggml once had: files with them cannot
@@ -91,6 +92,9 @@ func (t Type) Known() bool { return t < Type(len(layouts)) && layouts[t].len > 0
 
 // Supported reports whether this program computes with the type.
 func (t Type) Supported() bool { return t.Known() && layouts[t].supported }
+
+// Writable reports whether Quantize makes the type.
+func (t Type) Writable() bool { return t.Known() && layouts[t].writable }
 
 // BlockLen is the number of elements of one block, 0 for an unknown type.
 func (t Type) BlockLen() int { return t.layout().len }

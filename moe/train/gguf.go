@@ -27,7 +27,7 @@ func Export(w io.Writer, c backprop.Config, weights []float32, vocab tokenizer.S
 	if len(vocab.Tokens) != c.Vocab {
 		return fmt.Errorf("export: the vocabulary has %d tokens, the model %d", len(vocab.Tokens), c.Vocab)
 	}
-	if !matrix.Supported() {
+	if !matrix.Writable() {
 		return fmt.Errorf("export: type %v cannot be written", matrix)
 	}
 	var tensors []tensor.Tensor
@@ -64,17 +64,9 @@ func metadata(c backprop.Config, about About, matrix tensor.Type) []gguf.KV {
 
 // fileType is the number that llama.cpp gives a file mostly of type t.
 func fileType(t tensor.Type) uint32 {
-	switch t {
-	case tensor.F16:
-		return 1
-	case tensor.Q4_0:
-		return 2
-	case tensor.Q8_0:
-		return 7
-	case tensor.BF16:
-		return 32
-	}
-	return 0
+	types := map[tensor.Type]uint32{tensor.F32: 0, tensor.F16: 1, tensor.Q4_0: 2, tensor.Q4_1: 3, tensor.Q8_0: 7, tensor.Q5_0: 8, tensor.Q5_1: 9,
+		tensor.Q4_K: 15, tensor.Q5_K: 17, tensor.Q6_K: 18, tensor.BF16: 32}
+	return types[t]
 }
 
 // VocabularyMetadata is a vocabulary as GGUF metadata.

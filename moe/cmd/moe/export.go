@@ -19,7 +19,7 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	run := fs.String("run", "", "`directory` of the training run, or one of its checkpoints")
 	vocab := fs.String("m", "", "GGUF `file` with the vocabulary the model was trained with; without it the embedded model's")
 	output := fs.String("o", "", "`file` to write")
-	typ := fs.String("type", "Q8_0", "type of the matrices: F32, F16, BF16, Q8_0 or Q4_0")
+	typ := fs.String("type", "Q8_0", "type of the matrices: F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K, Q4_0 and others")
 	about := train.About{License: "apache-2.0"}
 	fs.StringVar(&about.Name, "name", "moe", "the model's name")
 	fs.StringVar(&about.Version, "version", "", "the model's version")
@@ -69,11 +69,17 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	return nil
 }
 
+// exportType is the type of a name, of those that can be written.
 func exportType(name string) (tensor.Type, error) {
-	for _, t := range []tensor.Type{tensor.F32, tensor.F16, tensor.BF16, tensor.Q8_0, tensor.Q4_0} {
+	var names []string
+	for t := range tensor.Type(64) {
+		if !t.Writable() {
+			continue
+		}
 		if strings.EqualFold(t.String(), name) {
 			return t, nil
 		}
+		names = append(names, t.String())
 	}
-	return 0, fmt.Errorf("type %q cannot be written, want F32, F16, BF16, Q8_0 or Q4_0", name)
+	return 0, fmt.Errorf("type %q cannot be written, want one of %s", name, strings.Join(names, ", "))
 }

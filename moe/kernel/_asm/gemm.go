@@ -16,13 +16,15 @@ const (
 
 func gemmFile(c *asm) {
 	for rows := 1; rows <= tileRows; rows++ {
-		gemmTile(c, rows)
+		gemmTile(c, rows, avx2)
 	}
+	gemmTile(c, tileRows, avx512)
 }
 
-// gemmTile writes the micro-kernel for a tile of rows×16.
-func gemmTile(c *asm, rows int) {
-	name := fmt.Sprintf("gemmTile%dAVX2", rows)
+// gemmTile writes the micro-kernel for a tile of rows×16: two vectors to a row, or one
+// of 16 lanes.
+func gemmTile(c *asm, rows int, w width) {
+	name := fmt.Sprintf("gemmTile%d%s", rows, w.suffix)
 	c.Function(name)
 	c.SignatureExpr("func(k int, a *float32, rs, cs int, b *float32, ldb int, c *float32, ldc int, alpha, beta float32)")
 	c.Doc(fmt.Sprintf("%s computes a tile of %d rows and 16 columns:", name, rows),
@@ -61,25 +63,29 @@ func gemmTile(c *asm, rows int) {
 		return m
 	}
 
-	acc := make([][2]reg.VecVirtual, rows)
+	acc := make([][]reg.VecVirtual, rows)
 	for i := range acc {
 		c.PREFETCHT0(at(i, out, out3, ldc))
-		for h := range acc[i] {
-			acc[i][h] = c.YMM()
-			c.VXORPS(acc[i][h], acc[i][h], acc[i][h])
+		for range tileCols / w.lanes {
+			acc[i] = append(acc[i], c.zero(w))
 		}
 	}
-	b0, b1 := c.YMM(), c.YMM()
-	bc := []reg.VecVirtual{c.YMM(), c.YMM()}
+	var row []reg.VecVirtual
+	for range tileCols / w.lanes {
+		row = append(row, w.reg(c))
+	}
+	bc := []reg.VecVirtual{w.reg(c), w.reg(c)}
 	step := func() {
-		c.VMOVUPS(Mem{Base: b}, b0)
-		c.VMOVUPS(Mem{Base: b, Disp: 32}, b1)
+		for h, v := range row {
+			c.VMOVUPS(Mem{Base: b, Disp: 4 * w.lanes * h}, v)
+		}
 		c.ADDQ(ldb, b)
 		for i := range acc {
 			v := bc[i%2]
 			c.VBROADCASTSS(at(i, a, a3, rs), v)
-			c.VFMADD231PS(v, b0, acc[i][0])
-			c.VFMADD231PS(v, b1, acc[i][1])
+			for h := range row {
+				c.VFMADD231PS(v, row[h], acc[i][h])
+			}
 		}
 		c.ADDQ(cs, a)
 		if rows > 3 {
@@ -103,11 +109,12 @@ func gemmTile(c *asm, rows int) {
 	c.JNZ(LabelRef("one"))
 
 	c.Label("finish")
-	alpha, beta := c.YMM(), c.YMM()
+	alpha, beta := w.reg(c), w.reg(c)
 	c.VBROADCASTSS(NewParamAddr("alpha", 64), alpha)
 	for i := range acc {
-		c.VMULPS(alpha, acc[i][0], acc[i][0])
-		c.VMULPS(alpha, acc[i][1], acc[i][1])
+		for h := range acc[i] {
+			c.VMULPS(alpha, acc[i][h], acc[i][h])
+		}
 	}
 	c.VBROADCASTSS(NewParamAddr("beta", 68), beta)
 	bits := c.GP32()
@@ -117,14 +124,14 @@ func gemmTile(c *asm, rows int) {
 	for i := range acc {
 		m := at(i, out, out3, ldc)
 		for h := range acc[i] {
-			c.VFMADD231PS(m.Offset(32*h), beta, acc[i][h])
+			c.VFMADD231PS(m.Offset(4*w.lanes*h), beta, acc[i][h])
 		}
 	}
 	c.Label("store")
 	for i := range acc {
 		m := at(i, out, out3, ldc)
 		for h := range acc[i] {
-			c.VMOVUPS(acc[i][h], m.Offset(32*h))
+			c.VMOVUPS(acc[i][h], m.Offset(4*w.lanes*h))
 		}
 	}
 	c.VZEROUPPER()

@@ -1,0 +1,33 @@
+package main
+
+import "github.com/mmcloughlin/avo/reg"
+
+// width is a size of vector registers.
+type width struct {
+	lanes  int    // float32 numbers of a vector
+	suffix string // of function names: the instruction set
+}
+
+var (
+	avx2   = width{8, "AVX2"}
+	avx512 = width{16, "AVX512"}
+)
+
+// reg allocates a vector register.
+func (w width) reg(c *asm) reg.VecVirtual {
+	if w.lanes == 16 {
+		return c.ZMM()
+	}
+	return c.YMM()
+}
+
+// zero allocates a vector register with nothing but zeros in it.
+func (c *asm) zero(w width) reg.VecVirtual {
+	v := w.reg(c)
+	if w.lanes == 16 {
+		c.VPXORD(v, v, v)
+	} else {
+		c.VXORPS(v, v, v)
+	}
+	return v
+}
