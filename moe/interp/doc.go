@@ -27,4 +27,8 @@
 //     null model: even attention. Recall and Agreement measure reach: the loss of a
 //     sequence that was shown some way back, against one that was not, and the number of
 //     a verb, words away from its subject, against one half.
+//   - Neurons, Neuron: dead neurons and sparsity of each expert, against normal noise;
+//     where in a corpus one neuron is strongest, against places drawn at random, and
+//     what it adds to the logits, against random directions. Concept: the neurons that
+//     tell the sentences of a concept from others, with a permutation test over all.
 package interp

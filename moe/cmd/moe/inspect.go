@@ -20,6 +20,7 @@ func instruments() []instrument {
 		{"lens", "what each layer would say next", inspectLens},
 		{"experts", "which expert takes which token, and what it is worth", inspectExperts},
 		{"attention", "what each head attends to, and how far back a model remembers", inspectAttention},
+		{"neuron", "what a neuron of an expert fires on and says; which neurons know a concept", inspectNeuron},
 	}
 }
 
