@@ -41,6 +41,7 @@ type Config struct {
 	LogSteps          int     `json:"log_steps"`          // steps between lines of the log
 	CheckpointMinutes float64 `json:"checkpoint_minutes"` // between checkpoints
 	EvalMinutes       float64 `json:"eval_minutes"`       // between evaluations on held-out shards; 0 is only at the end
+	EvalSteps         int     `json:"eval_steps"`         // the same in steps; both may be given
 	EvalTokens        int     `json:"eval_tokens"`        // held-out tokens of each source that are measured
 	// Judge names the held-out sources whose mean loss says which weights are kept
 	// as best.ckpt; none named means all.
@@ -59,16 +60,22 @@ func ReadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	c, err := ParseConfig(b)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// ParseConfig reads a recipe from JSON without unknown keys.
+func ParseConfig(b []byte) (Config, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	var c Config
 	if err := d.Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+		return Config{}, err
 	}
-	if err := c.check(); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
+	return c, c.check()
 }
 
 func (c Config) check() error {

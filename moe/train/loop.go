@@ -259,7 +259,8 @@ func (l *loop) run(ctx context.Context) error {
 				100*p, rec.Step, float64(rec.Tokens)/1e6, rec.Loss, norm, lr, rec.Speed, lowestEntropy(s.ExpertLoad))
 			sum, logAt, logStep = backprop.Stats{}, time.Now(), l.st.Step
 		}
-		if m := l.Config.EvalMinutes; m > 0 && time.Since(lastEval).Minutes() > m {
+		byClock := l.Config.EvalMinutes > 0 && time.Since(lastEval).Minutes() > l.Config.EvalMinutes
+		if n := l.Config.EvalSteps; byClock || (n > 0 && l.st.Step%n == 0 && l.progress() < 1) {
 			if err := l.held(); err != nil {
 				return err
 			}

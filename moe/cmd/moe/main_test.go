@@ -155,6 +155,25 @@ func TestFromCorpusToModel(t *testing.T) {
 	if l := losses["talk"].Reply; l > 0.5 {
 		t.Errorf("loss on what was learnt is %v", l)
 	}
+	comparison := `{"base":` + strings.Replace(recipe, `"steps":60`, `"steps":4`, 1) + `,"seeds":[1,2],"variants":[{"name":"experts"},{"name":"dense","set":{"model":{"experts":1,"top_k":1,"hidden":32}}}]}`
+	if err := os.WriteFile(file("compare.json"), []byte(comparison), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text := ok(t, "", "compare", "-config", file("compare.json"), "-data", file("shards"), "-held", file("shards"), "-o", file("compare"), "-t", "1"); !strings.Contains(text, "from the first") {
+		t.Errorf("compare says %q", text)
+	}
+	var compared compareResult
+	if err := json.Unmarshal([]byte(ok(t, "", "compare", "-config", file("compare.json"), "-data", file("shards"), "-held", file("shards"), "-o", file("compare"), "-t", "1", "-json")), &compared); err != nil {
+		t.Fatal(err)
+	}
+	if len(compared.Rows) != 2 || len(compared.Results) != 4 || compared.Rows[1].Difference == 0 {
+		t.Errorf("compare gives %+v", compared.Rows)
+	}
+	for _, name := range []string{"compare.json", "compare.png", "compare.svg"} {
+		if info, err := os.Stat(filepath.Join(file("compare"), name)); err != nil || info.Size() < 500 {
+			t.Errorf("no file %s (%v)", name, err)
+		}
+	}
 	var res evalResult
 	if err := json.Unmarshal([]byte(ok(t, "", "eval", "-m", file("cat.gguf"), "-data", file("shards"), "-ngram", file("shards"), "-order", "3", "-pairs", "-replies", "3", "-json", "-t", "1")), &res); err != nil {
 		t.Fatal(err)
@@ -224,6 +243,8 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 		{2, "usage", []string{"tokenizer", "sing"}},
 		{2, "Q9", []string{"export", "-run", dir, "-o", "x", "-type", "Q9"}},
 		{2, "usage", []string{"plot"}},
+		{2, "usage", []string{"compare"}},
+		{1, "bad.json", []string{"compare", "-config", bad, "-data", dir, "-held", dir, "-o", dir}},
 		{2, "usage", []string{"eval"}},
 		{2, "usage", []string{"eval", "-ngram", dir}},
 		{2, "-order is 9", []string{"eval", "-data", dir, "-ngram", dir, "-order", "9"}},
