@@ -31,4 +31,7 @@
 //     where in a corpus one neuron is strongest, against places drawn at random, and
 //     what it adds to the logits, against random directions. Concept: the neurons that
 //     tell the sentences of a concept from others, with a permutation test over all.
+//   - Embed: nearest neighbours in the token table, against rows of drawn elements;
+//     principal components, against shuffled elements; a t-SNE map; analogies, against
+//     the third word alone; how many neighbours each layer keeps, against chance.
 package interp

@@ -21,6 +21,7 @@ func instruments() []instrument {
 		{"experts", "which expert takes which token, and what it is worth", inspectExperts},
 		{"attention", "what each head attends to, and how far back a model remembers", inspectAttention},
 		{"neuron", "what a neuron of an expert fires on and says; which neurons know a concept", inspectNeuron},
+		{"embed", "neighbours, map and analogies of the token table", inspectEmbed},
 	}
 }
 

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"strconv"
+	"strings"
 
 	"moebot/moe/interp"
 )
@@ -94,4 +96,38 @@ func inspectAttention(ctx context.Context, args []string, out, errOut io.Writer)
 		a.Agrees = nil // a vocabulary without these verbs: the rest stands
 	}
 	return p.show(a, a.Report())
+}
+
+// inspectEmbed maps the token table.
+func inspectEmbed(ctx context.Context, args []string, out, errOut io.Writer) error {
+	p := newInspection("embed", corpusUsage, out, errOut).withCorpus(20000)
+	mapped := p.Int("map", 300, "frequent tokens of the corpus that are mapped")
+	words := p.String("words", " the, he, good, day, two,?", "tokens, separated by commas, a blank being part of them, whose nearest are listed; #17 is token 17")
+	defer p.close()
+	if err := p.start(args); err != nil {
+		return err
+	}
+	var show []int32
+	for w := range strings.SplitSeq(*words, ",") {
+		id, err := p.lab.Token(w)
+		if err != nil {
+			var r *interp.RangeError
+			if errors.As(err, &r) || isSet(p.FlagSet, "words") {
+				return usageError{err}
+			}
+			continue // a vocabulary without one of the words that nobody asked for
+		}
+		show = append(show, id)
+	}
+	x, err := p.lab.Embed(ctx, p.corpus(), *mapped, show)
+	if err != nil {
+		return err
+	}
+	return p.show(x, x.Report())
+}
+
+// isSet reports whether a flag was given.
+func isSet(fs *flag.FlagSet, name string) (set bool) {
+	fs.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
 }
