@@ -38,6 +38,8 @@ type Config struct {
 
 	Phases []Phase `json:"phases"`
 
+	LoRA *LoRA `json:"lora,omitempty"` // train low-rank changes of given weights instead of all; see Run.Init
+
 	LogSteps          int     `json:"log_steps"`          // steps between lines of the log
 	CheckpointMinutes float64 `json:"checkpoint_minutes"` // between checkpoints
 	EvalMinutes       float64 `json:"eval_minutes"`       // between evaluations on held-out shards; 0 is only at the end
@@ -98,6 +100,11 @@ func (c Config) check() error {
 	}
 	if c.Schedule.Kind != "wsd" && c.Schedule.Kind != "cosine" {
 		fail(`schedule.kind is %q, want "wsd" or "cosine"`, c.Schedule.Kind)
+	}
+	if c.LoRA != nil {
+		if err := c.LoRA.check(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if len(c.Phases) == 0 {
 		fail("no phases")

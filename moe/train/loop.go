@@ -31,7 +31,7 @@ type Run struct {
 	Config Config
 	Train  []*dataset.Shard
 	Held   []*dataset.Shard
-	Init   []float32 // weights to start from instead of fresh ones; may be nil
+	Init   []float32 // weights to start from instead of fresh ones; may be nil, but not with an adapter, which needs them to go on too
 	Pool   *kernel.Pool
 	Out    io.Writer // progress for people
 }
@@ -75,6 +75,7 @@ type loop struct {
 	st     state
 	net    *backprop.Network
 	opt    *optim.Optimizer
+	lora   *adapter // nil if all weights are trained
 	loader *dataset.Loader
 	batch  dataset.Batch
 	log    *json.Encoder
@@ -122,7 +123,19 @@ func (l *loop) open(resume bool) error {
 	if l.net, err = backprop.New(l.Config.Model, nil, l.Pool); err != nil {
 		return err
 	}
-	l.opt = optim.New(len(l.net.Weights), l.Config.Groups(), l.Config.Optim, l.Pool)
+	if l.Init != nil && len(l.Init) != len(l.net.Weights) {
+		return fmt.Errorf("%d weights to start from, the model has %d", len(l.Init), len(l.net.Weights))
+	}
+	if lora := l.Config.LoRA; lora != nil {
+		if l.Init == nil {
+			return errors.New("lora: an adapter needs weights to start from")
+		}
+		copy(l.net.Weights, l.Init)
+		l.lora = newAdapter(l.Config.Model, *lora, l.Init, l.Config.Seed, l.Pool)
+		l.opt = optim.New(len(l.lora.weights), l.lora.groups(), l.Config.Optim, l.Pool)
+	} else {
+		l.opt = optim.New(len(l.net.Weights), l.Config.Groups(), l.Config.Optim, l.Pool)
+	}
 	l.net.Grads = make([]float32, len(l.net.Weights))
 	l.phase = -1
 	for _, s := range l.Held {
@@ -145,9 +158,6 @@ func (l *loop) open(resume bool) error {
 		return fmt.Errorf("%s: no checkpoint to resume from", l.latest())
 	}
 	if l.Init != nil {
-		if len(l.Init) != len(l.net.Weights) {
-			return fmt.Errorf("%d weights to start from, the model has %d", len(l.Init), len(l.net.Weights))
-		}
 		copy(l.net.Weights, l.Init)
 	} else {
 		backprop.Init(l.Config.Model, l.net.Weights, l.Config.Seed)
@@ -173,11 +183,15 @@ func (l *loop) restore() error {
 		}
 	}
 	l.st.Config = l.Config // what may change: the length of the run, later phases, learning rates
-	for i, dst := range [][]float32{l.net.Weights, l.opt.M, l.opt.V} {
-		if i >= len(vectors) || len(vectors[i].Data) != len(dst) {
-			return fmt.Errorf("checkpoint %s: its vectors do not fit the model", l.latest())
+	want := l.vectors()
+	if len(vectors) != len(want) {
+		return fmt.Errorf("checkpoint %s: it has %d vectors, want %d", l.latest(), len(vectors), len(want))
+	}
+	for i, v := range want {
+		if vectors[i].Name != v.Name || len(vectors[i].Data) != len(v.Data) {
+			return fmt.Errorf("checkpoint %s: its vector %s of %d elements does not fit the model", l.latest(), vectors[i].Name, len(vectors[i].Data))
 		}
-		copy(dst, vectors[i].Data)
+		copy(v.Data, vectors[i].Data)
 	}
 	l.opt.Step = l.st.Step - l.st.Skipped
 	l.before = l.st.Seconds
@@ -204,8 +218,16 @@ func (l *loop) save() error {
 	if err := os.Link(l.latest(), previous); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return checkpoint.Save(l.latest(), l.st, []checkpoint.Vector{
-		{Name: "weights", Data: l.net.Weights}, {Name: "m", Data: l.opt.M}, {Name: "v", Data: l.opt.V}})
+	return checkpoint.Save(l.latest(), l.st, l.vectors())
+}
+
+// vectors are the arrays of a checkpoint, the weights first.
+func (l *loop) vectors() []checkpoint.Vector {
+	v := []checkpoint.Vector{{Name: "weights", Data: l.net.Weights}, {Name: "m", Data: l.opt.M}, {Name: "v", Data: l.opt.V}}
+	if l.lora != nil {
+		v = append(v, checkpoint.Vector{Name: "lora", Data: l.lora.weights})
+	}
+	return v
 }
 
 func (l *loop) seconds() float64 { return l.before + time.Since(l.start).Seconds() }
@@ -309,11 +331,19 @@ func (l *loop) step(lr float64) (backprop.Stats, float64, error) {
 			s.RouterZ += m.RouterZ / float64(c.Micro)
 			s.ExpertLoad = m.ExpertLoad
 		}
-		norm := optim.Norm(l.net.Grads, l.Pool)
+		weights, grads := l.net.Weights, l.net.Grads
+		if l.lora != nil {
+			l.lora.project(grads)
+			weights, grads = l.lora.weights, l.lora.grads
+		}
+		norm := optim.Norm(grads, l.Pool)
 		l.st.Step++
 		l.st.Tokens += int64(c.Rows * c.Length * c.Micro)
 		if finite(norm) && finite(s.Loss) {
-			l.opt.Update(l.net.Weights, l.net.Grads, lr, optim.ClipScale(norm, c.Clip))
+			l.opt.Update(weights, grads, lr, optim.ClipScale(norm, c.Clip))
+			if l.lora != nil {
+				l.lora.merge(l.net.Weights)
+			}
 			return s, norm, nil
 		}
 		l.st.Skipped++
