@@ -34,4 +34,6 @@
 //   - Embed: nearest neighbours in the token table, against rows of drawn elements;
 //     principal components, against shuffled elements; a t-SNE map; analogies, against
 //     the third word alone; how many neighbours each layer keeps, against chance.
+//   - Similarity: linear CKA and RSA between the layers of one model or two, against
+//     shuffled places; how far each layer tells topics apart, against shuffled topics.
 package interp

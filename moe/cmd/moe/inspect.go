@@ -22,6 +22,7 @@ func instruments() []instrument {
 		{"attention", "what each head attends to, and how far back a model remembers", inspectAttention},
 		{"neuron", "what a neuron of an expert fires on and says; which neurons know a concept", inspectNeuron},
 		{"embed", "neighbours, map and analogies of the token table", inspectEmbed},
+		{"similarity", "how alike layers, or two models, see the same text (CKA, RSA)", inspectSimilarity},
 	}
 }
 

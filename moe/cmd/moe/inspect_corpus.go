@@ -131,3 +131,27 @@ func isSet(fs *flag.FlagSet, name string) (set bool) {
 	fs.Visit(func(f *flag.Flag) { set = set || f.Name == name })
 	return set
 }
+
+// inspectSimilarity compares the layers of one model or two.
+func inspectSimilarity(ctx context.Context, args []string, out, errOut io.Writer) error {
+	p := newInspection("similarity", corpusUsage, out, errOut).withCorpus(20000)
+	with := p.String("with", "", "another model `file` of the same vocabulary: a checkpoint, another architecture, another quantisation")
+	places := p.Int("places", 400, "places of the corpus that are compared")
+	shuffles := p.Int("shuffles", 20, "shuffled orders as a null model")
+	defer p.close()
+	if err := p.start(args); err != nil {
+		return err
+	}
+	var other *interp.Lab
+	if *with != "" {
+		var err error
+		if other, err = p.another(*with); err != nil {
+			return err
+		}
+	}
+	v, err := p.lab.Similarity(ctx, other, p.corpus(), *places, *shuffles)
+	if err != nil {
+		return err
+	}
+	return p.show(v, v.Report())
+}
