@@ -103,7 +103,7 @@ func (s *service) openStore(ctx context.Context) error {
 	if s.local, err = embedded.Open(ctx, embedded.Options{Dir: dir, Log: s.log}); err != nil {
 		return err
 	}
-	o.Kind = "embedded"
+	o.Kind, o.Owner = "embedded", "embedded" // nobody else can use it
 	if s.store, err = redisstore.New(s.local.Client(), o); err != nil {
 		s.local.Close()
 		return err
@@ -191,7 +191,7 @@ func (s *service) askAll(ctx context.Context, pending []session.Pending) {
 	for _, list := range byChannel {
 		all.Go(func() {
 			for _, p := range list {
-				err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: s.bot.Reply(p.Key.Channel, p.Turn.ID)})
+				err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: s.bot.Reply(p.Key.Channel, p.Turn)})
 				if err != nil {
 					s.log.Warn("an unanswered question of before is left", "channel", p.Key.Channel, "message", p.Turn.ID, "err", err)
 				}

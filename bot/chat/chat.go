@@ -21,6 +21,11 @@ type Store interface {
 	Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn) (done bool, err error)
 	Load(ctx context.Context, k session.Key) (session.Session, error)
 	Remove(ctx context.Context, k session.Key, turnID string) error
+	UpdateTurn(ctx context.Context, k session.Key, turnID string, change func(*session.Turn) error) (session.Turn, error)
+	Claim(ctx context.Context, k session.Key, messageID string) (bool, error)
+	Hold(ctx context.Context, k session.Key, questionID string) (bool, error)
+	Renew(ctx context.Context, questions []session.Pending) error
+	Release(ctx context.Context, questions []session.Pending) error
 	Count(ctx context.Context, k session.Key, amounts map[string]int64) error
 }
 
@@ -30,6 +35,9 @@ type Prompt struct {
 	QuestionID string
 	Turns      []session.Turn // oldest first; the last is the question
 	Settings   session.Settings
+	// Begin is how the answer begins: one that was cut is gone on with. The
+	// Generator gives only what follows it, blanks included.
+	Begin string
 }
 
 // Generator produces an answer and calls emit with pieces of its text as they come.
@@ -45,6 +53,9 @@ type Answer struct {
 	Usage Usage
 	Trace Trace
 }
+
+// cut reports whether the answer ends where the room did.
+func (a Answer) cut() bool { return a.Stop == "length" || a.Stop == "context" }
 
 // Usage is what an answer cost.
 type Usage struct {
@@ -82,17 +93,41 @@ type Choice struct {
 	Weight float64
 }
 
-// Reply shows one answer to the person who asked. Its methods are called from one
-// goroutine.
+// Reply shows one answer to the person who asked. Start, Update, Finish and Withdraw
+// are called from one goroutine at a time; Queued may be called beside them, and does
+// nothing once one of them was.
 type Reply interface {
+	// Queued says that n questions of the channel come before this one.
+	Queued(n int)
 	// Start says that the answer is being made.
 	Start()
 	// Update gives the whole text so far. It must not block: text that comes faster
 	// than it can be shown is replaced by newer text.
 	Update(text string)
-	// Finish shows the whole text for good and returns the id of the message it
-	// begins in. An empty id means that it could not be shown.
-	Finish(ctx context.Context, text string) (messageID string, err error)
+	// Finish shows the end for good and returns the ids of the messages it is shown
+	// in, in order. None means that it could not be shown.
+	Finish(ctx context.Context, e End) (messages []string, err error)
+	// Withdraw removes what Queued or Update have shown: there will be no end.
+	Withdraw(ctx context.Context)
+}
+
+// End is what a reply shows in the end: an answer, or a notice in its place.
+type End struct {
+	Text   string
+	Answer bool // and not a notice: it can be said again
+	Cut    bool // it can be gone on with
+	Stale  bool // the question was edited since
+	Chosen int  // which alternative, from 0
+	Of     int  // how many there are
+}
+
+// EndOf is how an answer that is stored is shown.
+func EndOf(t session.Turn) End {
+	e := End{Text: t.Text, Answer: true, Of: 1}
+	if a := t.Answer; a != nil {
+		e.Cut, e.Stale, e.Chosen, e.Of = a.Cut, a.Stale, a.Chosen, a.Of()
+	}
+	return e
 }
 
 // Question is a message that wants an answer.
@@ -105,8 +140,12 @@ type Question struct {
 	// answered it meanwhile, it is left alone.
 	Known bool
 
-	patient bool // waits for room in the queue instead of being refused
+	patient bool   // waits for room in the queue instead of being refused
+	once    bool   // outside of any conversation
+	prompt  Prompt // if so
 }
 
 // name tells a question from all others.
-func (q Question) name() string { return q.Key.Channel + " " + q.Turn.ID }
+func (q Question) name() string { return name(q.Key, q.Turn.ID) }
+
+func name(k session.Key, questionID string) string { return k.Channel + " " + questionID }

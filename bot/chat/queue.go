@@ -37,9 +37,15 @@ func (l *lane) leave() {
 
 func newQueue(limit int) *queue { return &queue{lanes: map[string]*lane{}, limit: limit} }
 
-// add appends a job to a lane. It never blocks.
-func (q *queue) add(name string, job func()) error {
-	_, err := q.try(name, job)
+// add appends a job to a lane and returns how many come before it. It never blocks.
+func (q *queue) add(name string, job func()) (before int, err error) {
+	before, _, err = q.try(name, q.limit, job)
+	return before, err
+}
+
+// addOver appends a job to a lane that may hold that many more than others do.
+func (q *queue) addOver(name string, more int, job func()) error {
+	_, _, err := q.try(name, q.limit+more, job)
 	return err
 }
 
@@ -65,40 +71,41 @@ func (q *queue) start(name string, job func()) {
 	q.wg.Go(func() { q.run(name) })
 }
 
-// wait appends a job to a lane as soon as there is room.
-func (q *queue) wait(ctx context.Context, name string, job func()) error {
+// wait appends a job to a lane as soon as there is room, and returns how many come
+// before it.
+func (q *queue) wait(ctx context.Context, name string, job func()) (before int, err error) {
 	for {
-		room, err := q.try(name, job)
+		before, room, err := q.try(name, q.limit, job)
 		if !errors.Is(err, ErrFull) {
-			return err
+			return before, err
 		}
 		select {
 		case <-room:
 		case <-ctx.Done():
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
 	}
 }
 
 // try appends a job, or returns what is closed when there may be room.
-func (q *queue) try(name string, job func()) (room <-chan struct{}, err error) {
+func (q *queue) try(name string, limit int, job func()) (before int, room <-chan struct{}, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lanes[name]
 	switch {
 	case q.closed:
-		return nil, ErrClosed
+		return 0, nil, ErrClosed
 	case l == nil:
 		q.start(name, job)
-		return nil, nil
-	case len(l.jobs) < q.limit:
+		return 0, nil, nil
+	case len(l.jobs) < limit:
 		l.jobs = append(l.jobs, job)
-		return nil, nil
+		return len(l.jobs) - 1, nil, nil
 	}
 	if l.room == nil {
 		l.room = make(chan struct{})
 	}
-	return l.room, ErrFull
+	return 0, l.room, ErrFull
 }
 
 func (q *queue) run(name string) {

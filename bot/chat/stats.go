@@ -10,6 +10,7 @@ import (
 // Stats are figures since the process started.
 type Stats struct {
 	Questions, Answers, Failed, Refused, Duplicates int64
+	Stopped, Redone                                 int64 // by people
 	PromptTokens, ReusedTokens, DecodedTokens       int64
 	Active, Waiting                                 int // channels being answered, questions behind them
 	FirstToken, Whole                               Quantiles
@@ -17,13 +18,13 @@ type Stats struct {
 }
 
 // Quantiles of the last answers.
-type Quantiles struct{ P50, P95 time.Duration }
+type Quantiles struct{ P50, P95, P99 time.Duration }
 
 // window is the number of answers that quantiles are taken over.
 const window = 1024
 
 type stats struct {
-	questions, failed, refused, duplicates atomic.Int64
+	questions, failed, refused, duplicates, stopped, redone atomic.Int64
 
 	mu                      sync.Mutex
 	answers                 int64
@@ -56,14 +57,14 @@ func (s *Service) Stats() Stats {
 	st := &s.stats
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return Stats{Questions: st.questions.Load(), Answers: st.answers, Failed: st.failed.Load(), Refused: st.refused.Load(), Duplicates: st.duplicates.Load(),
+	return Stats{Questions: st.questions.Load(), Answers: st.answers, Failed: st.failed.Load(), Refused: st.refused.Load(), Duplicates: st.duplicates.Load(), Stopped: st.stopped.Load(), Redone: st.redone.Load(),
 		PromptTokens: st.prompt, ReusedTokens: st.reused, DecodedTokens: st.decoded, Active: active, Waiting: waiting,
 		FirstToken: quantiles(st.first), Whole: quantiles(st.whole), Speed: quantile(st.speed, 0.5)}
 }
 
 func quantiles(x []float64) Quantiles {
 	sec := func(v float64) time.Duration { return time.Duration(v * float64(time.Second)) }
-	return Quantiles{sec(quantile(x, 0.5)), sec(quantile(x, 0.95))}
+	return Quantiles{sec(quantile(x, 0.5)), sec(quantile(x, 0.95)), sec(quantile(x, 0.99))}
 }
 
 // quantile is the nearest-rank quantile of x, 0 of nothing.

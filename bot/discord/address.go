@@ -25,17 +25,25 @@ func addressed(m *discordgo.Message, self string, thread bool) (text string, ok 
 	for _, u := range m.Mentions {
 		others = others || u.ID != self
 	}
-	mention := "<@" + self + ">"
-	content := strings.ReplaceAll(m.Content, "<@!"+self+">", mention)
 	switch {
 	case m.GuildID == "":
-	case strings.Contains(content, mention):
+	case mentions(m.Content, self):
 	case m.ReferencedMessage != nil && m.ReferencedMessage.Author != nil && m.ReferencedMessage.Author.ID == self:
-	case thread && !others && content != "":
+	case thread && !others && m.Content != "":
 	default:
 		return "", false
 	}
-	return readable(strings.ReplaceAll(content, mention, " "), m.Mentions), true
+	return wording(m, self), true
+}
+
+func mentions(content, self string) bool {
+	return strings.Contains(content, "<@"+self+">") || strings.Contains(content, "<@!"+self+">")
+}
+
+// wording is what a message says to the bot.
+func wording(m *discordgo.Message, self string) string {
+	content := strings.NewReplacer("<@"+self+">", " ", "<@!"+self+">", " ").Replace(m.Content)
+	return readable(content, m.Mentions)
 }
 
 var (

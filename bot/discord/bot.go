@@ -18,17 +18,12 @@ import (
 	"moebot/session"
 )
 
-// Asker takes questions and forgets deleted ones; chat.Service is one.
-type Asker interface {
-	Ask(q chat.Question) error
-	AskWait(ctx context.Context, q chat.Question) error
-	Remove(k session.Key, messageID string)
-}
-
 // Store is what commands read and change of a channel, and small facts that outlive
 // the process.
 type Store interface {
 	Load(ctx context.Context, k session.Key) (session.Session, error)
+	UpdateTurn(ctx context.Context, k session.Key, turnID string, change func(*session.Turn) error) (session.Turn, error)
+	Pending(ctx context.Context) ([]session.Pending, error)
 	Reset(ctx context.Context, k session.Key) error
 	Settings(ctx context.Context, k session.Key) (session.Settings, error)
 	UpdateSettings(ctx context.Context, k session.Key, change func(*session.Settings) error) (session.Settings, error)
@@ -58,7 +53,7 @@ type Options struct {
 // Bot is a connection to Discord. New, Open, Close.
 type Bot struct {
 	opt   Options
-	asker Asker
+	chat  *chat.Service
 	store Store
 	dg    *discordgo.Session
 	log   *slog.Logger
@@ -86,7 +81,7 @@ type Bot struct {
 }
 
 // New prepares a bot; Open connects it.
-func New(asker Asker, store Store, o Options) (*Bot, error) {
+func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 	dg, err := discordgo.New("Bot " + o.Token)
 	if err != nil {
 		return nil, err
@@ -123,7 +118,7 @@ func New(asker Asker, store Store, o Options) (*Bot, error) {
 	dg.State.TrackMembers, dg.State.TrackPresences, dg.State.TrackVoice, dg.State.TrackEmojis = false, false, false, false
 	pulse := &pulse{silence: 2 * o.Silence}
 	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second, NetDialContext: pulse.dial}
-	b := &Bot{opt: o, pulse: pulse, asker: asker, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(),
+	b := &Bot{opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(),
 		identifies: rate.NewLimiter(rate.Every(identifyEvery), identifyBurst)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.content.Store(o.MessageContent)
@@ -216,6 +211,6 @@ func (b *Bot) Reconnects() int64 { return max(0, b.opened.Load()-1) }
 func (b *Bot) MessageContent() bool { return b.content.Load() }
 
 // Reply returns the way to answer a message, for questions found after a restart.
-func (b *Bot) Reply(channel, question string) chat.Reply {
-	return b.newReply(channel, question)
+func (b *Bot) Reply(channel string, question session.Turn) chat.Reply {
+	return b.newReply(channel, question.ID, question.AuthorID)
 }

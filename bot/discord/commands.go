@@ -75,16 +75,19 @@ func (b *Bot) register() {
 	}
 }
 
-// ackTime is how long an interaction waits for its first answer
-// (interactions/receiving-and-responding); past it the token is void.
-const ackTime = 3 * time.Second
-
 func (b *Bot) onInteraction(i *discordgo.Interaction) {
-	if i.Type != discordgo.InteractionApplicationCommand {
-		return
-	}
 	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
 	defer cancel()
+	switch i.Type {
+	case discordgo.InteractionApplicationCommand:
+	case discordgo.InteractionMessageComponent:
+		if err := b.onButton(ctx, i); err != nil {
+			b.log.Error("a button failed", "button", i.MessageComponentData().CustomID, "channel", i.ChannelID, "err", err)
+		}
+		return
+	default:
+		return
+	}
 	name := i.ApplicationCommandData().Name
 	var err error
 	switch name {
@@ -102,30 +105,6 @@ func (b *Bot) onInteraction(i *discordgo.Interaction) {
 	if err != nil {
 		b.log.Error("a command failed", "command", name, "channel", i.ChannelID, "err", err)
 	}
-}
-
-// respond answers an interaction at once; hidden is for the person alone.
-func (b *Bot) respond(ctx context.Context, i *discordgo.Interaction, text string, hidden bool) error {
-	data := &discordgo.InteractionResponseData{Content: text, AllowedMentions: &discordgo.MessageAllowedMentions{Parse: []discordgo.AllowedMentionType{}}}
-	if hidden {
-		data.Flags = discordgo.MessageFlagsEphemeral
-	}
-	return b.acknowledge(ctx, i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseChannelMessageWithSource, Data: data})
-}
-
-// acknowledge sends the first answer to an interaction, again if need be, while
-// Discord waits for it.
-func (b *Bot) acknowledge(ctx context.Context, i *discordgo.Interaction, r *discordgo.InteractionResponse) error {
-	ctx, cancel := context.WithTimeout(ctx, ackTime)
-	defer cancel()
-	tries := 0
-	return insist(ctx, func() error {
-		err := b.dg.InteractionRespond(i, r, once(ctx)...)
-		if tries++; tries > 1 && code(err) == discordgo.ErrCodeInteractionHasAlreadyBeenAcknowledged {
-			return nil // only the answer to the first try was lost
-		}
-		return err
-	})
 }
 
 // sayStoreAway answers commands that need the store when it is away.

@@ -56,9 +56,12 @@ func (b *Bot) handlers() {
 	add(func(_ *discordgo.Session, e *discordgo.MessageCreate) {
 		b.contain("message", func() { b.onMessage(e.Message) })
 	})
+	add(func(_ *discordgo.Session, e *discordgo.MessageUpdate) {
+		b.contain("edit", func() { b.onEdit(e.Message) })
+	})
 	add(func(_ *discordgo.Session, e *discordgo.MessageDelete) {
 		if b.ctx.Err() == nil {
-			b.asker.Remove(session.Key{Channel: e.ChannelID}, e.ID)
+			b.chat.Remove(session.Key{Channel: e.ChannelID}, e.ID)
 		}
 	})
 	add(func(_ *discordgo.Session, e *discordgo.MessageDeleteBulk) {
@@ -66,7 +69,7 @@ func (b *Bot) handlers() {
 			if b.ctx.Err() != nil {
 				return
 			}
-			b.asker.Remove(session.Key{Channel: e.ChannelID}, id)
+			b.chat.Remove(session.Key{Channel: e.ChannelID}, id)
 		}
 	})
 	add(func(_ *discordgo.Session, e *discordgo.InteractionCreate) {
@@ -115,14 +118,8 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 	if !ok {
 		return
 	}
-	if err := b.asker.Ask(q); errors.Is(err, chat.ErrFull) {
-		b.begin(func() {
-			ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
-			defer cancel()
-			if _, err := q.Reply.Finish(ctx, chat.Full); err != nil && b.ctx.Err() == nil {
-				b.log.Warn("a refusal could not be shown", "channel", m.ChannelID, "err", err)
-			}
-		})
+	if err := b.chat.Ask(q); err != nil && !errors.Is(err, chat.ErrFull) && b.ctx.Err() == nil {
+		b.log.Warn("a question was not taken", "channel", m.ChannelID, "message", m.ID, "err", err)
 	}
 }
 
@@ -139,15 +136,50 @@ func (b *Bot) question(m *discordgo.Message) (chat.Question, bool) {
 	} else if text == "" {
 		text = "hi"
 	}
-	return chat.Question{Key: session.Key{Channel: m.ChannelID}, Reply: b.newReply(m.ChannelID, m.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
+	return chat.Question{Key: session.Key{Channel: m.ChannelID}, Reply: b.newReply(m.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
 		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}}, true
+}
+
+// onEdit notes what a message says now. Updates that are no edit by its author, such as
+// a link's preview, have no time of one (resources/message, edited_timestamp), and
+// those that Discord shows no content of say nothing.
+func (b *Bot) onEdit(m *discordgo.Message) {
+	if b.ctx.Err() != nil || m == nil || m.EditedTimestamp == nil || m.Content == "" || m.Author == nil || m.Author.Bot {
+		return
+	}
+	text := wording(m, b.me())
+	if text == "" {
+		return
+	}
+	b.chat.Edited(session.Key{Channel: m.ChannelID}, m.ID, text, func(a session.Turn) {
+		b.begin(func() { b.contain("edit", func() { b.offer(m.ChannelID, m.ID, a) }) })
+	})
+}
+
+// offer puts a button below an answer whose question was edited since.
+func (b *Bot) offer(channel, question string, a session.Turn) {
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	asker, last := "", a.ID
+	if a.Answer != nil {
+		asker = a.Answer.For
+		if n := len(a.Answer.More); n > 0 {
+			last = a.Answer.More[n-1]
+		}
+	}
+	err := insist(ctx, func() error {
+		return (rest{b.dg}).dress(ctx, channel, last, endRow(chat.EndOf(a), question, asker))
+	})
+	if err != nil && b.ctx.Err() == nil {
+		b.log.Warn("an answer to an edited question could not be marked", "channel", channel, "message", last, "err", err)
+	}
 }
 
 // take asks the chat what a message asks that came late, and waits for room: there
 // may be more of them than a queue holds.
 func (b *Bot) take(m *discordgo.Message) {
 	if q, ok := b.question(m); ok {
-		if err := b.asker.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil {
+		if err := b.chat.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil {
 			b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
 		}
 	}

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
+
+	"moebot/bot/chat"
+	"moebot/session"
 )
 
 // typingInterval renews the typing indicator, which lasts 10 seconds
@@ -19,42 +22,132 @@ const (
 	typingDelay    = 250 * time.Millisecond
 )
 
+// thinkingDelay is how long an answer may take to begin before a message says that it
+// is being made, with a button to stop it.
+const thinkingDelay = 1500 * time.Millisecond
+
 // maxInterval is the longest that previews are apart when Discord asks for less.
 const maxInterval = 8 * time.Second
 
 // reply shows one answer in one channel: a message that replies to the question,
-// edited as the text grows, and further messages when it grows over one's length.
-// One goroutine writes at a time: previews come from a writer that Start begins and
-// Finish ends.
+// edited as the text grows, and further messages when it grows over one's length. The
+// last one has the buttons. One goroutine writes at a time: previews come from a
+// writer that Queued or Start begins and Finish ends.
 type reply struct {
 	rest     rest
 	log      *slog.Logger
 	channel  string
 	question string
+	asker    string // may press its buttons
+	nonce    string // begins the nonces of its messages
 	interval time.Duration
+	old      *session.Turn // the answer to replace; nil for a new one
 
-	mu   sync.Mutex
-	text string
-	news chan struct{} // text has changed; holds one
+	mu    sync.Mutex
+	stage stage
+	text  string
+	hint  string        // shown while there is no text
+	news  chan struct{} // what is to be shown has changed; holds one
 
 	end   chan struct{} // closed to end the writer after the request it is at
 	abort context.CancelFunc
 	done  chan struct{} // closed by the writer
 
 	// of the goroutine that writes
-	ids   []string // the messages of the answer
-	shown []string // what each says
+	ids    []string // the messages of the answer
+	shown  []face   // what each shows
+	grown  int      // how many of them the text so far fills
+	spoken bool     // the text itself is shown, and no hint
+	// wait is the message that says that the question waits; "" for none. It is none
+	// of the answer's, which begins below all that was said meanwhile.
+	wait string
 }
 
-func (b *Bot) newReply(channel, question string) *reply {
-	return &reply{rest: rest{b.dg}, log: b.log, channel: channel, question: question, interval: b.opt.EditInterval, news: make(chan struct{}, 1)}
+// stage is how far a reply has come.
+type stage int
+
+const (
+	fresh stage = iota
+	queued
+	started
+	finished
+)
+
+// face is what a message shows: its text and the custom ids of its buttons.
+type face struct{ text, row string }
+
+// unknownRow is that of a message whose buttons are not known.
+const unknownRow = "?"
+
+func (b *Bot) newReply(channel, question, asker string) *reply {
+	return &reply{rest: rest{b.dg}, log: b.log, channel: channel, question: question, asker: asker, nonce: question, interval: b.opt.EditInterval, news: make(chan struct{}, 1)}
+}
+
+// newRedo returns a reply that shows another answer in place of old. nonce tells its
+// messages from those of all other tries.
+func (b *Bot) newRedo(channel, question string, old session.Turn, nonce string) *reply {
+	r := b.newReply(channel, question, "")
+	r.nonce, r.old, r.hint = nonce, &old, old.Text
+	r.ids = []string{old.ID}
+	if a := old.Answer; a != nil {
+		r.asker = a.For
+		r.ids = append(r.ids, a.More...)
+	}
+	parts := split(old.Text)
+	for i := range r.ids {
+		f := face{row: unknownRow}
+		if len(parts) == len(r.ids) {
+			f.text = parts[i]
+		}
+		if i < len(r.ids)-1 {
+			f.row = ""
+		}
+		r.shown = append(r.shown, f)
+	}
+	return r
+}
+
+// Queued shows that the question waits, and how to take it back.
+func (r *reply) Queued(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stage != fresh {
+		return
+	}
+	r.stage = queued
+	if r.old == nil {
+		r.hint = fmt.Sprintf("*waiting for %d questions before this one …*", n)
+		if n == 1 {
+			r.hint = "*waiting for the question before this one …*"
+		}
+	}
+	r.begin(typingDelay)
 }
 
 // Start shows that the bot is typing and begins to show previews.
 func (r *reply) Start() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.stage
+	r.stage = started
+	if r.old == nil {
+		r.hint = "*thinking …*"
+	}
+	switch {
+	case before == queued: // it is shown already, or soon
+		r.wake()
+	case r.old != nil:
+		r.begin(0)
+	default:
+		r.begin(thinkingDelay)
+	}
+}
+
+// begin starts the writer; mu is held.
+func (r *reply) begin(hintAfter time.Duration) {
 	ctx, abort := context.WithCancel(context.Background())
 	r.abort, r.end, r.done = abort, make(chan struct{}), make(chan struct{})
-	go r.write(ctx)
+	go r.write(ctx, r.end, r.done, hintAfter)
 }
 
 // Update takes the text so far.
@@ -72,95 +165,88 @@ func (r *reply) wake() {
 	}
 }
 
-func (r *reply) current() string {
+// current is what is to be shown: the text, or the hint while there is none.
+func (r *reply) current() (text string, spoken bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.text
+	if strings.TrimSpace(r.text) != "" {
+		return r.text, true
+	}
+	return r.hint, false
 }
 
-// write is the writer: typing until there is text, then the newest text, at most
-// once in an interval. A preview that the rate limit has no room for is dropped:
-// the newest text follows later, and from then on less often.
-func (r *reply) write(ctx context.Context) {
-	defer close(r.done)
-	typing := time.NewTimer(typingDelay)
-	defer typing.Stop()
-	interval := r.interval
-	pause := time.NewTimer(0)
-	defer pause.Stop()
-	var news chan struct{} // r.news when the interval is over
-	for {
-		select {
-		case <-r.end:
-			return
-		default:
-		}
-		select {
-		case <-r.end:
-			return
-		case <-typing.C:
-			if len(r.ids) == 0 {
-				typing.Reset(r.typing(ctx))
-			}
-		case <-pause.C:
-			news = r.news
-		case <-news:
-			news = nil
-			wait := interval
-			if err := r.preview(ctx); err != nil {
-				if !passing(err) { // Finish will meet it too, and say so
-					return
-				}
-				if after, ok := rateLimit(err); ok {
-					interval = min(interval*3/2, maxInterval)
-					wait = max(interval, after)
-				}
-				r.wake()
-			}
-			pause.Reset(wait)
-		}
-	}
-}
-
-// typing shows the indicator and returns when to do so again.
-func (r *reply) typing(ctx context.Context) time.Duration {
-	err := r.rest.typing(ctx, r.channel)
-	if err == nil {
-		return typingInterval
-	}
-	r.log.Debug("typing could not be shown", "channel", r.channel, "err", err)
-	if after, ok := rateLimit(err); ok {
-		return min(after, typingInterval)
-	}
-	return typingInterval
+func (r *reply) at() stage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stage
 }
 
 // preview shows the newest text as it is.
 func (r *reply) preview(ctx context.Context) error {
-	parts := split(r.current())
+	text, spoken := r.current()
+	if spoken && !r.spoken { // the hint goes, or the old answer
+		r.spoken, r.grown = true, 0
+	}
+	if !spoken && r.old == nil && (r.wait != "" || r.at() == queued) {
+		return r.sayWait(ctx, text)
+	}
+	parts := split(text)
 	// of a long answer only the message that grows is edited; those before it are
 	// complete, and are made right in Finish if a border moved
-	for i := max(0, len(r.ids)-1); i < len(parts); i++ {
-		if err := r.show(ctx, i, parts[i], true); err != nil {
+	for i := max(0, r.grown-1); i < len(parts); i++ {
+		row := stopRow(r.question, r.asker)
+		if i < len(parts)-1 {
+			row = nil
+		}
+		if err := r.show(ctx, i, parts[i], row, true); err != nil {
 			return err
 		}
+		r.grown = i + 1
+	}
+	if spoken && r.wait != "" {
+		return r.unwait(ctx)
 	}
 	return nil
 }
 
-// show makes message i of the answer say text.
-func (r *reply) show(ctx context.Context, i int, text string, preview bool) error {
-	if i < len(r.ids) {
-		if r.shown[i] == text {
-			return nil
-		}
-		if err := r.rest.edit(ctx, r.channel, r.ids[i], text, i == 0); err != nil {
-			return err
-		}
-		r.shown[i] = text
+// sayWait shows that the question waits.
+func (r *reply) sayWait(ctx context.Context, text string) error {
+	if r.wait != "" {
 		return nil
 	}
-	return r.create(ctx, i, draft{content: text, nonce: fmt.Sprintf("%s-%d", r.question, i), silent: preview})
+	d := draft{content: text, replyTo: r.question, nonce: r.nonce + "-w", silent: true, noPing: true, row: stopRow(r.question, r.asker)}
+	id, _, err := r.rest.create(ctx, r.channel, d)
+	r.wait = id
+	return err
+}
+
+// unwait removes what sayWait has shown.
+func (r *reply) unwait(ctx context.Context) error {
+	if r.wait == "" {
+		return nil
+	}
+	err := r.rest.remove(ctx, r.channel, r.wait)
+	if err == nil {
+		r.wait = ""
+	}
+	return err
+}
+
+// show makes message i of the answer say text above a row of buttons, which may be
+// empty.
+func (r *reply) show(ctx context.Context, i int, text string, row buttons, preview bool) error {
+	if i < len(r.ids) {
+		want := face{text, row.key()}
+		if r.shown[i] == want {
+			return nil
+		}
+		if err := r.rest.edit(ctx, r.channel, r.ids[i], text, row, i == 0); err != nil {
+			return err
+		}
+		r.shown[i] = want
+		return nil
+	}
+	return r.create(ctx, i, draft{content: text, row: row, nonce: fmt.Sprintf("%s-%d", r.nonce, i), silent: preview})
 }
 
 // create makes message i. What it says may be older than the draft: the answer to a
@@ -169,67 +255,108 @@ func (r *reply) create(ctx context.Context, i int, d draft) error {
 	if i == 0 {
 		d.replyTo = r.question
 	}
-	id, content, err := r.rest.create(ctx, r.channel, d)
+	id, f, err := r.rest.create(ctx, r.channel, d)
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(content) == strings.TrimSpace(d.content) { // Discord trims
-		content = d.content
+	if strings.TrimSpace(f.text) == strings.TrimSpace(d.content) { // Discord trims
+		f.text = d.content
 	}
-	r.ids, r.shown = append(r.ids, id), append(r.shown, content)
+	r.ids, r.shown = append(r.ids, id), append(r.shown, f)
 	return nil
 }
 
-// Finish shows the whole text, whatever it takes within ctx.
-func (r *reply) Finish(ctx context.Context, text string) (string, error) {
+// Finish shows the end, whatever it takes within ctx.
+func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	r.stopPreviews(ctx)
-	parts := split(text)
+	parts := split(e.Text)
 	err := error(nil)
+	if r.wait != "" && len(r.ids) == 0 && !e.Answer { // a notice may stand in its place
+		r.ids, r.shown, r.wait = []string{r.wait}, []face{{row: unknownRow}}, ""
+	}
 	for i, part := range parts {
-		if err = r.finish(ctx, i, part); err != nil {
+		var row buttons
+		if i == len(parts)-1 {
+			row = endRow(e, r.question, r.asker)
+		}
+		if err = r.finish(ctx, i, part, row); err != nil {
 			break
 		}
 	}
 	for i := len(r.ids) - 1; err == nil && i >= len(parts); i-- { // the final text needs fewer messages than a preview did
 		err = insist(ctx, func() error { return r.rest.remove(ctx, r.channel, r.ids[i]) })
+		if err == nil {
+			r.ids, r.shown = r.ids[:i], r.shown[:i]
+		}
+	}
+	if err == nil {
+		if uerr := insist(ctx, func() error { return r.unwait(ctx) }); uerr != nil {
+			r.log.Warn("what said that a question waits could not be removed", "channel", r.channel, "err", uerr)
+		}
 	}
 	if hint := explain(err); hint != "" {
 		r.log.Error(hint, "channel", r.channel)
 	}
-	if len(r.ids) == 0 {
-		return "", err
+	return r.ids, err
+}
+
+// Withdraw removes what previews have shown.
+func (r *reply) Withdraw(ctx context.Context) {
+	r.stopPreviews(ctx)
+	if r.old != nil {
+		return
 	}
-	return r.ids[0], err
+	ids := r.ids
+	if r.wait != "" {
+		ids = append(ids, r.wait)
+	}
+	for _, id := range ids {
+		if err := insist(ctx, func() error { return r.rest.remove(ctx, r.channel, id) }); err != nil {
+			r.log.Warn("an answer to a deleted question could not be removed", "channel", r.channel, "message", id, "err", err)
+		}
+	}
+	r.ids, r.shown, r.wait = nil, nil, ""
 }
 
 // stopPreviews waits for the request the writer is at: were it broken off, it might
 // take effect after the final one.
 func (r *reply) stopPreviews(ctx context.Context) {
-	if r.done == nil {
+	r.mu.Lock()
+	r.stage = finished
+	done := r.done
+	r.done = nil
+	r.mu.Unlock()
+	if done == nil {
 		return
 	}
 	close(r.end)
 	stop := context.AfterFunc(ctx, r.abort)
-	<-r.done
+	<-done
 	stop()
 	r.abort()
-	r.done = nil
 }
 
 // finish makes message i say text for good.
-func (r *reply) finish(ctx context.Context, i int, text string) error {
+func (r *reply) finish(ctx context.Context, i int, text string, row buttons) error {
 	err := insist(ctx, func() error {
-		if err := r.show(ctx, i, text, false); err != nil {
+		if err := r.show(ctx, i, text, row, false); err != nil {
 			return err
 		}
-		return r.show(ctx, i, text, false) // an edit, if the message was there already
+		return r.show(ctx, i, text, row, false) // an edit, if the message was there already
 	})
 	if code(err) != discordgo.ErrCodeUnknownMessage || i >= len(r.ids) {
 		return err
 	}
-	// somebody deleted what was shown so far: say it anew, under another nonce
-	r.ids, r.shown = r.ids[:i], r.shown[:i]
+	// somebody deleted what was shown so far: say it anew, under another nonce, and
+	// what stood below it too
+	below := r.ids[i+1:]
+	r.ids, r.shown = r.ids[:i:i], r.shown[:i:i]
+	for _, id := range below {
+		if err := insist(ctx, func() error { return r.rest.remove(ctx, r.channel, id) }); err != nil {
+			return err
+		}
+	}
 	return insist(ctx, func() error {
-		return r.create(ctx, i, draft{content: text, nonce: fmt.Sprintf("%s+%d", r.question, i)})
+		return r.create(ctx, i, draft{content: text, row: row, nonce: fmt.Sprintf("%s+%d", r.nonce, i)})
 	})
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
+
+	"moebot/bot/chat"
 )
 
 // wall is Discord's messages of one channel, as far as a reply sees them.
@@ -29,6 +31,7 @@ type post struct {
 	content, nonce string
 	silent, gone   bool
 	replyTo        string
+	row            json.RawMessage // its components
 }
 
 func response(status int, body any) *http.Response {
@@ -41,8 +44,11 @@ func response(status int, body any) *http.Response {
 
 func (w *wall) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body messageBody
-	if r.Body != nil {
-		_ = json.NewDecoder(r.Body).Decode(&body) // DELETE has none
+	var parts struct{ Components json.RawMessage }
+	if r.Body != nil { // DELETE has none
+		raw, _ := io.ReadAll(r.Body)
+		_ = json.Unmarshal(raw, &parts)
+		_ = json.Unmarshal(raw, &body) // all but the components, which discordgo cannot read back here
 	}
 	if w.before != nil {
 		if res := w.before(r, body); res != nil {
@@ -52,7 +58,7 @@ func (w *wall) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Context().Err() != nil {
 		return nil, r.Context().Err()
 	}
-	res := w.act(r, body)
+	res := w.act(r, body, parts.Components)
 	if w.after != nil {
 		w.after(r)
 	}
@@ -62,7 +68,10 @@ func (w *wall) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-func (w *wall) act(r *http.Request, body messageBody) *http.Response {
+func (w *wall) act(r *http.Request, body messageBody, row json.RawMessage) *http.Response {
+	if row == nil {
+		row = json.RawMessage("[]")
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var i int
@@ -78,15 +87,15 @@ func (w *wall) act(r *http.Request, body messageBody) *http.Response {
 	if r.Method == http.MethodPost {
 		for i, p := range w.posts {
 			if p.nonce == body.Nonce && body.EnforceNonce {
-				return response(200, map[string]any{"id": fmt.Sprint(i), "content": p.content})
+				return response(200, map[string]any{"id": fmt.Sprint(i), "content": p.content, "components": p.row})
 			}
 		}
-		p := post{content: strings.TrimSpace(body.Content), nonce: body.Nonce, silent: body.Flags&discordgo.MessageFlagsSuppressNotifications != 0}
+		p := post{row: row, content: strings.TrimSpace(body.Content), nonce: body.Nonce, silent: body.Flags&discordgo.MessageFlagsSuppressNotifications != 0}
 		if body.Reference != nil {
 			p.replyTo = body.Reference.MessageID
 		}
 		w.posts = append(w.posts, p)
-		return response(200, map[string]any{"id": fmt.Sprint(len(w.posts) - 1), "content": p.content})
+		return response(200, map[string]any{"id": fmt.Sprint(len(w.posts) - 1), "content": p.content, "components": p.row})
 	}
 	if _, err := fmt.Sscan(path, &i); err != nil || i >= len(w.posts) || w.posts[i].gone {
 		return response(404, map[string]any{"code": discordgo.ErrCodeUnknownMessage})
@@ -95,7 +104,7 @@ func (w *wall) act(r *http.Request, body messageBody) *http.Response {
 		w.posts[i].gone = true
 		return response(204, nil)
 	}
-	w.posts[i].content = body.Content
+	w.posts[i].content, w.posts[i].row = body.Content, row
 	return response(200, map[string]any{"id": path, "content": body.Content})
 }
 
@@ -130,7 +139,7 @@ func (w *wall) reply(t *testing.T, question string) *reply {
 	}
 	dg.Client = &http.Client{Transport: w}
 	b := &Bot{dg: dg, log: slog.New(slog.DiscardHandler), opt: Options{EditInterval: 20 * time.Millisecond}}
-	return b.newReply("77", question)
+	return b.newReply("77", question, "5")
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -146,11 +155,11 @@ func finish(t *testing.T, r *reply, text string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	id, err := r.Finish(ctx, text)
-	if err != nil {
-		t.Fatal(err)
+	ids, err := r.Finish(ctx, chat.End{Text: text, Answer: true, Of: 1})
+	if err != nil || len(ids) == 0 {
+		t.Fatal(ids, err)
 	}
-	return id
+	return ids[0]
 }
 
 func want(t *testing.T, w *wall, texts ...string) {
@@ -235,7 +244,7 @@ func TestRateLimitDropsPreviewsAndDelaysTheEnd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	if _, err := r.Finish(ctx, "the end"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := r.Finish(ctx, chat.End{Text: "the end"}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a finish without time gives %v", err)
 	}
 	if took := time.Since(start); took > 200*time.Millisecond {
@@ -262,7 +271,7 @@ func TestFailuresAreTriedAgain(t *testing.T) {
 
 	w.before = func(*http.Request, messageBody) *http.Response { return response(403, map[string]any{"code": 50013}) }
 	r := w.reply(t, "2")
-	if id, err := r.Finish(context.Background(), "Not here."); id != "" || code(err) != discordgo.ErrCodeMissingPermissions {
+	if id, err := r.Finish(context.Background(), chat.End{Text: "Not here."}); len(id) > 0 || code(err) != discordgo.ErrCodeMissingPermissions {
 		t.Errorf("without permission: %q, %v", id, err)
 	}
 }

@@ -67,6 +67,7 @@ type messageBody struct {
 	Reference       *messageReference      `json:"message_reference,omitempty"`
 	Nonce           string                 `json:"nonce,omitempty"`
 	EnforceNonce    bool                   `json:"enforce_nonce,omitempty"`
+	Components      *buttons               `json:"components,omitempty"`
 }
 
 // draft is a message to create.
@@ -77,15 +78,20 @@ type draft struct {
 	// sent again, because its answer was lost or the program died, makes no second one.
 	nonce  string
 	silent bool // no push notification: the text is not whole yet
+	noPing bool // nor is who asked told: it will be gone soon
+	row    buttons
 }
 
-// create posts a message. What it says then is not always the draft: if the nonce
+// create posts a message. What it shows then is not always the draft: if the nonce
 // is known, it is what was created before.
-func (r rest) create(ctx context.Context, channel string, d draft) (id, content string, err error) {
+func (r rest) create(ctx context.Context, channel string, d draft) (id string, f face, err error) {
 	body := messageBody{Content: d.content, AllowedMentions: noMentions{Parse: []string{}}, Nonce: d.nonce, EnforceNonce: true}
 	if d.replyTo != "" {
 		body.Reference = &messageReference{MessageID: d.replyTo}
-		body.AllowedMentions.RepliedUser = true
+		body.AllowedMentions.RepliedUser = !d.noPing
+	}
+	if len(d.row) > 0 {
+		body.Components = &d.row
 	}
 	if d.silent {
 		body.Flags = discordgo.MessageFlagsSuppressNotifications
@@ -93,19 +99,47 @@ func (r rest) create(ctx context.Context, channel string, d draft) (id, content 
 	url := discordgo.EndpointChannelMessages(channel)
 	b, err := r.do(ctx, http.MethodPost, url, body, url)
 	if err != nil {
-		return "", "", err
+		return "", face{}, err
 	}
-	var m struct{ ID, Content string }
+	var m struct {
+		ID, Content string
+		Components  []struct {
+			Components []struct {
+				CustomID string `json:"custom_id"`
+			}
+		}
+	}
 	if err := json.Unmarshal(b, &m); err != nil || m.ID == "" {
-		return "", "", fmt.Errorf("discord: answer to a new message is %.100q", b)
+		return "", face{}, fmt.Errorf("discord: answer to a new message is %.100q", b)
 	}
-	return m.ID, m.Content, nil
+	f.text = m.Content
+	for _, row := range m.Components {
+		for _, c := range row.Components {
+			f.row += c.CustomID + " "
+		}
+	}
+	return m.ID, f, nil
 }
 
-// edit replaces a message's text. reply says that the message replies to the person
+// edit replaces a message's text and buttons. reply says that the message replies to the person
 // it answers, who stays named there; an edit pings nobody.
-func (r rest) edit(ctx context.Context, channel, id, content string, reply bool) error {
-	body := messageBody{Content: content, AllowedMentions: noMentions{Parse: []string{}, RepliedUser: reply}}
+func (r rest) edit(ctx context.Context, channel, id, content string, row buttons, reply bool) error {
+	if row == nil {
+		row = buttons{}
+	}
+	body := messageBody{Content: content, Components: &row, AllowedMentions: noMentions{Parse: []string{}, RepliedUser: reply}}
+	_, err := r.do(ctx, http.MethodPatch, discordgo.EndpointChannelMessage(channel, id), body, discordgo.EndpointChannelMessage(channel, ""))
+	return err
+}
+
+// dress replaces a message's buttons and leaves its text.
+func (r rest) dress(ctx context.Context, channel, id string, row buttons) error {
+	if row == nil {
+		row = buttons{}
+	}
+	body := struct {
+		Components buttons `json:"components"`
+	}{row}
 	_, err := r.do(ctx, http.MethodPatch, discordgo.EndpointChannelMessage(channel, id), body, discordgo.EndpointChannelMessage(channel, ""))
 	return err
 }

@@ -26,7 +26,7 @@ func (w *world) stop(patience time.Duration) {
 func (w *world) restart(store chat.Store) {
 	w.t.Helper()
 	log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.chat = chat.New(store, parrot{}, chat.Options{QueueLen: 8, Timeout: time.Minute, Log: log})
+	w.chat = chat.New(store, newParrot(), chat.Options{QueueLen: 8, Timeout: time.Minute, Log: log})
 	o := w.bot.opt
 	o.Log = log
 	var err error
@@ -36,7 +36,7 @@ func (w *world) restart(store chat.Store) {
 			w.t.Error(err)
 		}
 		for _, p := range left {
-			if err := w.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: w.bot.Reply(p.Key.Channel, p.Turn.ID)}); err != nil && ctx.Err() == nil {
+			if err := w.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: w.bot.Reply(p.Key.Channel, p.Turn)}); err != nil && ctx.Err() == nil {
 				w.t.Error(err)
 			}
 		}
@@ -92,6 +92,15 @@ func TestRestart(t *testing.T) {
 	w.send(c, w.mia.ID, w.at("live"))
 	w.says(c, "re: live")
 	answers := w.answers(c)
+	w.until("no waiting is shown any more", func() bool {
+		for _, m := range w.replies(c) {
+			if strings.HasPrefix(m.Content, "*waiting") {
+				return false
+			}
+		}
+		return true
+	})
+	answers = w.answers(c)
 	for i, q := range missed {
 		want := "re: waiting"
 		if i > 0 {

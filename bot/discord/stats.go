@@ -28,8 +28,7 @@ func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 	if i.GuildID == "" || !may(i, discordgo.PermissionAdministrator) {
 		return b.respond(ctx, i, "Only administrators of a server can see that.", true)
 	}
-	err := b.acknowledge(ctx, i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseDeferredChannelMessageWithSource,
-		Data: &discordgo.InteractionResponseData{Flags: discordgo.MessageFlagsEphemeral}})
+	err := b.deferred(ctx, i, true)
 	if err != nil {
 		return err
 	}
@@ -47,14 +46,11 @@ func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 			embed.Image = &discordgo.MessageEmbedImage{URL: "attachment://experts.png"}
 		}
 	}
-	return insist(ctx, func() error {
-		edit := &discordgo.WebhookEdit{Embeds: &[]*discordgo.MessageEmbed{embed}}
-		if picture != nil {
-			edit.Files = []*discordgo.File{{Name: "experts.png", ContentType: "image/png", Reader: bytes.NewReader(picture)}}
-		}
-		_, err := b.dg.InteractionResponseEdit(i, edit, once(ctx)...)
-		return err
-	})
+	m := hookBody{Embeds: []*discordgo.MessageEmbed{embed}}
+	if picture != nil {
+		m.files = []*discordgo.File{{Name: "experts.png", ContentType: "image/png", Reader: bytes.NewReader(picture)}}
+	}
+	return b.fill(ctx, i, m)
 }
 
 // grid is the share of each layer's tokens that each expert took, for plotter.HeatMap.

@@ -1,0 +1,150 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"moebot/session"
+)
+
+// accept stores a question and puts it into its channel's queue. It runs in the
+// order of arrival and waits for nothing but the store, and, for patient questions,
+// for room.
+func (s *Service) accept(q Question) {
+	if !s.take(&q) {
+		return
+	}
+	w := &work{q: q}
+	if _, taken := s.open.LoadOrStore(q.name(), w); taken { // pending, but not left over
+		s.stats.duplicates.Add(1)
+		return
+	}
+	s.stats.questions.Add(1)
+	job := func() {
+		defer s.open.Delete(q.name())
+		s.contain(q, func(Question) { s.answer(w) })
+	}
+	var before int
+	var err error
+	if q.patient {
+		before, err = s.turns.wait(s.ctx, q.Key.Channel, job)
+	} else {
+		before, err = s.turns.add(q.Key.Channel, job)
+	}
+	switch {
+	case errors.Is(err, ErrFull):
+		s.stats.refused.Add(1)
+		s.open.Delete(q.name())
+		s.aside(q, func(q Question) { s.conclude(q, Full) })
+	case err != nil:
+		s.open.Delete(q.name())
+		s.leave(q)
+	case before > 0:
+		q.Reply.Queued(before)
+	}
+}
+
+// take reports whether the question is this service's to answer.
+func (s *Service) take(q *Question) bool {
+	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+	defer cancel()
+	if q.Known {
+		mine, err := s.store.Hold(ctx, q.Key, q.Turn.ID)
+		if err != nil { // it stays pending
+			s.opt.Log.Error("a question of before could not be taken up", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+			return false
+		}
+		if !mine { // answered, or another process is at it
+			s.stats.duplicates.Add(1)
+		}
+		return mine
+	}
+	_, accepted, err := s.store.Accept(ctx, q.Key, q.Turn)
+	switch {
+	case err != nil:
+		s.stats.failed.Add(1)
+		s.opt.Log.Error("a question could not be stored", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+		if s.ctx.Err() == nil {
+			s.refuse(*q)
+		}
+		return false
+	case !accepted: // delivered twice, or taken by another instance
+		s.stats.duplicates.Add(1)
+		return false
+	}
+	return true
+}
+
+// leave lets a question stay pending, for the next start or another process.
+func (s *Service) leave(q Question) {
+	s.opt.Log.Info("a question is left for the next start", "channel", q.Key.Channel, "message", q.Turn.ID)
+	ctx, cancel := context.WithTimeout(s.hard, time.Second)
+	defer cancel()
+	if err := s.store.Release(ctx, []session.Pending{{Key: q.Key, Turn: q.Turn}}); err != nil {
+		s.opt.Log.Warn("a question that is left could not be given up; others wait a little for it", "err", err)
+	}
+	s.withdraw(q.Reply)
+}
+
+// turnAway tells a person, once for all processes, that there is no room for the
+// question, which is not stored.
+func (s *Service) turnAway(q Question) {
+	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+	first, err := s.store.Claim(ctx, q.Key, q.Turn.ID)
+	cancel()
+	if err != nil {
+		s.opt.Log.Warn("a question that finds no room could not be noted", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+	}
+	if first || err != nil {
+		s.say(q, Full)
+	}
+}
+
+// refuse tells a person that the store is away. Whether it took the question before
+// it went is not known: once it is back the question is taken out of it, as the
+// person was told.
+func (s *Service) refuse(q Question) {
+	s.later(chore{"the refused question is forgotten", q.Key.Channel, q.Turn.ID, func(ctx context.Context) error {
+		if err := s.store.Remove(ctx, q.Key, q.Turn.ID); !errors.Is(err, session.ErrNotFound) {
+			return err
+		}
+		return nil
+	}})
+	s.aside(q, func(q Question) { s.say(q, sayAway) })
+}
+
+// say shows a sentence that is not part of the conversation.
+func (s *Service) say(q Question, text string) {
+	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
+	defer cancel()
+	if _, err := q.Reply.Finish(ctx, End{Text: text}); err != nil {
+		s.opt.Log.Error("a notice could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+	}
+}
+
+// conclude settles a question without an answer of the model: it will not be
+// pending any more, and the person reads why.
+func (s *Service) conclude(q Question, notice string) {
+	s.settle(q)
+	s.say(q, notice)
+}
+
+// settle takes a question without an answer off the list of pending ones.
+func (s *Service) settle(q Question) {
+	if q.once {
+		return
+	}
+	c := chore{"the question is settled", q.Key.Channel, q.Turn.ID, func(ctx context.Context) error {
+		_, err := s.store.Finish(ctx, q.Key, q.Turn.ID, session.Turn{ID: q.Turn.ID, Role: session.RoleAssistant, Time: time.Now()})
+		return err
+	}}
+	ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
+	defer cancel()
+	if err := c.do(ctx); err != nil {
+		s.opt.Log.Error("a question could not be settled", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+		if away(err) {
+			s.later(c)
+		}
+	}
+}

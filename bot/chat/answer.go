@@ -1,0 +1,219 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"moebot/session"
+)
+
+// answer makes, shows and stores the answer to one question.
+func (s *Service) answer(w *work) {
+	q := w.q
+	if s.ctx.Err() != nil {
+		if !q.once {
+			s.leave(q)
+		}
+		return
+	}
+	start := time.Now()
+	ctx, cancel, ok := w.begin(s.ctx, s.opt.Timeout)
+	if !ok {
+		return // stopped, and settled by who stopped it
+	}
+	defer cancel()
+	p, err := s.prompt(q)
+	if err != nil {
+		if s.ctx.Err() != nil {
+			s.leave(q)
+			return
+		}
+		s.stats.failed.Add(1)
+		s.opt.Log.Error("a conversation could not be read", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+		s.refuse(q)
+		return
+	}
+	if len(p.Turns) == 0 { // deleted or reset while it waited
+		s.opt.Log.Info("a question is gone before its turn", "channel", q.Key.Channel, "message", q.Turn.ID)
+		s.withdraw(q.Reply)
+		return
+	}
+	q.Reply.Start()
+	a, genErr := s.generate(ctx, q.Reply, p)
+	text, notice := s.verdict(ctx, q, &a, genErr)
+	text = strings.TrimSpace(text)
+	if text == "" && w.isGone() {
+		s.withdraw(q.Reply)
+		return
+	}
+	if text == "" {
+		if a.Stop != stopPerson {
+			s.stats.failed.Add(1)
+		}
+		s.conclude(q, notice)
+		return
+	}
+	end := End{Text: text, Answer: !q.once, Cut: a.cut(), Of: 1}
+	w.mu.Lock()
+	end.Stale = w.edited
+	w.mu.Unlock()
+	ids, ok := s.show(q, end)
+	if !ok { // nobody saw it: it is not part of the conversation
+		s.conclude(q, sayFailed)
+		return
+	}
+	turn := session.Turn{ID: ids[0], Role: session.RoleAssistant, Text: text, Time: time.Now(),
+		Answer: &session.Answer{To: q.Turn.ID, For: q.Turn.AuthorID, More: ids[1:], Cut: end.Cut, Stale: end.Stale}}
+	if len(ids) == 1 {
+		turn.Answer.More = nil
+	}
+	s.keep(q, turn, a, start)
+}
+
+// show shows an answer for good; false if nobody can see it.
+func (s *Service) show(q Question, e End) ([]string, bool) {
+	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
+	defer cancel()
+	ids, err := q.Reply.Finish(ctx, e)
+	if err != nil {
+		s.stats.failed.Add(1)
+		s.opt.Log.Error("an answer could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+	}
+	return ids, len(ids) > 0
+}
+
+func (s *Service) withdraw(r Reply) {
+	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
+	defer cancel()
+	r.Withdraw(ctx)
+}
+
+// Tracer is a Generator that wants to know which message an answer became.
+type Tracer interface {
+	Keep(messageID string, t Trace)
+}
+
+// prompt reads the conversation up to the question.
+func (s *Service) prompt(q Question) (Prompt, error) {
+	if q.once {
+		return q.prompt, nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+	defer cancel()
+	sess, err := s.store.Load(ctx, q.Key)
+	if errors.Is(err, session.ErrNotFound) {
+		return Prompt{}, nil
+	}
+	if err != nil {
+		return Prompt{}, err
+	}
+	turns := sess.UpTo(q.Turn.ID)
+	if q.Known && len(turns) < len(sess.Turns) && sess.Turns[len(turns)].Role == session.RoleAssistant {
+		return Prompt{}, nil // answered since it was found pending
+	}
+	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: turns, Settings: sess.Settings}, nil
+}
+
+func (s *Service) generate(ctx context.Context, r Reply, p Prompt) (Answer, error) {
+	var text strings.Builder
+	text.WriteString(p.Begin)
+	return s.gen.Generate(ctx, p, func(piece string) error {
+		text.WriteString(piece)
+		r.Update(text.String())
+		return nil
+	})
+}
+
+// stopPerson is the Stop of an answer that a person stopped.
+const stopPerson = "stopped"
+
+// verdict is the text to show as the answer, or else the notice to show instead.
+func (s *Service) verdict(ctx context.Context, q Question, a *Answer, err error) (text, notice string) {
+	text = strings.TrimRight(a.Text, " \n")
+	switch {
+	case err == nil:
+		return text, sayNothing
+	case errors.Is(context.Cause(ctx), errStopped):
+		a.Stop = stopPerson
+		return text, sayStopped
+	case errors.Is(context.Cause(s.ctx), errStopping):
+		notice = stopped
+	case errors.Is(err, context.DeadlineExceeded):
+		notice = sayTimeout
+	case s.opt.Busy(err):
+		notice = sayBusy
+	default:
+		notice = sayFailed
+	}
+	s.opt.Log.Error("an answer broke off", "channel", q.Key.Channel, "message", q.Turn.ID, "tokens", a.Usage.DecodedTokens, "err", err)
+	if text != "" {
+		text += unfinished
+	}
+	return text, notice
+}
+
+// keep stores a shown answer and counts it.
+func (s *Service) keep(q Question, turn session.Turn, a Answer, start time.Time) {
+	stored := false
+	if !q.once {
+		stored = s.store1(q, "the answer is stored", func(ctx context.Context) (bool, error) {
+			return s.store.Finish(ctx, q.Key, q.Turn.ID, turn)
+		})
+	}
+	s.count(q, a, start, stored)
+	if t, ok := s.gen.(Tracer); ok {
+		t.Keep(turn.ID, a.Trace)
+	}
+}
+
+// store1 stores something of an answer that was shown, at once or, if the store is
+// away, later; it reports whether it is stored now.
+func (s *Service) store1(q Question, what string, do func(ctx context.Context) (bool, error)) bool {
+	done := false
+	c := chore{what, q.Key.Channel, q.Turn.ID, func(ctx context.Context) (err error) {
+		done, err = do(ctx)
+		return err
+	}}
+	ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
+	defer cancel()
+	err := c.do(ctx)
+	stored := done
+	switch {
+	case err == nil:
+	case away(err):
+		// the person has seen the answer, and a question left pending would be
+		// answered a second time after a restart
+		s.opt.Log.Error("an answer could not be stored; trying again", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+		s.later(c)
+	default:
+		s.opt.Log.Error("an answer could not be stored", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+	}
+	return stored
+}
+
+// count counts an answer that was shown.
+func (s *Service) count(q Question, a Answer, start time.Time, stored bool) {
+	u := a.Usage
+	if stored {
+		ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
+		defer cancel()
+		if err := s.store.Count(ctx, q.Key, map[string]int64{"tokens_in": int64(u.PromptTokens), "tokens_out": int64(u.DecodedTokens)}); err != nil {
+			s.opt.Log.Warn("tokens could not be counted", "err", err)
+		}
+	}
+	s.stats.answered(u, time.Since(start))
+	s.opt.Log.Info("answered", "channel", q.Key.Channel, "message", q.Turn.ID, "stored", stored, "stop", a.Stop,
+		"prompt", u.PromptTokens, "reused", u.ReusedTokens, "dropped_turns", u.DroppedTurns, "decoded", u.DecodedTokens,
+		"first_token", u.TimeToFirstToken.Round(100*time.Microsecond), "tok_s", fmt.Sprintf("%.1f", u.speed()), "took", time.Since(start).Round(time.Millisecond))
+}
+
+// speed is tokens per second after the first.
+func (u Usage) speed() float64 {
+	if u.DecodeTime <= 0 || u.DecodedTokens < 2 {
+		return 0
+	}
+	return float64(u.DecodedTokens-1) / u.DecodeTime.Seconds()
+}

@@ -1,0 +1,130 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"moebot/session"
+	"moebot/session/redisstore"
+	"moebot/session/sessiontest"
+)
+
+// A question whose asker was told to ask again does not come back.
+func TestRefusedQuestionIsForgotten(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	lossy := &loseAnswer{Store: w.store}
+	w.s.Close(t.Context())
+	w.s = New(lossy, w.gen, Options{QueueLen: 4, Timeout: time.Minute, Log: slog.New(slog.DiscardHandler)})
+	w.must("c", "1", "hi")
+	w.board.wait(t, 1)
+	w.settle()
+	lossy.on.Store(true)
+	w.must("c", "2", "taken, but who knows")
+	if said := w.board.wait(t, 2); said[1] != "2: "+sayAway {
+		t.Fatalf("without an answer of the store: %q", said[1])
+	}
+	w.settle()
+	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi"})
+}
+
+// loseAnswer is a Store whose Accept, once on, takes effect and fails.
+type loseAnswer struct {
+	Store
+	on atomic.Bool
+}
+
+func (l *loseAnswer) Accept(ctx context.Context, k session.Key, t session.Turn) (session.Session, bool, error) {
+	s, ok, err := l.Store.Accept(ctx, k, t)
+	if l.on.Load() {
+		return session.Session{}, false, errors.Join(session.ErrUnavailable, err)
+	}
+	return s, ok, err
+}
+
+// Redis is killed in mid-conversation: the person reads a calm sentence, the next
+// message works, and what was acknowledged as saved is there.
+func TestRedisKilledAndRestarted(t *testing.T) {
+	r := sessiontest.StartRedis(t)
+	store, err := redisstore.Open(context.Background(), redisstore.Options{URL: r.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, time.Minute)
+	w.s.Close(t.Context())
+	w.s = New(store, w.gen, Options{QueueLen: 4, Timeout: time.Minute, Log: slog.New(slog.DiscardHandler)})
+	w.store.Close()
+	w.store = store
+	n := 0
+	ask := func(text string) string {
+		n++
+		w.must("c", fmt.Sprint(n), text)
+		return w.board.wait(t, n)[n-1]
+	}
+	for range 3 {
+		ask("hi")
+	}
+	w.settle()
+	r.Kill()
+	start := time.Now()
+	if said := ask("are you there?"); said != "4: "+sayAway {
+		t.Errorf("without Redis: %q", said)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("that was said after %v", took)
+	}
+	r.Start()
+	if said := ask("and now?"); said != "5: 7 and now?" {
+		t.Errorf("with Redis back: %q", said)
+	}
+	w.settle()
+	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi", "2 hi", "a2 3 hi", "3 hi", "a3 5 hi", "5 and now?", "a5 7 and now?"})
+
+	// an answer under way when Redis dies is shown, and stored when it is back
+	n++
+	w.must("c", "6", "wait")
+	w.accepted("6")
+	r.Kill()
+	close(w.gen.wait)
+	if said := w.board.wait(t, n)[n-1]; said != "6: 9 wait" {
+		t.Errorf("an answer under way: %q", said)
+	}
+	r.Start()
+	w.settle()
+	if turns := w.turns("c"); turns[len(turns)-1] != "a6 9 wait" {
+		t.Errorf("the answer shown without Redis is not stored: %q", turns)
+	}
+}
+
+func TestPendingQuestionsAreAnsweredOnceAfterARestart(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	key := session.Key{Channel: "c"}
+	turn := session.Turn{ID: "1", Role: session.RoleUser, Author: "Mia", Text: "left over", Time: time.Now()}
+	if _, ok, err := w.store.Accept(context.Background(), key, turn); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	w.must("c", "1", "left over") // and Discord sends it again
+	if err := w.s.Ask(Question{Key: key, Turn: turn, Known: true, Reply: boardReply{w.board, "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.board.wait(t, 1)
+	w.must("c", "2", "next")
+	same(t, w.board.wait(t, 2), []string{"1: 1 left over", "2: 3 next"})
+
+	// a list of pending questions that is older than what happened since
+	w.settle()
+	w.must("c", "3", "wait")
+	w.accepted("3", "1", "2")
+	for _, id := range []string{"2", "3"} { // answered, and being answered
+		if err := w.s.AskWait(context.Background(), Question{Key: key, Turn: session.Turn{ID: id}, Known: true, Reply: boardReply{w.board, id}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(w.gen.wait)
+	w.must("c", "4", "last")
+	same(t, w.board.wait(t, 4)[2:], []string{"3: 5 wait", "4: 7 last"})
+}

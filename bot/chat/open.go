@@ -1,0 +1,186 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"moebot/session"
+)
+
+// ErrUnderWay is returned when what is asked for is being worked on already.
+var ErrUnderWay = errors.New("chat: it is under way")
+
+// Causes for which an answer is broken off.
+var (
+	errStopping = errors.New("chat: stopping")               // the service
+	errStopped  = errors.New("chat: the answer was stopped") // by a person
+)
+
+// work is a question, or an answer to be made again, from when it has a place in the
+// queue until it is settled.
+type work struct {
+	q    Question
+	redo *Redo // nil for a question
+
+	mu      sync.Mutex
+	begun   bool
+	stopped bool
+	edited  bool // the question, while its answer was being made
+	gone    bool // the question was deleted
+	cancel  context.CancelCauseFunc
+}
+
+// begin makes the context of an answer; false if it was stopped before.
+func (w *work) begin(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return nil, nil, false
+	}
+	ctx, w.cancel = context.WithCancelCause(ctx)
+	cancel := w.cancel
+	ctx, end := context.WithTimeout(ctx, timeout)
+	w.begun = true
+	return ctx, func() { end(); cancel(nil) }, true
+}
+
+// stop breaks the work off. It reports whether that is its end: it had not begun.
+func (w *work) stop() (waited bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return false
+	}
+	w.stopped = true
+	if w.begun {
+		w.cancel(errStopped)
+	}
+	return !w.begun
+}
+
+// delete breaks the work off because its question was deleted. It reports as stop.
+func (w *work) delete() (waited bool) {
+	w.mu.Lock()
+	w.gone = true
+	w.mu.Unlock()
+	return w.stop()
+}
+
+// isGone reports whether the question was deleted.
+func (w *work) isGone() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.gone
+}
+
+// under finds what is under way for a question.
+func (s *Service) under(k session.Key, questionID string) *work {
+	w, _ := s.open.Load(name(k, questionID))
+	if w == nil {
+		return nil
+	}
+	return w.(*work)
+}
+
+// UnderWay reports whether a question is being answered here, or again, or waits for
+// it, and whose it is.
+func (s *Service) UnderWay(k session.Key, questionID string) (asker string, ok bool) {
+	w := s.under(k, questionID)
+	if w == nil {
+		return "", false
+	}
+	return w.q.Turn.AuthorID, true
+}
+
+// Stop ends the work on a question: an answer ends within a token, and what was said
+// of it stays; a question that waits is settled without one. It reports false if
+// there is no work on it here.
+func (s *Service) Stop(k session.Key, questionID string) bool {
+	w := s.under(k, questionID)
+	if w == nil {
+		return false
+	}
+	s.stop(w)
+	return true
+}
+
+// StopAll stops all work in a channel, of one person or, if that is empty, of all,
+// and returns how much that was.
+func (s *Service) StopAll(k session.Key, personID string) (n int) {
+	s.open.Range(func(_, v any) bool {
+		if w := v.(*work); w.q.Key == k && (personID == "" || w.q.Turn.AuthorID == personID) {
+			s.stop(w)
+			n++
+		}
+		return true
+	})
+	return n
+}
+
+// StopPerson stops all work for one person, in all channels.
+func (s *Service) StopPerson(personID string) {
+	s.open.Range(func(_, v any) bool {
+		if w := v.(*work); w.q.Turn.AuthorID == personID {
+			s.stop(w)
+		}
+		return true
+	})
+}
+
+func (s *Service) stop(w *work) {
+	s.stats.stopped.Add(1)
+	if !w.stop() {
+		return
+	}
+	s.aside(w.q, func(q Question) {
+		if w.redo != nil {
+			s.restore(w.redo)
+			return
+		}
+		s.conclude(q, sayStopped)
+	})
+}
+
+// aside runs f beside the queue of questions, after what was put aside before in the
+// same channel: for what may take long and is no answer.
+func (s *Service) aside(q Question, f func(Question)) {
+	if err := s.notices.push(q.Key.Channel, func() { s.contain(q, f) }); err != nil {
+		s.opt.Log.Info("a notice is not shown: stopping", "channel", q.Key.Channel, "message", q.Turn.ID)
+	}
+}
+
+// renewEvery is how often the store hears that this process is still at its
+// questions; redisstore lets others have them after three times that.
+const renewEvery = 5 * time.Second
+
+// keepCharge renews the charge of open questions until the service stops, and then
+// gives up those that are left.
+func (s *Service) keepCharge() {
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.hard.Done():
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
+		if err := s.store.Renew(ctx, s.charge()); err != nil && s.hard.Err() == nil {
+			s.opt.Log.Warn("the store did not hear that questions are being worked on", "err", err)
+		}
+		cancel()
+	}
+}
+
+// charge lists the questions under way that the store knows.
+func (s *Service) charge() (out []session.Pending) {
+	s.open.Range(func(_, v any) bool {
+		if w := v.(*work); w.redo == nil && !w.q.once {
+			out = append(out, session.Pending{Key: w.q.Key, Turn: session.Turn{ID: w.q.Turn.ID}})
+		}
+		return true
+	})
+	return out
+}

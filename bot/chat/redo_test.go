@@ -1,0 +1,159 @@
+package chat
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"moebot/session"
+)
+
+// answerTo is the stored answer to a question.
+func (w *world) answerTo(channel, question string) session.Turn {
+	w.t.Helper()
+	s, err := w.store.Load(w.t.Context(), session.Key{Channel: channel})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a, ok := s.AnswerTo(question)
+	if !ok {
+		w.t.Fatalf("no answer to %s in %+v", question, s.Turns)
+	}
+	return a
+}
+
+func (w *world) redo(channel, question string, more bool) *[]string {
+	w.t.Helper()
+	failed := &[]string{}
+	err := w.s.Redo(Redo{Key: session.Key{Channel: channel}, QuestionID: question, Old: w.answerTo(channel, question), Continue: more,
+		Reply: boardReply{w.board, question}, Failed: func(s string) { *failed = append(*failed, s) }})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return failed
+}
+
+func TestAgainInPlace(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	k := session.Key{Channel: "c"}
+	w.must("c", "1", "hi")
+	w.must("c", "2", "and?")
+	w.board.wait(t, 2)
+	w.settle()
+	w.redo("c", "1", false)
+	w.board.wait(t, 3)
+	w.until("stored", func() bool { return w.answerTo("c", "1").Answer.Of() == 2 })
+	a := w.answerTo("c", "1")
+	if a.Text != "1 hi" || a.ID != "a1" || a.Answer.Chosen != 1 || a.Answer.For != "u" {
+		t.Errorf("the second answer: %+v, %+v", a, a.Answer)
+	}
+	w.board.mu.Lock()
+	if e := w.board.ends[2]; !e.Answer || e.Of != 2 || e.Chosen != 1 {
+		t.Errorf("shown as %+v", e)
+	}
+	w.board.mu.Unlock()
+	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi", "2 and?", "a2 3 and?"}) // in its place
+	w.until("settled", func() bool { _, busy := w.s.UnderWay(k, "1"); return !busy })
+	// choosing, within what there is
+	if got, err := w.s.Choose(t.Context(), k, "1", 0); err != nil || got.Answer.Chosen != 0 {
+		t.Errorf("Choose = %+v, %v", got.Answer, err)
+	}
+	if _, err := w.s.Choose(t.Context(), k, "1", 2); err == nil {
+		t.Error("an alternative that is not there was chosen")
+	}
+	if _, err := w.s.Choose(t.Context(), k, "9", 0); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("an unknown question: %v", err)
+	}
+	if got := w.answerTo("c", "1").Answer.Chosen; got != 0 {
+		t.Errorf("stored choice %d", got)
+	}
+}
+
+func TestContinueWhereItWasCut(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "cut")
+	w.board.wait(t, 1)
+	w.settle()
+	if a := w.answerTo("c", "1"); !a.Answer.Cut || a.Text != "1 cut" {
+		t.Fatalf("the cut answer: %+v, %+v", a, a.Answer)
+	}
+	w.redo("c", "1", true)
+	if said := w.board.wait(t, 2); said[1] != "1: 1 cut and so on" {
+		t.Errorf("gone on with: %q", said[1])
+	}
+	w.until("stored", func() bool { return w.answerTo("c", "1").Text == "1 cut and so on" })
+	if a := w.answerTo("c", "1"); a.Answer.Of() != 1 {
+		t.Errorf("an alternative was made: %+v", a.Answer)
+	}
+}
+
+func TestRedoThatFailsRestores(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	k := session.Key{Channel: "c"}
+	for id, text := range map[string]string{"1": "hi", "2": "slow"} {
+		w.must("c", id, text)
+	}
+	w.accepted("2", "1")
+	if err := w.s.Redo(Redo{Key: k, QuestionID: "2", Reply: boardReply{w.board, "2"}}); !errors.Is(err, ErrUnderWay) {
+		t.Errorf("again while it is made: %v", err)
+	}
+	if _, err := w.s.Choose(t.Context(), k, "2", 0); !errors.Is(err, ErrUnderWay) {
+		t.Errorf("a choice while it is made: %v", err)
+	}
+	w.s.Stop(k, "2")
+	w.board.wait(t, 2)
+	w.settle()
+	// edited into something that fails
+	edited := make(chan session.Turn, 1)
+	w.s.Edited(k, "1", "fail", func(a session.Turn) { edited <- a })
+	if a := <-edited; !a.Answer.Stale || a.ID != "a1" {
+		t.Errorf("the answer to what was edited: %+v", a.Answer)
+	}
+	old := w.answerTo("c", "1").Text
+	failed := w.redo("c", "1", false)
+	if said := w.board.wait(t, 3); said[2] != "1: "+old {
+		t.Errorf("restored as %q, want %q", said[2], old)
+	}
+	w.until("it is said", func() bool { _, busy := w.s.UnderWay(k, "1"); return !busy })
+	same(t, *failed, []string{sayFailed})
+	// edited back: the new answer is not stale
+	w.s.Edited(k, "1", "better", func(a session.Turn) { edited <- a })
+	<-edited
+	w.settle()
+	w.redo("c", "1", false)
+	w.board.wait(t, 4)
+	w.until("stored", func() bool { a := w.answerTo("c", "1"); return !a.Answer.Stale && a.Answer.Of() == 2 })
+	// nothing is known any more
+	w.settle()
+	if err := w.store.Reset(t.Context(), k); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan string, 1)
+	if err := w.s.Redo(Redo{Key: k, QuestionID: "1", Old: session.Turn{ID: "a1", Role: session.RoleAssistant, Text: "old"}, Reply: boardReply{w.board, "1"}, Failed: func(s string) { gone <- s }}); err != nil {
+		t.Fatal(err)
+	}
+	if said := <-gone; said != sayForgotten {
+		t.Errorf("after a reset: %q", said)
+	}
+}
+
+func TestEditedWhileItWaitsAndWhileItIsAnswered(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	k := session.Key{Channel: "c"}
+	w.must("c", "1", "slow")
+	w.must("c", "2", "behnd")
+	w.accepted("1", "2")
+	none := func(session.Turn) { t.Error("there is no answer yet") }
+	w.s.Edited(k, "2", "behind", none)
+	w.s.Edited(k, "1", "slower", none)
+	w.s.Edited(k, "9", "unknown", none)
+	w.until("edited", func() bool { tu := w.turns("c"); return tu[0] == "1 slower" && tu[1] == "2 behind" })
+	w.s.Stop(k, "1")
+	if said := w.board.wait(t, 2); said[1] != "2: 3 behind" {
+		t.Errorf("the edited question is answered %q", said[1])
+	}
+	w.settle()
+	if !w.answerTo("c", "1").Answer.Stale || w.answerTo("c", "2").Answer.Stale {
+		t.Error("which answers are stale is wrong")
+	}
+}

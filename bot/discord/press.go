@@ -1,0 +1,216 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moebot/bot/chat"
+	"moebot/session"
+)
+
+// What people are told who press a button in vain.
+const (
+	sayNotYours  = "Only the person who asked, or somebody who may manage messages here, can do that."
+	sayTooOld    = "I don't remember that answer any more, so it stays as it is."
+	sayUnderWay  = "I'm at it already."
+	sayOldButton = "I don't know that button any more."
+)
+
+// person is who started an interaction.
+func person(i *discordgo.Interaction) *discordgo.User {
+	switch {
+	case i.Member != nil && i.Member.User != nil:
+		return i.Member.User
+	case i.User != nil:
+		return i.User
+	}
+	return &discordgo.User{}
+}
+
+// onButton acts on a press of one of our buttons.
+func (b *Bot) onButton(ctx context.Context, i *discordgo.Interaction) error {
+	p, ok := parsePress(i.MessageComponentData().CustomID)
+	if !ok || i.Message == nil {
+		return b.respond(ctx, i, sayOldButton, true)
+	}
+	key := session.Key{Channel: i.ChannelID}
+	if p.action == actStop {
+		if asker, ok := b.chat.UnderWay(key, p.question); ok && asker != "" {
+			p.asker = asker
+		}
+	}
+	if !mayPress(i, p.asker) {
+		return b.respond(ctx, i, sayNotYours, true)
+	}
+	switch p.action {
+	case actStop:
+		return b.pressStop(ctx, i, key, p)
+	case actAgain, actEdited, actMore:
+		return b.pressAgain(ctx, i, key, p)
+	case actPick:
+		return b.pressPick(ctx, i, key, p)
+	}
+	return b.respond(ctx, i, sayOldButton, true)
+}
+
+// mayPress reports whether the buttons of an answer are the person's to press.
+func mayPress(i *discordgo.Interaction, asker string) bool {
+	return asker != "" && person(i).ID == asker || may(i, discordgo.PermissionManageMessages)
+}
+
+// noted acknowledges a press without showing anything: the message will change.
+// With an error nothing may be done for the press: another process is at it, or
+// Discord has given it up.
+func (b *Bot) noted(ctx context.Context, i *discordgo.Interaction) error {
+	return b.acknowledge(ctx, i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseDeferredMessageUpdate})
+}
+
+// pressStop stops an answer. It is not asked whether Discord has taken the
+// acknowledgement: of several processes only the one that makes the answer can stop it.
+func (b *Bot) pressStop(ctx context.Context, i *discordgo.Interaction, key session.Key, p press) error {
+	if b.chat.Stop(key, p.question) {
+		return b.noted(ctx, i)
+	}
+	if err := b.noted(ctx, i); err != nil {
+		return err
+	}
+	// Nobody is at it here: the process that was has ended. Show what is stored.
+	sess, err := b.store.Load(ctx, key)
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
+	}
+	if a, ok := sess.AnswerTo(p.question); ok {
+		if t, ok := sess.Turn(i.Message.ID); !ok || t.ID != a.ID { // it only said that the question waits
+			return insist(ctx, func() error { return (rest{b.dg}).remove(ctx, i.ChannelID, i.Message.ID) })
+		}
+		return b.showAgain(ctx, i, p.question, a)
+	}
+	if sess.UpTo(p.question) != nil && !b.left(ctx, key, p.question) {
+		return nil // another process is at it, and stops
+	}
+	return insist(ctx, func() error { return (rest{b.dg}).dress(ctx, i.ChannelID, i.Message.ID, nil) })
+}
+
+// left reports whether nobody is at a question any more.
+func (b *Bot) left(ctx context.Context, key session.Key, question string) bool {
+	pending, err := b.store.Pending(ctx)
+	if err != nil {
+		return false
+	}
+	for _, p := range pending {
+		if p.Key == key && p.Turn.ID == question {
+			return false
+		}
+	}
+	return true
+}
+
+// pressAgain makes an answer again, or goes on with it.
+func (b *Bot) pressAgain(ctx context.Context, i *discordgo.Interaction, key session.Key, p press) error {
+	if err := b.noted(ctx, i); err != nil {
+		return err
+	}
+	sess, err := b.store.Load(ctx, key)
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
+	}
+	a, ok := sess.AnswerTo(p.question)
+	if !ok || sess.UpTo(p.question) == nil {
+		return b.whisper(ctx, i, sayTooOld)
+	}
+	if a.Answer != nil && a.Answer.For != "" && !mayPress(i, a.Answer.For) {
+		return b.whisper(ctx, i, sayNotYours)
+	}
+	return b.redo(ctx, i, key, p.question, a, p.action == actMore)
+}
+
+// redo asks the chat for another answer in place of one; why that fails, the person
+// alone reads. The interaction must have been acknowledged.
+func (b *Bot) redo(ctx context.Context, i *discordgo.Interaction, key session.Key, question string, a session.Turn, more bool) error {
+	tell := func(text string) {
+		b.begin(func() {
+			ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+			defer cancel()
+			if err := b.whisper(ctx, i, text); err != nil && b.ctx.Err() == nil {
+				b.log.Warn("a person could not be told why an answer stays", "channel", key.Channel, "err", err)
+			}
+		})
+	}
+	err := b.chat.Redo(chat.Redo{Key: key, QuestionID: question, Old: a, Continue: more, Reply: b.newRedo(key.Channel, question, a, i.ID), Failed: tell})
+	switch {
+	case errors.Is(err, chat.ErrUnderWay):
+		return b.whisper(ctx, i, sayUnderWay)
+	case errors.Is(err, chat.ErrFull):
+		return b.whisper(ctx, i, chat.Full)
+	}
+	return err
+}
+
+// pressPick shows another alternative, which is the answer from then on.
+func (b *Bot) pressPick(ctx context.Context, i *discordgo.Interaction, key session.Key, p press) error {
+	if err := b.noted(ctx, i); err != nil {
+		return err
+	}
+	a, err := b.chat.Choose(ctx, key, p.question, p.n)
+	switch {
+	case errors.Is(err, chat.ErrUnderWay):
+		return b.whisper(ctx, i, sayUnderWay)
+	case errors.Is(err, session.ErrNotFound):
+		return b.whisper(ctx, i, sayTooOld)
+	case errors.Is(err, session.ErrUnavailable):
+		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
+	case err != nil: // no such alternative (any more): show those there are
+		sess, lerr := b.store.Load(ctx, key)
+		var ok bool
+		if a, ok = sess.AnswerTo(p.question); lerr != nil || !ok {
+			return errors.Join(err, lerr)
+		}
+	}
+	return b.showAgain(ctx, i, p.question, a)
+}
+
+// showAgain shows an answer as it is stored.
+func (b *Bot) showAgain(ctx context.Context, i *discordgo.Interaction, question string, a session.Turn) error {
+	r := b.newRedo(i.ChannelID, question, a, i.ID)
+	for n := range r.shown { // whatever they show now
+		r.shown[n] = face{row: unknownRow}
+	}
+	ids, err := r.Finish(ctx, chat.EndOf(a))
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	if before := append([]string{a.ID}, more(a)...); !equal(before, ids) {
+		_, err = b.store.UpdateTurn(ctx, session.Key{Channel: i.ChannelID}, a.ID, func(t *session.Turn) error {
+			kept := session.Answer{To: question}
+			if t.Answer != nil {
+				kept = *t.Answer
+			}
+			t.ID, kept.More = ids[0], ids[1:]
+			t.Answer = &kept
+			return nil
+		})
+	}
+	return err
+}
+
+func more(t session.Turn) []string {
+	if t.Answer == nil {
+		return nil
+	}
+	return t.Answer.More
+}
+
+func equal(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
