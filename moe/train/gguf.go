@@ -82,8 +82,12 @@ func VocabularyMetadata(s tokenizer.Spec) []gguf.KV {
 	if template == "" {
 		template = chatTemplate
 	}
-	kv := []gguf.KV{{Key: "tokenizer.ggml.model", Value: s.Model}, {Key: "tokenizer.ggml.pre", Value: s.Pre},
-		{Key: "tokenizer.ggml.tokens", Value: s.Tokens}, {Key: "tokenizer.ggml.token_type", Value: kinds}, {Key: "tokenizer.ggml.merges", Value: s.Merges}}
+	kv := []gguf.KV{{Key: "tokenizer.ggml.model", Value: s.Model}, {Key: "tokenizer.ggml.tokens", Value: s.Tokens}, {Key: "tokenizer.ggml.token_type", Value: kinds}}
+	if s.Model == "llama" {
+		kv = append(kv, gguf.KV{Key: "tokenizer.ggml.scores", Value: s.Scores}, gguf.KV{Key: "tokenizer.ggml.add_space_prefix", Value: !s.NoSpacePrefix})
+	} else {
+		kv = append(kv, gguf.KV{Key: "tokenizer.ggml.pre", Value: s.Pre}, gguf.KV{Key: "tokenizer.ggml.merges", Value: s.Merges})
+	}
 	for _, id := range []struct {
 		key string
 		id  int32

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"moebot/moe/backprop"
 	"moebot/moe/dataset"
 	"moebot/moe/gguf"
@@ -102,6 +104,29 @@ func TestExportedModelAnswersAsTheTrainedOne(t *testing.T) {
 			if w2[i] != w[i] {
 				t.Fatalf("imported weight %d is %v, want %v", i, w2[i], w[i])
 			}
+		}
+	}
+}
+
+func TestVocabulariesKeepTheirTables(t *testing.T) {
+	for _, want := range []tokenizer.Spec{
+		{Model: "gpt2", Pre: "qwen2", Tokens: []string{"a", "b", "ab"}, Kinds: []tokenizer.Kind{1, 3, 1}, Merges: []string{"a b"}, BOS: 1, EOS: -1, EOT: 2, Pad: -1, AddBOS: true, ChatTemplate: "x"},
+		{Model: "llama", Tokens: []string{"a", "b", "ab"}, Kinds: []tokenizer.Kind{1, 3, 1}, Scores: []float32{-1, 0, -2.5}, BOS: 1, EOS: 1, EOT: -1, Pad: -1, NoSpacePrefix: true, ChatTemplate: "y"},
+	} {
+		var b bytes.Buffer
+		if err := gguf.Write(&b, VocabularyMetadata(want), nil); err != nil {
+			t.Fatal(err)
+		}
+		f, err := gguf.Parse(b.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := model.Vocabulary(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", want.Model, d)
 		}
 	}
 }

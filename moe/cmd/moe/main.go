@@ -29,6 +29,7 @@ func commands() []command {
 		{"phrasebook", "write conversations for training from phrasebooks", runPhrasebook},
 		{"data", "pack a corpus into token shards for training", runData},
 		{"train", "train a model from shards", runTrain},
+		{"tune", "go on training a model file on your own conversations", runTune},
 		{"compare", "train variants of a recipe, with several seeds each, and tabulate them", runCompare},
 		{"plot", "draw a training's losses, learning rate, gradient norm and expert load", runPlot},
 		{"export", "write a training's weights as a GGUF file", runExport},
