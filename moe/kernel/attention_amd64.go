@@ -21,9 +21,13 @@ func scores(dst, q, k []float32, ldk int) {
 		scoresGo(dst, q, k, ldk)
 		return
 	}
+	dots := dotsF32x1AVX2
+	if useAVX512 && n%16 == 0 {
+		dots = dotsF32x1AVX512
+	}
 	for j := 0; j < len(dst); j += 4 {
 		j := min(j, len(dst)-4)
-		dotsF32x4x1AVX2(&dst[j], 0, (*byte)(unsafe.Pointer(&k[j*ldk])), 4*ldk, &q[0], 0, n)
+		dots(&dst[j], 0, (*byte)(unsafe.Pointer(&k[j*ldk])), 4*ldk, &q[0], 0, n)
 	}
 	if n < len(q) {
 		for j := range dst {

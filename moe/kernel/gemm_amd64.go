@@ -13,21 +13,21 @@ import (
 // product has so few rows that packing B would take longer.
 func (g *gemm) few(s *gemmScratch, i0, i1, j0, j1 int) bool {
 	const rows, cols = 8, 64
-	if !useAVX2 || g.b == nil || g.transA || !g.transB || g.m > rows || g.k < 8 {
+	if !useAVX2 || g.transA || !g.transB || g.m > rows || g.k < lanes() {
 		return false
 	}
 	b := view{
 		typ: tensor.F32, cols: g.k, stride: 4 * g.ldb, blockLen: 1, blockBytes: 4,
 		data: unsafe.Slice((*byte)(unsafe.Pointer(&g.b[0])), 4*len(g.b)),
 	}
-	s.row = grow(s.row, rows*cols)
+	s.a = grow(s.a, rows*cols)
 	for j := j0; j < j1; j += cols {
 		n := min(cols, j1-j)
 		part := b
 		part.data = b.data[j*b.stride:]
-		dotRows(s, s.row, cols, part, 0, n, g.a[i0*g.lda:], g.lda, i1-i0)
+		dotRows(s, s.a, cols, part, 0, n, g.a[i0*g.lda:], g.lda, i1-i0)
 		for i := i0; i < i1; i++ {
-			merge(g.c[i*g.ldc+j:][:n], s.row[(i-i0)*cols:], g.alpha, g.beta)
+			merge(g.c[i*g.ldc+j:][:n], s.a[(i-i0)*cols:], g.alpha, g.beta)
 		}
 	}
 	return true

@@ -22,7 +22,6 @@ type gemm struct {
 	lda, ldb, ldc  int
 	alpha, beta    float32
 	a, b, c        []float32
-	weights        view // op(B) transposed, if b is nil: column j of op(B) is its row j
 }
 
 // gemmJob is a product cut into down×across blocks of C, each computed alone.
@@ -36,7 +35,7 @@ type gemmJob struct {
 // gemmScratch is what one goroutine needs for a block.
 type gemmScratch struct {
 	a, b []float32
-	row  []float32 // widened weights
+	row  []float32 // MatMulRows: widened weights
 	tile [gemmRows * gemmCols]float32
 }
 
@@ -94,7 +93,7 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 		return
 	}
 	parts := (g.k + blockK - 1) / blockK
-	depth := roundUp((g.k+parts-1)/parts, 32) // whole blocks of quantised weights
+	depth := roundUp((g.k+parts-1)/parts, 8)
 	beta := g.beta
 	for l := 0; l < g.k; l += depth {
 		kb := min(depth, g.k-l)
@@ -118,7 +117,7 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) (b []float32, ldb, next int) {
 	full := nb / gemmCols
 	panel := kb * gemmCols
-	direct := g.b != nil && !g.transB && rows < packFrom
+	direct := !g.transB && rows < packFrom
 	s.b = grow(s.b, (full+1)*panel)
 	first := 0
 	if direct {
@@ -127,9 +126,7 @@ func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) (b []float32, ldb
 	for q := first; q*gemmCols < nb; q++ {
 		w := min(gemmCols, nb-q*gemmCols)
 		dst := s.b[q*panel : (q+1)*panel]
-		if g.b == nil {
-			packWeights(s, dst, &g.weights, j+q*gemmCols, w, l, kb)
-		} else if g.transB {
+		if g.transB {
 			packRows(dst, g.b[(j+q*gemmCols)*g.ldb+l:], g.ldb, kb, w, gemmCols)
 		} else {
 			packCols(dst, g.b[l*g.ldb+j+q*gemmCols:], g.ldb, kb, w, gemmCols)

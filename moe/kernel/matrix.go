@@ -16,11 +16,6 @@ type Matrix struct {
 	Data       []byte
 }
 
-// dotsUpTo is the number of tokens up to which each row of weights is multiplied
-// as it is read. For more, widening a block of rows once and multiplying it by
-// tiles is faster.
-const dotsUpTo = 24
-
 // MatMulRows multiplies rows [r0,r1) of w with tokens vectors of activations:
 //
 //	y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,w.Cols), r in [r0,r1), t in [0,tokens)
@@ -28,7 +23,7 @@ const dotsUpTo = 24
 // Nothing else in y is written. Weights are widened to float32 and products summed
 // in float32, so the result is that of dequantised weights within rounding: with K
 // columns, an error of about K·2^-24 of the sum of the products' magnitudes at most.
-// How an element is summed depends on tokens, not on r0 and r1.
+// An element comes out the same, bit for bit, whatever r0, r1 and tokens are.
 //
 // It runs on the caller; give ranges of rows to the workers of a Pool. It panics if
 // the arguments do not fit each other or the type is not supported.
@@ -44,15 +39,14 @@ func MatMulRows(y []float32, ldy int, w Matrix, r0, r1 int, x []float32, ldx int
 	}
 	checkMatrix("MatMulRows: x", tokens, w.Cols, len(x), ldx)
 	checkMatrix("MatMulRows: y", tokens, r1, len(y), ldy)
-	s := gemmScratches.Get().(*gemmScratch)
-	v := w.view()
-	if tokens <= dotsUpTo && w.Cols > 0 {
-		dotRows(s, y, ldy, v, r0, r1, x, ldx, tokens)
-	} else {
-		v.data = v.data[r0*v.stride:]
-		g := gemm{m: tokens, n: r1 - r0, k: w.Cols, lda: ldx, ldc: ldy, alpha: 1, a: x, c: y[r0:], weights: v}
-		g.block(s, 0, g.m, 0, g.n)
+	if w.Cols == 0 {
+		for t := range tokens {
+			clear(y[t*ldy+r0 : t*ldy+r1])
+		}
+		return
 	}
+	s := gemmScratches.Get().(*gemmScratch)
+	dotRows(s, y, ldy, w.view(), r0, r1, x, ldx, tokens)
 	gemmScratches.Put(s)
 }
 
@@ -90,26 +84,5 @@ func dotRowsGo(s *gemmScratch, y []float32, ldy int, w view, r0, r1 int, x []flo
 		for t := range tokens {
 			y[t*ldy+r] = dotGo(row, x[t*ldx:t*ldx+w.cols])
 		}
-	}
-}
-
-// widenCols is how many columns of a panel are widened before they are transposed:
-// few enough that both copies stay in the first cache, and whole blocks.
-const widenCols = 128
-
-// packWeights fills a panel with columns [l,l+k) of count rows of w from row r, as
-// packRows does.
-func packWeights(s *gemmScratch, dst []float32, w *view, r, count, l, k int) {
-	if f, ld := floats(w); f != nil {
-		packRows(dst, f[r*ld+l:], ld, k, count, gemmCols)
-		return
-	}
-	s.row = grow(s.row, gemmCols*widenCols)
-	for c := 0; c < k; c += widenCols {
-		n := min(widenCols, k-c)
-		for j := range count {
-			widen(s.row[j*n:(j+1)*n], w, w.part(r+j, l+c, n))
-		}
-		packRows(dst[c*gemmCols:], s.row, n, n, count, gemmCols)
 	}
 }

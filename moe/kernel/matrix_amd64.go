@@ -8,54 +8,23 @@ import (
 	"moebot/moe/tensor"
 )
 
+// dotsFunc multiplies 4 rows of weights with one or more vectors.
 type dotsFunc func(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
-// dotKernels returns the assembly for a type: for 4 rows and one token, 4 rows and
-// 2 tokens, 2 rows and 4 tokens; and the number of elements they read together.
-func dotKernels(t tensor.Type) (by1, by2, by4 dotsFunc, group int) {
-	switch t {
-	case tensor.F32:
-		return dotsF32x4x1AVX2, dotsF32x4x2AVX2, dotsF32x2x4AVX2, 8
-	case tensor.F16:
-		return dotsF16x4x1AVX2, dotsF16x4x2AVX2, dotsF16x2x4AVX2, 8
-	case tensor.BF16:
-		return dotsBF16x4x1AVX2, dotsBF16x4x2AVX2, dotsBF16x2x4AVX2, 8
-	case tensor.Q8_0:
-		return dotsQ8x4x1AVX2, dotsQ8x4x2AVX2, dotsQ8x2x4AVX2, 32
-	case tensor.Q4_0:
-		return dotsQ4x4x1AVX2, dotsQ4x4x2AVX2, dotsQ4x2x4AVX2, 32
-	}
-	return nil, nil, nil, 0
-}
-
+// dotRows is MatMulRows with the widest registers there are.
 func dotRows(s *gemmScratch, y []float32, ldy int, w view, r0, r1 int, x []float32, ldx, tokens int) {
-	by1, by2, by4, group := dotKernels(w.typ)
-	even := 0
-	if group > 0 {
-		even = w.cols / group * group
-	}
+	group := max(lanes(), w.blockLen)
+	even := w.cols / group * group
 	if !useAVX2 || even == 0 {
 		dotRowsGo(s, y, ldy, w, r0, r1, x, ldx, tokens)
 		return
 	}
-	if r1-r0 < 4 {
-		dotFewRows(s, y, ldy, w, r0, r1, x, ldx, tokens, by1, even)
-	}
-	stride := w.stride
-	for r := r0; r1-r0 >= 4 && r < r1; r += 4 {
-		r := min(r, r1-4) // the last group may do rows again, with the same result
-		p := &w.data[r*stride]
-		t := 0
-		for ; t+4 <= tokens; t += 4 {
-			by4(&y[t*ldy+r], ldy, p, stride, &x[t*ldx], ldx, even)
-			by4(&y[t*ldy+r+2], ldy, &w.data[(r+2)*stride], stride, &x[t*ldx], ldx, even)
-		}
-		if t+2 <= tokens {
-			by2(&y[t*ldy+r], ldy, p, stride, &x[t*ldx], ldx, even)
-			t += 2
-		}
-		if t < tokens {
-			by1(&y[t*ldy+r], ldy, p, stride, &x[t*ldx], ldx, even)
+	p := product{s: s, y: y, ldy: ldy, w: w, r0: r0, r1: r1, x: x, ldx: ldx, n: even}
+	if f := fusedDots(w.typ, tokens); f != nil {
+		p.fused(f, tokens)
+	} else {
+		for t := 0; t < tokens; t += p.strip() {
+			p.widened(t, min(tokens, t+p.strip()))
 		}
 	}
 	if even < w.cols {
@@ -63,19 +32,147 @@ func dotRows(s *gemmScratch, y []float32, ldy int, w view, r0, r1 int, x []float
 	}
 }
 
-// dotFewRows lets the kernel for four rows do a single one four times.
-func dotFewRows(s *gemmScratch, y []float32, ldy int, w view, r0, r1 int, x []float32, ldx, tokens int, by1 dotsFunc, n int) {
-	for r := r0; r < r1; r++ {
-		for t := range tokens {
-			by1(&s.tile[0], 0, &w.data[r*w.stride], 0, &x[t*ldx], 0, n)
-			y[t*ldy+r] = s.tile[0]
-		}
+// lanes is the number of float32 numbers in a register.
+func lanes() int {
+	if useAVX512 {
+		return 16
 	}
+	return 8
+}
+
+// product is a MatMulRows over the first n columns.
+type product struct {
+	s      *gemmScratch
+	y      []float32
+	ldy    int
+	w      view
+	r0, r1 int
+	x      []float32
+	ldx    int
+	n      int
+}
+
+// band is what a kernel takes together: 4 rows, the last of them maybe for the second
+// time with the same result; or, of fewer than 4 in all, one row, four times over.
+type band struct{ row, rows, stride int }
+
+func (p *product) band(r, stride int) band {
+	if p.r1-p.r0 < 4 {
+		return band{r, 1, 0}
+	}
+	return band{min(r, p.r1-4), 4, stride}
+}
+
+// maxTokens is the largest number of vectors that a kernel takes, as the registers
+// allow.
+const maxTokens = 6
+
+// stripBytes is how much of the activations passes by each band of weights: it should
+// stay in the second cache, of 256 KiB or more.
+const stripBytes = 192 << 10
+
+// strip is the number of tokens of a strip: whole tiles of either width.
+func (p *product) strip() int {
+	return max(1, stripBytes/(4*p.n)/maxTokens) * maxTokens
+}
+
+// fused multiplies the rows where they lie with one or two tokens.
+func (p *product) fused(f dotsFunc, tokens int) {
+	for r := p.r0; r < p.r1; {
+		b := p.band(r, p.w.stride)
+		p.call(f, b, &p.w.data[b.row*p.w.stride], 0, tokens)
+		r = b.row + b.rows
+	}
+}
+
+// widened multiplies with tokens [t0,t1), each band of rows converted before.
+func (p *product) widened(t0, t1 int) {
+	// rows a cache line more apart than they are long, or those of some lengths would
+	// crowd the same few places of the first cache
+	apart := p.n + 16
+	p.s.row = grow(p.s.row, 4*apart)
+	row := p.s.row[:4*apart]
+	step := 3
+	if useAVX512 {
+		step = 6
+	}
+	for r := p.r0; r < p.r1; {
+		var b band
+		var data *byte
+		if p.w.typ == tensor.F32 {
+			b = p.band(r, p.w.stride)
+			data = &p.w.data[b.row*p.w.stride]
+		} else {
+			b = p.band(r, 4*apart)
+			for i := range b.rows {
+				widen(row[i*apart:i*apart+p.n], &p.w, p.w.part(b.row+i, 0, p.n))
+			}
+			data = (*byte)(unsafe.Pointer(&row[0]))
+		}
+		for t := t0; t < t1; t += step {
+			k := min(step, t1-t)
+			p.call(floatDots(k), b, data, t, k)
+		}
+		r = b.row + b.rows
+	}
+}
+
+// call puts the products of a band with count tokens from t on into y.
+func (p *product) call(f dotsFunc, b band, data *byte, t, count int) {
+	if b.rows == 4 {
+		f(&p.y[t*p.ldy+b.row], p.ldy, data, b.stride, &p.x[t*p.ldx], p.ldx, p.n)
+		return
+	}
+	aside := &p.s.tile
+	f(&aside[0], 4, data, 0, &p.x[t*p.ldx], p.ldx, p.n)
+	for i := range count {
+		p.y[(t+i)*p.ldy+b.row] = aside[4*i]
+	}
+}
+
+// fusedDots is the kernel for a type and 1 or 2 tokens, nil if there is none.
+func fusedDots(t tensor.Type, tokens int) dotsFunc {
+	if tokens > 2 {
+		return nil
+	}
+	i := tokens - 1
+	if useAVX512 {
+		switch t {
+		case tensor.F16:
+			return [2]dotsFunc{dotsF16x1AVX512, dotsF16x2AVX512}[i]
+		case tensor.BF16:
+			return [2]dotsFunc{dotsBF16x1AVX512, dotsBF16x2AVX512}[i]
+		case tensor.Q8_0:
+			return [2]dotsFunc{dotsQ8x1AVX512, dotsQ8x2AVX512}[i]
+		case tensor.Q4_0:
+			return [2]dotsFunc{dotsQ4x1AVX512, dotsQ4x2AVX512}[i]
+		}
+		return nil
+	}
+	switch t {
+	case tensor.F16:
+		return [2]dotsFunc{dotsF16x1AVX2, dotsF16x2AVX2}[i]
+	case tensor.BF16:
+		return [2]dotsFunc{dotsBF16x1AVX2, dotsBF16x2AVX2}[i]
+	case tensor.Q8_0:
+		return [2]dotsFunc{dotsQ8x1AVX2, dotsQ8x2AVX2}[i]
+	case tensor.Q4_0:
+		return [2]dotsFunc{dotsQ4x1AVX2, dotsQ4x2AVX2}[i]
+	}
+	return nil
+}
+
+// floatDots is the kernel for rows of float32 and up to 6 tokens, 3 without AVX-512.
+func floatDots(tokens int) dotsFunc {
+	if useAVX512 {
+		return [maxTokens]dotsFunc{dotsF32x1AVX512, dotsF32x2AVX512, dotsF32x3AVX512, dotsF32x4AVX512, dotsF32x5AVX512, dotsF32x6AVX512}[tokens-1]
+	}
+	return [3]dotsFunc{dotsF32x1AVX2, dotsF32x2AVX2, dotsF32x3AVX2}[tokens-1]
 }
 
 // addTail adds the products of the columns from l on, which are fewer than a group.
 func addTail(y []float32, ldy int, w view, r0, r1 int, x []float32, ldx, tokens, l int) {
-	var tail [8]float32
+	var tail [16]float32
 	n := w.cols - l
 	for r := r0; r < r1; r++ {
 		tensor.Dequantize(tail[:n], w.typ, w.part(r, l, n))
@@ -85,37 +182,50 @@ func addTail(y []float32, ldy int, w view, r0, r1 int, x []float32, ldx, tokens,
 	}
 }
 
-// widen writes weights of w, whose bytes are src, as float32.
+// widen writes weights of w, whose bytes are src, as float32. The length of dst is a
+// multiple of lanes and of the type's block.
 func widen(dst []float32, w *view, src []byte) {
-	group := max(8, w.blockLen)
-	n := len(dst) / group * group
-	if !useAVX2 || n == 0 {
+	f := widenFunc(w.typ)
+	if f == nil {
 		tensor.Dequantize(dst, w.typ, src)
 		return
 	}
-	rest := src[w.bytes(n):] // also says that src is long enough
-	switch w.typ {
-	case tensor.F16:
-		widenF16AVX2(&dst[0], &src[0], n)
-	case tensor.BF16:
-		widenBF16AVX2(&dst[0], &src[0], n)
-	case tensor.Q8_0:
-		widenQ8AVX2(&dst[0], &src[0], n)
-	case tensor.Q4_0:
-		widenQ4AVX2(&dst[0], &src[0], n)
-	default:
-		n, rest = 0, src
-	}
-	if n < len(dst) {
-		tensor.Dequantize(dst[n:], w.typ, rest)
-	}
+	_ = src[w.bytes(len(dst))-1]
+	f(&dst[0], &src[0], len(dst))
 }
 
-// floats is the data of a matrix of type F32, in rows ld apart, nil for other types.
-// The processor does not mind that it may lie at any address.
-func floats(w *view) (f []float32, ld int) {
-	if w.typ != tensor.F32 || len(w.data) < 4 {
-		return nil, 0
+type widening func(dst *float32, w *byte, n int)
+
+func widenFunc(t tensor.Type) widening {
+	i := 0
+	if useAVX512 {
+		i = 1
 	}
-	return unsafe.Slice((*float32)(unsafe.Pointer(&w.data[0])), len(w.data)/4), w.cols
+	switch t {
+	case tensor.F16:
+		return [2]widening{widenF16AVX2, widenF16AVX512}[i]
+	case tensor.BF16:
+		return [2]widening{widenBF16AVX2, widenBF16AVX512}[i]
+	case tensor.Q8_0:
+		return [2]widening{widenQ8AVX2, widenQ8AVX512}[i]
+	case tensor.Q4_0:
+		return [2]widening{widenQ4AVX2, widenQ4AVX512}[i]
+	case tensor.Q4_1:
+		return [2]widening{widenQ4x1AVX2, widenQ4x1AVX512}[i]
+	case tensor.Q5_0:
+		return [2]widening{widenQ5AVX2, widenQ5AVX512}[i]
+	case tensor.Q5_1:
+		return [2]widening{widenQ5x1AVX2, widenQ5x1AVX512}[i]
+	case tensor.IQ4_NL:
+		return [2]widening{widenIQ4NLAVX2, widenIQ4NLAVX512}[i]
+	case tensor.MXFP4:
+		return [2]widening{widenMXFP4AVX2, widenMXFP4AVX512}[i]
+	case tensor.Q4_K:
+		return [2]widening{widenQ4KAVX2, widenQ4KAVX512}[i]
+	case tensor.Q5_K:
+		return [2]widening{widenQ5KAVX2, widenQ5KAVX512}[i]
+	case tensor.Q6_K:
+		return [2]widening{widenQ6KAVX2, widenQ6KAVX512}[i]
+	}
+	return nil
 }

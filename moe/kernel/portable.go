@@ -2,8 +2,6 @@
 
 package kernel
 
-import "moebot/moe/tensor"
-
 // These are always false here; tests set them elsewhere.
 var useAVX2, useAVX512 = false, false
 
@@ -53,13 +51,8 @@ func dotRows(s *gemmScratch, y []float32, ldy int, w view, r0, r1 int, x []float
 	dotRowsGo(s, y, ldy, w, r0, r1, x, ldx, tokens)
 }
 
-func widen(dst []float32, w *view, src []byte) { tensor.Dequantize(dst, w.typ, src) }
-
 func rope(x, cos, sin []float32) { ropeGo(x, cos, sin) }
 
 func weightedSum(dst, p, v []float32, ldv int) { weightedSumGo(dst, p, v, ldv) }
 
 func scores(dst, q, k []float32, ldk int) { scoresGo(dst, q, k, ldk) }
-
-// floats is for processors that read float32 at any address, in our byte order.
-func floats(*view) (f []float32, ld int) { return nil, 0 }

@@ -112,130 +112,300 @@ func expAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func expSumAVX2(x *float32, n int, shift float32) float32
 
-// dotsF32x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// dotsF32x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a float32.
+// a weight is a float32. It reads ahead the 4 rows after these.
 //
 //go:noescape
-func dotsF32x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
-// dotsF32x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// dotsF32x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a float32.
+// a weight is a float32. It reads ahead the 4 rows after these.
 //
 //go:noescape
-func dotsF32x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
-// dotsF32x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
+// dotsF32x3AVX2 multiplies 4 rows, stride bytes apart, with 3 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a float32.
+// a weight is a float32. It reads ahead the 4 rows after these.
 //
 //go:noescape
-func dotsF32x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-
-// dotsF16x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a half-precision float.
-//
-//go:noescape
-func dotsF16x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-
-// dotsF16x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a half-precision float.
-//
-//go:noescape
-func dotsF16x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-
-// dotsF16x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a half-precision float.
-//
-//go:noescape
-func dotsF16x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x3AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // widenF16AVX2 writes n weights, n > 0 and a multiple of 8, as float32; each is a half-precision float.
 //
 //go:noescape
 func widenF16AVX2(dst *float32, w *byte, n int)
 
-// dotsBF16x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// dotsF16x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is the upper half of a float32.
+// a weight is a half-precision float. It reads ahead the 4 rows after these.
 //
 //go:noescape
-func dotsBF16x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
-// dotsBF16x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// dotsF16x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is the upper half of a float32.
+// a weight is a half-precision float. It reads ahead the 4 rows after these.
 //
 //go:noescape
-func dotsBF16x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-
-// dotsBF16x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is the upper half of a float32.
-//
-//go:noescape
-func dotsBF16x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // widenBF16AVX2 writes n weights, n > 0 and a multiple of 8, as float32; each is the upper half of a float32.
 //
 //go:noescape
 func widenBF16AVX2(dst *float32, w *byte, n int)
 
-// dotsQ8x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes.
+// dotsBF16x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is the upper half of a float32. It reads ahead the 4 rows after these.
 //
 //go:noescape
-func dotsQ8x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsBF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
-// dotsQ8x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes.
+// dotsBF16x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// a weight is the upper half of a float32. It reads ahead the 4 rows after these.
 //
 //go:noescape
-func dotsQ8x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsBF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
-// dotsQ8x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes.
-//
-//go:noescape
-func dotsQ8x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-
-// widenQ8AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes.
+// widenQ8AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q8_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ8AVX2(dst *float32, w *byte, n int)
 
-// dotsQ4x4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// dotsQ8x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_0, 32 to a block: a half-precision scale, 16 bytes whose low halves are elements 0-15 and high halves 16-31, 8 more than the value.
+// a weight is of Q8_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
 //
 //go:noescape
-func dotsQ4x4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ8x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
-// dotsQ4x4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// dotsQ8x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_0, 32 to a block: a half-precision scale, 16 bytes whose low halves are elements 0-15 and high halves 16-31, 8 more than the value.
+// a weight is of Q8_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
 //
 //go:noescape
-func dotsQ4x4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ8x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
-// dotsQ4x2x4AVX2 multiplies 2 rows, stride bytes apart, with 4 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_0, 32 to a block: a half-precision scale, 16 bytes whose low halves are elements 0-15 and high halves 16-31, 8 more than the value.
-//
-//go:noescape
-func dotsQ4x2x4AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-
-// widenQ4AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_0, 32 to a block: a half-precision scale, 16 bytes whose low halves are elements 0-15 and high halves 16-31, 8 more than the value.
+// widenQ4AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ4AVX2(dst *float32, w *byte, n int)
+
+// dotsQ4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ4x1AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_1, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ4x1AVX2(dst *float32, w *byte, n int)
+
+// widenQ5AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_0, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ5AVX2(dst *float32, w *byte, n int)
+
+// widenQ5x1AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_1, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ5x1AVX2(dst *float32, w *byte, n int)
+
+// widenIQ4NLAVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of IQ4_NL, see tensor.Dequantize.
+//
+//go:noescape
+func widenIQ4NLAVX2(dst *float32, w *byte, n int)
+
+// widenMXFP4AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of MXFP4, see tensor.Dequantize.
+//
+//go:noescape
+func widenMXFP4AVX2(dst *float32, w *byte, n int)
+
+// widenQ4KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q4_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ4KAVX2(dst *float32, w *byte, n int)
+
+// widenQ5KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q5_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ5KAVX2(dst *float32, w *byte, n int)
+
+// widenQ6KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q6_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ6KAVX2(dst *float32, w *byte, n int)
+
+// dotsF32x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is a float32. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsF32x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF32x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is a float32. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsF32x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF32x3AVX512 multiplies 4 rows, stride bytes apart, with 3 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is a float32. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsF32x3AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF32x4AVX512 multiplies 4 rows, stride bytes apart, with 4 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is a float32. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsF32x4AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF32x5AVX512 multiplies 4 rows, stride bytes apart, with 5 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is a float32. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsF32x5AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF32x6AVX512 multiplies 4 rows, stride bytes apart, with 6 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is a float32. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsF32x6AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenF16AVX512 writes n weights, n > 0 and a multiple of 16, as float32; each is a half-precision float.
+//
+//go:noescape
+func widenF16AVX512(dst *float32, w *byte, n int)
+
+// dotsF16x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is a half-precision float. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsF16x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is a half-precision float. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenBF16AVX512 writes n weights, n > 0 and a multiple of 16, as float32; each is the upper half of a float32.
+//
+//go:noescape
+func widenBF16AVX512(dst *float32, w *byte, n int)
+
+// dotsBF16x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is the upper half of a float32. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsBF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsBF16x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// a weight is the upper half of a float32. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsBF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ8AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ8AVX512(dst *float32, w *byte, n int)
+
+// dotsQ8x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q8_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ8x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ8x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q8_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ8x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ4AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_0, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ4AVX512(dst *float32, w *byte, n int)
+
+// dotsQ4x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ4x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ4x1AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_1, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ4x1AVX512(dst *float32, w *byte, n int)
+
+// widenQ5AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_0, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ5AVX512(dst *float32, w *byte, n int)
+
+// widenQ5x1AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_1, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ5x1AVX512(dst *float32, w *byte, n int)
+
+// widenIQ4NLAVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of IQ4_NL, see tensor.Dequantize.
+//
+//go:noescape
+func widenIQ4NLAVX512(dst *float32, w *byte, n int)
+
+// widenMXFP4AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of MXFP4, see tensor.Dequantize.
+//
+//go:noescape
+func widenMXFP4AVX512(dst *float32, w *byte, n int)
+
+// widenQ4KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q4_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ4KAVX512(dst *float32, w *byte, n int)
+
+// widenQ5KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q5_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ5KAVX512(dst *float32, w *byte, n int)
+
+// widenQ6KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q6_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ6KAVX512(dst *float32, w *byte, n int)
 
 // ropeAVX2 rotates n pairs, n > 0 and a multiple of 4: with a = x[2i] and b = x[2i+1],
 // x[2i] = a·cos[i] - b·sin[i] and x[2i+1] = b·cos[i] + a·sin[i].

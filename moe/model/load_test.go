@@ -107,8 +107,8 @@ func TestLoadNamesEveryFault(t *testing.T) {
 			x := f.tensor("blk.1.ffn_norm.weight")
 			x.Shape, x.Data = []int{16}, x.Data[:64]
 			y := f.tensor("blk.1.ffn_up_exps.weight")
-			y.Type, y.Data = tensor.Q5_0, make([]byte, tensor.Q5_0.Bytes(y.Len()))
-		}, []string{"blk.0.attn_q.weight is missing", "blk.0.attn_q.bias has shape [32 32], want [32]", "blk.1.ffn_norm.weight has shape [16], want [32]", "blk.1.ffn_up_exps.weight has type Q5_0"}},
+			y.Type, y.Data = tensor.Q8_1, make([]byte, tensor.Q8_1.Bytes(y.Len()))
+		}, []string{"blk.0.attn_q.weight is missing", "blk.0.attn_q.bias has shape [32 32], want [32]", "blk.1.ffn_norm.weight has shape [16], want [32]", "blk.1.ffn_up_exps.weight has type Q8_1"}},
 		{"no embedding", func(f *file) { f.tensor("token_embd.weight").Name = "x" }, []string{"token_embd.weight is missing", `tensor "x" is not part`}},
 	} {
 		f := mixtral(4)

@@ -123,14 +123,6 @@ type part struct {
 // that handing it out costs little beside it.
 const blockWork = 1 << 15
 
-// strip is how many tokens go into one call of MatMulRows. For up to 24 its sums are
-// those of a single token, bit for bit; for more it has a way of its own that adds up
-// in another order, and what a reply says would hang on who else is talking. 8 rows
-// of activations stay in the first cache while the weights pass by: 512 tokens of a
-// model of 512 elements a row (BenchmarkPrefill) go as fast as that other way within
-// 6 %, with 24 they are up to 35 % slower.
-const strip = 8
-
 // add puts y = x·Wᵀ into the next region.
 func (s *Scratch) add(y []float32, ldy int, w kernel.Matrix, x []float32, ldx, tokens int) {
 	if w.Rows == 0 || tokens == 0 {
@@ -156,9 +148,7 @@ func (s *Scratch) partBlock(i int) {
 	p := &s.parts[j]
 	lo := (i - p.first) * p.rows
 	hi := min(p.w.Rows, lo+p.rows)
-	for t := 0; t < p.tokens; t += strip {
-		kernel.MatMulRows(p.y[t*p.ldy:], p.ldy, p.w, lo, hi, p.x[t*p.ldx:], p.ldx, min(strip, p.tokens-t))
-	}
+	kernel.MatMulRows(p.y, p.ldy, p.w, lo, hi, p.x, p.ldx, p.tokens)
 }
 
 // op is an element-wise step, done token by token.

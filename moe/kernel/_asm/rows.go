@@ -7,138 +7,124 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// format is one way in which the weights of a matrix lie in memory.
-type format struct {
-	name  string
-	doc   string // of an element
-	group int    // elements read together
-	bytes int    // of a group
-	// widen reads the group at m as vectors of 8 float32, in order. A scale that
-	// all of them are still to be multiplied with may be returned too.
-	widen func(c *asm, m Mem) (w []reg.VecVirtual, scale reg.VecVirtual)
-}
-
-var formats = []format{
-	{"F32", "a float32", 8, 32, func(c *asm, m Mem) ([]reg.VecVirtual, reg.VecVirtual) {
-		y := c.YMM()
-		c.VMOVUPS(m, y)
-		return []reg.VecVirtual{y}, nil
-	}},
-	{"F16", "a half-precision float", 8, 16, func(c *asm, m Mem) ([]reg.VecVirtual, reg.VecVirtual) {
-		y := c.YMM()
-		c.VCVTPH2PS(m, y)
-		return []reg.VecVirtual{y}, nil
-	}},
-	{"BF16", "the upper half of a float32", 8, 16, func(c *asm, m Mem) ([]reg.VecVirtual, reg.VecVirtual) {
-		y := c.YMM()
-		c.VPMOVZXWD(m, y)
-		c.VPSLLD(Imm(16), y, y)
-		return []reg.VecVirtual{y}, nil
-	}},
-	{"Q8", "of Q8_0, 32 to a block: a half-precision scale, 32 signed bytes", 32, 34, func(c *asm, m Mem) ([]reg.VecVirtual, reg.VecVirtual) {
-		var w []reg.VecVirtual
-		for i := range 4 {
-			y := c.YMM()
-			c.VPMOVSXBD(m.Offset(2+8*i), y)
-			c.VCVTDQ2PS(y, y)
-			w = append(w, y)
-		}
-		return w, c.half(m)
-	}},
-	{"Q4", "of Q4_0, 32 to a block: a half-precision scale, 16 bytes whose low halves are elements 0-15 and high halves 16-31, 8 more than the value", 32, 18, func(c *asm, m Mem) ([]reg.VecVirtual, reg.VecVirtual) {
-		w := make([]reg.VecVirtual, 4)
-		for i := range 2 {
-			lo, hi := c.YMM(), c.YMM()
-			c.VPMOVZXBD(m.Offset(2+8*i), lo)
-			c.VPSRLD(Imm(4), lo, hi)
-			c.VPAND(c.words("low4", 8, func(int) uint32 { return 15 }), lo, lo)
-			w[i], w[2+i] = lo, hi
-		}
-		minus8 := c.words("minus8", 8, func(int) uint32 { return 1<<32 - 8 })
-		for _, y := range w {
-			c.VPADDD(minus8, y, y)
-			c.VCVTDQ2PS(y, y)
-		}
-		return w, c.half(m)
-	}},
-}
-
-// half broadcasts the half-precision number at m as a float32.
-func (c *asm) half(m Mem) reg.VecVirtual {
-	d := c.YMM()
-	c.VPBROADCASTW(m, d.AsX())
-	c.VCVTPH2PS(d.AsX(), d)
-	return d
-}
+// The products of rows of weights with vectors of activations. Whatever the type, the
+// width of a kernel's batch and the way a weight takes, lane l of a register sums
+// the products of the elements l, l+lanes, l+2·lanes ... in this order, each weight
+// converted to float32 first, and the lanes are added by fold4. So all kernels of one
+// width of registers give the same sums, bit for bit.
 
 func rowsFile(c *asm) {
-	for _, f := range formats {
-		dots(c, f, 4, 1)
-		dots(c, f, 4, 2)
-		dots(c, f, 2, 4)
-		if f.name != "F32" {
-			widen(c, f)
+	for _, w := range []width{avx2, avx512} {
+		for tokens := 1; tokens <= w.tokens; tokens++ {
+			dots(c, formats[0], w, tokens)
+		}
+		for _, f := range formats[1:] {
+			widen(c, f, w)
+			if f.fused {
+				dots(c, f, w, 1)
+				dots(c, f, w, 2)
+			}
 		}
 	}
 }
 
 // widen writes the conversion of a row to float32.
-func widen(c *asm, f format) {
-	name := "widen" + f.name + "AVX2"
+func widen(c *asm, f format, w width) {
+	name := "widen" + f.name + w.suffix
+	group := f.group(w)
 	c.declare(name, "func(dst *float32, w *byte, n int)",
-		fmt.Sprintf("%s writes n weights, n > 0 and a multiple of %d, as float32; each is %s.", name, f.group, f.doc))
+		fmt.Sprintf("%s writes n weights, n > 0 and a multiple of %d, as float32; each is %s.", name, group, f.doc))
 	p := c.args("dst", "w", "n")
 	c.Label("loop")
-	w, scale := f.widen(c, Mem{Base: p[1]})
-	for i, y := range w {
-		if scale != nil {
-			c.VMULPS(scale, y, y)
-		}
-		c.VMOVUPS(y, Mem{Base: p[0], Disp: 32 * i})
-	}
-	c.ADDQ(U32(4*f.group), p[0])
-	c.ADDQ(Imm(uint64(f.bytes)), p[1])
-	c.SUBQ(Imm(uint64(f.group)), p[2])
+	f.widen(c, w, Mem{Base: p[1]}, func(i int, v reg.VecVirtual) {
+		c.VMOVUPS(v, Mem{Base: p[0], Disp: 4 * w.lanes * i})
+	})
+	c.ADDQ(U32(4*uint64(group)), p[0])
+	c.ADDQ(U32(uint64(f.bytes(w))), p[1])
+	c.SUBQ(U32(uint64(group)), p[2])
 	c.JNZ(LabelRef("loop"))
 	c.end()
 }
 
-// dots writes the products of rows of weights with vectors of activations, the sum
-// of each in a register of its own.
-func dots(c *asm, f format, rows, tokens int) {
-	name := fmt.Sprintf("dots%sx%dx%dAVX2", f.name, rows, tokens)
+// dots writes the products of 4 rows of weights with vectors of activations, the sum of
+// each in a register of its own.
+func dots(c *asm, f format, w width, tokens int) {
+	const rows = 4
+	name := fmt.Sprintf("dots%sx%d%s", f.name, tokens, w.suffix)
+	group := f.group(w)
 	c.declare(name, "func(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)",
-		fmt.Sprintf("%s multiplies %d rows, stride bytes apart, with %d vectors:", name, rows, tokens),
-		fmt.Sprintf("y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of %d;", f.group),
-		"a weight is "+f.doc+".")
+		fmt.Sprintf("%s multiplies 4 rows, stride bytes apart, with %d vectors:", name, tokens),
+		fmt.Sprintf("y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of %d;", group),
+		"a weight is "+f.doc+". It reads ahead the 4 rows after these.")
 	p := c.args("y", "ldy", "w", "stride", "x", "ldx", "n")
-	y, ldy, w, stride, x, ldx, n := p[0], p[1], p[2], p[3], p[4], p[5], p[6]
+	y, ldy, base, stride, x, ldx, n := p[0], p[1], p[2], p[3], p[4], p[5], p[6]
 	c.SHLQ(Imm(2), ldy)
 	c.SHLQ(Imm(2), ldx)
-
-	acc := make([][]reg.VecVirtual, rows)
+	stride3 := c.GP64()
+	c.LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, stride3)
+	// tokens 0-2 are reached from x, 3-5 from x3
+	x3 := x
+	if tokens > 3 {
+		x3 = c.GP64()
+		c.LEAQ(Mem{Base: ldx, Index: ldx, Scale: 2}, x3)
+		c.ADDQ(x, x3)
+	}
+	vector := func(t int) Mem {
+		if t >= 3 {
+			return multiple(x3, ldx, nil, t-3)
+		}
+		return multiple(x, ldx, nil, t)
+	}
+	var acc [rows][]reg.VecVirtual
 	for r := range acc {
 		for range tokens {
-			a := c.YMM()
-			c.VXORPS(a, a, a)
-			acc[r] = append(acc[r], a)
+			acc[r] = append(acc[r], c.zero(w))
 		}
 	}
-	stride3, ldx3 := c.triple(stride, rows), c.triple(ldx, tokens)
-	c.Label("loop")
-	if f.group == 8 {
-		c.dotFloats(f, acc, func(r int) Mem { return multiple(w, stride, stride3, r) }, func(t int) Mem { return multiple(x, ldx, ldx3, t) })
-	} else {
-		c.dotBlocks(f, acc, func(r int) Mem { return multiple(w, stride, stride3, r) }, func(t int) Mem { return multiple(x, ldx, ldx3, t) })
+	ahead := tokens <= 2
+	next := c.GP64()
+	if ahead {
+		c.LEAQ(Mem{Base: base, Index: stride, Scale: 4}, next)
 	}
-	c.ADDQ(Imm(uint64(f.bytes)), w)
-	c.ADDQ(U32(4*f.group), x)
-	c.SUBQ(Imm(uint64(f.group)), n)
+	c.Label("loop")
+	if ahead {
+		for r := range acc {
+			c.PREFETCHT0(multiple(next, stride, stride3, r))
+		}
+		c.ADDQ(U32(uint64(f.bytes(w))), next)
+	}
+	if f.float {
+		var xs []reg.VecVirtual
+		for t := range tokens {
+			v := w.reg(c)
+			c.VMOVUPS(vector(t), v)
+			xs = append(xs, v)
+		}
+		for r := range acc {
+			f.widen(c, w, multiple(base, stride, stride3, r), func(_ int, v reg.VecVirtual) {
+				for t := range tokens {
+					c.VFMADD231PS(xs[t], v, acc[r][t])
+				}
+			})
+		}
+	} else {
+		for r := range acc {
+			f.widen(c, w, multiple(base, stride, stride3, r), func(i int, v reg.VecVirtual) {
+				for t := range tokens {
+					c.VFMADD231PS(vector(t).Offset(4*w.lanes*i), v, acc[r][t])
+				}
+			})
+		}
+	}
+	c.ADDQ(U32(uint64(f.bytes(w))), base)
+	c.ADDQ(U32(uint64(4*group)), x)
+	if tokens > 3 {
+		c.ADDQ(U32(uint64(4*group)), x3)
+	}
+	c.SUBQ(U32(uint64(group)), n)
 	c.JNZ(LabelRef("loop"))
 	for t := range tokens {
-		for r := range rows {
-			c.VMOVSS(c.fold(acc[r][t], c.VADDPS), Mem{Base: y, Disp: 4 * r})
-		}
+		c.VMOVUPS(c.fold4(w, acc[0][t], acc[1][t], acc[2][t], acc[3][t]), Mem{Base: y})
 		if t+1 < tokens {
 			c.ADDQ(ldy, y)
 		}
@@ -146,46 +132,40 @@ func dots(c *asm, f format, rows, tokens int) {
 	c.end()
 }
 
-// dotFloats multiplies 8 weights of each row with each vector.
-func (c *asm) dotFloats(f format, acc [][]reg.VecVirtual, row, vector func(i int) Mem) {
-	var w []reg.VecVirtual
-	for r := range acc {
-		y, _ := f.widen(c, row(r))
-		w = append(w, y[0])
-	}
-	x := c.YMM()
-	for t := range acc[0] {
-		c.VMOVUPS(vector(t), x)
-		for r := range acc {
-			c.VFMADD231PS(x, w[r], acc[r][t])
+// fold4 adds up the lanes of each of four registers and returns the sums in their order.
+func (c *asm) fold4(w width, a ...reg.VecVirtual) reg.VecVirtual {
+	if w.lanes == 16 {
+		for i, v := range a {
+			high := c.YMM()
+			c.VEXTRACTF64X4(Imm(1), v, high)
+			c.VADDPS(high, v.AsY(), high)
+			a[i] = high
 		}
 	}
+	s := c.pairs(w, c.pairs(w, a[0], a[1]), c.pairs(w, a[2], a[3]))
+	x := c.XMM()
+	if w.lanes == 16 {
+		c.VEXTRACTF32X4(Imm(1), s, x)
+	} else {
+		c.VEXTRACTF128(Imm(1), s, x)
+	}
+	c.VADDPS(x, s.AsX(), x)
+	return x
 }
 
-// dotBlocks multiplies a block of each row with each vector. The sum of a block is
-// multiplied by its scale, not each weight.
-func (c *asm) dotBlocks(f format, acc [][]reg.VecVirtual, row, vector func(i int) Mem) {
-	for r := range acc {
-		w, d := f.widen(c, row(r))
-		for t := range acc[r] {
-			s := c.YMM()
-			c.VMULPS(vector(t), w[0], s)
-			for i, v := range w[1:] {
-				c.VFMADD231PS(vector(t).Offset(32*(i+1)), v, s)
-			}
-			c.VFMADD231PS(s, d, acc[r][t])
-		}
+// pairs adds neighbouring lanes of x and of y, as VHADDPS does, which does not know
+// the registers beyond 15.
+func (c *asm) pairs(w width, x, y reg.VecVirtual) reg.VecVirtual {
+	s := c.YMM()
+	if w.lanes == 8 {
+		c.VHADDPS(y, x, s)
+		return s
 	}
-}
-
-// triple returns 3·r if a fourth row needs it.
-func (c *asm) triple(r reg.GPVirtual, rows int) reg.GPVirtual {
-	if rows < 4 {
-		return nil
-	}
-	three := c.GP64()
-	c.LEAQ(Mem{Base: r, Index: r, Scale: 2}, three)
-	return three
+	odd := c.YMM()
+	c.VSHUFPS(Imm(0x88), y, x, s)
+	c.VSHUFPS(Imm(0xdd), y, x, odd)
+	c.VADDPS(odd, s, s)
+	return s
 }
 
 // multiple is the address base + i·stride for i up to 3.

@@ -6,11 +6,12 @@ import "github.com/mmcloughlin/avo/reg"
 type width struct {
 	lanes  int    // float32 numbers of a vector
 	suffix string // of function names: the instruction set
+	tokens int    // vectors that 4 rows are multiplied with at once, as the registers allow
 }
 
 var (
-	avx2   = width{8, "AVX2"}
-	avx512 = width{16, "AVX512"}
+	avx2   = width{8, "AVX2", 3}
+	avx512 = width{16, "AVX512", 6}
 )
 
 // reg allocates a vector register.
