@@ -23,6 +23,7 @@ func instruments() []instrument {
 		{"neuron", "what a neuron of an expert fires on and says; which neurons know a concept", inspectNeuron},
 		{"embed", "neighbours, map and analogies of the token table", inspectEmbed},
 		{"similarity", "how alike layers, or two models, see the same text (CKA, RSA)", inspectSimilarity},
+		{"probe", "what linear probes read from each layer: question, tense, number, topic...", inspectProbe},
 	}
 }
 

@@ -1,0 +1,108 @@
+package interp
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// The class of a token lies in one known direction of the planted model: a probe must
+// read it behind every layer, and shuffled labels must give nothing.
+func TestProbeReadsThePlantedDirection(t *testing.T) {
+	l := plantedLab(t)
+	rng := rand.New(rand.NewPCG(1, 2))
+	s := ProbeSet{Name: "kind", Classes: []string{"low", "high"}}
+	for i := range 90 {
+		ids := l.Encode(letters(rng, 8, 'a', 'o'), false)
+		class := 0
+		if ids[5] >= 8 {
+			class = 1
+		}
+		s.Examples = append(s.Examples, Example{ids, 5, class, i})
+	}
+	p, err := l.Probe(t.Context(), []ProbeSet{s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, y := range p.Sets[0].Layers {
+		if y.Accuracy.Mean < 0.98 {
+			t.Errorf("%s: accuracy %v", y.Name, y.Accuracy)
+		}
+		if y.Control.Mean > 0.68 {
+			t.Errorf("%s: shuffled labels are read at %v", y.Name, y.Control)
+		}
+	}
+	checkReport(t, p.Report(), p)
+	// And what is not there cannot be read: the class of a token two further on.
+	for i := range s.Examples {
+		e := &s.Examples[i]
+		e.Class = 0
+		if e.IDs[7] >= 8 {
+			e.Class = 1
+		}
+	}
+	if p, err = l.Probe(t.Context(), []ProbeSet{s}); err != nil {
+		t.Fatal(err)
+	}
+	for _, y := range p.Sets[0].Layers {
+		if y.Accuracy.Mean > 0.7 {
+			t.Errorf("%s: the future is read at %v", y.Name, y.Accuracy)
+		}
+	}
+	s.Examples[3].At = 30
+	if _, err := l.Probe(t.Context(), []ProbeSet{s}); err == nil || !strings.Contains(err.Error(), "read at 30 of 9") {
+		t.Errorf("a position behind the text: %v", err)
+	}
+}
+
+// The gradient of the probe's loss against finite differences, and the optimum
+// against plain gradient descent.
+func TestProbeFit(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	rows := noise(rng, 60, 3)
+	class := make([]int, 60)
+	var train []int
+	for i, r := range rows {
+		if r[0]+0.5*r[1]+0.3*rng.NormFloat64() > 0 {
+			class[i] = 1
+		}
+		if r[2] > 1 {
+			class[i] = 2
+		}
+		train = append(train, i)
+	}
+	p := fitProbe(rows, class, train, 3, 1)
+	var x [][]float64
+	for _, r := range rows {
+		x = append(x, p.standardise(r))
+	}
+	w := make([]float64, 12)
+	for i := range w {
+		w[i] = rng.NormFloat64()
+	}
+	g := make([]float64, 12)
+	p.loss(w, x, class, g)
+	for i := range w {
+		const h = 1e-5
+		keep := w[i]
+		w[i] = keep + h
+		up := p.loss(w, x, class, nil)
+		w[i] = keep - h
+		down := p.loss(w, x, class, nil)
+		w[i] = keep
+		if want := (up - down) / (2 * h); math.Abs(g[i]-want) > 1e-5*(1+math.Abs(want)) {
+			t.Errorf("gradient %d is %v, want %v", i, g[i], want)
+		}
+	}
+	slow := make([]float64, 12)
+	for range 20000 {
+		p.loss(slow, x, class, g)
+		for i := range slow {
+			slow[i] -= 0.01 * g[i]
+		}
+	}
+	if got, want := p.loss(p.w, x, class, nil), p.loss(slow, x, class, nil); math.Abs(got-want) > 1e-4 {
+		t.Errorf("fitted loss %v, by gradient descent %v", got, want)
+	}
+}
