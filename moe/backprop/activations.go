@@ -43,7 +43,7 @@ type layerActivations struct {
 	yn      []float32 // [N, D] normalised
 	route   route
 	xe      []float32 // [N·K, D] inputs in slot order
-	g, u, h []float32 // [N·K, F] gate, up and silu(gate)·up
+	g, u, h []float32 // [N·K, F] gate, up and silu(gate)·up; without a gate h is the activation of u
 	y       []float32 // [N·K, D] experts' outputs
 }
 
@@ -58,6 +58,10 @@ func (a *activations) fit(c Config, rows, length int) {
 	n := rows * length
 	a.tokens = n
 	qd, kvd, s := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim, n*c.TopK
+	gated := s * c.Hidden
+	if !c.Gated() {
+		gated = 0
+	}
 	if a.layers == nil {
 		a.layers = make([]layerActivations, c.Layers)
 	}
@@ -69,7 +73,7 @@ func (a *activations) fit(c Config, rows, length int) {
 		}{
 			{&l.x, n * c.Dim}, {&l.rstd1, n}, {&l.xn, n * c.Dim}, {&l.q, n * qd}, {&l.k, n * kvd}, {&l.v, n * kvd},
 			{&l.o, n * qd}, {&l.lse, n * c.Heads}, {&l.x2, n * c.Dim}, {&l.rstd2, n}, {&l.yn, n * c.Dim},
-			{&l.xe, s * c.Dim}, {&l.g, s * c.Hidden}, {&l.u, s * c.Hidden}, {&l.h, s * c.Hidden}, {&l.y, s * c.Dim},
+			{&l.xe, s * c.Dim}, {&l.g, gated}, {&l.u, s * c.Hidden}, {&l.h, s * c.Hidden}, {&l.y, s * c.Dim},
 		} {
 			fit(f.x, f.n)
 		}
@@ -80,7 +84,7 @@ func (a *activations) fit(c Config, rows, length int) {
 		n int
 	}{
 		{&a.last, n * c.Dim}, {&a.dx, n * c.Dim}, {&a.dnorm, n * c.Dim}, {&a.dq, n * qd}, {&a.dk, n * kvd}, {&a.dv, n * kvd},
-		{&a.do, n * qd}, {&a.dy, s * c.Dim}, {&a.dxe, s * c.Dim}, {&a.dh, s * c.Hidden}, {&a.dg, s * c.Hidden}, {&a.du, s * c.Hidden},
+		{&a.do, n * qd}, {&a.dy, s * c.Dim}, {&a.dxe, s * c.Dim}, {&a.dh, s * c.Hidden}, {&a.dg, gated}, {&a.du, s * c.Hidden},
 		{&a.logits, headChunk * c.Vocab}, {&a.headX, headChunk * c.Dim}, {&a.headDX, headChunk * c.Dim},
 		{&a.final, n * c.Dim}, {&a.rstd, n}, {&a.tiles, rows * c.KVHeads * attentionScratch(length)},
 	} {

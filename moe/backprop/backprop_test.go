@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,8 +53,17 @@ func spread(c Config, rng *rand.Rand) []float32 {
 }
 
 func TestGradientsEqualFiniteDifferences(t *testing.T) {
-	for _, c := range []Config{tiny(4, 2, true), tiny(4, 2, false), tiny(3, 1, true), tiny(3, 3, true), tiny(1, 1, true)} {
-		t.Run(fmt.Sprintf("experts=%d,k=%d,tied=%v", c.Experts, c.TopK, c.Tied), func(t *testing.T) {
+	kind := func(c Config, f FFN) Config { c.FFN = f; return c }
+	for _, tc := range []struct {
+		c     Config
+		extra routerExtras
+	}{
+		{c: tiny(4, 2, true)}, {c: tiny(4, 2, false)}, {c: tiny(3, 1, true)}, {c: tiny(3, 3, true)}, {c: tiny(1, 1, true)},
+		{c: kind(tiny(4, 2, false), GELU)}, {c: kind(tiny(4, 2, true), ReLU)}, {c: kind(tiny(1, 1, true), GELU)}, {c: kind(tiny(1, 1, false), ReLU)},
+		{c: tiny(4, 2, true), extra: routerExtras{noise: 0.5, seed: 3}}, {c: tiny(4, 2, true), extra: routerExtras{bias: []float32{2, -2, 0, 1, -3, 0.5, 3, 0}}},
+	} {
+		c := tc.c
+		t.Run(fmt.Sprintf("experts=%d,k=%d,tied=%v,%s,noise=%g,bias=%v", c.Experts, c.TopK, c.Tied, c.FFN, tc.extra.noise, tc.extra.bias != nil), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(c.Experts*10+c.TopK)))
 			pool := kernel.NewPool(2)
 			defer pool.Close()
@@ -65,6 +75,8 @@ func TestGradientsEqualFiniteDifferences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			extra := tc.extra.withTable(c, b.Rows*b.Len)
+			n.Noise, n.NoiseSeed, n.RouterBias = tc.extra.noise, tc.extra.seed, tc.extra.bias
 			n.Backward(b, loss, scale, share)
 			w64 := make([]float64, len(w))
 			for i, v := range w {
@@ -76,9 +88,9 @@ func TestGradientsEqualFiniteDifferences(t *testing.T) {
 					const h = 1e-6
 					keep := w64[i]
 					w64[i] = keep + h
-					up := twinLoss(c, w64, b, loss, scale, share)
+					up := twinLoss(c, w64, b, loss, scale, share, extra)
 					w64[i] = keep - h
-					down := twinLoss(c, w64, b, loss, scale, share)
+					down := twinLoss(c, w64, b, loss, scale, share, extra)
 					w64[i] = keep
 					want := (up - down) / (2 * h)
 					worst = max(worst, math.Abs(float64(n.Grads[i])-want))
@@ -159,6 +171,71 @@ func TestConfigCheckNamesEachFault(t *testing.T) {
 	for _, want := range []string{"head_dim", "kv_heads", "top_k"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not name %s", err, want)
+		}
+	}
+}
+
+// Noise and bias matter, noise in training only, and neither depends on the workers.
+func TestNoiseAndBiasDisturbTheChoice(t *testing.T) {
+	c := tiny(4, 2, true)
+	run := func(workers int, noise float64, seed uint64, bias []float32) ([]float32, Stats) {
+		rng := rand.New(rand.NewPCG(5, 6))
+		pool := kernel.NewPool(workers)
+		defer pool.Close()
+		n, err := New(c, spread(c, rng), pool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Noise, n.NoiseSeed, n.RouterBias = noise, seed, bias
+		b := randomBatch(c, 20, 9, rng)
+		n.Backward(b, Losses{LoadBalance: 0.1}, 1, 1)
+		return n.Grads, n.Loss(b, Losses{})
+	}
+	plain, loss := run(1, 0, 1, nil)
+	noisy, same := run(1, 0.5, 1, nil)
+	if loss.Loss != same.Loss {
+		t.Errorf("noise reaches the loss outside of training: %v and %v", loss.Loss, same.Loss)
+	}
+	again, _ := run(3, 0.5, 1, nil)
+	other, _ := run(1, 0.5, 2, nil)
+	for _, v := range []struct {
+		name  string
+		a, b  []float32
+		equal bool
+	}{{"three workers", noisy, again, true}, {"noise", plain, noisy, false}, {"another seed", noisy, other, false}} {
+		diff := false
+		for i := range v.a {
+			diff = diff || v.a[i] != v.b[i]
+		}
+		if diff == v.equal {
+			t.Errorf("%s: gradients differ is %v, want %v", v.name, diff, !v.equal)
+		}
+	}
+	_, biased := run(1, 0, 1, []float32{100, 100, 0, 0, 0, 0, 100, 100})
+	if got := biased.ExpertLoad; got[0][0] != 0.5 || got[0][1] != 0.5 || got[1][2] != 0.5 || got[1][0] != 0 {
+		t.Errorf("a large bias gives the loads %v", got)
+	}
+}
+
+// Starved experts gain, crowded ones lose, until the load is even.
+func TestRebalanceEvensTheLoad(t *testing.T) {
+	c := tiny(4, 2, true)
+	rng := rand.New(rand.NewPCG(7, 8))
+	pool := kernel.NewPool(1)
+	defer pool.Close()
+	n, err := New(c, spread(c, rng), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := randomBatch(c, 60, 9, rng)
+	before := n.Loss(b, Losses{}).ExpertLoad
+	for range 300 {
+		n.Rebalance(n.Loss(b, Losses{}).ExpertLoad, 0.02)
+	}
+	after := n.Loss(b, Losses{}).ExpertLoad
+	for i := range after {
+		if was, is := slices.Max(before[i]), slices.Max(after[i]); was < 0.3 || is > 0.27 {
+			t.Errorf("layer %d: load %.3f became %.3f", i, before[i], after[i])
 		}
 	}
 }

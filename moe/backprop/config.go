@@ -21,7 +21,21 @@ type Config struct {
 	RopeBase float64 `json:"rope_base"` // RoPE frequency base
 	NormEps  float64 `json:"norm_eps"`  // added to the mean square in RMSNorm
 	Tied     bool    `json:"tied"`      // output matrix is the embedding matrix
+
+	FFN FFN `json:"ffn,omitempty"` // inside of an expert; empty is SwiGLU
 }
+
+// FFN is the kind of an expert's (or of the dense FFN's) hidden layer.
+type FFN string
+
+const (
+	SwiGLU FFN = "swiglu" // down·(silu(gate·x) ∘ up·x); what model files hold
+	GELU   FFN = "gelu"   // down·gelu(up·x), for comparison (Hendrycks and Gimpel 2016, arXiv 1606.08415)
+	ReLU   FFN = "relu"   // down·relu(up·x), for comparison
+)
+
+// Gated reports whether an expert has a gate projection.
+func (c Config) Gated() bool { return c.FFN == "" || c.FFN == SwiGLU }
 
 // Check reports every inconsistency of the shape in one error.
 func (c Config) Check() error {
@@ -47,6 +61,11 @@ func (c Config) Check() error {
 	if c.TopK > c.Experts {
 		fail("top_k (%d) is larger than experts (%d)", c.TopK, c.Experts)
 	}
+	switch c.FFN {
+	case "", SwiGLU, GELU, ReLU:
+	default:
+		fail("ffn is %q, want %q, %q or %q", c.FFN, SwiGLU, GELU, ReLU)
+	}
 	if !(c.RopeBase > 0) || !(c.NormEps > 0) {
 		fail("rope_base (%g) and norm_eps (%g) must be positive", c.RopeBase, c.NormEps)
 	}
@@ -63,6 +82,9 @@ func (c Config) Dense() bool { return c.Experts == 1 }
 func (c Config) Parameters() (total, active int) {
 	l := newLayout(c)
 	expert := 3 * c.Dim * c.Hidden
+	if !c.Gated() {
+		expert = 2 * c.Dim * c.Hidden
+	}
 	return l.size, l.size - c.Layers*(c.Experts-c.TopK)*expert
 }
 

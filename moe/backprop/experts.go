@@ -3,12 +3,12 @@ package backprop
 import "moebot/moe/kernel"
 
 // ffnForward computes next = x2 + Σ over the chosen experts of gate·expert(norm(x2)),
-// where expert(x) = Wdown·(silu(Wgate·x) ∘ Wup·x).
-func (n *Network) ffnForward(o layerOffsets, l *layerActivations, next []float32) {
+// where expert(x) = Wdown·(silu(Wgate·x) ∘ Wup·x), or Wdown·activation(Wup·x) without a gate.
+func (n *Network) ffnForward(layer int, o layerOffsets, l *layerActivations, next []float32, train bool) {
 	c, t := n.Config, n.act.tokens
 	d, f, k := c.Dim, c.Hidden, c.TopK
 	n.normForward(l.yn, l.rstd2, l.x2, n.w(o.ffnNorm, d), t)
-	n.routeForward(o, l)
+	n.routeForward(layer, o, l, train)
 	r := &l.route
 	n.rows(t*k, func(lo, hi int) {
 		for s := lo; s < hi; s++ {
@@ -18,10 +18,15 @@ func (n *Network) ffnForward(o layerOffsets, l *layerActivations, next []float32
 	})
 	n.experts(r, func(e, lo, hi int, p *kernel.Pool) {
 		m := hi - lo
-		x, g, u, h := l.xe[lo*d:hi*d], l.g[lo*f:hi*f], l.u[lo*f:hi*f], l.h[lo*f:hi*f]
-		kernel.Gemm(p, false, true, m, f, d, 1, x, d, n.w(o.gate+e*f*d, f*d), d, 0, g, f)
+		x, u, h := l.xe[lo*d:hi*d], l.u[lo*f:hi*f], l.h[lo*f:hi*f]
 		kernel.Gemm(p, false, true, m, f, d, 1, x, d, n.w(o.up+e*f*d, f*d), d, 0, u, f)
-		kernel.SiLUMul(h, g, u)
+		if c.Gated() {
+			g := l.g[lo*f : hi*f]
+			kernel.Gemm(p, false, true, m, f, d, 1, x, d, n.w(o.gate+e*f*d, f*d), d, 0, g, f)
+			kernel.SiLUMul(h, g, u)
+		} else {
+			activate(c.FFN, h, u)
+		}
 		kernel.Gemm(p, false, true, m, d, f, 1, h, f, n.w(o.down+e*d*f, d*f), f, 0, l.y[lo*d:hi*d], d)
 	})
 	n.rows(t, func(lo, hi int) {
@@ -54,17 +59,24 @@ func (n *Network) ffnBackward(o layerOffsets, l *layerActivations, loss Losses, 
 	})
 	n.experts(r, func(e, lo, hi int, p *kernel.Pool) {
 		m := hi - lo
-		x, g, u, h := l.xe[lo*d:hi*d], l.g[lo*f:hi*f], l.u[lo*f:hi*f], l.h[lo*f:hi*f]
+		x, u, h := l.xe[lo*d:hi*d], l.u[lo*f:hi*f], l.h[lo*f:hi*f]
 		dy, dxe := a.dy[lo*d:hi*d], a.dxe[lo*d:hi*d]
-		dh, dg, du := a.dh[lo*f:hi*f], a.dg[lo*f:hi*f], a.du[lo*f:hi*f]
-		gate, up, down := n.w(o.gate+e*f*d, f*d), n.w(o.up+e*f*d, f*d), n.w(o.down+e*d*f, d*f)
+		dh, du := a.dh[lo*f:hi*f], a.du[lo*f:hi*f]
+		up, down := n.w(o.up+e*f*d, f*d), n.w(o.down+e*d*f, d*f)
 		kernel.Gemm(p, true, false, d, f, m, 1, dy, d, h, f, 1, n.g(o.down+e*d*f, d*f), f)
 		kernel.Gemm(p, false, false, m, f, d, 1, dy, d, down, f, 0, dh, f)
-		kernel.SiLUMulBackward(dg, du, g, u, dh)
-		kernel.Gemm(p, true, false, f, d, m, 1, dg, f, x, d, 1, n.g(o.gate+e*f*d, f*d), d)
+		var more float32 // what dxe holds already
+		if c.Gated() {
+			dg := a.dg[lo*f : hi*f]
+			kernel.SiLUMulBackward(dg, du, l.g[lo*f:hi*f], u, dh)
+			kernel.Gemm(p, true, false, f, d, m, 1, dg, f, x, d, 1, n.g(o.gate+e*f*d, f*d), d)
+			kernel.Gemm(p, false, false, m, d, f, 1, dg, f, n.w(o.gate+e*f*d, f*d), d, 0, dxe, d)
+			more = 1
+		} else {
+			activateBackward(c.FFN, du, u, dh)
+		}
 		kernel.Gemm(p, true, false, f, d, m, 1, du, f, x, d, 1, n.g(o.up+e*f*d, f*d), d)
-		kernel.Gemm(p, false, false, m, d, f, 1, dg, f, gate, d, 0, dxe, d)
-		kernel.Gemm(p, false, false, m, d, f, 1, du, f, up, d, 1, dxe, d)
+		kernel.Gemm(p, false, false, m, d, f, 1, du, f, up, d, more, dxe, d)
 	})
 	n.rows(t, func(lo, hi int) {
 		for i := lo; i < hi; i++ {

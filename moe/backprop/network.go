@@ -14,11 +14,26 @@ type Losses struct {
 	RouterZ     float64 `json:"router_z"`     // of Zoph et al. 2022 (ST-MoE, arXiv 2202.08906), eq. 5; 0 is off
 }
 
+// Routing is how experts are chosen in training beside their logits. The zero value
+// changes nothing.
+type Routing struct {
+	Noise    float64 `json:"noise,omitempty"`     // standard deviation of the normal noise added to router logits (Shazeer et al. 2017, arXiv 1701.06538, eq. 4, with a fixed deviation); not in Loss
+	BiasRate float64 `json:"bias_rate,omitempty"` // step of the loss-free balancing, see Network.Rebalance; 0 is off
+}
+
 // Network holds the weights and the working memory of one model in training.
 type Network struct {
 	Config  Config
 	Weights []float32 // all parameters, see Params
 	Grads   []float32 // gradient of the loss, the same layout; added to by Backward
+
+	// RouterBias [layers·E] is added to the router logits for choosing experts, not for
+	// weighing them; nil is none. Rebalance moves it.
+	RouterBias []float32
+	// Noise is the deviation of the router noise in Backward, and NoiseSeed what
+	// determines it: the same seed gives the same noise.
+	Noise     float64
+	NoiseSeed uint64
 
 	pool   *kernel.Pool
 	layout *layout
@@ -59,7 +74,7 @@ func (n *Network) g(off, size int) []float32 { return n.Grads[off : off+size] }
 
 // Loss runs the forward pass only.
 func (n *Network) Loss(b *dataset.Batch, loss Losses) Stats {
-	n.forward(b)
+	n.forward(b, false)
 	s := n.stats(loss)
 	n.head(b, &s, 0, false)
 	return s
@@ -75,7 +90,7 @@ func (n *Network) Backward(b *dataset.Batch, loss Losses, scale, share float64) 
 	if n.Grads == nil {
 		n.Grads = make([]float32, len(n.Weights))
 	}
-	n.forward(b)
+	n.forward(b, true)
 	s := n.stats(loss)
 	n.head(b, &s, scale, true)
 	a := &n.act
@@ -89,7 +104,7 @@ func (n *Network) Backward(b *dataset.Batch, loss Losses, scale, share float64) 
 	return s
 }
 
-func (n *Network) forward(b *dataset.Batch) {
+func (n *Network) forward(b *dataset.Batch, train bool) {
 	if b.Len > n.Config.Context {
 		panic(fmt.Sprintf("backprop: rows of %d tokens, context is %d", b.Len, n.Config.Context))
 	}
@@ -104,7 +119,7 @@ func (n *Network) forward(b *dataset.Batch) {
 		if i+1 < n.Config.Layers {
 			next = a.layers[i+1].x
 		}
-		n.ffnForward(o, l, next)
+		n.ffnForward(i, o, l, next, train)
 	}
 }
 

@@ -37,7 +37,7 @@ type layout struct {
 }
 
 type layerOffsets struct {
-	attnNorm, q, k, v, o, ffnNorm, router, gate, up, down int
+	attnNorm, q, k, v, o, ffnNorm, router, gate, up, down int // no gate unless Config.Gated
 }
 
 func newLayout(c Config) *layout {
@@ -64,12 +64,16 @@ func newLayout(c Config) *layout {
 		o.o = add(name("attn_output"), Matrix, c.Dim, qd)
 		o.ffnNorm = add(name("ffn_norm"), Gain, c.Dim)
 		if c.Dense() {
-			o.gate = add(name("ffn_gate"), Matrix, c.Hidden, c.Dim)
+			if c.Gated() {
+				o.gate = add(name("ffn_gate"), Matrix, c.Hidden, c.Dim)
+			}
 			o.up = add(name("ffn_up"), Matrix, c.Hidden, c.Dim)
 			o.down = add(name("ffn_down"), Matrix, c.Dim, c.Hidden)
 		} else {
 			o.router = add(name("ffn_gate_inp"), Router, c.Experts, c.Dim)
-			o.gate = add(name("ffn_gate_exps"), Matrix, c.Experts, c.Hidden, c.Dim)
+			if c.Gated() {
+				o.gate = add(name("ffn_gate_exps"), Matrix, c.Experts, c.Hidden, c.Dim)
+			}
 			o.up = add(name("ffn_up_exps"), Matrix, c.Experts, c.Hidden, c.Dim)
 			o.down = add(name("ffn_down_exps"), Matrix, c.Experts, c.Dim, c.Hidden)
 		}

@@ -2,6 +2,7 @@ package backprop
 
 import (
 	"math"
+	"math/rand/v2"
 )
 
 // route is where the tokens of one layer went.
@@ -35,8 +36,9 @@ func (r *route) fit(c Config, n int) {
 
 // routeForward chooses the K experts of each token with the largest router
 // logits; the gate weights are the softmax over the chosen logits alone, which is
-// the softmax over all, renormalised. Of equal logits the lower expert wins.
-func (n *Network) routeForward(o layerOffsets, l *layerActivations) {
+// the softmax over all, renormalised. Of equal logits the lower expert wins. In
+// training noise may be added to the logits; a bias may decide the choice alone.
+func (n *Network) routeForward(layer int, o layerOffsets, l *layerActivations, train bool) {
 	c, t, r := n.Config, n.act.tokens, &l.route
 	if c.Dense() {
 		for i := range r.expert {
@@ -46,12 +48,27 @@ func (n *Network) routeForward(o layerOffsets, l *layerActivations) {
 		return
 	}
 	n.linear(r.logits, l.yn, n.w(o.router, c.Experts*c.Dim), t, c.Experts, c.Dim)
+	var bias []float32
+	if n.RouterBias != nil {
+		bias = n.RouterBias[layer*c.Experts : (layer+1)*c.Experts]
+	}
 	n.rows(t, func(lo, hi int) {
+		if train && n.Noise > 0 {
+			n.addNoise(layer, lo, r.logits[lo*c.Experts:hi*c.Experts])
+		}
+		biased := make([]float32, len(bias))
 		for i := lo; i < hi; i++ {
 			z, p := r.logits[i*c.Experts:(i+1)*c.Experts], r.probs[i*c.Experts:(i+1)*c.Experts]
 			r.lse[i] = softmaxRow(p, z)
 			chosen, gate := r.expert[i*c.TopK:(i+1)*c.TopK], r.gate[i*c.TopK:(i+1)*c.TopK]
-			topK(chosen, z)
+			if bias != nil {
+				for e, v := range z {
+					biased[e] = v + bias[e]
+				}
+				topK(chosen, biased)
+			} else {
+				topK(chosen, z)
+			}
 			var sum float32
 			for j, e := range chosen {
 				gate[j] = p[e]
@@ -63,6 +80,35 @@ func (n *Network) routeForward(o layerOffsets, l *layerActivations) {
 		}
 	})
 	r.sort(c.Experts, c.TopK)
+}
+
+// addNoise adds normal noise to the router logits of the tokens from first on. It
+// depends on the seed, the layer and the block of tokens, not on the workers.
+func (n *Network) addNoise(layer, first int, logits []float32) {
+	rng := rand.New(rand.NewPCG(n.NoiseSeed, uint64(layer)<<32|uint64(first)))
+	for i := range logits {
+		logits[i] += float32(n.Noise * rng.NormFloat64())
+	}
+}
+
+// Rebalance moves the bias of each expert by rate towards an even load: up if it got
+// less than its share of load [layer][expert], down if more (Wang et al. 2024,
+// arXiv 2408.15664, algorithm 1; the bias is on logits here, not on probabilities).
+func (n *Network) Rebalance(load [][]float64, rate float64) {
+	e := n.Config.Experts
+	if n.RouterBias == nil {
+		n.RouterBias = make([]float32, n.Config.Layers*e)
+	}
+	for i, l := range load {
+		for j, v := range l {
+			switch even := 1 / float64(e); {
+			case v < even:
+				n.RouterBias[i*e+j] += float32(rate)
+			case v > even:
+				n.RouterBias[i*e+j] -= float32(rate)
+			}
+		}
+	}
 }
 
 func softmaxRow(p, z []float32) (lse float32) {

@@ -2,6 +2,7 @@ package backprop
 
 import (
 	"math"
+	"math/rand/v2"
 	"sort"
 
 	"moebot/moe/dataset"
@@ -9,7 +10,11 @@ import (
 
 // twinLoss is the network once more, literally and in float64: one token at a
 // time, no batching, no tiles, no sorting. It returns what Backward differentiates.
-func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share float64) float64 {
+func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share float64, with ...routerExtras) float64 {
+	var extra routerExtras
+	if len(with) > 0 {
+		extra = with[0]
+	}
 	l := newLayout(c)
 	mat := func(off, row, cols int) []float64 { return w[off+row*cols : off+(row+1)*cols] }
 	mul := func(off, rows int, x []float64) []float64 {
@@ -46,7 +51,7 @@ func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share
 		x[t] = append([]float64(nil), mat(l.embed, int(b.Tokens[t]), c.Dim)...)
 	}
 	total := 0.0
-	for _, o := range l.layers {
+	for layer, o := range l.layers {
 		q, k, v := make([][]float64, n), make([][]float64, n), make([][]float64, n)
 		for t := range n {
 			h := norm(o.attnNorm, x[t])
@@ -88,13 +93,22 @@ func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share
 			gates := map[int]float64{0: 1}
 			if !c.Dense() {
 				r := mul(o.router, c.Experts, h)
+				bias := make([]float64, c.Experts)
+				for e := range r {
+					if extra.noise > 0 {
+						r[e] += extra.table[layer][t*c.Experts+e]
+					}
+					if extra.bias != nil {
+						bias[e] = float64(extra.bias[layer*c.Experts+e])
+					}
+				}
 				order := make([]int, c.Experts)
 				sum := 0.0
 				for e := range order {
 					order[e] = e
 					sum += math.Exp(r[e])
 				}
-				sort.SliceStable(order, func(i, j int) bool { return r[order[i]] > r[order[j]] })
+				sort.SliceStable(order, func(i, j int) bool { return r[order[i]]+bias[order[i]] > r[order[j]]+bias[order[j]] })
 				chosen := 0.0
 				for _, e := range order[:c.TopK] {
 					chosen += math.Exp(r[e])
@@ -114,11 +128,22 @@ func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share
 				if !ok {
 					continue
 				}
-				g, u := mul(o.gate+e*c.Hidden*c.Dim, c.Hidden, h), mul(o.up+e*c.Hidden*c.Dim, c.Hidden, h)
-				for i := range g {
-					g[i] = g[i] / (1 + math.Exp(-g[i])) * u[i]
+				u := mul(o.up+e*c.Hidden*c.Dim, c.Hidden, h)
+				switch c.FFN {
+				case "", SwiGLU:
+					for i, g := range mul(o.gate+e*c.Hidden*c.Dim, c.Hidden, h) {
+						u[i] *= g / (1 + math.Exp(-g))
+					}
+				case ReLU:
+					for i := range u {
+						u[i] = math.Max(u[i], 0)
+					}
+				case GELU:
+					for i := range u {
+						u[i] *= math.Erfc(-u[i]/math.Sqrt2) / 2
+					}
 				}
-				for i, d := range mul(o.down+e*c.Dim*c.Hidden, c.Dim, g) {
+				for i, d := range mul(o.down+e*c.Dim*c.Hidden, c.Dim, u) {
 					x[t][i] += gate * d
 				}
 			}
@@ -140,4 +165,27 @@ func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share
 		total += scale * float64(b.Weights[t]) * (math.Log(sum) - logits[b.Targets[t]])
 	}
 	return total
+}
+
+// routerExtras are what may disturb the choice of experts.
+type routerExtras struct {
+	noise float64
+	seed  uint64
+	table [][]float64 // [layer][token·E] the noise, see withTable
+	bias  []float32   // [layers·E]
+}
+
+// withTable draws the noise of a batch as Network does: per layer and block of 64 tokens.
+func (x routerExtras) withTable(c Config, tokens int) routerExtras {
+	for layer := range c.Layers {
+		var row []float64
+		for first := 0; first < tokens; first += 64 {
+			rng := rand.New(rand.NewPCG(x.seed, uint64(layer)<<32|uint64(first)))
+			for range (min(tokens, first+64) - first) * c.Experts {
+				row = append(row, float64(float32(x.noise*rng.NormFloat64())))
+			}
+		}
+		x.table = append(x.table, row)
+	}
+	return x
 }
