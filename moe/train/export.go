@@ -2,12 +2,14 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"moebot/moe/backprop"
 	"moebot/moe/checkpoint"
 )
 
-// Weights loads the weights and the model's shape from a run's checkpoint.
+// Weights loads the weights and the model's shape from a run's checkpoint: the
+// averaged weights if the run kept an average.
 func Weights(path string) (backprop.Config, []float32, error) {
 	var st state
 	vectors, err := checkpoint.Load(path, &st)
@@ -18,5 +20,14 @@ func Weights(path string) (backprop.Config, []float32, error) {
 	if len(vectors) == 0 || vectors[0].Name != "weights" || len(vectors[0].Data) != total {
 		return backprop.Config{}, nil, fmt.Errorf("checkpoint %s: its weights do not fit its model", path)
 	}
-	return st.Config.Model, vectors[0].Data, nil
+	weights := vectors[0].Data
+	for _, v := range vectors[1:] {
+		switch {
+		case v.Name == "ema" && len(v.Data) == total:
+			weights = v.Data
+		case v.Name == "router_bias" && slices.ContainsFunc(v.Data, func(b float32) bool { return b != 0 }):
+			return backprop.Config{}, nil, fmt.Errorf("checkpoint %s: its experts are chosen with a bias (routing.bias_rate), which model files of architecture llama cannot hold", path)
+		}
+	}
+	return st.Config.Model, weights, nil
 }

@@ -27,6 +27,9 @@ func Export(w io.Writer, c backprop.Config, weights []float32, vocab tokenizer.S
 	if len(vocab.Tokens) != c.Vocab {
 		return fmt.Errorf("export: the vocabulary has %d tokens, the model %d", len(vocab.Tokens), c.Vocab)
 	}
+	if !c.Gated() {
+		return fmt.Errorf("export: experts of kind %q, model files of architecture llama hold %q alone", c.FFN, backprop.SwiGLU)
+	}
 	if !matrix.Writable() {
 		return fmt.Errorf("export: type %v cannot be written", matrix)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,29 +35,15 @@ type Run struct {
 	Out    io.Writer // progress for people
 }
 
-// state is what a checkpoint remembers beside the vectors.
-type state struct {
-	Config  Config     `json:"config"`
-	Step    int        `json:"step"`
-	Tokens  int64      `json:"tokens"`
-	Seconds float64    `json:"seconds"` // of training so far
-	Batches []mixCount `json:"batches"` // micro-batches drawn, in order, by phase
-	Skipped int        `json:"skipped"` // steps not taken for a value that was not finite
-	Best    float64    `json:"best"`    // held-out loss of best.ckpt, nats per reply token; 0 before the first
-}
-
-type mixCount struct {
-	Phase int `json:"phase"`
-	Count int `json:"count"`
-}
-
-// Record is one line of the log. Event is train, held, skip or done.
+// Record is one line of the log. Event is train, held, skip (a step that was not
+// taken) or reload (the last checkpoint's weights came back).
 type Record struct {
 	Event   string               `json:"event"`
 	Step    int                  `json:"step"`
 	Tokens  int64                `json:"tokens"`
 	Seconds float64              `json:"seconds"`
 	Phase   int                  `json:"phase"`
+	Why     string               `json:"why,omitempty"`      // of a skip
 	Loss    float64              `json:"loss,omitempty"`     // nats per target token
 	LR      float64              `json:"lr,omitempty"`       // learning rate
 	Norm    float64              `json:"norm,omitempty"`     // gradient norm before clipping
@@ -75,7 +60,8 @@ type loop struct {
 	st     state
 	net    *backprop.Network
 	opt    *optim.Optimizer
-	lora   *adapter // nil if all weights are trained
+	lora   *adapter  // nil if all weights are trained
+	ema    []float32 // averaged weights; nil if Config.EMA is 0
 	loader *dataset.Loader
 	batch  dataset.Batch
 	log    *json.Encoder
@@ -101,7 +87,15 @@ func (r Run) Do(ctx context.Context, resume bool) ([]float32, error) {
 	if err := l.run(ctx); err != nil {
 		return nil, err
 	}
-	return l.net.Weights, f.Close()
+	return l.result(), f.Close()
+}
+
+// result are the weights that the run is about: the averaged ones if there are.
+func (l *loop) result() []float32 {
+	if l.ema != nil {
+		return l.ema
+	}
+	return l.net.Weights
 }
 
 func (l *loop) latest() string { return filepath.Join(l.Dir, "latest.ckpt") }
@@ -137,6 +131,13 @@ func (l *loop) open(resume bool) error {
 		l.opt = optim.New(len(l.net.Weights), l.Config.Groups(), l.Config.Optim, l.Pool)
 	}
 	l.net.Grads = make([]float32, len(l.net.Weights))
+	l.net.Noise = l.Config.Routing.Noise
+	if l.Config.Routing.BiasRate > 0 {
+		l.net.RouterBias = make([]float32, l.Config.Model.Layers*l.Config.Model.Experts)
+	}
+	if l.Config.EMA > 0 {
+		l.ema = make([]float32, len(l.net.Weights))
+	}
 	l.phase = -1
 	for _, s := range l.Held {
 		if s.Vocab != l.Config.Model.Vocab {
@@ -162,72 +163,9 @@ func (l *loop) open(resume bool) error {
 	} else {
 		backprop.Init(l.Config.Model, l.net.Weights, l.Config.Seed)
 	}
+	copy(l.ema, l.net.Weights)
 	l.st.Config = l.Config
 	return nil
-}
-
-func (l *loop) restore() error {
-	vectors, err := checkpoint.Load(l.latest(), &l.st)
-	if err != nil {
-		return err
-	}
-	if l.st.Config.Model != l.Config.Model {
-		return fmt.Errorf("checkpoint %s: its model is %+v, the recipe's %+v", l.latest(), l.st.Config.Model, l.Config.Model)
-	}
-	if a, b := l.st.Config, l.Config; a.Rows != b.Rows || a.Length != b.Length || a.Seed != b.Seed {
-		return fmt.Errorf("checkpoint %s: its batches have %d rows of %d and seed %d, the recipe's %d of %d and seed %d", l.latest(), a.Rows, a.Length, a.Seed, b.Rows, b.Length, b.Seed)
-	}
-	for _, b := range l.st.Batches {
-		if b.Phase >= len(l.Config.Phases) {
-			return fmt.Errorf("checkpoint %s: it has been in phase %d, the recipe has %d phases", l.latest(), b.Phase, len(l.Config.Phases))
-		}
-	}
-	l.st.Config = l.Config // what may change: the length of the run, later phases, learning rates
-	want := l.vectors()
-	if len(vectors) != len(want) {
-		return fmt.Errorf("checkpoint %s: it has %d vectors, want %d", l.latest(), len(vectors), len(want))
-	}
-	for i, v := range want {
-		if vectors[i].Name != v.Name || len(vectors[i].Data) != len(v.Data) {
-			return fmt.Errorf("checkpoint %s: its vector %s of %d elements does not fit the model", l.latest(), vectors[i].Name, len(vectors[i].Data))
-		}
-		copy(v.Data, vectors[i].Data)
-	}
-	l.opt.Step = l.st.Step - l.st.Skipped
-	l.before = l.st.Seconds
-	// the stream of batches is replayed up to where the run stood
-	for _, b := range l.st.Batches {
-		if err := l.enter(b.Phase); err != nil {
-			return err
-		}
-		for range b.Count {
-			l.loader.Next(&l.batch, l.Config.Rows, l.Config.Length)
-		}
-	}
-	fmt.Fprintf(l.Out, "resumed at step %d, %.1f M tokens\n", l.st.Step, float64(l.st.Tokens)/1e6)
-	return nil
-}
-
-func (l *loop) save() error {
-	l.st.Seconds = l.seconds()
-	// the newest stays in its place until its successor is whole
-	previous := filepath.Join(l.Dir, "previous.ckpt")
-	if err := os.Remove(previous); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := os.Link(l.latest(), previous); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return checkpoint.Save(l.latest(), l.st, l.vectors())
-}
-
-// vectors are the arrays of a checkpoint, the weights first.
-func (l *loop) vectors() []checkpoint.Vector {
-	v := []checkpoint.Vector{{Name: "weights", Data: l.net.Weights}, {Name: "m", Data: l.opt.M}, {Name: "v", Data: l.opt.V}}
-	if l.lora != nil {
-		v = append(v, checkpoint.Vector{Name: "lora", Data: l.lora.weights})
-	}
-	return v
 }
 
 func (l *loop) seconds() float64 { return l.before + time.Since(l.start).Seconds() }
@@ -243,7 +181,7 @@ func (l *loop) enter(phase int) error {
 	if phase == l.phase {
 		return nil
 	}
-	l.phase = phase
+	l.phase, l.st.Usual = phase, usual{}
 	return l.loader.SetMix(l.Config.Phases[phase].Mix)
 }
 
@@ -305,73 +243,15 @@ func (l *loop) run(ctx context.Context) error {
 	return l.save()
 }
 
-// maxSkips is the number of steps in a row that may be skipped for a loss or a
-// gradient that is not finite.
-const maxSkips = 10
-
-// step does one optimizer update.
-func (l *loop) step(lr float64) (backprop.Stats, float64, error) {
-	c := l.Config
-	for skips := 0; ; skips++ {
-		batches := make([]dataset.Batch, c.Micro)
-		weight := 0.0
-		for i := range batches {
-			l.loader.Next(&batches[i], c.Rows, c.Length)
-			for _, w := range batches[i].Weights {
-				weight += float64(w)
-			}
-		}
-		l.count(c.Micro)
-		clear(l.net.Grads)
-		var s backprop.Stats
-		for i := range batches {
-			m := l.net.Backward(&batches[i], c.Losses, 1/max(weight, 1), 1/float64(c.Micro))
-			s.Loss, s.Weight = s.Loss+m.Loss, s.Weight+m.Weight
-			s.LoadBalance += m.LoadBalance / float64(c.Micro)
-			s.RouterZ += m.RouterZ / float64(c.Micro)
-			s.ExpertLoad = m.ExpertLoad
-		}
-		weights, grads := l.net.Weights, l.net.Grads
-		if l.lora != nil {
-			l.lora.project(grads)
-			weights, grads = l.lora.weights, l.lora.grads
-		}
-		norm := optim.Norm(grads, l.Pool)
-		l.st.Step++
-		l.st.Tokens += int64(c.Rows * c.Length * c.Micro)
-		if finite(norm) && finite(s.Loss) {
-			l.opt.Update(weights, grads, lr, optim.ClipScale(norm, c.Clip))
-			if l.lora != nil {
-				l.lora.merge(l.net.Weights)
-			}
-			return s, norm, nil
-		}
-		l.st.Skipped++
-		if err := l.write(Record{Event: "skip", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase}); err != nil {
-			return s, norm, err
-		}
-		if skips == maxSkips {
-			return s, norm, fmt.Errorf("step %d: loss %g, gradient norm %g: %d steps in a row were not finite; %s is good",
-				l.st.Step, s.Loss/s.Weight, norm, skips+1, l.latest())
-		}
-	}
-}
-
-func (l *loop) count(n int) {
-	b := l.st.Batches
-	if k := len(b); k > 0 && b[k-1].Phase == l.phase {
-		b[k-1].Count += n
-		return
-	}
-	l.st.Batches = append(b, mixCount{l.phase, n})
-}
-
 // held measures the held-out shards.
 func (l *loop) held() error {
 	if len(l.Held) == 0 {
 		return nil
 	}
+	training := l.net.Weights
+	l.net.Weights = l.result()
 	res := eval.Sources(l.net, l.Held, eval.Options{Length: l.Config.Length, MaxTokens: l.Config.EvalTokens})
+	l.net.Weights = training
 	rec := Record{Event: "held", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase, Held: res}
 	for _, v := range res {
 		rec.Mean += v.Reply / float64(len(res))
@@ -386,9 +266,18 @@ func (l *loop) held() error {
 	}
 	if judged := l.judge(res); l.st.Best == 0 || judged < l.st.Best {
 		l.st.Best = judged
-		return checkpoint.Save(filepath.Join(l.Dir, "best.ckpt"), l.st, []checkpoint.Vector{{Name: "weights", Data: l.net.Weights}})
+		return checkpoint.Save(filepath.Join(l.Dir, "best.ckpt"), l.st, l.best())
 	}
 	return nil
+}
+
+// best are the arrays of best.ckpt.
+func (l *loop) best() []checkpoint.Vector {
+	v := []checkpoint.Vector{{Name: "weights", Data: l.result()}}
+	if l.net.RouterBias != nil {
+		v = append(v, checkpoint.Vector{Name: "router_bias", Data: l.net.RouterBias})
+	}
+	return v
 }
 
 // judge is the mean loss per reply token of the sources that choose the best weights.
@@ -427,5 +316,3 @@ func lowestEntropy(load [][]float64) float64 {
 	}
 	return low
 }
-
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -110,14 +110,22 @@ func TestBestWeightsAreKept(t *testing.T) {
 }
 
 func TestResumedRunEqualsTheUnbrokenOne(t *testing.T) {
-	whole, err := run(t, t.TempDir(), recipe(40)).Do(t.Context(), false)
+	plain, all := recipe(40), recipe(40)
+	all.EMA, all.Routing = 0.9, backprop.Routing{Noise: 0.3, BiasRate: 0.01}
+	for name, c := range map[string]Config{"plain": plain, "average, noise and bias": all} {
+		t.Run(name, func(t *testing.T) { testResume(t, c) })
+	}
+}
+
+func testResume(t *testing.T, c Config) {
+	whole, err := run(t, t.TempDir(), c).Do(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	for i := 0; ; i++ {
 		ctx, cancel := context.WithCancel(t.Context())
-		r := run(t, dir, recipe(40))
+		r := run(t, dir, c)
 		r.Out = cancelAfter{cancel, new(int), 2}
 		w, err := r.Do(ctx, i > 0)
 		cancel()

@@ -1,0 +1,209 @@
+package train
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moebot/moe/backprop"
+)
+
+// atWork is a run that has taken steps.
+func atWork(t *testing.T, c Config, steps int) *loop {
+	t.Helper()
+	l := &loop{Run: run(t, t.TempDir(), c), log: json.NewEncoder(io.Discard)}
+	if err := l.open(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.enter(0); err != nil {
+		t.Fatal(err)
+	}
+	for range steps {
+		if _, _, err := l.step(0.003); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+func TestBrokenWeightsComeBackFromTheCheckpoint(t *testing.T) {
+	l := atWork(t, recipe(100), 5)
+	if err := l.save(); err != nil {
+		t.Fatal(err)
+	}
+	good := append([]float32(nil), l.net.Weights...)
+	l.net.Weights[7] = float32(math.NaN())
+	s, norm, err := l.step(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !finite(norm) || !finite(s.Loss) {
+		t.Errorf("the step after the reload has loss %v, norm %v", s.Loss, norm)
+	}
+	for i, w := range l.net.Weights {
+		if math.Abs(float64(w-good[i])) > 1e-6 { // the learning rate is 0
+			t.Fatalf("weight %d is %v, the checkpoint's is %v", i, w, good[i])
+		}
+	}
+	if l.st.Skipped != maxSkips || l.st.Reloads != 1 || l.st.Step != 5+maxSkips+1 || l.opt.Step != 6 {
+		t.Errorf("%d skipped, %d reloads, step %d, %d updates", l.st.Skipped, l.st.Reloads, l.st.Step, l.opt.Step)
+	}
+	// the count of updates survives the next checkpoint
+	if err := l.save(); err != nil {
+		t.Fatal(err)
+	}
+	again := &loop{Run: l.Run, log: l.log}
+	if err := again.open(true); err != nil {
+		t.Fatal(err)
+	}
+	if again.opt.Step != 6 || again.st.Step != l.st.Step {
+		t.Errorf("resumed with %d updates at step %d", again.opt.Step, again.st.Step)
+	}
+}
+
+func TestHopelessRunsEnd(t *testing.T) {
+	l := atWork(t, recipe(100), 2)
+	l.net.Weights[7] = float32(math.NaN())
+	if _, _, err := l.step(0.01); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
+		t.Errorf("without a checkpoint: %v", err)
+	}
+	if err := l.save(); err != nil { // a checkpoint that is broken itself
+		t.Fatal(err)
+	}
+	if _, _, err := l.step(0.01); err == nil || !strings.Contains(err.Error(), "did not help") || !strings.Contains(err.Error(), "latest.ckpt") {
+		t.Errorf("with a checkpoint of NaN: %v", err)
+	}
+}
+
+func TestSpikesAreSkipped(t *testing.T) {
+	c := recipe(400)
+	c.Phases = c.Phases[1:]
+	l := atWork(t, c, 60)
+	if l.st.Skipped != 0 {
+		t.Fatalf("%d of 60 ordinary steps were skipped", l.st.Skipped)
+	}
+	if err := l.save(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range l.net.Weights {
+		l.net.Weights[i] *= 30
+	}
+	s, _, err := l.step(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.st.Skipped != maxSkips || l.st.Reloads != 1 || s.Loss/s.Weight > 4 {
+		t.Errorf("%d skipped, %d reloads, loss %.2f", l.st.Skipped, l.st.Reloads, s.Loss/s.Weight)
+	}
+	l.Config.Spike = -1
+	for i := range l.net.Weights {
+		l.net.Weights[i] *= 30
+	}
+	if _, _, err := l.step(0); err != nil || l.st.Skipped != maxSkips {
+		t.Errorf("with spikes allowed: %d skipped, %v", l.st.Skipped, err)
+	}
+}
+
+func TestUsual(t *testing.T) {
+	var u usual
+	for i := range 200 {
+		if u.spike(1e9, 0) != (i >= 50) {
+			t.Fatalf("spike after %d steps is %v", i, i < 50)
+		}
+		u.add(3 + 0.1*float64(i%2*2-1))
+	}
+	if math.Abs(u.Mean-3) > 0.01 || math.Abs(math.Sqrt(u.Var)-0.1) > 0.01 {
+		t.Errorf("mean %v, deviation %v, want 3 and 0.1", u.Mean, math.Sqrt(u.Var))
+	}
+	for _, tc := range []struct {
+		loss, dev float64
+		want      bool
+	}{{3.9, 0, false}, {4.2, 0, true}, {4.2, 20, false}, {5.2, 20, true}, {3.9, 1, false}} {
+		if got := u.spike(tc.loss, tc.dev); got != tc.want {
+			t.Errorf("loss %g with %g deviations: spike is %v", tc.loss, tc.dev, got)
+		}
+	}
+}
+
+// The averaged weights follow the formula, are what a checkpoint exports and what is measured.
+func TestAverageOfTheWeights(t *testing.T) {
+	c := recipe(30)
+	c.EMA = 0.8
+	l := atWork(t, c, 0)
+	want := append([]float32(nil), l.net.Weights...)
+	for n := 1; n <= 12; n++ {
+		if _, _, err := l.step(0.01); err != nil {
+			t.Fatal(err)
+		}
+		keep := min(0.8, float64(n)/float64(n+10))
+		for i, w := range l.net.Weights {
+			want[i] = float32(keep*float64(want[i]) + (1-keep)*float64(w))
+		}
+	}
+	for i := range want {
+		if math.Abs(float64(l.ema[i]-want[i])) > 1e-5 {
+			t.Fatalf("average %d is %v, want %v", i, l.ema[i], want[i])
+		}
+	}
+	if equal(l.ema, l.net.Weights) {
+		t.Fatal("the average equals the weights, the test sees nothing")
+	}
+	if err := l.save(); err != nil {
+		t.Fatal(err)
+	}
+	if _, w, err := Weights(l.latest()); err != nil || !equal(w, l.ema) {
+		t.Errorf("the checkpoint's weights are not the average (%v)", err)
+	}
+}
+
+func TestWhatModelFilesCannotHold(t *testing.T) {
+	c := recipe(3)
+	c.Routing.BiasRate = 0.1
+	dir := t.TempDir()
+	if _, err := run(t, dir, c).Do(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Weights(filepath.Join(dir, "latest.ckpt")); err == nil || !strings.Contains(err.Error(), "bias") {
+		t.Errorf("weights of experts chosen with a bias: %v", err)
+	}
+	m := recipe(1).Model
+	m.FFN = backprop.GELU
+	total, _ := m.Parameters()
+	if err := Export(io.Discard, m, make([]float32, total), testVocabulary(40), About{}, 0); err == nil || !strings.Contains(err.Error(), "gelu") {
+		t.Errorf("export of GELU experts: %v", err)
+	}
+}
+
+// A log can be read whatever happened to the run.
+func TestSkipsAreLogged(t *testing.T) {
+	l := atWork(t, recipe(100), 3)
+	if err := l.save(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(l.Dir, "log.jsonl")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.log = json.NewEncoder(f)
+	l.net.Weights[3] = float32(math.Inf(1))
+	if _, _, err := l.step(0.01); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recs, err := ReadLog(strings.NewReader(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(recs) != maxSkips+1 || recs[0].Event != "skip" || !strings.Contains(recs[0].Why, "NaN") || recs[maxSkips].Event != "reload" {
+		t.Errorf("log is %+v", recs)
+	}
+}
