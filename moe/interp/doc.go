@@ -40,4 +40,9 @@
 //     back) reads from each layer: question, tense, number, topic, position, speaker.
 //     Accuracy is on groups of texts it did not learn from; null models: the embedding
 //     of the same last word, and labels shuffled among the texts.
+//   - Circuit: for pairs of prompts that differ in what decides between two answers, the
+//     effect of each place of the stream, head and expert when patched from one pass
+//     into the other, against parts from random tokens; what each adds to the logits by
+//     itself; the smallest set of parts that keeps the behaviour, searched greedily,
+//     against as many drawn at random.
 package interp

@@ -24,6 +24,7 @@ func instruments() []instrument {
 		{"embed", "neighbours, map and analogies of the token table", inspectEmbed},
 		{"similarity", "how alike layers, or two models, see the same text (CKA, RSA)", inspectSimilarity},
 		{"probe", "what linear probes read from each layer: question, tense, number, topic...", inspectProbe},
+		{"circuit", "which heads and experts carry a behaviour: patching, attribution, smallest set", inspectCircuit},
 	}
 }
 

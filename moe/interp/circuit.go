@@ -1,0 +1,236 @@
+package interp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"moebot/moe/model"
+)
+
+// Pair is two prompts of as many tokens that differ in what decides between two
+// answers: behind Clean Answer is right, behind Corrupt Other.
+type Pair struct {
+	Clean, Corrupt []int32
+	Answer, Other  int32
+}
+
+// Circuit is which parts of a model carry a behaviour. Effects are shares: 0 if the
+// model answers as behind the corrupt prompts, 1 if it answers as behind the clean.
+type Circuit struct {
+	Pairs   int          `json:"pairs"`
+	Clean   Estimate     `json:"clean"`    // logit of the answer less that of the other, behind the clean prompts
+	Corrupt Estimate     `json:"corrupt"`  // and behind the corrupt ones
+	Tokens  []string     `json:"tokens"`   // of the first pair's clean prompt
+	Other   []string     `json:"other"`    // and of its corrupt one
+	Stream  [][]float64  `json:"stream"`   // [layers+1][position] of the first pair: the clean stream put into one place of the corrupt pass
+	Parts   []PartEffect `json:"parts"`    // strongest first
+	Null    float64      `json:"null"`     // the strongest effect, by magnitude and as a mean over pairs, of any part taken from random tokens instead of the clean prompt
+	Set     []SetStep    `json:"set"`      // parts added one by one, the best first, to a clean pass whose other parts are those of the corrupt pass
+	SetNull Estimate     `json:"set_null"` // the score of as many parts drawn at random (20 drawings, seed 1)
+	SetMax  float64      `json:"set_null_max"`
+}
+
+// PartEffect is one head or expert.
+type PartEffect struct {
+	Part   part     `json:"part"`
+	Name   string   `json:"name"`
+	Effect Estimate `json:"effect"` // of putting what it says behind the clean prompt into the corrupt pass, at all positions
+	Direct Estimate `json:"direct"` // what it adds to the difference of logits by itself, behind the clean prompt
+}
+
+// SetStep is the score of the parts up to this one.
+type SetStep struct {
+	Name  string  `json:"name"`
+	Score float64 `json:"score"`
+}
+
+// circuitGap is the difference of logits, between a clean and a corrupt prompt, below
+// which a pair has no behaviour to explain.
+const circuitGap = 0.5
+
+// setParts and setSteps bound the search for a small set; setEnough ends it.
+const (
+	setParts  = 40
+	setSteps  = 12
+	setEnough = 0.9
+	setPairs  = 4
+)
+
+// Circuit patches activations (Wang et al. 2022, arXiv 2211.00593; Heimersheim &
+// Nanda 2024, arXiv 2404.15255) and attributes logits directly (Elhage et al. 2021).
+// Pairs that the model does not tell apart are left out; if none is left, it fails.
+func (l *Lab) Circuit(ctx context.Context, pairs []Pair) (*Circuit, error) {
+	if err := l.checkPairs(pairs); err != nil {
+		return nil, err
+	}
+	out := &Circuit{}
+	parts := l.parts()
+	effects, null, direct := map[part][]float64{}, map[part][]float64{}, map[part][]float64{}
+	var cleans, corrupts []float64
+	var kept []tracedPair
+	rng := rand.New(rand.NewPCG(1, 0))
+	for n, p := range pairs {
+		q := l.traced(p)
+		if q.high-q.low < circuitGap {
+			continue
+		}
+		if kept = append(kept, q); len(kept) == 1 {
+			out.Tokens, out.Other = l.shows(p.Clean), l.shows(p.Corrupt)
+			out.Stream = l.streamEffects(q)
+		}
+		cleans, corrupts = append(cleans, q.high), append(corrupts, q.low)
+		noise := l.trace(append(slices.Clone(p.Clean[:1]), l.randomTokens(rng, len(p.Clean)-1)...), nil)
+		for part, v := range l.attribute(q.clean, p.Answer, p.Other) {
+			direct[part] = append(direct[part], v)
+		}
+		for _, x := range parts {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			effects[x] = append(effects[x], q.score(l, p.Corrupt, l.replace(q.clean, []part{x})))
+			null[x] = append(null[x], q.score(l, p.Corrupt, l.replace(noise, []part{x})))
+		}
+		l.step(n+1, len(pairs)+1)
+	}
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("the model tells none of the %d pairs of prompts apart by %.1f of a logit: there is no behaviour to explain", len(pairs), circuitGap)
+	}
+	out.Pairs, out.Clean, out.Corrupt = len(kept), estimate(cleans), estimate(corrupts)
+	for _, x := range parts {
+		out.Parts = append(out.Parts, PartEffect{x, x.String(), estimate(effects[x]), estimate(direct[x])})
+		out.Null = max(out.Null, mean(null[x]), -mean(null[x]))
+	}
+	slices.SortStableFunc(out.Parts, func(a, b PartEffect) int { return cmp.Compare(b.Effect.Mean, a.Effect.Mean) })
+	return out, l.smallest(ctx, out, kept[:min(len(kept), setPairs)])
+}
+
+func (l *Lab) checkPairs(pairs []Pair) error {
+	if len(pairs) == 0 {
+		return errors.New("no pairs of prompts")
+	}
+	last := l.Model.Config.Vocab - 1
+	for i, p := range pairs {
+		if len(p.Clean) != len(p.Corrupt) {
+			return fmt.Errorf("pair %d: the prompts have %d and %d tokens (%v, %v), want as many", i, len(p.Clean), len(p.Corrupt), l.shows(p.Clean), l.shows(p.Corrupt))
+		}
+		if err := errors.Join(inRange("number of tokens", len(p.Clean), 2, l.length), inRange("answer token", int(p.Answer), 0, last), inRange("other token", int(p.Other), 0, last)); err != nil {
+			return fmt.Errorf("pair %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// tracedPair is a pair with both passes and the two differences of logits.
+type tracedPair struct {
+	Pair
+	clean, corrupt *trace
+	high, low      float64
+}
+
+func (l *Lab) traced(p Pair) tracedPair {
+	q := tracedPair{Pair: p, clean: l.trace(p.Clean, nil), corrupt: l.trace(p.Corrupt, nil)}
+	q.high = float64(q.clean.logits[p.Answer] - q.clean.logits[p.Other])
+	q.low = float64(q.corrupt.logits[p.Answer] - q.corrupt.logits[p.Other])
+	return q
+}
+
+// score is the effect of a hook on a pass.
+func (q *tracedPair) score(l *Lab, ids []int32, hook model.Hook) float64 {
+	l.pass(ids, true, hook)
+	x := l.logits(len(ids) - 1)
+	return (float64(x[q.Answer]-x[q.Other]) - q.low) / (q.high - q.low)
+}
+
+func (l *Lab) streamEffects(q tracedPair) [][]float64 {
+	var out [][]float64
+	for stage := range q.clean.streams {
+		var row []float64
+		for i := range q.Clean {
+			row = append(row, q.score(l, q.Corrupt, replaceStream(q.clean, stage, i)))
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// smallest searches greedily for the parts that keep the behaviour: of the strongest
+// ones, that which helps most is added until the score is setEnough.
+func (l *Lab) smallest(ctx context.Context, out *Circuit, pairs []tracedPair) error {
+	all := l.parts()
+	score := func(set []part) float64 {
+		var rest []part
+		for _, p := range all {
+			if !slices.Contains(set, p) {
+				rest = append(rest, p)
+			}
+		}
+		sum := 0.0
+		for i := range pairs {
+			sum += pairs[i].score(l, pairs[i].Clean, l.replace(pairs[i].corrupt, rest))
+		}
+		return sum / float64(len(pairs))
+	}
+	strongest := slices.Clone(out.Parts)
+	slices.SortStableFunc(strongest, func(a, b PartEffect) int {
+		return cmp.Compare(max(b.Effect.Mean, -b.Effect.Mean), max(a.Effect.Mean, -a.Effect.Mean))
+	})
+	var candidates, set []part
+	for _, p := range strongest[:min(setParts, len(strongest))] {
+		candidates = append(candidates, p.Part)
+	}
+	out.Set = []SetStep{{"none", score(nil)}}
+	for range min(setSteps, len(candidates)) {
+		top, at := 0.0, -1
+		for i, p := range candidates {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if slices.Contains(set, p) {
+				continue
+			}
+			if v := score(append(slices.Clone(set), p)); at < 0 || v > top {
+				top, at = v, i
+			}
+		}
+		set = append(set, candidates[at])
+		out.Set = append(out.Set, SetStep{candidates[at].String(), top})
+		if top >= setEnough {
+			break
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	var null []float64
+	for range 20 {
+		var drawn []part
+		for _, i := range rng.Perm(len(all))[:len(set)] {
+			drawn = append(drawn, all[i])
+		}
+		null = append(null, score(drawn))
+	}
+	out.SetNull, out.SetMax = estimate(null), slices.Max(null)
+	return nil
+}
+
+// AgreementPairs are prompts whose subject is plural or singular, before a verb.
+func (l *Lab) AgreementPairs() (out []Pair) {
+	for _, words := range subjects {
+		one, many, _ := strings.Cut(words, " ")
+		for _, detour := range []string{"", " in the house"} {
+			for _, v := range verbs[:2] {
+				is, are, _ := strings.Cut(v, " ")
+				a, b := l.Tok.Encode(" "+are, false), l.Tok.Encode(" "+is, false)
+				p := Pair{Clean: l.Encode("The "+many+detour, false), Corrupt: l.Encode("The "+one+detour, false)}
+				if len(a) == 1 && len(b) == 1 && len(p.Clean) == len(p.Corrupt) {
+					p.Answer, p.Other = a[0], b[0]
+					out = append(out, p)
+				}
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,96 @@
+package interp
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"moebot/moe/model"
+)
+
+// Behind "acdka" the planted induction head says c, behind "agdka" g: the circuit is
+// that head and no other part.
+func TestCircuitIsTheInductionHead(t *testing.T) {
+	l := plantedLab(t)
+	var pairs []Pair
+	for _, p := range [][2]string{{"acdka", "agdka"}, {"bodmb", "bidmb"}, {"hacnh", "hmcnh"}} {
+		clean, corrupt := l.Encode(p[0], false), l.Encode(p[1], false)
+		pairs = append(pairs, Pair{clean, corrupt, clean[2], corrupt[2]})
+	}
+	c, err := l.Circuit(t.Context(), pairs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Pairs != 3 || c.Clean.Mean < 3 || math.Abs(c.Clean.Mean+c.Corrupt.Mean) > 1 {
+		t.Fatalf("%d pairs, clean %+v, corrupt %+v", c.Pairs, c.Clean, c.Corrupt)
+	}
+	for i, p := range c.Parts {
+		want := 0.0
+		if p.Part == (part{1, false, 0}) {
+			want = 1
+		}
+		if (i == 0) != (want == 1) || math.Abs(p.Effect.Mean-want) > 0.05 {
+			t.Errorf("part %d, %s: effect %+v, want %v", i, p.Name, p.Effect, want)
+		}
+	}
+	if len(c.Set) != 2 || c.Set[1].Name != "layer 1 head 0" || c.Set[1].Score < 0.95 || c.Set[0].Score > 0.1 {
+		t.Errorf("smallest set %+v", c.Set)
+	}
+	// The word is at position 2 until layer 1 takes it to the last position.
+	for stage, at := range []int{2, 2, 5} {
+		for i, v := range c.Stream[stage] {
+			if want := i == at; want != (v > 0.9) || !want && math.Abs(v) > 0.1 {
+				t.Errorf("stage %d, position %d: effect %.2f", stage, i, v)
+			}
+		}
+	}
+	checkReport(t, c.Report(), c)
+}
+
+// What the parts add must sum up to the difference of logits.
+func TestAttributionSumsUp(t *testing.T) {
+	l := plantedLab(t)
+	for _, text := range []string{"acdkacb", "nodbekk"} {
+		tr := l.trace(l.Encode(text, false), nil)
+		sum := 0.0
+		for _, v := range l.attribute(tr, 3, 7) {
+			sum += v
+		}
+		if want := float64(tr.logits[3] - tr.logits[7]); math.Abs(sum-want) > 1e-4*(1+math.Abs(want)) {
+			t.Errorf("%s: parts add up to %v, the logits to %v", text, sum, want)
+		}
+	}
+}
+
+// Replacing all parts and the embedding by those of another pass must give that pass.
+func TestReplaceAllIsTheOtherPass(t *testing.T) {
+	l := plantedLab(t)
+	a, b := l.trace(l.Encode("acdkacb", false), nil), l.trace(l.Encode("nodbekk", false), nil)
+	hook := l.replace(b, l.parts())
+	got := l.trace(a.ids, func(p model.Point, layer int, rows []float32, width int) {
+		if p == model.AtEmbedding {
+			copy(rows, b.streams[0])
+		}
+		hook(p, layer, rows, width)
+	})
+	for i := range got.logits {
+		if math.Abs(float64(got.logits[i]-b.logits[i])) > 1e-3 {
+			t.Errorf("logit %d is %v, want %v", i, got.logits[i], b.logits[i])
+		}
+	}
+}
+
+func TestCircuitRefuses(t *testing.T) {
+	l := plantedLab(t)
+	if _, err := l.Circuit(t.Context(), []Pair{{[]int32{1, 2}, []int32{1, 2, 3}, 1, 2}}); err == nil || !strings.Contains(err.Error(), "2 and 3 tokens") {
+		t.Errorf("prompts of two lengths: %v", err)
+	}
+	var r *RangeError
+	if _, err := l.Circuit(t.Context(), []Pair{{[]int32{1, 2}, []int32{1, 3}, 1, 16}}); !errors.As(err, &r) || r.What != "other token" {
+		t.Errorf("token 16: %v", err)
+	}
+	if _, err := l.Circuit(t.Context(), []Pair{{[]int32{1, 2}, []int32{1, 2}, 1, 3}}); err == nil || !strings.Contains(err.Error(), "none of the 1 pairs") {
+		t.Errorf("the same prompt twice: %v", err)
+	}
+}
