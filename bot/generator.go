@@ -26,17 +26,18 @@ type mind struct {
 	model    *model.Model
 	engine   *engine.Engine
 	template *prompt.Template
+	tok      *tokenizer.Tokenizer
 	defaults session.Settings
 
 	mu     sync.Mutex
-	traces map[string]chat.Trace // by answer message; nil if nobody can look at them
+	traces map[string]chat.Trace // by answer message
 	order  []string
 	traced func(messageID string) // told of each new trace; may be nil
 }
 
 // openMind loads the model that the configuration names.
 func openMind(c config.Config) (*mind, error) {
-	m := &mind{defaults: defaultSettings(c.Reply)}
+	m := &mind{defaults: defaultSettings(c.Reply), traces: map[string]chat.Trace{}}
 	var err error
 	name := c.Model.File
 	if name == "" {
@@ -68,6 +69,7 @@ func (m *mind) open(c config.Model) error {
 	if err != nil {
 		return err
 	}
+	m.tok = tok
 	if m.template, err = prompt.New(tok); err != nil {
 		return err
 	}
@@ -100,31 +102,69 @@ func defaultSettings(r config.Reply) session.Settings {
 		TopK: &r.TopK, MaxTokens: &r.MaxTokens, Persona: &r.Persona}
 }
 
-// Generate is chat.Generator.
-func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
-	s := m.defaults.Merge(p.Settings)
-	var turns []prompt.Turn
+// input is what the model reads of a prompt.
+type input struct {
+	fit     prompt.Fitted
+	begin   []int32 // tokens that the answer begins with
+	persona []prompt.Turn
+	turns   []prompt.Turn
+	room    int // for the answer
+}
+
+// read fits a prompt into the context window.
+func (m *mind) read(p chat.Prompt, s session.Settings) input {
+	var in input
 	if *s.Persona != "" {
-		turns = append(turns, prompt.Turn{Role: prompt.System, Text: *s.Persona})
+		in.persona = []prompt.Turn{{Role: prompt.System, Text: *s.Persona}}
 	}
 	for _, t := range p.Turns {
 		if t.Role == session.RoleAssistant {
-			turns = append(turns, prompt.Turn{Role: prompt.Assistant, Text: t.Text})
+			in.turns = append(in.turns, prompt.Turn{Role: prompt.Assistant, Text: t.Text})
 		} else {
-			turns = append(turns, prompt.Turn{Role: prompt.User, Name: t.Author, Text: t.Text})
+			in.turns = append(in.turns, prompt.Turn{Role: prompt.User, Name: t.Author, Text: t.Text})
 		}
 	}
 	window := m.engine.ContextTokens()
-	room := min(*s.MaxTokens, window/2)
-	fit := m.template.Fit(turns, window-room)
+	in.room = min(*s.MaxTokens, window/2)
+	if p.Begin != "" {
+		in.begin = m.tok.Append(nil, p.Begin, false)
+		// of a very long answer the end will do to go on from
+		in.begin = in.begin[max(0, len(in.begin)-(window-in.room)/2):]
+	}
+	in.fit = m.template.Fit(append(in.persona, in.turns...), window-in.room-len(in.begin))
+	return in
+}
+
+// Measure tells what the model sees of a prompt.
+func (m *mind) Measure(p chat.Prompt) chat.Budget {
+	in := m.read(p, m.defaults.Merge(p.Settings))
+	b := chat.Budget{Window: m.engine.ContextTokens(), Answer: in.room, Used: len(in.fit.Tokens) + len(in.begin), Turns: len(in.turns) - in.fit.Dropped, Dropped: in.fit.Dropped, Cut: in.fit.Cut}
+	if len(in.persona) > 0 {
+		b.Persona = len(m.template.Render(in.persona)) - len(m.template.Render(nil))
+	}
+	return b
+}
+
+// Generate is chat.Generator.
+func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
+	s := m.defaults.Merge(p.Settings)
+	in := m.read(p, s)
 	params := sample.Params{Temperature: *s.Temperature, TopK: *s.TopK, TopP: *s.TopP, MinP: *s.MinP, RepeatPenalty: *s.RepeatPenalty, RepeatLast: 64, Seed: rand.Uint64()}
 	if s.Seed != nil {
 		params.Seed = *s.Seed
 	}
-	res, err := m.engine.Generate(ctx, engine.Request{Key: p.Key.Channel, Tokens: fit.Tokens, MaxTokens: room, Sampling: params, Forbid: m.template.Unsaid(), StopTokens: []int32{m.template.End()}, Trace: m.traces != nil}, emit)
+	key := p.Key.Channel
+	if p.Key == chat.OnceKey {
+		key = "" // there will be no more of it
+	}
+	res, err := m.engine.Generate(ctx, engine.Request{Key: key, Tokens: append(in.fit.Tokens, in.begin...), MaxTokens: in.room, Sampling: params, Forbid: m.template.Unsaid(), StopTokens: []int32{m.template.End()}, Trace: true}, emit)
 	u := res.Usage
-	a := chat.Answer{Text: strings.TrimSpace(res.Text), Stop: string(res.Stop), Trace: m.trace(res.Trace),
-		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: fit.Dropped,
+	text := strings.TrimRight(res.Text, " \n")
+	if p.Begin == "" {
+		text = strings.TrimSpace(text)
+	}
+	a := chat.Answer{Text: text, Stop: string(res.Stop), Trace: m.trace(res.Trace),
+		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: in.fit.Dropped,
 			TimeToFirstToken: u.TimeToFirstToken, DecodeTime: u.DecodeTime}}
 	return a, err
 }
@@ -157,9 +197,6 @@ const maxTraces = 200
 
 // Keep is chat.Tracer.
 func (m *mind) Keep(messageID string, t chat.Trace) {
-	if m.traces == nil {
-		return
-	}
 	m.mu.Lock()
 	if _, ok := m.traces[messageID]; !ok {
 		m.order = append(m.order, messageID)

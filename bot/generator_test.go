@@ -22,7 +22,6 @@ func testMind(t *testing.T) *mind {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.traces = map[string]chat.Trace{}
 	t.Cleanup(m.close)
 	return m
 }
@@ -156,3 +155,43 @@ func TestCancelledAnswerKeepsWhatThereIs(t *testing.T) {
 		t.Errorf("stop is %s, text %q", a.Stop, a.Text)
 	}
 }
+
+// An answer that was cut is gone on with as if it had not been.
+func TestContinuationGoesOn(t *testing.T) {
+	m := testMind(t)
+	set := session.Settings{Temperature: ptr(0.0), MaxTokens: ptr(24)}
+	q := turn(session.RoleUser, "Mia", "Tell me a story about a fox.")
+	whole := answer(t, m, "whole", set, q)
+	if whole.Stop != "length" {
+		t.Skipf("the model's answer ends by itself: %q", whole.Text)
+	}
+	set.MaxTokens = ptr(12)
+	first := answer(t, m, "cut", set, q)
+	second, err := m.Generate(t.Context(), chat.Prompt{Key: session.Key{Channel: "cut"}, Turns: []session.Turn{q}, Settings: set, Begin: first.Text}, func(string) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := first.Text + second.Text; got != whole.Text {
+		t.Errorf("gone on with %q\nin one go %q", got, whole.Text)
+	}
+	if second.Usage.ReusedTokens == 0 {
+		t.Error("the conversation was read again for it")
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	m := testMind(t)
+	var turns []session.Turn
+	for i := range 60 {
+		turns = append(turns, turn(session.RoleUser, "Mia", fmt.Sprint("question ", i, " about many different things of the world")))
+	}
+	b := m.Measure(chat.Prompt{Turns: turns, Settings: session.Settings{Persona: ptr("You are a fox.")}})
+	if b.Dropped == 0 || b.Turns+b.Dropped != 60 || b.Used > b.Window-b.Answer || b.Persona < 4 || b.Persona > 20 {
+		t.Errorf("a long conversation: %+v", b)
+	}
+	if b := m.Measure(chat.Prompt{Turns: turns[:1]}); b.Dropped != 0 || b.Turns != 1 || b.Persona != 0 || b.Used < 5 {
+		t.Errorf("a short one: %+v", b)
+	}
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"moebot/bot/chat"
 	"moebot/bot/discordtest"
 	"moebot/bot/playground"
 )
@@ -31,7 +30,7 @@ func openPlayground(s *service) (*playgroundParts, error) {
 	}
 	notices = append(notices, playground.Notice{Label: "Version", Text: programVersion()})
 	p := &playgroundParts{token: d.Token(), discord: d, page: playground.New(d, playground.Options{Notices: notices, Tracer: s.mind, Log: s.log})}
-	s.mind.traces, s.mind.traced = map[string]chat.Trace{}, p.page.Traced
+	s.mind.traced = p.page.Traced
 	return p, nil
 }
 

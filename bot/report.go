@@ -19,7 +19,7 @@ func (s *service) report(ctx context.Context) discord.Report {
 	add := func(name, format string, args ...any) {
 		r.Fields = append(r.Fields, discord.Field{Name: name, Value: fmt.Sprintf(format, args...)})
 	}
-	add("Messages", "%d questions, %d answers\n%d failed, %d refused, %d twice", c.Questions, c.Answers, c.Failed, c.Refused, c.Duplicates)
+	add("Messages", "%d questions, %d answers\n%d failed, %d refused, %d twice\n%d stopped, %d given again", c.Questions, c.Answers, c.Failed, c.Refused, c.Duplicates, c.Stopped, c.Redone)
 	if sum, err := s.store.Counters(ctx); err != nil {
 		add("All time", "my memory is away")
 	} else {
@@ -28,8 +28,8 @@ func (s *service) report(ctx context.Context) discord.Report {
 	}
 	add("Tokens", "%d in (%d from the cache)\n%d out", c.PromptTokens, c.ReusedTokens, c.DecodedTokens)
 	add("Speed", "%.0f tokens/s", c.Speed)
-	add("First token", "p50 %s, p95 %s", ms(c.FirstToken.P50), ms(c.FirstToken.P95))
-	add("Whole answer", "p50 %s, p95 %s", ms(c.Whole.P50), ms(c.Whole.P95))
+	add("First token", "p50 %s\np95 %s\np99 %s", ms(c.FirstToken.P50), ms(c.FirstToken.P95), ms(c.FirstToken.P99))
+	add("Whole answer", "p50 %s\np95 %s\np99 %s", ms(c.Whole.P50), ms(c.Whole.P95), ms(c.Whole.P99))
 	add("Queue", "%d active channels, %d waiting\nengine: %d busy, %d waiting", c.Active, c.Waiting, e.Busy, e.Queued)
 	add("Prefix cache", "%d hits of %d requests", e.CacheHits, e.Requests)
 	if latency, err := s.store.Ping(ctx); err != nil {
@@ -47,4 +47,10 @@ func (s *service) report(ctx context.Context) discord.Report {
 	add("Model", "%s", s.mind.describe())
 	r.Load = e.ExpertLoad
 	return r
+}
+
+// statusLines is what /status tells anybody, beside what the bot knows itself.
+func (s *service) statusLines(context.Context) []string {
+	return []string{"**The model** is " + s.mind.describe() + ".",
+		fmt.Sprintf("**Awake** for %s, version %s.", time.Since(s.since).Round(time.Second), programVersion())}
 }

@@ -140,7 +140,8 @@ func (s *service) closeStore() {
 func (s *service) openDiscord() error {
 	d := s.cfg.Discord
 	o := discord.Options{Token: s.cfg.Token.Reveal(), APIBase: d.APIBase, MessageContent: d.MessageContent, CommandGuild: d.CommandGuild,
-		AnyoneMaySet: d.TemperatureRole == "everyone", EditInterval: time.Duration(d.EditInterval), Defaults: s.mind.defaults, Report: s.report, Before: s.askPending, Log: s.log}
+		AnyoneMaySet: d.TemperatureRole == "everyone", EditInterval: time.Duration(d.EditInterval), Defaults: s.mind.defaults, Report: s.report, Measure: s.mind.Measure, Trace: s.mind.Trace, Status: s.statusLines,
+		Retention: time.Duration(s.cfg.Session.TTL), Before: s.askPending, Log: s.log}
 	if o.Token == "" {
 		var err error
 		if s.play, err = openPlayground(s); err != nil {

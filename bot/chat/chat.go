@@ -40,6 +40,20 @@ type Prompt struct {
 	Begin string
 }
 
+// OnceKey is the key of questions outside of any conversation.
+var OnceKey = session.Key{Channel: "once"}
+
+// Budget is what the model sees of a prompt, in tokens.
+type Budget struct {
+	Window  int  // of the model
+	Answer  int  // kept free for the answer
+	Used    int  // by the prompt
+	Persona int  // of them
+	Turns   int  // of the conversation that the prompt holds
+	Dropped int  // left out, the oldest
+	Cut     bool // the newest turn, or the persona, was too long and lost its middle
+}
+
 // Generator produces an answer and calls emit with pieces of its text as they come.
 // If ctx ends, it returns what there is and the context's error.
 type Generator interface {

@@ -24,6 +24,8 @@ type Store interface {
 	Load(ctx context.Context, k session.Key) (session.Session, error)
 	UpdateTurn(ctx context.Context, k session.Key, turnID string, change func(*session.Turn) error) (session.Turn, error)
 	Pending(ctx context.Context) ([]session.Pending, error)
+	Undo(ctx context.Context, k session.Key) (turns int, err error)
+	Forget(ctx context.Context, personID string) (turns int, err error)
 	Reset(ctx context.Context, k session.Key) error
 	Settings(ctx context.Context, k session.Key) (session.Settings, error)
 	UpdateSettings(ctx context.Context, k session.Key, change func(*session.Settings) error) (session.Settings, error)
@@ -42,8 +44,15 @@ type Options struct {
 	EditInterval   time.Duration
 	Defaults       session.Settings // what a channel without settings of its own has
 	Report         func(ctx context.Context) Report
-	RescanAge      time.Duration // messages older than this are not answered after a gap; 0 is an hour
-	Silence        time.Duration // without an acknowledged heartbeat after which a connection is dead; 0 is 65 s
+	// Measure tells what the model sees of a prompt, for /context, and Trace how an
+	// answer came about, for /why and /experts. Status has more lines for /status.
+	// They may be nil.
+	Measure   func(chat.Prompt) chat.Budget
+	Trace     func(messageID string) (chat.Trace, bool)
+	Status    func(ctx context.Context) []string
+	Retention time.Duration // how long a conversation is kept, for /privacy
+	RescanAge time.Duration // messages older than this are not answered after a gap; 0 is an hour
+	Silence   time.Duration // without an acknowledged heartbeat after which a connection is dead; 0 is 65 s
 	// Before runs once, when connected, before the first gap is read: the place to ask
 	// what was left unanswered, so that it comes before what was missed. May be nil.
 	Before func(ctx context.Context)
@@ -76,6 +85,7 @@ type Bot struct {
 
 	identifies *rate.Limiter // of new sessions with Discord
 	seen       *places
+	targets    targets
 	gaps       atomic.Int64 // READYs so far, each of which ends a gap in the events
 	scanning   sync.Mutex   // held by the rescan at work
 }

@@ -35,6 +35,9 @@ const (
 	actMore   = "more"
 	actPick   = "pick"
 	actPlace  = "place" // shows which alternative it is; cannot be pressed
+	actUndo   = "undo"
+	actForget = "forget"
+	actKeep   = "keep"
 )
 
 // press is a button's custom id, taken apart: what to do, for which question, by whom

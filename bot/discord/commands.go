@@ -2,109 +2,85 @@ package discord
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
 
+	"moebot/bot/chat"
 	"moebot/session"
 )
 
-// commands are the slash commands, as they are registered.
-func (b *Bot) commands() []*discordgo.ApplicationCommand {
-	zero := 0.0
-	admins := int64(discordgo.PermissionAdministrator)
-	everywhere := &[]discordgo.InteractionContextType{discordgo.InteractionContextGuild, discordgo.InteractionContextBotDM}
-	guilds := &[]discordgo.InteractionContextType{discordgo.InteractionContextGuild}
-	chinese := func(s string) *map[discordgo.Locale]string {
-		return &map[discordgo.Locale]string{discordgo.ChineseCN: s}
-	}
-	temperature := &discordgo.ApplicationCommand{Name: "temperature", Description: "Show or set how daring my answers in this channel are", Contexts: everywhere,
-		DescriptionLocalizations: chinese("查看或设置我在本频道回答的随机程度"),
-		Options: []*discordgo.ApplicationCommandOption{{Type: discordgo.ApplicationCommandOptionNumber, Name: "value", MinValue: &zero, MaxValue: session.MaxTemperature,
-			Description:              "0 always says the likeliest word, 2 is wild; leave it out to see the present value",
-			DescriptionLocalizations: map[discordgo.Locale]string{discordgo.ChineseCN: "0 总是选最可能的词，2 最随意；留空则显示当前值"}}}}
-	return []*discordgo.ApplicationCommand{
-		temperature,
-		{Name: "stats", Description: "What I have been doing, for administrators", Contexts: guilds, DefaultMemberPermissions: &admins,
-			DescriptionLocalizations: chinese("我的运行统计（仅管理员）")},
-		{Name: "reset", Description: "Forget this channel's conversation and begin anew", Contexts: everywhere,
-			DescriptionLocalizations: chinese("忘记本频道的对话，重新开始")},
-		{Name: "help", Description: "How to talk to me", Contexts: everywhere, DescriptionLocalizations: chinese("如何与我交谈")},
-	}
-}
-
-// register brings the commands to Discord if they are not those it has: Discord
-// allows 200 creates a day, so they are sent in one overwrite, and only when they
-// have changed (interactions/application-commands, Bulk Overwrite).
-func (b *Bot) register() {
-	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
-	defer cancel()
-	cmds := b.commands()
-	text, err := json.Marshal(cmds)
-	if err != nil {
-		b.log.Error("commands cannot be encoded", "err", err)
-		return
-	}
-	sum := sha256.Sum256(text)
-	hash, fact := hex.EncodeToString(sum[:]), "discord/commands/"+b.me()+"/"+b.opt.CommandGuild
-	old, err := b.store.Recall(ctx, fact)
-	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		b.log.Warn("it is not known which commands Discord has; sending them", "err", err)
-	}
-	if old == hash {
-		if there, err := b.dg.ApplicationCommands(b.me(), b.opt.CommandGuild, once(ctx)...); err == nil && len(there) == len(cmds) {
-			return
-		}
-	}
-	err = insist(ctx, func() error {
-		_, err := b.dg.ApplicationCommandBulkOverwrite(b.me(), b.opt.CommandGuild, cmds, once(ctx)...)
-		return err
-	})
-	if err != nil {
-		b.log.Error("the slash commands could not be registered", "err", err)
-		return
-	}
-	b.log.Info("slash commands registered", "count", len(cmds))
-	if err := b.store.Remember(ctx, fact, hash); err != nil {
-		b.log.Warn("the registered commands could not be noted; they will be sent again", "err", err)
-	}
-}
-
 func (b *Bot) onInteraction(i *discordgo.Interaction) {
-	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, interactionTime)
 	defer cancel()
+	what, name := "a command", ""
+	var err error
 	switch i.Type {
 	case discordgo.InteractionApplicationCommand:
+		name = i.ApplicationCommandData().Name
+		err = b.onCommand(ctx, i, name)
 	case discordgo.InteractionMessageComponent:
-		if err := b.onButton(ctx, i); err != nil {
-			b.log.Error("a button failed", "button", i.MessageComponentData().CustomID, "channel", i.ChannelID, "err", err)
-		}
-		return
+		what, name = "a button", i.MessageComponentData().CustomID
+		err = b.onButton(ctx, i)
+	case discordgo.InteractionModalSubmit:
+		what, name = "a form", i.ModalSubmitData().CustomID
+		err = b.onForm(ctx, i)
 	default:
 		return
 	}
-	name := i.ApplicationCommandData().Name
-	var err error
+	if code(err) == discordgo.ErrCodeInteractionHasAlreadyBeenAcknowledged {
+		b.log.Debug("another process is at an interaction", "name", name)
+		return
+	}
+	if err != nil && b.ctx.Err() == nil {
+		b.log.Error(what+" failed", "name", name, "channel", i.ChannelID, "err", err)
+	}
+}
+
+// interactionTime bounds what is done for an interaction, but for answers.
+const interactionTime = 30 * time.Second
+
+func (b *Bot) onCommand(ctx context.Context, i *discordgo.Interaction, name string) error {
 	switch name {
 	case "temperature":
-		err = b.temperature(ctx, i)
-	case "stats":
-		err = b.stats(ctx, i)
+		return b.temperature(ctx, i)
+	case "sampling":
+		return b.sampling(ctx, i)
+	case "persona":
+		return b.persona(ctx, i)
+	case "ask":
+		return b.ask(ctx, i)
+	case "regenerate":
+		return b.regenerate(ctx, i)
+	case "stop":
+		return b.stopHere(ctx, i)
 	case "reset":
-		err = b.reset(ctx, i)
+		return b.reset(ctx, i)
+	case "context":
+		return b.context(ctx, i)
+	case "why":
+		return b.why(ctx, i)
+	case "experts":
+		return b.experts(ctx, i)
+	case "export":
+		return b.export(ctx, i)
+	case "forget-me":
+		return b.forgetMe(ctx, i)
+	case "privacy":
+		return b.respond(ctx, i, b.privacy(), true)
+	case "status":
+		return b.status(ctx, i)
+	case "stats":
+		return b.stats(ctx, i)
 	case "help":
-		err = b.respond(ctx, i, b.help(), true)
-	default:
-		err = b.respond(ctx, i, "I don't know that command any more. Please try again in a minute.", true)
+		return b.respond(ctx, i, b.help(), true)
+	case menuAbout:
+		return b.about(ctx, i)
+	case menuAgain:
+		return b.againFromHere(ctx, i)
 	}
-	if err != nil {
-		b.log.Error("a command failed", "command", name, "channel", i.ChannelID, "err", err)
-	}
+	return b.respond(ctx, i, "I don't know that command any more. Please try again in a minute.", true)
 }
 
 // sayStoreAway answers commands that need the store when it is away.
@@ -119,77 +95,89 @@ func may(i *discordgo.Interaction, permission int64) bool {
 	return i.Member != nil && i.Member.Permissions&(permission|discordgo.PermissionAdministrator) != 0
 }
 
-func (b *Bot) temperature(ctx context.Context, i *discordgo.Interaction) error {
-	key := session.Key{Channel: i.ChannelID}
-	// a slow store must not cost the acknowledgement
-	ctx, cancel := context.WithTimeout(ctx, ackTime*2/3)
+// given are the options of a command by name, those of a sub-command included; sub is
+// its name.
+func given(i *discordgo.Interaction) (sub string, values map[string]any) {
+	options := i.ApplicationCommandData().Options
+	if len(options) == 1 && options[0].Type == discordgo.ApplicationCommandOptionSubCommand {
+		sub, options = options[0].Name, options[0].Options
+	}
+	values = map[string]any{}
+	for _, o := range options {
+		values[o.Name] = o.Value
+	}
+	return sub, values
+}
+
+// soon bounds a read of the store so that it does not cost the acknowledgement;
+// answer is the context for that.
+func soon(ctx context.Context) (short context.Context, cancel context.CancelFunc) {
+	return context.WithTimeout(ctx, ackTime*2/3)
+}
+
+// load reads the conversation of an interaction's channel within the time there is
+// for an acknowledgement. None is an empty one.
+func (b *Bot) load(ctx context.Context, i *discordgo.Interaction) (session.Session, error) {
+	ctx, cancel := soon(ctx)
 	defer cancel()
-	answer := context.WithoutCancel(ctx)
-	opts := i.ApplicationCommandData().Options
-	if len(opts) == 0 {
-		s, err := b.store.Settings(ctx, key)
-		if err != nil && !errors.Is(err, session.ErrNotFound) {
-			return errors.Join(err, b.respond(answer, i, sayStoreAway, true))
+	s, err := b.store.Load(ctx, session.Key{Channel: i.ChannelID})
+	if errors.Is(err, session.ErrNotFound) {
+		return session.Session{Key: session.Key{Channel: i.ChannelID}}, nil
+	}
+	return s, err
+}
+
+// last is the last answer of a conversation and the id of its question.
+func last(s session.Session) (a session.Turn, question string, ok bool) {
+	for n := len(s.Turns) - 1; n >= 0; n-- {
+		t := s.Turns[n]
+		if t.Role != session.RoleAssistant {
+			continue
 		}
-		return b.respond(answer, i, fmt.Sprintf("The temperature here is **%g**%s. %s", *b.opt.Defaults.Merge(s).Temperature, origin(s.Temperature == nil), b.whoMaySet()), true)
+		if t.Answer != nil && t.Answer.To != "" {
+			return t, t.Answer.To, true
+		}
+		if n > 0 {
+			return t, s.Turns[n-1].ID, true
+		}
 	}
-	v, ok := opts[0].Value.(float64)
-	if !ok {
-		return b.respond(answer, i, "The temperature must be a number from 0 to 2.", true)
-	}
-	if !b.opt.AnyoneMaySet && !may(i, discordgo.PermissionManageChannels) {
-		return b.respond(answer, i, "Only people who may manage this channel can change its temperature.", true)
-	}
-	if err := (session.Settings{Temperature: &v}).Validate(); err != nil {
-		return b.respond(answer, i, "That won't do: "+err.Error()+".", true)
-	}
-	var before float64
-	_, err := b.store.UpdateSettings(ctx, key, func(s *session.Settings) error {
-		before = *b.opt.Defaults.Merge(*s).Temperature
-		s.Temperature = &v
-		return nil
-	})
+	return a, "", false
+}
+
+// regenerate answers the last question again.
+func (b *Bot) regenerate(ctx context.Context, i *discordgo.Interaction) error {
+	s, err := b.load(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(answer, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 	}
-	b.log.Info("temperature set", "channel", i.ChannelID, "before", before, "after", v)
-	return b.respond(answer, i, fmt.Sprintf("Temperature in this channel: %g → **%g**.", before, v), false)
+	a, question, ok := last(s)
+	if !ok || s.UpTo(question) == nil {
+		return b.respond(ctx, i, "There is no answer of mine here that I could give again.", true)
+	}
+	return b.redoFor(ctx, i, s.Key, question, a)
 }
 
-func origin(isDefault bool) string {
-	if isDefault {
-		return " (the default)"
+// redoFor makes an answer again for a command: the person alone reads that it begins.
+func (b *Bot) redoFor(ctx context.Context, i *discordgo.Interaction, key session.Key, question string, a session.Turn) error {
+	if a.Answer != nil && !mayPress(i, a.Answer.For) {
+		return b.respond(ctx, i, sayNotYours, true)
 	}
-	return " (set for this channel)"
+	if err := b.respond(ctx, i, "I'm answering that again.", true); err != nil {
+		return err
+	}
+	return b.redo(ctx, i, key, question, a, false)
 }
 
-func (b *Bot) whoMaySet() string {
-	if b.opt.AnyoneMaySet {
-		return "Everyone may set it, 0 to 2."
+// stopHere stops what is being answered in the channel: to the person, or, by who may
+// manage messages, to everybody.
+func (b *Bot) stopHere(ctx context.Context, i *discordgo.Interaction) error {
+	who := person(i).ID
+	if i.GuildID != "" && may(i, discordgo.PermissionManageMessages) {
+		who = ""
 	}
-	return "People who may manage this channel can set it, 0 to 2."
-}
-
-func (b *Bot) reset(ctx context.Context, i *discordgo.Interaction) error {
-	ctx, cancel := context.WithTimeout(ctx, ackTime*2/3)
-	defer cancel()
-	answer := context.WithoutCancel(ctx)
-	if err := b.store.Reset(ctx, session.Key{Channel: i.ChannelID}); err != nil && !errors.Is(err, session.ErrNotFound) {
-		return errors.Join(err, b.respond(answer, i, sayStoreAway, true))
+	n := b.chat.StopAll(session.Key{Channel: i.ChannelID}, who) + b.chat.StopAll(chat.OnceKey, person(i).ID)
+	if n == 0 {
+		return b.respond(ctx, i, "I'm not answering anything of yours here.", true)
 	}
-	b.log.Info("conversation reset", "channel", i.ChannelID)
-	return b.respond(answer, i, "I have forgotten what we said here. The settings of this channel stay.", false)
-}
-
-func (b *Bot) help() string {
-	text := "I'm moebot: a small language model that runs inside this very program.\n" +
-		"- **Talk to me**: mention me, reply to me, write me a direct message, or go on in a thread I'm in.\n" +
-		"- **/temperature** shows or sets how daring I am here, 0 to 2.\n" +
-		"- **/reset** makes me forget this channel's conversation.\n" +
-		"- **/stats** tells administrators what I've been doing.\n" +
-		"I remember this channel's last messages for a while to answer them, and I don't learn from what you write. I often get facts wrong."
-	if !b.content.Load() {
-		text += "\nI can only read messages that mention me or reply to me, and direct messages."
-	}
-	return text
+	return b.respond(ctx, i, "Stopped.", true)
 }

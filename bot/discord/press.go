@@ -38,14 +38,25 @@ func (b *Bot) onButton(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	key := session.Key{Channel: i.ChannelID}
 	if p.action == actStop {
+		if _, once := b.chat.UnderWay(chat.OnceKey, p.question); once {
+			key = chat.OnceKey
+		}
 		if asker, ok := b.chat.UnderWay(key, p.question); ok && asker != "" {
 			p.asker = asker
 		}
+	}
+	if p.action == actForget || p.action == actKeep {
+		if p.asker != person(i).ID { // nobody forgets for somebody else
+			return b.respond(ctx, i, sayNotYours, true)
+		}
+		return b.pressForget(ctx, i, p)
 	}
 	if !mayPress(i, p.asker) {
 		return b.respond(ctx, i, sayNotYours, true)
 	}
 	switch p.action {
+	case actUndo:
+		return b.pressUndo(ctx, i)
 	case actStop:
 		return b.pressStop(ctx, i, key, p)
 	case actAgain, actEdited, actMore:

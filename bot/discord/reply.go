@@ -34,7 +34,7 @@ const maxInterval = 8 * time.Second
 // last one has the buttons. One goroutine writes at a time: previews come from a
 // writer that Queued or Start begins and Finish ends.
 type reply struct {
-	rest     rest
+	rest     surface
 	log      *slog.Logger
 	channel  string
 	question string
@@ -42,6 +42,7 @@ type reply struct {
 	nonce    string // begins the nonces of its messages
 	interval time.Duration
 	old      *session.Turn // the answer to replace; nil for a new one
+	head     string        // stands before the text
 
 	mu    sync.Mutex
 	stage stage
@@ -61,6 +62,14 @@ type reply struct {
 	// wait is the message that says that the question waits; "" for none. It is none
 	// of the answer's, which begins below all that was said meanwhile.
 	wait string
+}
+
+// surface is where a reply is shown: a channel's messages, or those of an interaction.
+type surface interface {
+	create(ctx context.Context, channel string, d draft) (id string, f face, err error)
+	edit(ctx context.Context, channel, id, content string, row buttons, reply bool) error
+	remove(ctx context.Context, channel, id string) error
+	typing(ctx context.Context, channel string) error
 }
 
 // stage is how far a reply has come.
@@ -87,13 +96,13 @@ func (b *Bot) newReply(channel, question, asker string) *reply {
 // messages from those of all other tries.
 func (b *Bot) newRedo(channel, question string, old session.Turn, nonce string) *reply {
 	r := b.newReply(channel, question, "")
-	r.nonce, r.old, r.hint = nonce, &old, old.Text
+	r.nonce, r.old, r.hint = nonce, &old, harmless(old.Text)
 	r.ids = []string{old.ID}
 	if a := old.Answer; a != nil {
 		r.asker = a.For
 		r.ids = append(r.ids, a.More...)
 	}
-	parts := split(old.Text)
+	parts := split(harmless(old.Text))
 	for i := range r.ids {
 		f := face{row: unknownRow}
 		if len(parts) == len(r.ids) {
@@ -170,9 +179,9 @@ func (r *reply) current() (text string, spoken bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if strings.TrimSpace(r.text) != "" {
-		return r.text, true
+		return r.head + harmless(r.text), true
 	}
-	return r.hint, false
+	return r.head + r.hint, false
 }
 
 func (r *reply) at() stage {
@@ -269,7 +278,7 @@ func (r *reply) create(ctx context.Context, i int, d draft) error {
 // Finish shows the end, whatever it takes within ctx.
 func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	r.stopPreviews(ctx)
-	parts := split(e.Text)
+	parts := split(r.head + harmless(e.Text))
 	err := error(nil)
 	if r.wait != "" && len(r.ids) == 0 && !e.Answer { // a notice may stand in its place
 		r.ids, r.shown, r.wait = []string{r.wait}, []face{{row: unknownRow}}, ""

@@ -89,6 +89,12 @@ func loadPicture(load [][]int64) ([]byte, error) {
 			labels.Labels = append(labels.Labels, fmt.Sprintf("%.0f%%", 100*share))
 		}
 	}
+	p.X.Tick.Marker, p.Y.Tick.Marker = whole(len(g[0])), whole(len(g))
+	return drawn(p, labels, vg.Length(90+60*len(g[0])), vg.Length(110+36*len(g)))
+}
+
+// drawn adds labels in the middle of their places and draws a plot, PNG.
+func drawn(p *plot.Plot, labels plotter.XYLabels, width, height vg.Length) ([]byte, error) {
 	text, err := plotter.NewLabels(labels)
 	if err != nil {
 		return nil, err
@@ -98,8 +104,7 @@ func loadPicture(load [][]int64) ([]byte, error) {
 		text.TextStyle[i].Color = color.Black
 	}
 	p.Add(text)
-	p.X.Tick.Marker, p.Y.Tick.Marker = whole(len(g[0])), whole(len(g))
-	w, err := p.WriterTo(vg.Length(90+60*len(g[0])), vg.Length(110+36*len(g)), "png")
+	w, err := p.WriterTo(width, height, "png")
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,210 @@
+package discord
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moebot/bot/chat"
+	"moebot/session"
+)
+
+// maxQuestion bounds what /ask takes, characters.
+const maxQuestion = 1500
+
+// ask answers one question outside of the conversation, if wanted for the person alone.
+func (b *Bot) ask(ctx context.Context, i *discordgo.Interaction) error {
+	_, values := given(i)
+	question, _ := values["question"].(string)
+	private, _ := values["private"].(bool)
+	if question = strings.TrimSpace(question); question == "" {
+		return b.respond(ctx, i, "Ask me something.", true)
+	}
+	head := ""
+	if !private {
+		head = quoted(question) + "\n"
+	}
+	return b.once(ctx, i, question, head, private)
+}
+
+// once answers a question that an interaction asks; head stands before the answer.
+func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head string, private bool) error {
+	if why := b.barred(ctx, i, person(i)); why != "" {
+		return b.respond(ctx, i, why, true)
+	}
+	if err := b.deferred(ctx, i, private); err != nil {
+		return err
+	}
+	short, cancel := soon(ctx)
+	set, err := b.store.Settings(short, keyOf(i)) // without them it is answered all the same
+	cancel()
+	if err != nil {
+		b.log.Warn("the settings of a channel could not be read for a question", "channel", i.ChannelID, "err", err)
+	}
+	who := person(i)
+	name := shownName(who)
+	if i.Member != nil && i.Member.Nick != "" {
+		name = i.Member.Nick
+	}
+	turn := session.Turn{ID: i.ID, Role: session.RoleUser, AuthorID: who.ID, Author: name, Text: question, Time: time.Now()}
+	r := b.newReply(i.ChannelID, i.ID, who.ID)
+	r.rest, r.head = hooks{b, i, private}, head
+	err = b.chat.Once(chat.Prompt{Key: chat.OnceKey, QuestionID: i.ID, Turns: []session.Turn{turn}, Settings: set}, r)
+	if err != nil {
+		text := chat.Full
+		return errors.Join(b.fill(ctx, i, hookBody{Content: &text}))
+	}
+	return nil
+}
+
+// hooks shows a reply as the answer to an interaction that was deferred, and what
+// does not fit as further messages. It is the surface of a reply.
+type hooks struct {
+	b       *Bot
+	i       *discordgo.Interaction
+	private bool
+}
+
+func (h hooks) create(ctx context.Context, _ string, d draft) (string, face, error) {
+	method, url := http.MethodPost, discordgo.EndpointFollowupMessage(h.i.AppID, h.i.Token)
+	body := hookBody{Content: &d.content, AllowedMentions: noMentions{Parse: []string{}}}
+	if len(d.row) > 0 {
+		body.Components = &d.row
+	}
+	if d.replyTo != "" { // the first
+		method, url = http.MethodPatch, discordgo.EndpointInteractionResponseActions(h.i.AppID, h.i.Token)
+	} else if h.private {
+		body.Flags = discordgo.MessageFlagsEphemeral
+	}
+	answer, err := h.b.webhook(ctx, method, url, body, nil)
+	if err != nil {
+		return "", face{}, err
+	}
+	var m struct{ ID string }
+	if err := json.Unmarshal(answer, &m); err != nil || m.ID == "" {
+		return "", face{}, fmt.Errorf("discord: answer to a new message is %.100q", answer)
+	}
+	return m.ID, face{d.content, d.row.key()}, nil
+}
+
+func (h hooks) edit(ctx context.Context, _, id, content string, row buttons, _ bool) error {
+	if row == nil {
+		row = buttons{}
+	}
+	_, err := h.b.webhook(ctx, http.MethodPatch, h.message(id), hookBody{Content: &content, Components: &row, AllowedMentions: noMentions{Parse: []string{}}}, nil)
+	return err
+}
+
+func (h hooks) remove(ctx context.Context, _, id string) error {
+	_, err := h.b.webhook(ctx, http.MethodDelete, h.message(id), nil, nil)
+	if code(err) == discordgo.ErrCodeUnknownMessage {
+		return nil
+	}
+	return err
+}
+
+func (h hooks) message(id string) string {
+	return discordgo.EndpointWebhookMessage(h.i.AppID, h.i.Token, id)
+}
+
+// typing needs no showing: Discord says that the bot thinks.
+func (h hooks) typing(context.Context, string) error { return nil }
+
+// about opens a form that asks what a person wants to know of a message.
+func (b *Bot) about(ctx context.Context, i *discordgo.Interaction) error {
+	m := target(i)
+	if m == nil || strings.TrimSpace(m.Content) == "" {
+		return b.respond(ctx, i, "There are no words in that message that I could read.", true)
+	}
+	b.targets.keep(m.ID, wording(m, b.me()))
+	return b.openForm(ctx, i, formAbout+":"+m.ID, "About this message", discordgo.TextInput{CustomID: inputText, Label: "What do you want to know?",
+		Style: discordgo.TextInputShort, Value: "What does this mean?", Required: true, MaxLength: 300})
+}
+
+// target is the message that a command from its menu is about.
+func target(i *discordgo.Interaction) *discordgo.Message {
+	d := i.ApplicationCommandData()
+	if d.Resolved == nil {
+		return nil
+	}
+	return d.Resolved.Messages[d.TargetID]
+}
+
+// askAbout answers what a form asked of a message, for the person alone.
+func (b *Bot) askAbout(ctx context.Context, i *discordgo.Interaction, messageID, question string) error {
+	text, ok := b.targets.find(messageID)
+	if question = strings.TrimSpace(question); question == "" || !ok {
+		return b.respond(ctx, i, "I don't have that message at hand any more. Please choose it again.", true)
+	}
+	if r := []rune(text); len(r) > maxQuestion {
+		text = string(r[:maxQuestion])
+	}
+	return b.once(ctx, i, question+"\n\n\""+text+"\"", "", true)
+}
+
+// againFromHere answers a message again: an answer of the bot's, the answer to a
+// question, or a message that was no question until now.
+func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error {
+	m := target(i)
+	if m == nil || m.Author == nil {
+		return b.respond(ctx, i, "I can't read that message.", true)
+	}
+	s, err := b.load(ctx, i)
+	if err != nil {
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	}
+	t, known := s.Turn(m.ID)
+	question := t.ID
+	if known && t.Role == session.RoleAssistant {
+		question = questionOf(s, t)
+	}
+	if a, ok := s.AnswerTo(question); known && ok && s.UpTo(question) != nil {
+		return b.redoFor(ctx, i, s.Key, question, a)
+	}
+	switch {
+	case known && t.Role == session.RoleUser:
+		if _, busy := b.chat.UnderWay(s.Key, t.ID); busy {
+			return b.respond(ctx, i, sayUnderWay, true)
+		}
+		return b.respond(ctx, i, "I had no answer to that; please ask it again.", true)
+	case m.Author.Bot || m.WebhookID != "":
+		return b.respond(ctx, i, sayTooOld, true)
+	case m.Author.ID != person(i).ID && !may(i, discordgo.PermissionManageMessages):
+		return b.respond(ctx, i, "Only who wrote that, or somebody who may manage messages here, can have me answer it.", true)
+	}
+	if why := b.barred(ctx, i, person(i)); why != "" {
+		return b.respond(ctx, i, why, true)
+	}
+	text := wording(m, b.me())
+	if text == "" {
+		return b.respond(ctx, i, "There are no words in that message that I could read.", true)
+	}
+	if err := b.respond(ctx, i, "I'm answering that.", true); err != nil {
+		return err
+	}
+	err = b.chat.Ask(chat.Question{Key: s.Key, Reply: b.newReply(i.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
+		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}})
+	if errors.Is(err, chat.ErrFull) { // which the person was told
+		return nil
+	}
+	return err
+}
+
+// questionOf is the id of the question that an answer answers, "" if it is not known.
+func questionOf(s session.Session, a session.Turn) string {
+	if a.Answer != nil && a.Answer.To != "" {
+		return a.Answer.To
+	}
+	for n, t := range s.Turns {
+		if t.ID == a.ID && n > 0 {
+			return s.Turns[n-1].ID
+		}
+	}
+	return ""
+}

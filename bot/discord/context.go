@@ -1,0 +1,148 @@
+package discord
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moebot/bot/chat"
+	"moebot/session"
+)
+
+// context shows what the model sees of the conversation now.
+func (b *Bot) context(ctx context.Context, i *discordgo.Interaction) error {
+	s, err := b.load(ctx, i)
+	if err != nil {
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	}
+	if len(s.Turns) == 0 {
+		return b.respond(ctx, i, "I remember nothing of this channel: what you say next begins the conversation.", true)
+	}
+	kept := s.Turns
+	var head []string
+	if b.opt.Measure != nil {
+		m := b.opt.Measure(chat.Prompt{Key: s.Key, Turns: s.Turns, Settings: s.Settings})
+		kept = s.Turns[min(m.Dropped, len(s.Turns)):]
+		head = append(head, fmt.Sprintf("I see **%d of %d tokens**: %d for who I am, the rest for %d of the %d messages I remember here. %d are kept free for the answer.",
+			m.Used, m.Window, m.Persona, m.Turns, len(s.Turns), m.Answer))
+		if m.Dropped > 0 {
+			head = append(head, fmt.Sprintf("Out of sight, for want of room: the oldest %d messages.", m.Dropped))
+		}
+		if m.Cut {
+			head = append(head, "The newest message, or who I am, is too long: I don't see its middle.")
+		}
+	}
+	return b.respond(ctx, i, strings.Join(append(head, outline(kept, maxContent-500)...), "\n"), true)
+}
+
+// outline is a line for each turn, the newest that fit into limit characters.
+func outline(turns []session.Turn, limit int) []string {
+	var lines []string
+	used := 0
+	for n := len(turns) - 1; n >= 0; n-- {
+		t := turns[n]
+		who := t.Author
+		if t.Role == session.RoleAssistant {
+			who = "I"
+		}
+		text := []rune(strings.Join(strings.Fields(t.Text), " "))
+		if len(text) > 70 {
+			text = append(text[:70], '…')
+		}
+		line := fmt.Sprintf("- **%s**: %s", plain(who), plain(string(text)))
+		if t.Answer != nil && t.Answer.Of() > 1 {
+			line += fmt.Sprintf(" *(%d of %d)*", t.Answer.Chosen+1, t.Answer.Of())
+		}
+		if used += length(line) + 1; used > limit {
+			lines = append(lines, fmt.Sprintf("- … and %d before", n+1))
+			break
+		}
+		lines = append(lines, line)
+	}
+	for a, z := 0, len(lines)-1; a < z; a, z = a+1, z-1 {
+		lines[a], lines[z] = lines[z], lines[a]
+	}
+	return lines
+}
+
+// plain shows a text as it is, without Discord's markup and mentions.
+func plain(text string) string {
+	return harmless(strings.NewReplacer("*", "\\*", "_", "\\_", "`", "\\`", "~", "\\~", "|", "\\|", "\\", "\\\\").Replace(text))
+}
+
+// exported is the shape of the file that /export gives, JSON.
+type exported struct {
+	Channel  string        `json:"channel"`
+	Exported time.Time     `json:"exported"`
+	Turns    []exportedOne `json:"turns"`
+}
+
+type exportedOne struct {
+	ID           string     `json:"id"`
+	Role         string     `json:"role"`
+	Author       string     `json:"author,omitempty"`
+	Time         *time.Time `json:"time,omitempty"`
+	Text         string     `json:"text"`
+	Alternatives []string   `json:"alternatives,omitempty"`
+	Chosen       int        `json:"chosen,omitempty"` // which of them the text is, from 0
+}
+
+// export gives the conversation of the channel as files, to read and to process.
+func (b *Bot) export(ctx context.Context, i *discordgo.Interaction) error {
+	if err := b.deferred(ctx, i, true); err != nil {
+		return err
+	}
+	s, err := b.store.Load(ctx, keyOf(i))
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		text := sayStoreAway
+		return errors.Join(err, b.fill(ctx, i, hookBody{Content: &text}))
+	}
+	text := "I remember nothing of this channel."
+	if len(s.Turns) == 0 {
+		return b.fill(ctx, i, hookBody{Content: &text})
+	}
+	data, page, err := exportFiles(i.ChannelID, s.Turns, time.Now())
+	if err != nil {
+		return err
+	}
+	text = fmt.Sprintf("What I remember of this channel: %d messages.", len(s.Turns))
+	name := "conversation-" + i.ChannelID
+	return b.fill(ctx, i, hookBody{Content: &text, files: []*discordgo.File{
+		{Name: name + ".md", ContentType: "text/markdown; charset=utf-8", Reader: bytes.NewReader(page)},
+		{Name: name + ".json", ContentType: "application/json", Reader: bytes.NewReader(data)},
+	}})
+}
+
+func exportFiles(channel string, turns []session.Turn, now time.Time) (data, page []byte, err error) {
+	out := exported{Channel: channel, Exported: now.UTC()}
+	var md strings.Builder
+	fmt.Fprintf(&md, "# Conversation of channel %s\n", channel)
+	for _, t := range turns {
+		one := exportedOne{ID: t.ID, Role: string(t.Role), Author: t.Author, Text: t.Text}
+		who := t.Author
+		if t.Role == session.RoleAssistant {
+			who = "moebot"
+		}
+		when := ""
+		if !t.Time.IsZero() {
+			one.Time = &t.Time
+			when = t.Time.UTC().Format(" · 2006-01-02 15:04:05 UTC")
+		}
+		if t.Answer != nil {
+			for _, v := range t.Answer.Variants {
+				one.Alternatives = append(one.Alternatives, v.Text)
+			}
+			one.Chosen = t.Answer.Chosen
+		}
+		out.Turns = append(out.Turns, one)
+		fmt.Fprintf(&md, "\n## %s%s\n\n%s\n", who, when, t.Text)
+	}
+	data, err = json.MarshalIndent(out, "", "  ")
+	return data, []byte(md.String()), err
+}

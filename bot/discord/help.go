@@ -1,0 +1,114 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+)
+
+// help fits the channel: who may set what, and what is read here.
+func (b *Bot) help() string {
+	text := "I'm moebot: a small language model that runs inside this very program.\n" +
+		"- **Talk to me**: mention me, reply to me, write me a direct message, or go on in a thread I'm in.\n" +
+		"- **Buttons** below an answer: *Stop*, *Regenerate*, *Continue* where it was cut, ◀️ ▶️ between alternatives; the one you see is the one I remember. If you edit your question, I offer a new answer.\n" +
+		"- **/ask** asks one question, if you like for you alone; **/regenerate** and **/stop** do what the buttons do. *Apps → Ask about this* in a message's menu asks about it.\n" +
+		"- **/temperature** and **/sampling** show or set how I choose words, **/persona** who I am here.\n" +
+		"- **/context** shows what I see of the conversation, **/why** how sure I was of the last answer, **/experts** who in me gave it.\n" +
+		"- **/reset** makes me forget this channel's conversation (with Undo), **/export** gives it to you.\n" +
+		"- **/privacy** says what I keep, **/forget-me** removes what you said; **/status** says how I am.\n" +
+		"I don't learn from what you write. I often get facts wrong."
+	if !b.content.Load() {
+		text += "\nI can only read messages that mention me or reply to me, and direct messages."
+	}
+	return text
+}
+
+// privacy says what is kept, in words.
+func (b *Bot) privacy() string {
+	kept := "for a while"
+	if d := b.opt.Retention; d > 0 {
+		kept = "for " + days(d) + " after the last message there"
+	}
+	return "**What I keep**: of messages meant for me, the text, your name and id, when it was, and my answers, by channel, " + kept + ". " +
+		"Nothing of other messages. Settings of a channel, and sums such as how many messages there were.\n" +
+		"**What for**: to answer in context. I don't learn from it, and it leaves this program for nobody: the model runs inside it.\n" +
+		"**How to be rid of it**: delete a message and I forget it; **/reset** forgets a channel's conversation (ten minutes it can be undone); " +
+		"**/forget-me** removes everything you said to me, everywhere, and my answers to it. **/export** shows you what there is of this channel."
+}
+
+// days writes a long time as people say it.
+func days(d time.Duration) string {
+	switch n := int(d.Round(time.Hour).Hours()); {
+	case n >= 48:
+		return fmt.Sprintf("%d days", n/24)
+	case n >= 2:
+		return fmt.Sprintf("%d hours", n)
+	}
+	return d.String()
+}
+
+// status says how the bot is, to anybody who asks.
+func (b *Bot) status(ctx context.Context, i *discordgo.Interaction) error {
+	mode := "all messages of the channels I'm in; I answer mentions, replies, direct messages and my threads"
+	if !b.content.Load() {
+		mode = "only mentions, replies and direct messages: the MESSAGE_CONTENT intent is off"
+	}
+	memory := "well"
+	short, cancel := soon(ctx)
+	defer cancel()
+	if _, err := b.store.Settings(short, keyOf(i)); err != nil {
+		memory = "away; I answer again as soon as it is back"
+	}
+	lines := []string{"**I read** " + mode + ".", "**My memory** is " + memory + "."}
+	if l := b.Latency(); l > 0 {
+		lines = append(lines, fmt.Sprintf("**Discord** answers within %d ms; %d reconnects since I started.", l.Milliseconds(), b.Reconnects()))
+	}
+	if s := b.chat.Stats(); s.Active+s.Waiting > 0 {
+		lines = append(lines, fmt.Sprintf("**At work** in %d channels, %d questions wait.", s.Active, s.Waiting))
+	} else {
+		lines = append(lines, "**At work** on nothing: ask me something.")
+	}
+	if b.opt.Status != nil {
+		lines = append(lines, b.opt.Status(ctx)...)
+	}
+	return b.respond(ctx, i, strings.Join(lines, "\n"), true)
+}
+
+// forgetMe asks once more before everything of a person is removed.
+func (b *Bot) forgetMe(ctx context.Context, i *discordgo.Interaction) error {
+	row := buttons{discordgo.ActionsRow{Components: []discordgo.MessageComponent{
+		button(press{actForget, "0", person(i).ID, 0}, "", "Forget everything of mine", discordgo.DangerButton, false),
+		button(press{actKeep, "0", person(i).ID, 0}, "", "Keep it", discordgo.SecondaryButton, false),
+	}}}
+	return b.respondWith(ctx, i, &discordgo.InteractionResponseData{Components: row,
+		Content: "Shall I forget everything you ever said to me, in all channels and servers, and my answers to it? That cannot be undone. Messages that stand in Discord stay there."}, true)
+}
+
+// pressForget does it.
+func (b *Bot) pressForget(ctx context.Context, i *discordgo.Interaction, p press) error {
+	text := "Nothing was removed."
+	if p.action == actForget {
+		text = "I'm forgetting …"
+	}
+	if err := b.update(ctx, i, text); err != nil || p.action != actForget {
+		return err
+	}
+	b.chat.StopPerson(p.asker)
+	n, err := b.store.Forget(ctx, p.asker)
+	text = fmt.Sprintf("Done: %d messages of yours and answers to them are forgotten.", n)
+	if err != nil {
+		text = "I couldn't forget everything just now: my memory is away. Please try again in a little while."
+	}
+	b.log.Info("a person was forgotten", "turns", n, "err", err)
+	return errors.Join(err, b.fill(ctx, i, hookBody{Content: &text, Components: &buttons{}}))
+}
+
+// update answers a press by changing the message it is on, whose buttons go.
+func (b *Bot) update(ctx context.Context, i *discordgo.Interaction, text string) error {
+	return b.acknowledge(ctx, i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseUpdateMessage, Data: &discordgo.InteractionResponseData{
+		Content: text, Components: []discordgo.MessageComponent{}, AllowedMentions: &discordgo.MessageAllowedMentions{Parse: []discordgo.AllowedMentionType{}}}})
+}

@@ -1,0 +1,134 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moebot/session"
+)
+
+// Custom ids of forms and of the inputs in them.
+const (
+	formPersona = "persona"
+	formAbout   = "about" // then ":" and the message's id
+	inputText   = "text"
+)
+
+// persona shows, sets or clears who the bot is in a channel.
+func (b *Bot) persona(ctx context.Context, i *discordgo.Interaction) error {
+	sub, values := given(i)
+	if sub == "show" || sub == "" {
+		short, cancel := soon(ctx)
+		defer cancel()
+		s, err := b.store.Settings(short, keyOf(i))
+		if err != nil {
+			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		}
+		return b.respond(ctx, i, "Who I am here"+origin(s.Persona == nil)+":\n"+quoted(shown(b.opt.Defaults.Merge(s).Persona)), true)
+	}
+	if !b.mayPersona(i) {
+		return b.respond(ctx, i, sayNoPersona, true)
+	}
+	if sub == "clear" {
+		return b.setPersona(ctx, i, nil)
+	}
+	if text, ok := values["text"].(string); ok {
+		return b.setPersona(ctx, i, &text)
+	}
+	short, cancel := soon(ctx)
+	defer cancel()
+	s, err := b.store.Settings(short, keyOf(i))
+	if err != nil {
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	}
+	now := shown(b.opt.Defaults.Merge(s).Persona)
+	if length(now) > session.MaxPersona { // Discord counts otherwise than we do
+		now = ""
+	}
+	return b.openForm(ctx, i, formPersona, "Who I am in this channel", discordgo.TextInput{CustomID: inputText, Label: "Tell me who I am", Style: discordgo.TextInputParagraph,
+		Placeholder: "You are a pirate who knows a lot about the sea.", Value: now, MaxLength: session.MaxPersona})
+}
+
+const sayNoPersona = "Only people who may manage this channel or its messages can change who I am here."
+
+func (b *Bot) mayPersona(i *discordgo.Interaction) bool {
+	return b.opt.AnyoneMaySet || may(i, discordgo.PermissionManageChannels|discordgo.PermissionManageMessages)
+}
+
+// setPersona sets who the bot is, nil for the default, and shows before → after.
+func (b *Bot) setPersona(ctx context.Context, i *discordgo.Interaction, text *string) error {
+	if text != nil {
+		t := strings.TrimSpace(*text)
+		text = &t
+		if err := (session.Settings{Persona: text}).Validate(); err != nil {
+			return b.respond(ctx, i, "That won't do: "+err.Error()+".", true)
+		}
+	}
+	var before, after string
+	err := b.change(ctx, i, func(s *session.Settings) error {
+		before = shown(b.opt.Defaults.Merge(*s).Persona)
+		s.Persona = text
+		after = shown(b.opt.Defaults.Merge(*s).Persona)
+		return nil
+	})
+	if said, err := b.changed(ctx, i, err); said {
+		return err
+	}
+	b.log.Info("persona set", "channel", i.ChannelID, "person", person(i).ID, "characters", utf8.RuneCountInString(after))
+	return b.respond(ctx, i, "Who I am in this channel, before:\n"+quoted(before)+"\nand from now on:\n"+quoted(after), false)
+}
+
+// quoted is the beginning of a text, as a quotation.
+func quoted(text string) string {
+	if strings.TrimSpace(text) == "" {
+		return "> *nobody in particular*"
+	}
+	if r := []rune(text); len(r) > 600 {
+		text = string(r[:600]) + " …"
+	}
+	return "> " + strings.ReplaceAll(harmless(text), "\n", "\n> ")
+}
+
+// openForm answers an interaction with a form of one field.
+func (b *Bot) openForm(ctx context.Context, i *discordgo.Interaction, id, title string, input discordgo.TextInput) error {
+	return b.acknowledge(ctx, i, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseModal, Data: &discordgo.InteractionResponseData{
+		CustomID: id, Title: title, Components: []discordgo.MessageComponent{discordgo.ActionsRow{Components: []discordgo.MessageComponent{input}}}}})
+}
+
+// onForm acts on a form that was sent.
+func (b *Bot) onForm(ctx context.Context, i *discordgo.Interaction) error {
+	data := i.ModalSubmitData()
+	text := written(data.Components, inputText)
+	id, rest, _ := strings.Cut(data.CustomID, ":")
+	switch id {
+	case formPersona:
+		if !b.mayPersona(i) {
+			return b.respond(ctx, i, sayNoPersona, true)
+		}
+		return b.setPersona(ctx, i, &text)
+	case formAbout:
+		return b.askAbout(ctx, i, rest, text)
+	}
+	return b.respond(ctx, i, sayOldButton, true)
+}
+
+// written finds what a person wrote into the input with an id.
+func written(components []discordgo.MessageComponent, id string) string {
+	for _, c := range components {
+		switch c := c.(type) {
+		case *discordgo.ActionsRow:
+			if s := written(c.Components, id); s != "" {
+				return s
+			}
+		case *discordgo.TextInput:
+			if c.CustomID == id {
+				return c.Value
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,41 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moebot/session"
+)
+
+// reset forgets the conversation of a channel, with a button to undo that.
+func (b *Bot) reset(ctx context.Context, i *discordgo.Interaction) error {
+	short, cancel := soon(ctx)
+	defer cancel()
+	if err := b.store.Reset(short, keyOf(i)); err != nil && !errors.Is(err, session.ErrNotFound) {
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	}
+	b.log.Info("conversation reset", "channel", i.ChannelID)
+	row := buttons{discordgo.ActionsRow{Components: []discordgo.MessageComponent{
+		button(press{actUndo, "0", person(i).ID, 0}, "↩️", "Undo", discordgo.SecondaryButton, false),
+	}}}
+	return b.respondWith(ctx, i, &discordgo.InteractionResponseData{Components: row,
+		Content: "I have forgotten what we said here. The settings of this channel stay."}, false)
+}
+
+// pressUndo brings back what a reset has forgotten.
+func (b *Bot) pressUndo(ctx context.Context, i *discordgo.Interaction) error {
+	short, cancel := soon(ctx)
+	defer cancel()
+	n, err := b.store.Undo(short, keyOf(i))
+	switch {
+	case err != nil:
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	case n == 0:
+		return b.update(ctx, i, "I have forgotten what we said here, for good: there is nothing left to bring back.")
+	}
+	b.log.Info("reset undone", "channel", i.ChannelID, "turns", n)
+	return b.update(ctx, i, fmt.Sprintf("I remember again what we said here: %d messages.", n))
+}

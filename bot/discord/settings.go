@@ -1,0 +1,242 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moebot/session"
+)
+
+func keyOf(i *discordgo.Interaction) session.Key { return session.Key{Channel: i.ChannelID} }
+
+// dial is a setting that people turn.
+type dial struct {
+	title, option string
+	value         func(session.Settings) string // "" if it is not set
+}
+
+func shown[T any](v *T) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(*v)
+}
+
+// dials are those of /sampling, in the order they are shown.
+func dials() []dial {
+	return []dial{
+		{"Temperature", "", func(s session.Settings) string { return shown(s.Temperature) }},
+		{"Top-p", "top-p", func(s session.Settings) string { return shown(s.TopP) }},
+		{"Top-k", "top-k", func(s session.Settings) string { return shown(s.TopK) }},
+		{"Min-p", "min-p", func(s session.Settings) string { return shown(s.MinP) }},
+		{"Repetition penalty", "repetition-penalty", func(s session.Settings) string { return shown(s.RepeatPenalty) }},
+		{"Maximum length", "max-length", func(s session.Settings) string { return shown(s.MaxTokens) }},
+		{"Seed", "seed", func(s session.Settings) string { return shown(s.Seed) }},
+	}
+}
+
+// in is a dial's value as people read it.
+func (d dial) in(s session.Settings) string {
+	v := d.value(s)
+	if v == "" && d.title == "Seed" {
+		return "chance"
+	}
+	if v == "" {
+		return "the model's own"
+	}
+	return v
+}
+
+// preset sets several dials; nil fields are the defaults.
+func preset(name string) (session.Settings, bool) {
+	p := func(v float64) *float64 { return &v }
+	n := func(v int) *int { return &v }
+	switch name {
+	case "precise":
+		return session.Settings{Temperature: p(0.2), TopP: p(0.8), TopK: n(20), MinP: p(0.1), RepeatPenalty: p(1.05)}, true
+	case "balanced":
+		return session.Settings{}, true
+	case "wild":
+		return session.Settings{Temperature: p(1.2), TopP: p(1), TopK: n(0), MinP: p(0.02), RepeatPenalty: p(1.1)}, true
+	}
+	return session.Settings{}, false
+}
+
+// maySet reports whether the person may change how the bot is in the channel.
+func (b *Bot) maySet(i *discordgo.Interaction) bool {
+	return b.opt.AnyoneMaySet || may(i, discordgo.PermissionManageChannels)
+}
+
+// sampling shows the dials, or sets them and shows before → after.
+func (b *Bot) sampling(ctx context.Context, i *discordgo.Interaction) error {
+	_, values := given(i)
+	if len(values) == 0 {
+		return b.showDials(ctx, i)
+	}
+	if !b.maySet(i) {
+		return b.respond(ctx, i, "Only people who may manage this channel can change how I choose words.", true)
+	}
+	change, err := sampled(values)
+	if err != nil {
+		return b.respond(ctx, i, "That won't do: "+err.Error()+".", true)
+	}
+	var before, after session.Settings
+	err = b.change(ctx, i, func(s *session.Settings) error {
+		before = b.opt.Defaults.Merge(*s)
+		change(s)
+		after = b.opt.Defaults.Merge(*s)
+		return s.Validate()
+	})
+	if said, err := b.changed(ctx, i, err); said {
+		return err
+	}
+	var lines []string
+	for _, d := range dials() {
+		if x, y := d.in(before), d.in(after); x != y {
+			lines = append(lines, fmt.Sprintf("- %s: %s → **%s**", d.title, x, y))
+		}
+	}
+	if len(lines) == 0 {
+		return b.respond(ctx, i, "That is how it was already.", true)
+	}
+	b.log.Info("sampling set", "channel", i.ChannelID, "person", person(i).ID)
+	return b.respond(ctx, i, "How I choose words in this channel:\n"+strings.Join(lines, "\n"), false)
+}
+
+// sampled turns options into a change of settings.
+func sampled(values map[string]any) (change func(*session.Settings), err error) {
+	var own session.Settings
+	replace, noSeed := false, false
+	for name, v := range values {
+		if name == "preset" {
+			text, _ := v.(string)
+			var p session.Settings
+			if p, replace = preset(text); !replace {
+				return nil, fmt.Errorf("there is no preset %.40q", text)
+			}
+			own = p.Merge(own)
+			continue
+		}
+		x, ok := v.(float64)
+		if !ok {
+			return nil, fmt.Errorf("%s must be a number", name)
+		}
+		n := int(max(-1, min(x, maxSeed)))
+		switch name {
+		case "top-p":
+			own.TopP = &x
+		case "min-p":
+			own.MinP = &x
+		case "repetition-penalty":
+			own.RepeatPenalty = &x
+		case "top-k":
+			own.TopK = &n
+		case "max-length":
+			own.MaxTokens = &n
+		case "seed":
+			if seed := uint64(max(n, 0)); n >= 0 {
+				own.Seed = &seed
+			} else {
+				noSeed = true
+			}
+		}
+	}
+	if err := own.Validate(); err != nil {
+		return nil, err
+	}
+	return func(s *session.Settings) {
+		if replace { // all but what a preset does not speak of
+			s.Temperature, s.TopP, s.TopK, s.MinP, s.RepeatPenalty = nil, nil, nil, nil, nil
+		}
+		*s = s.Merge(own)
+		if noSeed {
+			s.Seed = nil
+		}
+	}, nil
+}
+
+func (b *Bot) showDials(ctx context.Context, i *discordgo.Interaction) error {
+	short, cancel := soon(ctx)
+	defer cancel()
+	s, err := b.store.Settings(short, keyOf(i))
+	if err != nil {
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	}
+	lines := []string{"How I choose words in this channel:"}
+	for _, d := range dials() {
+		lines = append(lines, fmt.Sprintf("- %s: **%s**%s", d.title, d.in(b.opt.Defaults.Merge(s)), origin(d.value(s) == "")))
+	}
+	return b.respond(ctx, i, strings.Join(append(lines, b.whoMaySet()), "\n"), true)
+}
+
+// change changes the settings of a channel in time for the acknowledgement.
+func (b *Bot) change(ctx context.Context, i *discordgo.Interaction, f func(*session.Settings) error) error {
+	short, cancel := soon(ctx)
+	defer cancel()
+	_, err := b.store.UpdateSettings(short, keyOf(i), f)
+	return err
+}
+
+// changed tells the person why a change failed; said is false if it did not.
+func (b *Bot) changed(ctx context.Context, i *discordgo.Interaction, err error) (said bool, _ error) {
+	var bad *session.SettingError
+	switch {
+	case err == nil:
+		return false, nil
+	case errors.As(err, &bad):
+		return true, b.respond(ctx, i, "That won't do: "+bad.Error()+".", true)
+	}
+	return true, errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+}
+
+func (b *Bot) temperature(ctx context.Context, i *discordgo.Interaction) error {
+	_, values := given(i)
+	if len(values) == 0 {
+		short, cancel := soon(ctx)
+		defer cancel()
+		s, err := b.store.Settings(short, keyOf(i))
+		if err != nil && !errors.Is(err, session.ErrNotFound) {
+			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		}
+		return b.respond(ctx, i, fmt.Sprintf("The temperature here is **%s**%s. %s", shown(b.opt.Defaults.Merge(s).Temperature), origin(s.Temperature == nil), b.whoMaySet()), true)
+	}
+	v, ok := values["value"].(float64)
+	if !ok {
+		return b.respond(ctx, i, "The temperature must be a number from 0 to 2.", true)
+	}
+	if !b.maySet(i) {
+		return b.respond(ctx, i, "Only people who may manage this channel can change its temperature.", true)
+	}
+	if err := (session.Settings{Temperature: &v}).Validate(); err != nil {
+		return b.respond(ctx, i, "That won't do: "+err.Error()+".", true)
+	}
+	before := ""
+	err := b.change(ctx, i, func(s *session.Settings) error {
+		before = shown(b.opt.Defaults.Merge(*s).Temperature)
+		s.Temperature = &v
+		return nil
+	})
+	if said, err := b.changed(ctx, i, err); said {
+		return err
+	}
+	b.log.Info("temperature set", "channel", i.ChannelID, "before", before, "after", v)
+	return b.respond(ctx, i, fmt.Sprintf("Temperature in this channel: %s → **%g**.", before, v), false)
+}
+
+func origin(isDefault bool) string {
+	if isDefault {
+		return " (the default)"
+	}
+	return " (set for this channel)"
+}
+
+func (b *Bot) whoMaySet() string {
+	if b.opt.AnyoneMaySet {
+		return "Everyone may set it."
+	}
+	return "People who may manage this channel can set it."
+}
