@@ -45,4 +45,7 @@
 //     into the other, against parts from random tokens; what each adds to the logits by
 //     itself; the smallest set of parts that keeps the behaviour, searched greedily,
 //     against as many drawn at random.
+//   - Steer: heads, experts and neurons scaled, experts forced or forbidden, directions
+//     added (MeanDifference), and replies side by side; null model: edits of the same
+//     kind and strength drawn at random.
 package interp

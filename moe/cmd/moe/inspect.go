@@ -25,6 +25,7 @@ func instruments() []instrument {
 		{"similarity", "how alike layers, or two models, see the same text (CKA, RSA)", inspectSimilarity},
 		{"probe", "what linear probes read from each layer: question, tense, number, topic...", inspectProbe},
 		{"circuit", "which heads and experts carry a behaviour: patching, attribution, smallest set", inspectCircuit},
+		{"steer", "change parts of the model and see what it says then", inspectSteer},
 	}
 }
 

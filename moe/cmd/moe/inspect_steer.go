@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"moebot/moe/interp"
+)
+
+// inspectSteer changes parts of the model and shows what it says then.
+func inspectSteer(ctx context.Context, args []string, out, errOut io.Writer) error {
+	p := newInspection("steer", "[TEXT]", out, errOut).withText()
+	var edits []interp.Edit
+	p.Func("edit", "what is changed, may be given several times: head:LAYER.HEAD=FACTOR, expert:LAYER.EXPERT=FACTOR, neuron:LAYER.EXPERT.NEURON=FACTOR, force:LAYER.EXPERT, forbid:LAYER.EXPERT, direction:LAYER=AMOUNT (with -concept, or -with and -without)", func(s string) error {
+		e, err := interp.ParseEdit(s)
+		edits = append(edits, e)
+		return err
+	})
+	concept := p.String("concept", "", "the direction is from other sentences to those of this concept")
+	with := p.String("with", "", "`file` of sentences, one a line, to which the direction leads")
+	without := p.String("without", "", "`file` of sentences from which it leads")
+	o := interp.SteerOptions{}
+	p.IntVar(&o.Tokens, "n", 40, "tokens of a reply at most")
+	p.Float64Var(&o.Temperature, "temperature", 0, "0 takes the likeliest tokens")
+	p.IntVar(&o.Seeds, "replies", 1, "replies, with seeds 1, 2, ...")
+	p.IntVar(&o.Random, "random", 20, "random edits of the same kind as a null model")
+	defer p.close()
+	if err := p.start(args); err != nil {
+		return err
+	}
+	for i, e := range edits {
+		if e.Kind == interp.Add {
+			d, err := p.direction(ctx, e.Layer, *concept, *with, *without)
+			if err != nil {
+				return err
+			}
+			edits[i].Direction = d
+		}
+		if err := edits[i].Check(p.lab.Model.Config); err != nil {
+			return usageError{err}
+		}
+	}
+	if len(edits) == 0 {
+		return usageError{errors.New("no -edit given; -h lists their forms")}
+	}
+	if p.NArg() == 0 && !isSet(p.FlagSet, "chat") {
+		_, err := p.message("") // whether the model has a chat format
+		*p.chat = err == nil
+	}
+	ids, err := p.text("Hello, how are you today?")
+	if err != nil {
+		return err
+	}
+	s, err := p.lab.Steer(ctx, ids, edits, o)
+	if err != nil {
+		return err
+	}
+	return p.show(s, s.Report())
+}
+
+// direction is the difference of means that the flags ask for.
+func (p *inspection) direction(ctx context.Context, layer int, concept, with, without string) ([]float32, error) {
+	if err := interp.CheckLayer(p.lab.Model.Config, layer); err != nil {
+		return nil, usageError{err}
+	}
+	names, sentences := interp.Concepts()
+	switch {
+	case with != "" || without != "":
+		a, err := sentencesOf(with)
+		if err != nil {
+			return nil, err
+		}
+		b, err := sentencesOf(without)
+		if err != nil {
+			return nil, err
+		}
+		return p.lab.MeanDifference(ctx, layer, a, b)
+	case slices.Contains(names, concept):
+		var rest []string
+		for _, n := range names {
+			if n != concept {
+				rest = append(rest, sentences[n]...)
+			}
+		}
+		return p.lab.MeanDifference(ctx, layer, sentences[concept], rest)
+	}
+	return nil, usageError{fmt.Errorf("a direction needs -concept, one of %s, or -with and -without", strings.Join(names, ", "))}
+}
