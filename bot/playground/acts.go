@@ -109,6 +109,37 @@ func (s *Server) click(r clickRequest) (any, error) {
 	return started(s.discord.Click(r.Channel, r.Message, r.As, r.ID, r.Values...))
 }
 
+type menuRequest struct {
+	Channel string `json:"channel"`
+	Message string `json:"message"`
+	As      string `json:"as"`
+	Name    string `json:"name"` // of a command in the menu of messages
+}
+
+func (s *Server) menu(r menuRequest) (any, error) {
+	if err := s.isPerson(r.As); err != nil {
+		return nil, err
+	}
+	return started(s.discord.CommandOn(r.Channel, r.As, r.Name, r.Message))
+}
+
+type submitRequest struct {
+	As          string            `json:"as"`
+	Interaction string            `json:"interaction"` // in answer to which the form was opened
+	Values      map[string]string `json:"values"`      // by the inputs' ids
+}
+
+func (s *Server) submit(r submitRequest) (any, error) {
+	if err := s.isPerson(r.As); err != nil {
+		return nil, err
+	}
+	i, ok := s.discord.Interaction(r.Interaction)
+	if !ok || i.UserID != r.As {
+		return nil, &refusal{http.StatusGone, "This form is too old; open it again."}
+	}
+	return started(s.discord.Submit(i, r.Values))
+}
+
 // started names the interaction; the page hears of its fate in the stream.
 func started(i *discordtest.Interaction, err error) (any, error) {
 	if err != nil {

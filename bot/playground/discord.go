@@ -49,7 +49,7 @@ func (s *Server) carry(e discordtest.Event) {
 		}
 	case discordtest.InteractionChanged:
 		if i := e.Interaction; i != nil {
-			s.hub.publish("interaction", interactionView{ID: i.ID, User: i.UserID, State: string(i.State), Error: i.Error})
+			s.hub.publish("interaction", interactionView{ID: i.ID, User: i.UserID, State: string(i.State), Error: i.Error, Form: formOf(i.Response.Modal)})
 		}
 	case discordtest.ChannelChanged:
 		if c, ok := channelOf(*e.Channel); ok {
@@ -66,6 +66,38 @@ func (s *Server) carry(e discordtest.Event) {
 	case discordtest.GuildChanged, discordtest.Resync:
 		s.hub.skip()
 	}
+}
+
+// formOf is a form as the page shows it: its text inputs.
+func formOf(m *discordtest.Modal) *formView {
+	if m == nil {
+		return nil
+	}
+	view := &formView{Title: m.Title, Inputs: []inputView{}}
+	for _, row := range m.Components {
+		inputs := row.Components
+		label := ""
+		if row.Component != nil {
+			inputs, label = []discordtest.Component{*row.Component}, row.Label
+		}
+		for _, c := range inputs {
+			if c.Type != discordtest.TextInput {
+				continue
+			}
+			in := inputView{ID: c.CustomID, Label: c.Label, Long: c.Style == 2, Value: c.Value, Placeholder: c.Placeholder, Max: 4000, Required: c.Required == nil || *c.Required}
+			if in.Label == "" {
+				in.Label = label
+			}
+			if c.MinLength != nil {
+				in.Min = *c.MinLength
+			}
+			if c.MaxLength != nil {
+				in.Max = *c.MaxLength
+			}
+			view.Inputs = append(view.Inputs, in)
+		}
+	}
+	return view
 }
 
 func (s *Server) snapshot() snapshot {

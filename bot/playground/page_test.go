@@ -27,6 +27,7 @@ func TestPage(t *testing.T) {
 		{"command refused", desktop, testCommandRefused},
 		{"private answer and picture", desktop, testPrivate},
 		{"button", desktop, testButton},
+		{"form", desktop, testForm},
 		{"people", desktop, testPeople},
 		{"direct messages", desktop, testDirect},
 		{"threads", desktop, testThreads},

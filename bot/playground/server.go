@@ -105,6 +105,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /api/typing", act(s.typing))
 	mux.HandleFunc("POST /api/command", act(s.command))
 	mux.HandleFunc("POST /api/click", act(s.click))
+	mux.HandleFunc("POST /api/menu", act(s.menu))
+	mux.HandleFunc("POST /api/submit", act(s.submit))
 	mux.HandleFunc("POST /api/dm", act(s.dm))
 	mux.HandleFunc("POST /api/thread", act(s.thread))
 	mux.HandleFunc("POST /api/person", act(s.person))

@@ -107,10 +107,28 @@ type choiceView struct {
 
 // interactionView is the fate of a command or a press of a button.
 type interactionView struct {
-	ID    string `json:"id"`
-	User  string `json:"user"`
-	State string `json:"state"` // "sent", "acknowledged", "answered" or "failed"
-	Error string `json:"error,omitempty"`
+	ID    string    `json:"id"`
+	User  string    `json:"user"`
+	State string    `json:"state"` // "sent", "acknowledged", "answered" or "failed"
+	Error string    `json:"error,omitempty"`
+	Form  *formView `json:"form,omitempty"` // that the bot opened in answer
+}
+
+// formView is a form for the person who began an interaction.
+type formView struct {
+	Title  string      `json:"title"`
+	Inputs []inputView `json:"inputs"`
+}
+
+type inputView struct {
+	ID          string `json:"id"`
+	Label       string `json:"label"`
+	Long        bool   `json:"long,omitempty"` // of several lines
+	Value       string `json:"value,omitempty"`
+	Placeholder string `json:"placeholder,omitempty"`
+	Min         int    `json:"min,omitempty"` // characters
+	Max         int    `json:"max"`
+	Required    bool   `json:"required,omitempty"`
 }
 
 // snapshot is everything the page needs to begin. Position is where its stream of events has to go on.

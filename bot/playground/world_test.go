@@ -166,6 +166,7 @@ func (w *world) bot(t *testing.T) {
 		}},
 		{Name: "stats", Description: "How the bot is doing", DefaultMemberPermissions: &admin},
 		{Name: "silent", Description: "Does not answer at all"},
+		{Name: "Ask about this", Type: discordgo.MessageApplicationCommand},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -209,8 +210,21 @@ func (w *world) interact(t *testing.T, s *discordgo.Session, i *discordgo.Intera
 		say(&discordgo.InteractionResponseData{Content: "Pressed " + i.MessageComponentData().CustomID, Flags: discordgo.MessageFlagsEphemeral})
 		return
 	}
+	if i.Type == discordgo.InteractionModalSubmit {
+		row := i.ModalSubmitData().Components[0].(*discordgo.ActionsRow)
+		say(&discordgo.InteractionResponseData{Content: "You ask: " + row.Components[0].(*discordgo.TextInput).Value, Flags: discordgo.MessageFlagsEphemeral})
+		return
+	}
 	data := i.ApplicationCommandData()
 	switch data.Name {
+	case "Ask about this":
+		if err := s.InteractionRespond(i.Interaction, &discordgo.InteractionResponse{Type: discordgo.InteractionResponseModal, Data: &discordgo.InteractionResponseData{
+			CustomID: "about", Title: "About this message", Components: []discordgo.MessageComponent{discordgo.ActionsRow{Components: []discordgo.MessageComponent{
+				discordgo.TextInput{CustomID: "text", Label: "What do you want to know?", Style: discordgo.TextInputShort, Value: "What does this mean?", Required: true, MaxLength: 300},
+			}}},
+		}}); err != nil {
+			t.Error(err)
+		}
 	case "temperature":
 		text := "The temperature here is **0.8**."
 		if len(data.Options) > 0 {

@@ -13,12 +13,53 @@ export function actions(message) {
   const mayDelete = mine || me().role === "Owner" || me().role === "Admin";
   const button = (name, picture, run) => h("button", { type: "button", class: "icon-button", title: name, "aria-label": name, onclick: (e) => { e.stopPropagation(); run(); } }, icon(picture, 18));
   return h("div", { class: "actions", role: "group", "aria-label": "Message actions" },
+    !message.system && apps(message),
     user(message.author).bot && button("Look inside this reply", "inside", () => emit("look", message.id)),
     button("Reply", "reply", () => emit("reply", message)),
     channel()?.kind === "text" && !message.thread && button("Start a thread", "thread", () => startThread(message)),
     mine && button("Edit", "edit", () => emit("edit", message)),
     mayDelete && button("Delete", "trash", () => attempt(() => post("api/delete", { channel: message.channel, message: message.id, as: state.me }))));
 }
+
+// Commands of the bot's for messages: Discord's type 3.
+const menuCommands = () => state.commands.filter((c) => c.type === 3);
+
+/** apps opens the list of the bot's commands for a message. */
+function apps(message) {
+  const box = h("span", { class: "apps" });
+  let list = null;
+  const close = () => {
+    const was = list;
+    list = null; // before it goes: its focus is lost with it, which closes as well
+    was?.remove();
+    toggle.setAttribute("aria-expanded", "false");
+  };
+  const toggle = h("button", { type: "button", class: "icon-button", title: "Apps", "aria-label": "Apps", "aria-haspopup": "menu", "aria-expanded": "false", onclick: open }, icon("spark", 18));
+  function open(event) {
+    event.stopPropagation();
+    if (list) return close();
+    const rows = menuCommands().map((c) => h("button", { type: "button", class: "apps-row", role: "menuitem", onclick: (e) => { e.stopPropagation(); close(); run(message, c.name); } }, c.name));
+    list = h("span", { class: "apps-menu", role: "menu", "aria-label": "Apps" }, rows);
+    box.append(list);
+    // upwards, unless the list would leave the messages there
+    const room = toggle.getBoundingClientRect().top - document.getElementById("scroller").getBoundingClientRect().top;
+    list.classList.toggle("is-below", room < list.offsetHeight + 8);
+    toggle.setAttribute("aria-expanded", "true");
+    rows[0].focus();
+  }
+  box.addEventListener("keydown", (e) => {
+    const rows = [...box.querySelectorAll(".apps-row")];
+    const at = rows.indexOf(document.activeElement);
+    if (e.key === "Escape") { e.stopPropagation(); close(); toggle.focus(); }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+    if (step && rows.length) { e.preventDefault(); e.stopPropagation(); rows[(at + step + rows.length) % rows.length].focus(); }
+  });
+  box.addEventListener("focusout", (e) => { if (!box.contains(e.relatedTarget)) close(); });
+  box.append(toggle);
+  return box;
+}
+
+const run = (message, name) => attempt(() => post("api/menu", { channel: message.channel, message: message.id, as: state.me, name }));
 
 // A thread is named after the message it hangs on, as Discord's client proposes.
 async function startThread(message) {

@@ -1,7 +1,9 @@
 // Commands and buttons on their way: what was sent and has no answer yet, and what failed.
-import { on } from "./store.js";
+import { on, state } from "./store.js";
 import { toast } from "./toast.js";
+import { openForm } from "./forms.js";
 
+const opened = new Set();  // interactions whose form was shown
 const waiting = new Map(); // interaction id → function called when it ends
 const settled = new Set(); // interactions that ended: the stream may be faster than the answer to the request
 
@@ -27,5 +29,9 @@ export function install() {
   on("interaction", (i) => {
     if (i.state === "failed") toast(i.error || "The application did not respond in time.");
     if (i.state !== "sent") settle(i.id);
+    if (i.form && i.user === state.me && !opened.has(i.id)) {
+      opened.add(i.id);
+      openForm(i);
+    }
   });
 }

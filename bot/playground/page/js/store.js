@@ -63,7 +63,9 @@ export async function loadCommands() {
   const at = `${state.me} ${state.channel}`;
   try {
     const { commands } = await get(`api/commands?channel=${encodeURIComponent(state.channel)}&as=${encodeURIComponent(state.me)}`);
-    if (at === `${state.me} ${state.channel}`) state.commands = commands;
+    if (at !== `${state.me} ${state.channel}`) return;
+    state.commands = commands;
+    document.body.classList.toggle("has-menu", commands.some((c) => c.type === 3));
   } catch { /* the list stays as it was; the stream tells when it changes */ }
 }
 
