@@ -48,4 +48,7 @@
 //   - Steer: heads, experts and neurons scaled, experts forced or forbidden, directions
 //     added (MeanDifference), and replies side by side; null model: edits of the same
 //     kind and strength drawn at random.
+//   - History: loss, agreement, heads, specialisation, saturation and CKA over the
+//     checkpoints of a training or any row of models; null model: a network with the
+//     same weights in random places (Shuffled).
 package interp

@@ -26,6 +26,7 @@ func instruments() []instrument {
 		{"probe", "what linear probes read from each layer: question, tense, number, topic...", inspectProbe},
 		{"circuit", "which heads and experts carry a behaviour: patching, attribution, smallest set", inspectCircuit},
 		{"steer", "change parts of the model and see what it says then", inspectSteer},
+		{"history", "how all this grows over the checkpoints of a training", inspectHistory},
 	}
 }
 
