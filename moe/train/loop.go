@@ -33,10 +33,11 @@ type Run struct {
 	Init   []float32 // weights to start from instead of fresh ones; may be nil, but not with an adapter, which needs them to go on too
 	Pool   *kernel.Pool
 	Out    io.Writer // progress for people
+	Sample Sampler   // asked now and then; nil is never
 }
 
 // Record is one line of the log. Event is train, held, skip (a step that was not
-// taken) or reload (the last checkpoint's weights came back).
+// taken), reload (the last checkpoint's weights came back) or sample.
 type Record struct {
 	Event   string               `json:"event"`
 	Step    int                  `json:"step"`
@@ -52,6 +53,7 @@ type Record struct {
 	RouterZ float64              `json:"router_z,omitempty"` // router z-loss
 	Load    [][]float64          `json:"load,omitempty"`     // [layer][expert] share of tokens
 	Held    map[string]eval.Loss `json:"held,omitempty"`     // by source
+	Samples []Sample             `json:"samples,omitempty"`  // replies of the model as it was at this step
 	Mean    float64              `json:"mean,omitempty"`     // of Held, nats per reply token, sources weighed alike
 }
 
@@ -68,6 +70,9 @@ type loop struct {
 	start  time.Time // of this process's part, seconds before it are in st.Seconds
 	before float64
 	phase  int
+
+	nextSample int // step
+	lastSample time.Time
 }
 
 // Do trains until the recipe's end, or until ctx ends: then it saves and returns
@@ -197,6 +202,9 @@ func (l *loop) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return errors.Join(ctx.Err(), l.save())
 		}
+		if err := l.samples(ctx); err != nil {
+			return err
+		}
 		p := l.progress()
 		if err := l.enter(l.Config.phase(p)); err != nil {
 			return err
@@ -235,6 +243,10 @@ func (l *loop) run(ctx context.Context) error {
 		}
 	}
 	if err := l.save(); err != nil { // measuring takes a while
+		return err
+	}
+	l.nextSample = l.st.Step
+	if err := l.samples(ctx); err != nil {
 		return err
 	}
 	if err := l.held(); err != nil {

@@ -2,10 +2,13 @@ package train
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -193,5 +196,44 @@ func TestClearErrors(t *testing.T) {
 	}
 	if _, err := ReadConfig(bad); err == nil || !strings.Contains(err.Error(), "lrr") || !strings.Contains(err.Error(), bad) {
 		t.Errorf("an unknown key gives %v", err)
+	}
+}
+
+func TestSamplesAreLogged(t *testing.T) {
+	c := recipe(50)
+	dir := t.TempDir()
+	r := run(t, dir, c)
+	asked := 0
+	r.Sample = func(_ context.Context, w []float32) ([]Sample, error) {
+		if asked++; asked == 5 {
+			return nil, errors.New("no more")
+		}
+		return []Sample{{"hi", fmt.Sprint(w[0])}}, nil
+	}
+	if _, err := r.Do(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(filepath.Join(dir, "log.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	recs, err := ReadLog(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var steps []int
+	said := map[string]bool{}
+	for _, rec := range recs {
+		if rec.Event == "sample" {
+			steps = append(steps, rec.Step)
+			said[rec.Samples[0].Reply] = true
+		}
+	}
+	if !slices.Equal(steps, []int{0, 20, 40, 50}) || len(said) != 4 {
+		t.Errorf("samples at steps %v, %d of them different", steps, len(said))
+	}
+	if asked != 4 {
+		t.Errorf("asked %d times", asked)
 	}
 }

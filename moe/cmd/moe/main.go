@@ -31,6 +31,7 @@ func commands() []command {
 		{"train", "train a model from shards", runTrain},
 		{"tune", "go on training a model file on your own conversations", runTune},
 		{"compare", "train variants of a recipe, with several seeds each, and tabulate them", runCompare},
+		{"watch", "serve a page that shows a training as it goes on", runWatch},
 		{"plot", "draw a training's losses, learning rate, gradient norm and expert load", runPlot},
 		{"export", "write a training's weights as a GGUF file", runExport},
 		{"eval", "measure a model's loss on shards", runEval},

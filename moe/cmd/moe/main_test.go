@@ -137,7 +137,12 @@ func TestFromCorpusToModel(t *testing.T) {
 	if err := os.WriteFile(file("recipe.json"), []byte(recipe), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ok(t, "", "train", "-config", file("recipe.json"), "-data", file("shards"), "-o", file("run"), "-t", "1", "-plot", file("run.svg"))
+	if text := ok(t, "", "train", "-config", file("recipe.json"), "-data", file("shards"), "-o", file("run"), "-t", "1", "-plot", file("run.svg"), "-listen", "127.0.0.1:0"); !strings.Contains(text, "http://127.0.0.1:") {
+		t.Errorf("train -listen says %q", text)
+	}
+	if log, err := os.ReadFile(filepath.Join(file("run"), "log.jsonl")); err != nil || !strings.Contains(string(log), "What is your name?") {
+		t.Errorf("the log holds no samples (%v)", err)
+	}
 	ok(t, "", "plot", "-run", file("run"))
 	for _, name := range []string{file("run.svg"), filepath.Join(file("run"), "curves.png"), filepath.Join(file("run"), "curves.svg")} {
 		if info, err := os.Stat(name); err != nil || info.Size() < 5000 {
@@ -243,6 +248,8 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 		{2, "usage", []string{"tokenizer", "sing"}},
 		{2, "Q9", []string{"export", "-run", dir, "-o", "x", "-type", "Q9"}},
 		{2, "usage", []string{"plot"}},
+		{2, "usage", []string{"watch"}},
+		{1, "this machine alone", []string{"watch", "-run", dir, "-listen", "0.0.0.0:0"}},
 		{2, "usage", []string{"compare"}},
 		{1, "bad.json", []string{"compare", "-config", bad, "-data", dir, "-held", dir, "-o", dir}},
 		{2, "usage", []string{"eval"}},

@@ -26,6 +26,8 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	initial := fs.String("init", "", "GGUF `file` of the recipe's shape whose weights to start from, instead of fresh ones")
 	resume := fs.Bool("resume", false, "go on from the run's newest checkpoint")
 	plot := fs.String("plot", "", "draw the run's curves into `file`, .png or .svg, when it ends or is stopped")
+	listen := fs.String("listen", "", "serve a page that shows the run as it goes on at a loopback `address` such as 127.0.0.1:7070")
+	vocab := fs.String("m", "", "with -listen, GGUF `file` with the vocabulary, for sample replies; without it the embedded model's")
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	if err := parse(fs, args); err != nil {
 		return err
@@ -53,6 +55,18 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	}
 	run.Pool = kernel.NewPool(*threads)
 	defer run.Pool.Close()
+	if *listen != "" {
+		stop, err := serveWatch(ctx, *listen, *dir, out)
+		if err != nil {
+			return usageError{err}
+		}
+		defer stop()
+		tok, err := openTokenizer(*vocab)
+		if err != nil {
+			return err
+		}
+		run.Sample = replySampler(c.Model, tok, *threads)
+	}
 	_, err = run.Do(ctx, *resume)
 	if *plot != "" {
 		err = errors.Join(err, plotLog(filepath.Join(*dir, "log.jsonl"), *plot))
