@@ -54,6 +54,9 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) 
 	if s.mind, err = openMind(c); err != nil {
 		return err
 	}
+	if w := s.mind.template.Warning; w != nil {
+		log.Warn("ChatML instead of the model's own chat format", "reason", w)
+	}
 	defer s.mind.close()
 	log.Info("model ready", "model", s.mind.describe(), "context_tokens", s.mind.engine.ContextTokens())
 	if err := s.openStore(ctx); err != nil {

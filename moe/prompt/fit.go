@@ -3,6 +3,7 @@ package prompt
 import (
 	"hash/fnv"
 	"io"
+	"slices"
 )
 
 // Fitted is a prompt and what became of the turns it was made from.
@@ -27,26 +28,39 @@ const maxTurns = 40
 // if it is too long by itself, its middle is left out.
 func (t *Template) Fit(turns []Turn, budget int) Fitted {
 	var f Fitted
-	fixed := len(t.start) + len(t.open[Assistant])
+	told := len(turns) > 0 && turns[0].Role == System
+	fixed := t.fixed(told)
 	var kept []Turn
-	if len(turns) > 0 && turns[0].Role == System {
+	if told {
 		system := turns[0]
 		turns = turns[1:]
-		if n := len(t.appendTurn(nil, system)); fixed+n > budget/2 { // it may not crowd out the conversation
+		if n := t.cost(system); fixed+n > budget/2 { // it may not crowd out the conversation
 			system, f.Cut = t.shorten(system, budget/2-fixed), true
 		}
 		kept = append(kept, system)
-		fixed += len(t.appendTurn(nil, system))
+		fixed += t.cost(system)
 	}
 	if len(turns) > 0 {
 		f.Dropped = t.border(turns, budget-fixed)
 		kept = append(kept, turns[f.Dropped:]...)
 	}
 	f.Tokens = t.Render(kept)
+	first := len(kept) - (len(turns) - f.Dropped)                          // turns that stay in any case stand before
+	for t.script != nil && len(f.Tokens) > budget && len(kept) > first+1 { // what was counted about was more
+		kept = slices.Delete(kept, first, first+1)
+		f.Dropped++
+		f.Tokens = t.Render(kept)
+	}
 	if len(f.Tokens) > budget && len(turns) > 0 {
 		last := len(kept) - 1
-		kept[last] = t.shorten(kept[last], budget-fixed)
-		f.Tokens, f.Cut = t.Render(kept), true
+		whole := kept[last]
+		for room := budget - fixed; ; room -= 1 + room/8 {
+			kept[last] = t.shorten(whole, room)
+			f.Tokens, f.Cut = t.Render(kept), true
+			if t.script == nil || len(f.Tokens) <= budget || room <= 0 {
+				break
+			}
+		}
 	}
 	return f
 }
@@ -59,7 +73,7 @@ func (t *Template) border(turns []Turn, room int) int {
 	user := false
 	sum := 0
 	for i := len(turns) - 1; i >= 0; i-- {
-		sum += len(t.appendTurn(nil, turns[i]))
+		sum += t.cost(turns[i])
 		n := len(turns) - i
 		if sum > room || n > maxTurns {
 			break
@@ -103,7 +117,7 @@ func (t *Template) shorten(turn Turn, room int) Turn {
 	lo, hi := 0, len(text)
 	for lo < hi { // the largest number of characters that fits
 		n := (lo + hi + 1) / 2
-		if len(t.appendTurn(nil, cut(n))) <= room {
+		if t.cost(cut(n)) <= room {
 			lo = n
 		} else {
 			hi = n - 1

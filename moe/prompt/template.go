@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 
@@ -26,21 +27,28 @@ type Turn struct {
 
 // Template renders turns for one vocabulary.
 type Template struct {
+	// Warning says why the template of the model's file is not used, nil if it is or if
+	// there is none.
+	Warning error
+
 	tok   *tokenizer.Tokenizer
 	start []int32          // of every prompt
 	open  map[Role][]int32 // before a turn's text
 	close []int32          // behind it
+
+	script *script // renders instead of these, if not nil
 }
 
-// New chooses the template by the special tokens of the vocabulary: moebot's own
+// New chooses the template. A vocabulary with moebot's special tokens has moebot's own
 //
 //	<|bos|>[<|system|>text<|end|>]<|user|>Name: text<|end|><|assistant|>text<|end|>
 //
-// or ChatML
+// others the one that came in their file, in Jinja. Where there is none, or it cannot
+// be used (see Warning), it is ChatML, if the vocabulary has its tokens:
 //
 //	<|im_start|>user⏎Name: text<|im_end|>⏎
 //
-// A vocabulary that has neither is an error.
+// A vocabulary that has none of the three is an error.
 func New(tok *tokenizer.Tokenizer) (*Template, error) {
 	t := &Template{tok: tok, open: map[Role][]int32{}}
 	if id := tok.Spec().BOS; tok.Spec().AddBOS && id >= 0 {
@@ -60,10 +68,20 @@ func New(tok *tokenizer.Tokenizer) (*Template, error) {
 			return t, nil
 		}
 	}
+	if source := tok.Spec().ChatTemplate; source != "" {
+		if t.script, t.Warning = newScript(tok, source); t.Warning == nil {
+			return t, nil
+		}
+		t.script, t.Warning = nil, fmt.Errorf("the chat template of the model's file cannot be used: %w", t.Warning)
+	}
 	open, ok := tok.ID("<|im_start|>")
 	end, ok2 := tok.ID("<|im_end|>")
 	if !ok || !ok2 {
-		return nil, errors.New("prompt: the vocabulary has neither the special tokens of moebot's chat format (<|user|>, <|end|>, ...) nor those of ChatML (<|im_start|>, <|im_end|>)")
+		err := errors.New("the vocabulary has neither the special tokens of moebot's chat format (<|user|>, <|end|>, ...) nor those of ChatML (<|im_start|>, <|im_end|>)")
+		if t.Warning != nil {
+			err = fmt.Errorf("%w, and %w", err, t.Warning)
+		}
+		return nil, fmt.Errorf("prompt: %w", err)
 	}
 	for _, r := range roles {
 		t.open[r] = append([]int32{open}, tok.Encode(string(r)+"\n", false)...)
@@ -73,7 +91,12 @@ func New(tok *tokenizer.Tokenizer) (*Template, error) {
 }
 
 // End is the token that ends a turn, of the assistant too.
-func (t *Template) End() int32 { return t.close[0] }
+func (t *Template) End() int32 {
+	if t.script != nil {
+		return t.script.end
+	}
+	return t.close[0]
+}
 
 // Unsaid are the control tokens that a reply never holds: all but those that end it.
 func (t *Template) Unsaid() (ids []int32) {
@@ -87,11 +110,33 @@ func (t *Template) Unsaid() (ids []int32) {
 
 // Render returns the tokens of a conversation, open for the assistant's next words.
 func (t *Template) Render(turns []Turn) []int32 {
+	if t.script != nil {
+		return t.script.render(turns)
+	}
 	out := append([]int32(nil), t.start...)
 	for _, turn := range turns {
 		out = t.appendTurn(out, turn)
 	}
 	return append(out, t.open[Assistant]...)
+}
+
+// cost is the number of tokens that a turn takes, with a script about.
+func (t *Template) cost(turn Turn) int {
+	if t.script != nil {
+		return t.script.perTurn + len(t.tok.Encode(turn.text(), false))
+	}
+	return len(t.appendTurn(nil, turn))
+}
+
+// fixed is the number of tokens of a prompt without turns, with a script about.
+func (t *Template) fixed(system bool) int {
+	switch {
+	case t.script != nil && system:
+		return t.script.told
+	case t.script != nil:
+		return t.script.fixed
+	}
+	return len(t.start) + len(t.open[Assistant])
 }
 
 func (t *Template) appendTurn(dst []int32, turn Turn) []int32 {

@@ -53,6 +53,9 @@ func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	if err != nil {
 		return fmt.Errorf("%s: %w", label(*path), err)
 	}
+	if tmpl.Warning != nil {
+		fmt.Fprintf(out, "ChatML is used: %v\n", tmpl.Warning)
+	}
 	e, err := engine.New(m, tok, engine.Options{Threads: *threads, Slots: 1})
 	if err != nil {
 		return err
