@@ -51,4 +51,6 @@
 //   - History: loss, agreement, heads, specialisation, saturation and CKA over the
 //     checkpoints of a training or any row of models; null model: a network with the
 //     same weights in random places (Shuffled).
+//
+// Page joins the reports of several instruments into one HTML file.
 package interp

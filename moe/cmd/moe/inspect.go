@@ -27,6 +27,7 @@ func instruments() []instrument {
 		{"circuit", "which heads and experts carry a behaviour: patching, attribution, smallest set", inspectCircuit},
 		{"steer", "change parts of the model and see what it says then", inspectSteer},
 		{"history", "how all this grows over the checkpoints of a training", inspectHistory},
+		{"report", "all of it as one HTML file with pictures", inspectReport},
 	}
 }
 

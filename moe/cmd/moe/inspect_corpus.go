@@ -75,27 +75,40 @@ func inspectAttention(ctx context.Context, args []string, out, errOut io.Writer)
 			return usageError{err}
 		}
 	}
-	a, err := p.lab.Attention(ctx, p.corpus())
-	if err != nil {
-		return err
-	}
-	if !chosen {
-		*layer, *head, _ = a.Induction()
-	}
-	if a.Pattern, err = p.lab.PatternOf(p.lab.Encode(*text, true), *layer, *head); err != nil {
-		return err
-	}
 	var whole []int
 	for _, d := range distances {
 		whole = append(whole, int(d))
 	}
-	if a.Distance, err = p.lab.Recall(ctx, whole); err != nil {
+	a, err := p.attention(ctx, p.corpus(), *layer, *head, *text, whole)
+	if err != nil {
 		return err
 	}
+	return p.show(a, a.Report())
+}
+
+// attention scores the heads, shows the pattern of one, of the strongest induction
+// head if layer and head are -1, and measures the reach.
+func (p *inspection) attention(ctx context.Context, corpus *interp.Corpus, layer, head int, text string, gaps []int) (*interp.Attention, error) {
+	a, err := p.lab.Attention(ctx, corpus)
+	if err != nil {
+		return nil, err
+	}
+	if layer == -1 && head == -1 {
+		layer, head, _ = a.Induction()
+	}
+	if a.Pattern, err = p.lab.PatternOf(p.lab.Encode(text, true), layer, head); err != nil {
+		return nil, err
+	}
+	if a.Distance, err = p.lab.Recall(ctx, gaps); err != nil {
+		return nil, err
+	}
 	if a.Agrees, err = p.lab.Agreement(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
 		a.Agrees = nil // a vocabulary without these verbs: the rest stands
 	}
-	return p.show(a, a.Report())
+	return a, nil
 }
 
 // inspectEmbed maps the token table.

@@ -97,7 +97,7 @@ func (p *inspection) stage(s stageFile, i int) (interp.Opened, error) {
 	if err != nil {
 		return interp.Opened{}, err
 	}
-	o := interp.Opened{Name: filepath.Base(s.path), Step: s.step, Null: s.null, Close: func() { f.Close() }}
+	o := interp.Opened{Name: filepath.Base(label(s.path)), Step: s.step, Null: s.null, Close: func() { f.Close() }}
 	var src model.Source = f
 	if s.null {
 		o.Name += ", weights shuffled"
@@ -127,7 +127,7 @@ func (p *inspection) stage(s stageFile, i int) (interp.Opened, error) {
 // stageFile opens a model file, or a checkpoint as one with the vocabulary of -m.
 func (p *inspection) stageFile(path string) (*gguf.File, error) {
 	if !strings.HasSuffix(path, ".ckpt") {
-		return gguf.Open(path)
+		return openFile(path)
 	}
 	c, weights, err := train.Weights(path)
 	if err != nil {
