@@ -52,11 +52,11 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if *order < 1 || *order > 8 {
 		return usageError{fmt.Errorf("-order is %d, want 1 to 8", *order)}
 	}
-	e := evaluation{out: out, verbose: *verbose, quiet: *asJSON, opt: eval.Options{MaxTokens: *limit}}
-	if err := e.open(*path, *shards, *threads, *length); err != nil {
+	e := evaluation{pool: kernel.NewPool(*threads), out: out, verbose: *verbose, quiet: *asJSON, opt: eval.Options{MaxTokens: *limit}}
+	defer e.pool.Close()
+	if err := e.open(*path, *shards, *length); err != nil {
 		return err
 	}
-	defer e.pool.Close()
 	if *shards != "" {
 		if err := e.loss(ctx); err != nil {
 			return err
@@ -103,8 +103,7 @@ func (e *evaluation) printf(format string, args ...any) {
 	}
 }
 
-func (e *evaluation) open(path, shards string, threads, length int) error {
-	e.pool = kernel.NewPool(threads)
+func (e *evaluation) open(path, shards string, length int) error {
 	c, weights, tok, err := importModel(path)
 	if err != nil {
 		return err
@@ -112,7 +111,10 @@ func (e *evaluation) open(path, shards string, threads, length int) error {
 	if e.net, err = backprop.New(c, weights, e.pool); err != nil {
 		return err
 	}
-	if length <= 0 || length > c.Context {
+	if length > c.Context {
+		return usageError{fmt.Errorf("-length %d is more than the model's context window of %d tokens", length, c.Context)}
+	}
+	if length <= 0 {
 		length = c.Context
 	}
 	e.tok = tok

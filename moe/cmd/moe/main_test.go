@@ -227,6 +227,11 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 		}
 		return p
 	}
+	cut := t.TempDir()
+	if err := os.WriteFile(filepath.Join(cut, "cut.shard"), []byte("moeshrd1 and then nothing of a shard"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	recipe := filepath.Join("..", "..", "defaultmodel", "recipe.json")
 	foreign, bad := write("foreign.gguf", "not a model"), write("bad.json", `{"tokens":[1,99999]}`)
 	for _, tc := range []struct {
 		status int
@@ -247,6 +252,11 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 		{1, "number 2", []string{"tokenizer", "decode"}},
 		{2, "usage", []string{"tokenizer", "sing"}},
 		{2, "Q9", []string{"export", "-run", dir, "-o", "x", "-type", "Q9"}},
+		{1, "cut.shard: checksum", []string{"train", "-config", recipe, "-data", cut, "-o", filepath.Join(dir, "run")}},
+		{1, "cut.shard: checksum", []string{"eval", "-data", cut}},
+		{2, "-length 1000000", []string{"eval", "-data", cut, "-length", "1000000"}},
+		{1, "no *.shard files", []string{"train", "-config", recipe, "-data", dir, "-o", filepath.Join(dir, "run")}},
+		{1, "cut.shard", []string{"train", "-config", recipe, "-data", cut, "-o", filepath.Join(dir, "run"), "-listen", "0.0.0.0:0"}},
 		{2, "usage", []string{"plot"}},
 		{2, "usage", []string{"watch"}},
 		{1, "this machine alone", []string{"watch", "-run", dir, "-listen", "0.0.0.0:0"}},
