@@ -8,12 +8,13 @@ type activations struct {
 	layers []layerActivations
 	last   []float32 // [N, D] output of the last block
 
-	dx    []float32 // [N, D] gradient of the residual stream, updated in place layer by layer
-	dnorm []float32 // [N, D] gradient of a normalised input
-	dq    []float32 // [N, H·hd]
-	dk    []float32 // [N, KV·hd]
-	dv    []float32 // [N, KV·hd]
-	do    []float32 // [N, H·hd]
+	dx      []float32 // [N, D] gradient of the residual stream, updated in place layer by layer
+	dbranch []float32 // [N, D] with dropout: gradient of a branch's output
+	dnorm   []float32 // [N, D] gradient of a normalised input
+	dq      []float32 // [N, H·hd]
+	dk      []float32 // [N, KV·hd]
+	dv      []float32 // [N, KV·hd]
+	do      []float32 // [N, H·hd]
 
 	// expert buffers in slot order: N·K rows sorted by expert
 	dy  []float32 // [N·K, D]

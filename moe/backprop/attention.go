@@ -17,7 +17,7 @@ const attentionTile = 64
 func attentionScratch(length int) int { return 2 * attentionTile * length }
 
 // attentionBlockForward computes x2 = x + Wo·attention(norm(x)).
-func (n *Network) attentionBlockForward(o layerOffsets, l *layerActivations, b *dataset.Batch) {
+func (n *Network) attentionBlockForward(layer int, o layerOffsets, l *layerActivations, b *dataset.Batch, train bool) {
 	c, t := n.Config, n.act.tokens
 	d, qd, kvd := c.Dim, c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	n.normForward(l.xn, l.rstd1, l.x, n.w(o.attnNorm, d), t)
@@ -27,15 +27,20 @@ func (n *Network) attentionBlockForward(o layerOffsets, l *layerActivations, b *
 	n.rotate(l.q, c.Heads, b.Len, 1)
 	n.rotate(l.k, c.KVHeads, b.Len, 1)
 	n.attentionForward(l, b)
+	if n.dropped(train) {
+		n.linear(l.x2, l.o, n.w(o.o, d*qd), t, d, qd)
+		n.addBranch(2*layer, l.x2, l.x)
+		return
+	}
 	copy(l.x2, l.x)
 	kernel.Gemm(n.pool, false, true, t, d, qd, 1, l.o, qd, n.w(o.o, d*qd), qd, 1, l.x2, d)
 }
 
 // attentionBlockBackward turns act.dx from the gradient of x2 into that of x.
-func (n *Network) attentionBlockBackward(o layerOffsets, l *layerActivations, b *dataset.Batch) {
+func (n *Network) attentionBlockBackward(layer int, o layerOffsets, l *layerActivations, b *dataset.Batch) {
 	c, a := n.Config, &n.act
 	t, d, qd, kvd := a.tokens, c.Dim, c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	n.linearBackward(a.do, 0, n.g(o.o, d*qd), a.dx, l.o, n.w(o.o, d*qd), t, d, qd)
+	n.linearBackward(a.do, 0, n.g(o.o, d*qd), n.branchGradient(2*layer), l.o, n.w(o.o, d*qd), t, d, qd)
 	n.attentionBackward(l, b)
 	n.rotate(a.dq, c.Heads, b.Len, -1)
 	n.rotate(a.dk, c.KVHeads, b.Len, -1)

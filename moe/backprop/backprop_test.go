@@ -56,14 +56,15 @@ func TestGradientsEqualFiniteDifferences(t *testing.T) {
 	kind := func(c Config, f FFN) Config { c.FFN = f; return c }
 	for _, tc := range []struct {
 		c     Config
-		extra routerExtras
+		extra disturbance
 	}{
 		{c: tiny(4, 2, true)}, {c: tiny(4, 2, false)}, {c: tiny(3, 1, true)}, {c: tiny(3, 3, true)}, {c: tiny(1, 1, true)},
 		{c: kind(tiny(4, 2, false), GELU)}, {c: kind(tiny(4, 2, true), ReLU)}, {c: kind(tiny(1, 1, true), GELU)}, {c: kind(tiny(1, 1, false), ReLU)},
-		{c: tiny(4, 2, true), extra: routerExtras{noise: 0.5, seed: 3}}, {c: tiny(4, 2, true), extra: routerExtras{bias: []float32{2, -2, 0, 1, -3, 0.5, 3, 0}}},
+		{c: tiny(4, 2, true), extra: disturbance{noise: 0.5, seed: 3}}, {c: tiny(4, 2, true), extra: disturbance{bias: []float32{2, -2, 0, 1, -3, 0.5, 3, 0}}},
+		{c: tiny(4, 2, true), extra: disturbance{drop: 0.3, seed: 5}}, {c: tiny(1, 1, false), extra: disturbance{drop: 0.2, seed: 6}},
 	} {
 		c := tc.c
-		t.Run(fmt.Sprintf("experts=%d,k=%d,tied=%v,%s,noise=%g,bias=%v", c.Experts, c.TopK, c.Tied, c.FFN, tc.extra.noise, tc.extra.bias != nil), func(t *testing.T) {
+		t.Run(fmt.Sprintf("experts=%d,k=%d,tied=%v,%s,noise=%g,bias=%v,drop=%g", c.Experts, c.TopK, c.Tied, c.FFN, tc.extra.noise, tc.extra.bias != nil, tc.extra.drop), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(c.Experts*10+c.TopK)))
 			pool := kernel.NewPool(2)
 			defer pool.Close()
@@ -77,6 +78,7 @@ func TestGradientsEqualFiniteDifferences(t *testing.T) {
 			}
 			extra := tc.extra.withTable(c, b.Rows*b.Len)
 			n.Noise, n.NoiseSeed, n.RouterBias = tc.extra.noise, tc.extra.seed, tc.extra.bias
+			n.Dropout = tc.extra.drop
 			n.Backward(b, loss, scale, share)
 			w64 := make([]float64, len(w))
 			for i, v := range w {
@@ -178,6 +180,7 @@ func TestConfigCheckNamesEachFault(t *testing.T) {
 // Noise and bias matter, noise in training only, and neither depends on the workers.
 func TestNoiseAndBiasDisturbTheChoice(t *testing.T) {
 	c := tiny(4, 2, true)
+	drop := 0.0
 	run := func(workers int, noise float64, seed uint64, bias []float32) ([]float32, Stats) {
 		rng := rand.New(rand.NewPCG(5, 6))
 		pool := kernel.NewPool(workers)
@@ -186,7 +189,7 @@ func TestNoiseAndBiasDisturbTheChoice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n.Noise, n.NoiseSeed, n.RouterBias = noise, seed, bias
+		n.Noise, n.NoiseSeed, n.RouterBias, n.Dropout = noise, seed, bias, drop
 		b := randomBatch(c, 20, 9, rng)
 		n.Backward(b, Losses{LoadBalance: 0.1}, 1, 1)
 		return n.Grads, n.Loss(b, Losses{})
@@ -211,6 +214,14 @@ func TestNoiseAndBiasDisturbTheChoice(t *testing.T) {
 			t.Errorf("%s: gradients differ is %v, want %v", v.name, diff, !v.equal)
 		}
 	}
+	drop = 0.2
+	dropped, same := run(1, 0, 1, nil)
+	again, _ = run(3, 0, 1, nil)
+	if loss.Loss != same.Loss || !slices.Equal(dropped, again) || slices.Equal(dropped, plain) {
+		t.Errorf("dropout: the loss outside of training is %v, without it %v; same gradients with other workers is %v, as without it %v",
+			same.Loss, loss.Loss, slices.Equal(dropped, again), slices.Equal(dropped, plain))
+	}
+	drop = 0
 	_, biased := run(1, 0, 1, []float32{100, 100, 0, 0, 0, 0, 100, 100})
 	if got := biased.ExpertLoad; got[0][0] != 0.5 || got[0][1] != 0.5 || got[1][2] != 0.5 || got[1][0] != 0 {
 		t.Errorf("a large bias gives the loads %v", got)
@@ -236,6 +247,40 @@ func TestRebalanceEvensTheLoad(t *testing.T) {
 	for i := range after {
 		if was, is := slices.Max(before[i]), slices.Max(after[i]); was < 0.3 || is > 0.27 {
 			t.Errorf("layer %d: load %.3f became %.3f", i, before[i], after[i])
+		}
+	}
+}
+
+func TestDropout(t *testing.T) {
+	n := &Network{NoiseSeed: 9, Dropout: 0.25}
+	draw := func(branch, first int) []float32 {
+		x := make([]float32, 10_000)
+		for i := range x {
+			x[i] = 3
+		}
+		n.drop(branch, first, x)
+		return x
+	}
+	x := draw(1, 64)
+	zeros := 0
+	for i, v := range x {
+		switch v {
+		case 0:
+			zeros++
+		case 4:
+		default:
+			t.Fatalf("element %d is %v, want 0 or 3/0.75", i, v)
+		}
+	}
+	if zeros < 2300 || zeros > 2700 {
+		t.Errorf("%d of 10000 elements are dropped, want about 2500", zeros)
+	}
+	if !slices.Equal(x, draw(1, 64)) {
+		t.Error("the backward pass would draw another mask")
+	}
+	for _, other := range [][]float32{draw(0, 64), draw(1, 0)} {
+		if slices.Equal(x, other) {
+			t.Error("another branch or place has the same mask")
 		}
 	}
 }

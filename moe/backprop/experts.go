@@ -32,24 +32,32 @@ func (n *Network) ffnForward(layer int, o layerOffsets, l *layerActivations, nex
 	n.rows(t, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			out := next[i*d : (i+1)*d]
-			copy(out, l.x2[i*d:(i+1)*d])
+			if n.dropped(train) {
+				clear(out)
+			} else {
+				copy(out, l.x2[i*d:(i+1)*d])
+			}
 			for j := range k {
 				s := int(r.slot[i*k+j])
 				kernel.Axpy(r.gate[i*k+j], l.y[s*d:(s+1)*d], out)
 			}
 		}
 	})
+	if n.dropped(train) {
+		n.addBranch(2*layer+1, next, l.x2)
+	}
 }
 
 // ffnBackward turns act.dx from the gradient of the block's output into that of x2.
-func (n *Network) ffnBackward(o layerOffsets, l *layerActivations, loss Losses, share float64) {
+func (n *Network) ffnBackward(layer int, o layerOffsets, l *layerActivations, loss Losses, share float64) {
 	c, a, t := n.Config, &n.act, n.act.tokens
 	d, f, k := c.Dim, c.Hidden, c.TopK
 	r := &l.route
+	dbranch := n.branchGradient(2*layer + 1)
 	n.rows(t*k, func(lo, hi int) {
 		for s := lo; s < hi; s++ {
 			tok, j := int(r.token[s]), int(r.choice[s])
-			dout, dy := a.dx[tok*d:(tok+1)*d], a.dy[s*d:(s+1)*d]
+			dout, dy := dbranch[tok*d:(tok+1)*d], a.dy[s*d:(s+1)*d]
 			r.dgate[tok*k+j] = kernel.Dot(dout, l.y[s*d:(s+1)*d])
 			gate := r.gate[tok*k+j]
 			for i, v := range dout {

@@ -34,6 +34,7 @@ type Network struct {
 	// determines it: the same seed gives the same noise.
 	Noise     float64
 	NoiseSeed uint64
+	Dropout   float64 // share of what a branch adds that is dropped in Backward, 0 to 1; by NoiseSeed too
 
 	pool   *kernel.Pool
 	layout *layout
@@ -97,8 +98,8 @@ func (n *Network) Backward(b *dataset.Batch, loss Losses, scale, share float64) 
 	for i := n.Config.Layers - 1; i >= 0; i-- {
 		l := &a.layers[i]
 		o := n.layout.layers[i]
-		n.ffnBackward(o, l, loss, share)
-		n.attentionBlockBackward(o, l, b)
+		n.ffnBackward(i, o, l, loss, share)
+		n.attentionBlockBackward(i, o, l, b)
 	}
 	n.embeddingBackward(b)
 	return s
@@ -114,7 +115,7 @@ func (n *Network) forward(b *dataset.Batch, train bool) {
 	for i := range n.layout.layers {
 		l := &a.layers[i]
 		o := n.layout.layers[i]
-		n.attentionBlockForward(o, l, b)
+		n.attentionBlockForward(i, o, l, b, train)
 		next := a.last
 		if i+1 < n.Config.Layers {
 			next = a.layers[i+1].x

@@ -10,8 +10,8 @@ import (
 
 // twinLoss is the network once more, literally and in float64: one token at a
 // time, no batching, no tiles, no sorting. It returns what Backward differentiates.
-func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share float64, with ...routerExtras) float64 {
-	var extra routerExtras
+func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share float64, with ...disturbance) float64 {
+	var extra disturbance
 	if len(with) > 0 {
 		extra = with[0]
 	}
@@ -85,7 +85,7 @@ func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share
 				}
 			}
 			for i, d := range mul(o.o, c.Dim, out) {
-				x[t][i] += d
+				x[t][i] += d * extra.keep(2*layer, t*c.Dim+i)
 			}
 		}
 		for t := range n {
@@ -144,7 +144,7 @@ func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share
 					}
 				}
 				for i, d := range mul(o.down+e*c.Dim*c.Hidden, c.Dim, u) {
-					x[t][i] += gate * d
+					x[t][i] += gate * d * extra.keep(2*layer+1, t*c.Dim+i)
 				}
 			}
 		}
@@ -167,16 +167,25 @@ func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share
 	return total
 }
 
-// routerExtras are what may disturb the choice of experts.
-type routerExtras struct {
+// disturbance is what training may disturb: the choice of experts, and the branches.
+type disturbance struct {
 	noise float64
 	seed  uint64
 	table [][]float64 // [layer][token·E] the noise, see withTable
 	bias  []float32   // [layers·E]
+	drop  float64
+	masks [][]float32 // [branch][token·D] what an element is multiplied by, see withTable
+}
+
+func (x disturbance) keep(branch, i int) float64 {
+	if x.masks == nil {
+		return 1
+	}
+	return float64(x.masks[branch][i])
 }
 
 // withTable draws the noise of a batch as Network does: per layer and block of 64 tokens.
-func (x routerExtras) withTable(c Config, tokens int) routerExtras {
+func (x disturbance) withTable(c Config, tokens int) disturbance {
 	for layer := range c.Layers {
 		var row []float64
 		for first := 0; first < tokens; first += 64 {
@@ -186,6 +195,19 @@ func (x routerExtras) withTable(c Config, tokens int) routerExtras {
 			}
 		}
 		x.table = append(x.table, row)
+	}
+	for branch := 0; branch < 2*c.Layers && x.drop > 0; branch++ {
+		n := &Network{Config: c, NoiseSeed: x.seed, Dropout: x.drop}
+		var mask []float32
+		for first := 0; first < tokens; first += 64 {
+			block := make([]float32, (min(tokens, first+64)-first)*c.Dim)
+			for i := range block {
+				block[i] = 1
+			}
+			n.drop(branch, first, block)
+			mask = append(mask, block...)
+		}
+		x.masks = append(x.masks, mask)
 	}
 	return x
 }

@@ -28,9 +28,10 @@ type Config struct {
 	LR   float64 `json:"lr"`   // peak learning rate
 	Clip float64 `json:"clip"` // largest gradient norm; 0 is off
 
-	Routing backprop.Routing `json:"routing"`         // noise and balancing without a loss
-	EMA     float64          `json:"ema,omitempty"`   // decay per step of an average of the weights, 0 to 1, which is then measured and exported instead of them; 0 is off
-	Spike   float64          `json:"spike,omitempty"` // a step is not taken if its loss is so many standard deviations, and a nat, above the usual; 0 is 10, negative is never
+	Routing backprop.Routing `json:"routing"`           // noise and balancing without a loss
+	Dropout float64          `json:"dropout,omitempty"` // share of what attention and experts add to the residual stream that is dropped while training, 0 to below 1
+	EMA     float64          `json:"ema,omitempty"`     // decay per step of an average of the weights, 0 to 1, which is then measured and exported instead of them; 0 is off
+	Spike   float64          `json:"spike,omitempty"`   // a step is not taken if its loss is so many standard deviations, and a nat, above the usual; 0 is 10, negative is never
 
 	Rows   int `json:"rows"`   // sequences of a micro-batch
 	Length int `json:"length"` // tokens of a sequence
@@ -104,6 +105,9 @@ func (c Config) check() error {
 	}
 	if c.Schedule.Kind != "wsd" && c.Schedule.Kind != "cosine" {
 		fail(`schedule.kind is %q, want "wsd" or "cosine"`, c.Schedule.Kind)
+	}
+	if c.Dropout < 0 || c.Dropout >= 1 {
+		fail("dropout is %g, want 0 to below 1", c.Dropout)
 	}
 	if c.EMA < 0 || c.EMA >= 1 || c.Routing.Noise < 0 || c.Routing.BiasRate < 0 {
 		fail("ema (%g) must be 0 to 1, routing.noise (%g) and routing.bias_rate (%g) not negative", c.EMA, c.Routing.Noise, c.Routing.BiasRate)

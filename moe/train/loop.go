@@ -136,7 +136,7 @@ func (l *loop) open(resume bool) error {
 		l.opt = optim.New(len(l.net.Weights), l.Config.Groups(), l.Config.Optim, l.Pool)
 	}
 	l.net.Grads = make([]float32, len(l.net.Weights))
-	l.net.Noise = l.Config.Routing.Noise
+	l.net.Noise, l.net.Dropout = l.Config.Routing.Noise, l.Config.Dropout
 	if l.Config.Routing.BiasRate > 0 {
 		l.net.RouterBias = make([]float32, l.Config.Model.Layers*l.Config.Model.Experts)
 	}

@@ -114,8 +114,8 @@ func TestBestWeightsAreKept(t *testing.T) {
 
 func TestResumedRunEqualsTheUnbrokenOne(t *testing.T) {
 	plain, all := recipe(40), recipe(40)
-	all.EMA, all.Routing = 0.9, backprop.Routing{Noise: 0.3, BiasRate: 0.01}
-	for name, c := range map[string]Config{"plain": plain, "average, noise and bias": all} {
+	all.EMA, all.Dropout, all.Routing = 0.9, 0.1, backprop.Routing{Noise: 0.3, BiasRate: 0.01}
+	for name, c := range map[string]Config{"plain": plain, "average, dropout, noise and bias": all} {
 		t.Run(name, func(t *testing.T) { testResume(t, c) })
 	}
 }
