@@ -39,6 +39,7 @@ var relations = []string{
 // analogies tries all items whose words are one token each.
 func (l *Lab) analogies(table [][]float64) *Analogies {
 	out := &Analogies{}
+	rows := units(table)
 	first, ten, plain := 0, 0, 0
 	for _, line := range relations {
 		pairs := strings.Split(line, ", ")
@@ -57,8 +58,8 @@ func (l *Lab) analogies(table [][]float64) *Analogies {
 					out.Untested++
 					continue
 				}
-				rank, top := l.analogy(table, ids, true)
-				alone, _ := l.analogy(table, ids, false)
+				rank, top := l.analogy(rows, ids, true)
+				alone, _ := l.analogy(rows, ids, false)
 				if rank == 0 {
 					first++
 				}
@@ -78,28 +79,20 @@ func (l *Lab) analogies(table [][]float64) *Analogies {
 }
 
 // analogy is the rank of ids[3] near to ids[1] - ids[0] + ids[2], or near to ids[2]
-// alone, and the token that is nearest. Rows count by their direction.
-func (l *Lab) analogy(table [][]float64, ids []int32, offset bool) (rank int, nearest int32) {
-	unit := func(id int32) []float64 {
-		x := slices.Clone(table[id])
-		n := math.Sqrt(dot(x, x))
-		for i := range x {
-			x[i] /= max(n, 1e-300)
-		}
-		return x
-	}
-	a, b, goal := unit(ids[0]), unit(ids[1]), unit(ids[2])
+// alone, and the token that is nearest. The rows of units have length 1.
+func (l *Lab) analogy(units [][]float64, ids []int32, offset bool) (rank int, nearest int32) {
+	goal := slices.Clone(units[ids[2]])
 	if offset {
 		for i := range goal {
-			goal[i] += b[i] - a[i]
+			goal[i] += units[ids[1]][i] - units[ids[0]][i]
 		}
 	}
-	want, top := cosine(goal, table[ids[3]]), math.Inf(-1)
-	for i, row := range table {
+	want, top := dot(goal, units[ids[3]]), math.Inf(-1)
+	for i, row := range units {
 		if slices.Contains(ids[:3], int32(i)) || l.Tok.IsControl(int32(i)) {
 			continue
 		}
-		c := cosine(goal, row)
+		c := dot(goal, row)
 		if c > want && int32(i) != ids[3] {
 			rank++
 		}
@@ -108,6 +101,19 @@ func (l *Lab) analogy(table [][]float64, ids []int32, offset bool) (rank int, ne
 		}
 	}
 	return rank, nearest
+}
+
+// units are the rows by their direction alone.
+func units(rows [][]float64) [][]float64 {
+	out := make([][]float64, len(rows))
+	for i, row := range rows {
+		out[i] = slices.Clone(row)
+		n := math.Sqrt(dot(row, row))
+		for k := range row {
+			out[i][k] /= max(n, 1e-300)
+		}
+	}
+	return out
 }
 
 func dot(a, b []float64) float64 {

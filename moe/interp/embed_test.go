@@ -113,6 +113,11 @@ func TestAnalogy(t *testing.T) {
 	for k := range 12 {
 		table[4][k] = table[3][k] + table[2][k] - table[1][k]
 	}
+	table = units(table)
+	for k := range 12 { // of the directions too
+		table[4][k] = table[3][k] + table[2][k] - table[1][k]
+	}
+	table = units(table)
 	if rank, near := l.analogy(table, []int32{1, 2, 3, 4}, true); rank != 0 || near != 4 {
 		t.Errorf("planted analogy: rank %d, nearest %d", rank, near)
 	}

@@ -116,7 +116,7 @@ func lines(title, x, y string, series ...line) Figure {
 	p.Legend.Top = true
 	p.Add(plotter.NewGrid())
 	if len(series) > 1 {
-		p.Y.Max += 0.12 * float64(len(series)) * (p.Y.Max - p.Y.Min) // room for the legend
+		p.Y.Max += min(0.5, 0.1*float64(len(series))) * (p.Y.Max - p.Y.Min) // room for the legend
 	}
 	p.X.Tick.Marker = wholeTicks{}
 	return Figure{p, 620, 340}
@@ -156,6 +156,7 @@ func bars(title, y string, names []string, series ...line) Figure {
 	if len(series) > 1 {
 		p.Y.Max += 0.1 * float64(len(series)) * (p.Y.Max - p.Y.Min)
 	}
+	p.X.Min, p.X.Max = -0.6, float64(len(names))-0.4
 	p.X.Tick.Marker = named(names)
 	slant(p, names)
 	return Figure{p, max(420, min(1400, vg.Length(len(names))*max(22, 3+width*vg.Length(len(series)))+90)), 340}
@@ -299,7 +300,7 @@ func scatter(title, x, y string, at [][2]float64, names []string, group []int) F
 		l.XYs = append(l.XYs, plotter.XY{X: q[0], Y: q[1]})
 		l.Labels = append(l.Labels, short(names[i], 20))
 	}
-	if text := centred(l, 7); text != nil && len(at) > 0 {
+	if text := centred(l, 9); text != nil && len(at) > 0 {
 		for i := range text.TextStyle {
 			if group != nil {
 				text.TextStyle[i].Color = colours[group[i]%len(colours)]

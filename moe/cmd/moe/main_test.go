@@ -193,6 +193,16 @@ func TestFromCorpusToModel(t *testing.T) {
 	if text := ok(t, "", "eval", "-m", file("cat.gguf"), "-replies", "2", "-v", "-t", "1"); !strings.Contains(text, "distinct-2") || !strings.Contains(text, "> Hello! How are you today?") {
 		t.Errorf("eval -replies says %q", text)
 	}
+	// And to looking inside it.
+	grown := ok(t, "", "inspect", "history", "-null=false", "-csv", "-tokens", "100", "-corpus", file("talk.jsonl"), file("run"))
+	if !strings.HasPrefix(grown, "model,step,loss_nats") || !strings.Contains(grown, "latest.ckpt,60,") {
+		t.Errorf("history says %q", grown)
+	}
+	said := ok(t, "", "inspect", "report", "-m", file("cat.gguf"), "-tokens", "200", "-o", file("inside.html"), file("talk.jsonl"))
+	page, err := os.ReadFile(file("inside.html"))
+	if err != nil || !strings.Contains(string(page), "data:image/svg") || strings.Count(said, "\n\n") != 12 {
+		t.Errorf("report of %d bytes, %v: %s", len(page), err, said)
+	}
 }
 
 func TestPhrasebook(t *testing.T) {
