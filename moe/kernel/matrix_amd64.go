@@ -8,9 +8,6 @@ import (
 	"moebot/moe/tensor"
 )
 
-// dotsFunc multiplies 4 rows of weights with one or more vectors.
-type dotsFunc func(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-
 // dotRows is MatMulRows with the widest registers there are.
 func dotRows(s *gemmScratch, y []float32, ldy int, w view, r0, r1 int, x []float32, ldx, tokens int) {
 	group := max(lanes(), w.blockLen)
@@ -20,9 +17,13 @@ func dotRows(s *gemmScratch, y []float32, ldy int, w view, r0, r1 int, x []float
 		return
 	}
 	p := product{s: s, y: y, ldy: ldy, w: w, r0: r0, r1: r1, x: x, ldx: ldx, n: even}
-	if f := fusedDots(w.typ, tokens); f != nil {
-		p.fused(f, tokens)
-	} else {
+	k := typeKernels(w.typ)
+	switch {
+	case tokens == 1 && k.one != nil:
+		p.fused(k.one, 1)
+	case tokens == 2 && k.two != nil:
+		p.fused(k.two, 2)
+	default:
 		for t := 0; t < tokens; t += p.strip() {
 			p.widened(t, min(tokens, t+p.strip()))
 		}
@@ -130,38 +131,6 @@ func (p *product) call(f dotsFunc, b band, data *byte, t, count int) {
 	}
 }
 
-// fusedDots is the kernel for a type and 1 or 2 tokens, nil if there is none.
-func fusedDots(t tensor.Type, tokens int) dotsFunc {
-	if tokens > 2 {
-		return nil
-	}
-	i := tokens - 1
-	if useAVX512 {
-		switch t {
-		case tensor.F16:
-			return [2]dotsFunc{dotsF16x1AVX512, dotsF16x2AVX512}[i]
-		case tensor.BF16:
-			return [2]dotsFunc{dotsBF16x1AVX512, dotsBF16x2AVX512}[i]
-		case tensor.Q8_0:
-			return [2]dotsFunc{dotsQ8x1AVX512, dotsQ8x2AVX512}[i]
-		case tensor.Q4_0:
-			return [2]dotsFunc{dotsQ4x1AVX512, dotsQ4x2AVX512}[i]
-		}
-		return nil
-	}
-	switch t {
-	case tensor.F16:
-		return [2]dotsFunc{dotsF16x1AVX2, dotsF16x2AVX2}[i]
-	case tensor.BF16:
-		return [2]dotsFunc{dotsBF16x1AVX2, dotsBF16x2AVX2}[i]
-	case tensor.Q8_0:
-		return [2]dotsFunc{dotsQ8x1AVX2, dotsQ8x2AVX2}[i]
-	case tensor.Q4_0:
-		return [2]dotsFunc{dotsQ4x1AVX2, dotsQ4x2AVX2}[i]
-	}
-	return nil
-}
-
 // floatDots is the kernel for rows of float32 and up to 6 tokens, 3 without AVX-512.
 func floatDots(tokens int) dotsFunc {
 	if useAVX512 {
@@ -185,47 +154,11 @@ func addTail(y []float32, ldy int, w view, r0, r1 int, x []float32, ldx, tokens,
 // widen writes weights of w, whose bytes are src, as float32. The length of dst is a
 // multiple of lanes and of the type's block.
 func widen(dst []float32, w *view, src []byte) {
-	f := widenFunc(w.typ)
+	f := typeKernels(w.typ).widen
 	if f == nil {
 		tensor.Dequantize(dst, w.typ, src)
 		return
 	}
 	_ = src[w.bytes(len(dst))-1]
 	f(&dst[0], &src[0], len(dst))
-}
-
-type widening func(dst *float32, w *byte, n int)
-
-func widenFunc(t tensor.Type) widening {
-	i := 0
-	if useAVX512 {
-		i = 1
-	}
-	switch t {
-	case tensor.F16:
-		return [2]widening{widenF16AVX2, widenF16AVX512}[i]
-	case tensor.BF16:
-		return [2]widening{widenBF16AVX2, widenBF16AVX512}[i]
-	case tensor.Q8_0:
-		return [2]widening{widenQ8AVX2, widenQ8AVX512}[i]
-	case tensor.Q4_0:
-		return [2]widening{widenQ4AVX2, widenQ4AVX512}[i]
-	case tensor.Q4_1:
-		return [2]widening{widenQ4x1AVX2, widenQ4x1AVX512}[i]
-	case tensor.Q5_0:
-		return [2]widening{widenQ5AVX2, widenQ5AVX512}[i]
-	case tensor.Q5_1:
-		return [2]widening{widenQ5x1AVX2, widenQ5x1AVX512}[i]
-	case tensor.IQ4_NL:
-		return [2]widening{widenIQ4NLAVX2, widenIQ4NLAVX512}[i]
-	case tensor.MXFP4:
-		return [2]widening{widenMXFP4AVX2, widenMXFP4AVX512}[i]
-	case tensor.Q4_K:
-		return [2]widening{widenQ4KAVX2, widenQ4KAVX512}[i]
-	case tensor.Q5_K:
-		return [2]widening{widenQ5KAVX2, widenQ5KAVX512}[i]
-	case tensor.Q6_K:
-		return [2]widening{widenQ6KAVX2, widenQ6KAVX512}[i]
-	}
-	return nil
 }

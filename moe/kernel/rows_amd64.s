@@ -458,8 +458,7 @@ TEXT ·widenQ8AVX2(SB), $0-24
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
 	VPMOVSXBD    2(CX), Y1
 	VCVTDQ2PS    Y1, Y1
@@ -509,8 +508,7 @@ loop:
 	PREFETCHT0   (DI)(BX*2)
 	PREFETCHT0   (DI)(CX*1)
 	ADDQ         $0x00000022, DI
-	VPBROADCASTW (DX), X4
-	VCVTPH2PS    X4, X4
+	VCVTPH2PS    (DX), X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    2(DX), Y5
 	VCVTDQ2PS    Y5, Y5
@@ -528,8 +526,7 @@ loop:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(SI), Y5, Y0
-	VPBROADCASTW (DX)(BX*1), X4
-	VCVTPH2PS    X4, X4
+	VCVTPH2PS    (DX)(BX*1), X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    2(DX)(BX*1), Y5
 	VCVTDQ2PS    Y5, Y5
@@ -547,8 +544,7 @@ loop:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(SI), Y5, Y1
-	VPBROADCASTW (DX)(BX*2), X4
-	VCVTPH2PS    X4, X4
+	VCVTPH2PS    (DX)(BX*2), X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    2(DX)(BX*2), Y5
 	VCVTDQ2PS    Y5, Y5
@@ -566,8 +562,7 @@ loop:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(SI), Y5, Y2
-	VPBROADCASTW (DX)(CX*1), X4
-	VCVTPH2PS    X4, X4
+	VCVTPH2PS    (DX)(CX*1), X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    2(DX)(CX*1), Y5
 	VCVTDQ2PS    Y5, Y5
@@ -627,8 +622,7 @@ loop:
 	PREFETCHT0   (R10)(BX*2)
 	PREFETCHT0   (R10)(R9*1)
 	ADDQ         $0x00000022, R10
-	VPBROADCASTW (DX), X8
-	VCVTPH2PS    X8, X8
+	VCVTPH2PS    (DX), X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    2(DX), Y9
 	VCVTDQ2PS    Y9, Y9
@@ -650,8 +644,7 @@ loop:
 	VMULPS       Y8, Y9, Y9
 	VFMADD231PS  96(SI), Y9, Y0
 	VFMADD231PS  96(SI)(DI*1), Y9, Y1
-	VPBROADCASTW (DX)(BX*1), X8
-	VCVTPH2PS    X8, X8
+	VCVTPH2PS    (DX)(BX*1), X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    2(DX)(BX*1), Y9
 	VCVTDQ2PS    Y9, Y9
@@ -673,8 +666,7 @@ loop:
 	VMULPS       Y8, Y9, Y9
 	VFMADD231PS  96(SI), Y9, Y2
 	VFMADD231PS  96(SI)(DI*1), Y9, Y3
-	VPBROADCASTW (DX)(BX*2), X8
-	VCVTPH2PS    X8, X8
+	VCVTPH2PS    (DX)(BX*2), X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    2(DX)(BX*2), Y9
 	VCVTDQ2PS    Y9, Y9
@@ -696,8 +688,7 @@ loop:
 	VMULPS       Y8, Y9, Y9
 	VFMADD231PS  96(SI), Y9, Y4
 	VFMADD231PS  96(SI)(DI*1), Y9, Y5
-	VPBROADCASTW (DX)(R9*1), X8
-	VCVTPH2PS    X8, X8
+	VCVTPH2PS    (DX)(R9*1), X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    2(DX)(R9*1), Y9
 	VCVTDQ2PS    Y9, Y9
@@ -747,8 +738,7 @@ TEXT ·widenQ4AVX2(SB), $0-24
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
 	VPMOVZXBD    2(CX), Y1
 	VPAND        rows_low4<>+0(SB), Y1, Y1
@@ -826,8 +816,7 @@ loop:
 	PREFETCHT0   (DI)(BX*2)
 	PREFETCHT0   (DI)(CX*1)
 	ADDQ         $0x00000012, DI
-	VPBROADCASTW (DX), X4
-	VCVTPH2PS    X4, X4
+	VCVTPH2PS    (DX), X4
 	VBROADCASTSS X4, Y4
 	VPMOVZXBD    2(DX), Y5
 	VPAND        rows_low4<>+0(SB), Y5, Y5
@@ -853,8 +842,7 @@ loop:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(SI), Y5, Y0
-	VPBROADCASTW (DX)(BX*1), X4
-	VCVTPH2PS    X4, X4
+	VCVTPH2PS    (DX)(BX*1), X4
 	VBROADCASTSS X4, Y4
 	VPMOVZXBD    2(DX)(BX*1), Y5
 	VPAND        rows_low4<>+0(SB), Y5, Y5
@@ -880,8 +868,7 @@ loop:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(SI), Y5, Y1
-	VPBROADCASTW (DX)(BX*2), X4
-	VCVTPH2PS    X4, X4
+	VCVTPH2PS    (DX)(BX*2), X4
 	VBROADCASTSS X4, Y4
 	VPMOVZXBD    2(DX)(BX*2), Y5
 	VPAND        rows_low4<>+0(SB), Y5, Y5
@@ -907,8 +894,7 @@ loop:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VFMADD231PS  96(SI), Y5, Y2
-	VPBROADCASTW (DX)(CX*1), X4
-	VCVTPH2PS    X4, X4
+	VCVTPH2PS    (DX)(CX*1), X4
 	VBROADCASTSS X4, Y4
 	VPMOVZXBD    2(DX)(CX*1), Y5
 	VPAND        rows_low4<>+0(SB), Y5, Y5
@@ -976,8 +962,7 @@ loop:
 	PREFETCHT0   (R10)(BX*2)
 	PREFETCHT0   (R10)(R9*1)
 	ADDQ         $0x00000012, R10
-	VPBROADCASTW (DX), X8
-	VCVTPH2PS    X8, X8
+	VCVTPH2PS    (DX), X8
 	VBROADCASTSS X8, Y8
 	VPMOVZXBD    2(DX), Y9
 	VPAND        rows_low4<>+0(SB), Y9, Y9
@@ -1007,8 +992,7 @@ loop:
 	VMULPS       Y8, Y9, Y9
 	VFMADD231PS  96(SI), Y9, Y0
 	VFMADD231PS  96(SI)(DI*1), Y9, Y1
-	VPBROADCASTW (DX)(BX*1), X8
-	VCVTPH2PS    X8, X8
+	VCVTPH2PS    (DX)(BX*1), X8
 	VBROADCASTSS X8, Y8
 	VPMOVZXBD    2(DX)(BX*1), Y9
 	VPAND        rows_low4<>+0(SB), Y9, Y9
@@ -1038,8 +1022,7 @@ loop:
 	VMULPS       Y8, Y9, Y9
 	VFMADD231PS  96(SI), Y9, Y2
 	VFMADD231PS  96(SI)(DI*1), Y9, Y3
-	VPBROADCASTW (DX)(BX*2), X8
-	VCVTPH2PS    X8, X8
+	VCVTPH2PS    (DX)(BX*2), X8
 	VBROADCASTSS X8, Y8
 	VPMOVZXBD    2(DX)(BX*2), Y9
 	VPAND        rows_low4<>+0(SB), Y9, Y9
@@ -1069,8 +1052,7 @@ loop:
 	VMULPS       Y8, Y9, Y9
 	VFMADD231PS  96(SI), Y9, Y4
 	VFMADD231PS  96(SI)(DI*1), Y9, Y5
-	VPBROADCASTW (DX)(R9*1), X8
-	VCVTPH2PS    X8, X8
+	VCVTPH2PS    (DX)(R9*1), X8
 	VBROADCASTSS X8, Y8
 	VPMOVZXBD    2(DX)(R9*1), Y9
 	VPAND        rows_low4<>+0(SB), Y9, Y9
@@ -1128,11 +1110,9 @@ TEXT ·widenQ4x1AVX2(SB), $0-24
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
-	VPBROADCASTW 2(CX), X1
-	VCVTPH2PS    X1, X1
+	VCVTPH2PS    2(CX), X1
 	VBROADCASTSS X1, Y1
 	VPMOVZXBD    4(CX), Y2
 	VPAND        rows_low4<>+0(SB), Y2, Y2
@@ -1161,6 +1141,301 @@ loop:
 	VZEROUPPER
 	RET
 
+// func dotsQ4x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ4x1x1AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	ADDQ         $0x00000014, DI
+	VCVTPH2PS    (DX), X4
+	VBROADCASTSS X4, Y4
+	VCVTPH2PS    2(DX), X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    4(DX), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  (SI), Y6, Y0
+	VPMOVZXBD    12(DX), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  32(SI), Y6, Y0
+	VPMOVZXBD    4(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  64(SI), Y6, Y0
+	VPMOVZXBD    12(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  96(SI), Y6, Y0
+	VCVTPH2PS    (DX)(BX*1), X4
+	VBROADCASTSS X4, Y4
+	VCVTPH2PS    2(DX)(BX*1), X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    4(DX)(BX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  (SI), Y6, Y1
+	VPMOVZXBD    12(DX)(BX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  32(SI), Y6, Y1
+	VPMOVZXBD    4(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  64(SI), Y6, Y1
+	VPMOVZXBD    12(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  96(SI), Y6, Y1
+	VCVTPH2PS    (DX)(BX*2), X4
+	VBROADCASTSS X4, Y4
+	VCVTPH2PS    2(DX)(BX*2), X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    4(DX)(BX*2), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  (SI), Y6, Y2
+	VPMOVZXBD    12(DX)(BX*2), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  32(SI), Y6, Y2
+	VPMOVZXBD    4(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  64(SI), Y6, Y2
+	VPMOVZXBD    12(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  96(SI), Y6, Y2
+	VCVTPH2PS    (DX)(CX*1), X4
+	VBROADCASTSS X4, Y4
+	VCVTPH2PS    2(DX)(CX*1), X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    4(DX)(CX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  (SI), Y6, Y3
+	VPMOVZXBD    12(DX)(CX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  32(SI), Y6, Y3
+	VPMOVZXBD    4(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  64(SI), Y6, Y3
+	VPMOVZXBD    12(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  Y5, Y4, Y6
+	VFMADD231PS  96(SI), Y6, Y3
+	ADDQ         $0x00000014, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ4x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ4x1x2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	ADDQ         $0x00000014, R10
+	VCVTPH2PS    (DX), X8
+	VBROADCASTSS X8, Y8
+	VCVTPH2PS    2(DX), X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    4(DX), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  (SI), Y10, Y0
+	VFMADD231PS  (SI)(DI*1), Y10, Y1
+	VPMOVZXBD    12(DX), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  32(SI), Y10, Y0
+	VFMADD231PS  32(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    4(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  64(SI), Y10, Y0
+	VFMADD231PS  64(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    12(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  96(SI), Y10, Y0
+	VFMADD231PS  96(SI)(DI*1), Y10, Y1
+	VCVTPH2PS    (DX)(BX*1), X8
+	VBROADCASTSS X8, Y8
+	VCVTPH2PS    2(DX)(BX*1), X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    4(DX)(BX*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  (SI), Y10, Y2
+	VFMADD231PS  (SI)(DI*1), Y10, Y3
+	VPMOVZXBD    12(DX)(BX*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  32(SI), Y10, Y2
+	VFMADD231PS  32(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    4(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  64(SI), Y10, Y2
+	VFMADD231PS  64(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    12(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  96(SI), Y10, Y2
+	VFMADD231PS  96(SI)(DI*1), Y10, Y3
+	VCVTPH2PS    (DX)(BX*2), X8
+	VBROADCASTSS X8, Y8
+	VCVTPH2PS    2(DX)(BX*2), X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    4(DX)(BX*2), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  (SI), Y10, Y4
+	VFMADD231PS  (SI)(DI*1), Y10, Y5
+	VPMOVZXBD    12(DX)(BX*2), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  32(SI), Y10, Y4
+	VFMADD231PS  32(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    4(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  64(SI), Y10, Y4
+	VFMADD231PS  64(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    12(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  96(SI), Y10, Y4
+	VFMADD231PS  96(SI)(DI*1), Y10, Y5
+	VCVTPH2PS    (DX)(R9*1), X8
+	VBROADCASTSS X8, Y8
+	VCVTPH2PS    2(DX)(R9*1), X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    4(DX)(R9*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  (SI), Y10, Y6
+	VFMADD231PS  (SI)(DI*1), Y10, Y7
+	VPMOVZXBD    12(DX)(R9*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  32(SI), Y10, Y6
+	VFMADD231PS  32(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    4(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  64(SI), Y10, Y6
+	VFMADD231PS  64(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    12(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  Y9, Y8, Y10
+	VFMADD231PS  96(SI), Y10, Y6
+	VFMADD231PS  96(SI)(DI*1), Y10, Y7
+	ADDQ         $0x00000014, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
 // func widenQ5AVX2(dst *float32, w *byte, n int)
 // Requires: AVX, AVX2, F16C
 TEXT ·widenQ5AVX2(SB), $0-24
@@ -1169,8 +1444,7 @@ TEXT ·widenQ5AVX2(SB), $0-24
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
 	VPBROADCASTD 2(CX), Y1
 	VPMOVZXBD    6(CX), Y2
@@ -1280,6 +1554,453 @@ DATA rows_shifts3<>+24(SB)/4, $0x0000001e
 DATA rows_shifts3<>+28(SB)/4, $0x0000001f
 GLOBL rows_shifts3<>(SB), RODATA|NOPTR, $32
 
+// func dotsQ5x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ5x1AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	ADDQ         $0x00000016, DI
+	VCVTPH2PS    (DX), X4
+	VBROADCASTSS X4, Y4
+	VPBROADCASTD 2(DX), Y5
+	VPMOVZXBD    6(DX), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPSRLVD      rows_shifts0<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  (SI), Y6, Y0
+	VPMOVZXBD    14(DX), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPSRLVD      rows_shifts1<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  32(SI), Y6, Y0
+	VPMOVZXBD    6(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLVD      rows_shifts2<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  64(SI), Y6, Y0
+	VPMOVZXBD    14(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLVD      rows_shifts3<>+0(SB), Y5, Y5
+	VPSLLD       $0x04, Y5, Y5
+	VPAND        rows_bit4<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  96(SI), Y6, Y0
+	VCVTPH2PS    (DX)(BX*1), X4
+	VBROADCASTSS X4, Y4
+	VPBROADCASTD 2(DX)(BX*1), Y5
+	VPMOVZXBD    6(DX)(BX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPSRLVD      rows_shifts0<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  (SI), Y6, Y1
+	VPMOVZXBD    14(DX)(BX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPSRLVD      rows_shifts1<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  32(SI), Y6, Y1
+	VPMOVZXBD    6(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLVD      rows_shifts2<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  64(SI), Y6, Y1
+	VPMOVZXBD    14(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLVD      rows_shifts3<>+0(SB), Y5, Y5
+	VPSLLD       $0x04, Y5, Y5
+	VPAND        rows_bit4<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  96(SI), Y6, Y1
+	VCVTPH2PS    (DX)(BX*2), X4
+	VBROADCASTSS X4, Y4
+	VPBROADCASTD 2(DX)(BX*2), Y5
+	VPMOVZXBD    6(DX)(BX*2), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPSRLVD      rows_shifts0<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  (SI), Y6, Y2
+	VPMOVZXBD    14(DX)(BX*2), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPSRLVD      rows_shifts1<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  32(SI), Y6, Y2
+	VPMOVZXBD    6(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLVD      rows_shifts2<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  64(SI), Y6, Y2
+	VPMOVZXBD    14(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLVD      rows_shifts3<>+0(SB), Y5, Y5
+	VPSLLD       $0x04, Y5, Y5
+	VPAND        rows_bit4<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  96(SI), Y6, Y2
+	VCVTPH2PS    (DX)(CX*1), X4
+	VBROADCASTSS X4, Y4
+	VPBROADCASTD 2(DX)(CX*1), Y5
+	VPMOVZXBD    6(DX)(CX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPSRLVD      rows_shifts0<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  (SI), Y6, Y3
+	VPMOVZXBD    14(DX)(CX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPSRLVD      rows_shifts1<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  32(SI), Y6, Y3
+	VPMOVZXBD    6(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLVD      rows_shifts2<>+0(SB), Y5, Y7
+	VPSLLD       $0x04, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  64(SI), Y6, Y3
+	VPMOVZXBD    14(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLVD      rows_shifts3<>+0(SB), Y5, Y5
+	VPSLLD       $0x04, Y5, Y5
+	VPAND        rows_bit4<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y6, Y6
+	VPADDD       rows_minus16<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  96(SI), Y6, Y3
+	ADDQ         $0x00000016, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ5x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ5x2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	ADDQ         $0x00000016, R10
+	VCVTPH2PS    (DX), X8
+	VBROADCASTSS X8, Y8
+	VPBROADCASTD 2(DX), Y9
+	VPMOVZXBD    6(DX), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPSRLVD      rows_shifts0<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  (SI), Y10, Y0
+	VFMADD231PS  (SI)(DI*1), Y10, Y1
+	VPMOVZXBD    14(DX), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPSRLVD      rows_shifts1<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  32(SI), Y10, Y0
+	VFMADD231PS  32(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    6(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPSRLVD      rows_shifts2<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  64(SI), Y10, Y0
+	VFMADD231PS  64(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    14(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPSRLVD      rows_shifts3<>+0(SB), Y9, Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  96(SI), Y10, Y0
+	VFMADD231PS  96(SI)(DI*1), Y10, Y1
+	VCVTPH2PS    (DX)(BX*1), X8
+	VBROADCASTSS X8, Y8
+	VPBROADCASTD 2(DX)(BX*1), Y9
+	VPMOVZXBD    6(DX)(BX*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPSRLVD      rows_shifts0<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  (SI), Y10, Y2
+	VFMADD231PS  (SI)(DI*1), Y10, Y3
+	VPMOVZXBD    14(DX)(BX*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPSRLVD      rows_shifts1<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  32(SI), Y10, Y2
+	VFMADD231PS  32(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    6(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPSRLVD      rows_shifts2<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  64(SI), Y10, Y2
+	VFMADD231PS  64(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    14(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPSRLVD      rows_shifts3<>+0(SB), Y9, Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  96(SI), Y10, Y2
+	VFMADD231PS  96(SI)(DI*1), Y10, Y3
+	VCVTPH2PS    (DX)(BX*2), X8
+	VBROADCASTSS X8, Y8
+	VPBROADCASTD 2(DX)(BX*2), Y9
+	VPMOVZXBD    6(DX)(BX*2), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPSRLVD      rows_shifts0<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  (SI), Y10, Y4
+	VFMADD231PS  (SI)(DI*1), Y10, Y5
+	VPMOVZXBD    14(DX)(BX*2), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPSRLVD      rows_shifts1<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  32(SI), Y10, Y4
+	VFMADD231PS  32(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    6(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPSRLVD      rows_shifts2<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  64(SI), Y10, Y4
+	VFMADD231PS  64(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    14(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPSRLVD      rows_shifts3<>+0(SB), Y9, Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  96(SI), Y10, Y4
+	VFMADD231PS  96(SI)(DI*1), Y10, Y5
+	VCVTPH2PS    (DX)(R9*1), X8
+	VBROADCASTSS X8, Y8
+	VPBROADCASTD 2(DX)(R9*1), Y9
+	VPMOVZXBD    6(DX)(R9*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPSRLVD      rows_shifts0<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  (SI), Y10, Y6
+	VFMADD231PS  (SI)(DI*1), Y10, Y7
+	VPMOVZXBD    14(DX)(R9*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPSRLVD      rows_shifts1<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  32(SI), Y10, Y6
+	VFMADD231PS  32(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    6(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPSRLVD      rows_shifts2<>+0(SB), Y9, Y11
+	VPSLLD       $0x04, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  64(SI), Y10, Y6
+	VFMADD231PS  64(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    14(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPSRLVD      rows_shifts3<>+0(SB), Y9, Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y10, Y10
+	VPADDD       rows_minus16<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VFMADD231PS  96(SI), Y10, Y6
+	VFMADD231PS  96(SI)(DI*1), Y10, Y7
+	ADDQ         $0x00000016, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
 // func widenQ5x1AVX2(dst *float32, w *byte, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·widenQ5x1AVX2(SB), $0-24
@@ -1288,11 +2009,9 @@ TEXT ·widenQ5x1AVX2(SB), $0-24
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
-	VPBROADCASTW 2(CX), X1
-	VCVTPH2PS    X1, X1
+	VCVTPH2PS    2(CX), X1
 	VBROADCASTSS X1, Y1
 	VPBROADCASTD 4(CX), Y2
 	VPMOVZXBD    8(CX), Y3
@@ -1338,6 +2057,437 @@ loop:
 	VZEROUPPER
 	RET
 
+// func dotsQ5x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ5x1x1AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	ADDQ         $0x00000018, DI
+	VCVTPH2PS    (DX), X4
+	VBROADCASTSS X4, Y4
+	VCVTPH2PS    2(DX), X5
+	VBROADCASTSS X5, Y5
+	VPBROADCASTD 4(DX), Y6
+	VPMOVZXBD    8(DX), Y7
+	VPAND        rows_low4<>+0(SB), Y7, Y7
+	VPSRLVD      rows_shifts0<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  (SI), Y7, Y0
+	VPMOVZXBD    16(DX), Y7
+	VPAND        rows_low4<>+0(SB), Y7, Y7
+	VPSRLVD      rows_shifts1<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  32(SI), Y7, Y0
+	VPMOVZXBD    8(DX), Y7
+	VPSRLD       $0x04, Y7, Y7
+	VPSRLVD      rows_shifts2<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  64(SI), Y7, Y0
+	VPMOVZXBD    16(DX), Y7
+	VPSRLD       $0x04, Y7, Y7
+	VPSRLVD      rows_shifts3<>+0(SB), Y6, Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bit4<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  96(SI), Y7, Y0
+	VCVTPH2PS    (DX)(BX*1), X4
+	VBROADCASTSS X4, Y4
+	VCVTPH2PS    2(DX)(BX*1), X5
+	VBROADCASTSS X5, Y5
+	VPBROADCASTD 4(DX)(BX*1), Y6
+	VPMOVZXBD    8(DX)(BX*1), Y7
+	VPAND        rows_low4<>+0(SB), Y7, Y7
+	VPSRLVD      rows_shifts0<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  (SI), Y7, Y1
+	VPMOVZXBD    16(DX)(BX*1), Y7
+	VPAND        rows_low4<>+0(SB), Y7, Y7
+	VPSRLVD      rows_shifts1<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  32(SI), Y7, Y1
+	VPMOVZXBD    8(DX)(BX*1), Y7
+	VPSRLD       $0x04, Y7, Y7
+	VPSRLVD      rows_shifts2<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  64(SI), Y7, Y1
+	VPMOVZXBD    16(DX)(BX*1), Y7
+	VPSRLD       $0x04, Y7, Y7
+	VPSRLVD      rows_shifts3<>+0(SB), Y6, Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bit4<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  96(SI), Y7, Y1
+	VCVTPH2PS    (DX)(BX*2), X4
+	VBROADCASTSS X4, Y4
+	VCVTPH2PS    2(DX)(BX*2), X5
+	VBROADCASTSS X5, Y5
+	VPBROADCASTD 4(DX)(BX*2), Y6
+	VPMOVZXBD    8(DX)(BX*2), Y7
+	VPAND        rows_low4<>+0(SB), Y7, Y7
+	VPSRLVD      rows_shifts0<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  (SI), Y7, Y2
+	VPMOVZXBD    16(DX)(BX*2), Y7
+	VPAND        rows_low4<>+0(SB), Y7, Y7
+	VPSRLVD      rows_shifts1<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  32(SI), Y7, Y2
+	VPMOVZXBD    8(DX)(BX*2), Y7
+	VPSRLD       $0x04, Y7, Y7
+	VPSRLVD      rows_shifts2<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  64(SI), Y7, Y2
+	VPMOVZXBD    16(DX)(BX*2), Y7
+	VPSRLD       $0x04, Y7, Y7
+	VPSRLVD      rows_shifts3<>+0(SB), Y6, Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bit4<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  96(SI), Y7, Y2
+	VCVTPH2PS    (DX)(CX*1), X4
+	VBROADCASTSS X4, Y4
+	VCVTPH2PS    2(DX)(CX*1), X5
+	VBROADCASTSS X5, Y5
+	VPBROADCASTD 4(DX)(CX*1), Y6
+	VPMOVZXBD    8(DX)(CX*1), Y7
+	VPAND        rows_low4<>+0(SB), Y7, Y7
+	VPSRLVD      rows_shifts0<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  (SI), Y7, Y3
+	VPMOVZXBD    16(DX)(CX*1), Y7
+	VPAND        rows_low4<>+0(SB), Y7, Y7
+	VPSRLVD      rows_shifts1<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  32(SI), Y7, Y3
+	VPMOVZXBD    8(DX)(CX*1), Y7
+	VPSRLD       $0x04, Y7, Y7
+	VPSRLVD      rows_shifts2<>+0(SB), Y6, Y8
+	VPSLLD       $0x04, Y8, Y8
+	VPAND        rows_bit4<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  64(SI), Y7, Y3
+	VPMOVZXBD    16(DX)(CX*1), Y7
+	VPSRLD       $0x04, Y7, Y7
+	VPSRLVD      rows_shifts3<>+0(SB), Y6, Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bit4<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  Y5, Y4, Y7
+	VFMADD231PS  96(SI), Y7, Y3
+	ADDQ         $0x00000018, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ5x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ5x1x2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	ADDQ         $0x00000018, R10
+	VCVTPH2PS    (DX), X8
+	VBROADCASTSS X8, Y8
+	VCVTPH2PS    2(DX), X9
+	VBROADCASTSS X9, Y9
+	VPBROADCASTD 4(DX), Y10
+	VPMOVZXBD    8(DX), Y11
+	VPAND        rows_low4<>+0(SB), Y11, Y11
+	VPSRLVD      rows_shifts0<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  (SI), Y11, Y0
+	VFMADD231PS  (SI)(DI*1), Y11, Y1
+	VPMOVZXBD    16(DX), Y11
+	VPAND        rows_low4<>+0(SB), Y11, Y11
+	VPSRLVD      rows_shifts1<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  32(SI), Y11, Y0
+	VFMADD231PS  32(SI)(DI*1), Y11, Y1
+	VPMOVZXBD    8(DX), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPSRLVD      rows_shifts2<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  64(SI), Y11, Y0
+	VFMADD231PS  64(SI)(DI*1), Y11, Y1
+	VPMOVZXBD    16(DX), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPSRLVD      rows_shifts3<>+0(SB), Y10, Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bit4<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  96(SI), Y11, Y0
+	VFMADD231PS  96(SI)(DI*1), Y11, Y1
+	VCVTPH2PS    (DX)(BX*1), X8
+	VBROADCASTSS X8, Y8
+	VCVTPH2PS    2(DX)(BX*1), X9
+	VBROADCASTSS X9, Y9
+	VPBROADCASTD 4(DX)(BX*1), Y10
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPAND        rows_low4<>+0(SB), Y11, Y11
+	VPSRLVD      rows_shifts0<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  (SI), Y11, Y2
+	VFMADD231PS  (SI)(DI*1), Y11, Y3
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPAND        rows_low4<>+0(SB), Y11, Y11
+	VPSRLVD      rows_shifts1<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  32(SI), Y11, Y2
+	VFMADD231PS  32(SI)(DI*1), Y11, Y3
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPSRLVD      rows_shifts2<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  64(SI), Y11, Y2
+	VFMADD231PS  64(SI)(DI*1), Y11, Y3
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPSRLVD      rows_shifts3<>+0(SB), Y10, Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bit4<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  96(SI), Y11, Y2
+	VFMADD231PS  96(SI)(DI*1), Y11, Y3
+	VCVTPH2PS    (DX)(BX*2), X8
+	VBROADCASTSS X8, Y8
+	VCVTPH2PS    2(DX)(BX*2), X9
+	VBROADCASTSS X9, Y9
+	VPBROADCASTD 4(DX)(BX*2), Y10
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPAND        rows_low4<>+0(SB), Y11, Y11
+	VPSRLVD      rows_shifts0<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  (SI), Y11, Y4
+	VFMADD231PS  (SI)(DI*1), Y11, Y5
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPAND        rows_low4<>+0(SB), Y11, Y11
+	VPSRLVD      rows_shifts1<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  32(SI), Y11, Y4
+	VFMADD231PS  32(SI)(DI*1), Y11, Y5
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPSRLVD      rows_shifts2<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  64(SI), Y11, Y4
+	VFMADD231PS  64(SI)(DI*1), Y11, Y5
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPSRLVD      rows_shifts3<>+0(SB), Y10, Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bit4<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  96(SI), Y11, Y4
+	VFMADD231PS  96(SI)(DI*1), Y11, Y5
+	VCVTPH2PS    (DX)(R9*1), X8
+	VBROADCASTSS X8, Y8
+	VCVTPH2PS    2(DX)(R9*1), X9
+	VBROADCASTSS X9, Y9
+	VPBROADCASTD 4(DX)(R9*1), Y10
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPAND        rows_low4<>+0(SB), Y11, Y11
+	VPSRLVD      rows_shifts0<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  (SI), Y11, Y6
+	VFMADD231PS  (SI)(DI*1), Y11, Y7
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPAND        rows_low4<>+0(SB), Y11, Y11
+	VPSRLVD      rows_shifts1<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  32(SI), Y11, Y6
+	VFMADD231PS  32(SI)(DI*1), Y11, Y7
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPSRLVD      rows_shifts2<>+0(SB), Y10, Y12
+	VPSLLD       $0x04, Y12, Y12
+	VPAND        rows_bit4<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  64(SI), Y11, Y6
+	VFMADD231PS  64(SI)(DI*1), Y11, Y7
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPSRLVD      rows_shifts3<>+0(SB), Y10, Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bit4<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VFMADD213PS  Y9, Y8, Y11
+	VFMADD231PS  96(SI), Y11, Y6
+	VFMADD231PS  96(SI)(DI*1), Y11, Y7
+	ADDQ         $0x00000018, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
 // func widenIQ4NLAVX2(dst *float32, w *byte, n int)
 // Requires: AVX, AVX2, F16C
 TEXT ·widenIQ4NLAVX2(SB), $0-24
@@ -1346,8 +2496,7 @@ TEXT ·widenIQ4NLAVX2(SB), $0-24
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
 	VMOVDQU      rows_nonlinear<>+0(SB), X1
 	VMOVDQU      2(CX), X2
@@ -1392,6 +2541,325 @@ DATA rows_low4bytes<>+4(SB)/4, $0x0f0f0f0f
 DATA rows_low4bytes<>+8(SB)/4, $0x0f0f0f0f
 DATA rows_low4bytes<>+12(SB)/4, $0x0f0f0f0f
 GLOBL rows_low4bytes<>(SB), RODATA|NOPTR, $16
+
+// func dotsIQ4NLx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsIQ4NLx1AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	ADDQ         $0x00000012, DI
+	VCVTPH2PS    (DX), X4
+	VBROADCASTSS X4, Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVDQU      2(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X7
+	VPSHUFB      X7, X5, X7
+	VPMOVSXBD    X7, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VPSRLDQ      $0x08, X7, X7
+	VPMOVSXBD    X7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VFMADD231PS  32(SI), Y7, Y0
+	VPSRLW       $0x04, X6, X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y0
+	VPSRLDQ      $0x08, X6, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y0
+	VCVTPH2PS    (DX)(BX*1), X4
+	VBROADCASTSS X4, Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVDQU      2(DX)(BX*1), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X7
+	VPSHUFB      X7, X5, X7
+	VPMOVSXBD    X7, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y1
+	VPSRLDQ      $0x08, X7, X7
+	VPMOVSXBD    X7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VFMADD231PS  32(SI), Y7, Y1
+	VPSRLW       $0x04, X6, X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y1
+	VPSRLDQ      $0x08, X6, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y1
+	VCVTPH2PS    (DX)(BX*2), X4
+	VBROADCASTSS X4, Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVDQU      2(DX)(BX*2), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X7
+	VPSHUFB      X7, X5, X7
+	VPMOVSXBD    X7, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y2
+	VPSRLDQ      $0x08, X7, X7
+	VPMOVSXBD    X7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VFMADD231PS  32(SI), Y7, Y2
+	VPSRLW       $0x04, X6, X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y2
+	VPSRLDQ      $0x08, X6, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y2
+	VCVTPH2PS    (DX)(CX*1), X4
+	VBROADCASTSS X4, Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVDQU      2(DX)(CX*1), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X7
+	VPSHUFB      X7, X5, X7
+	VPMOVSXBD    X7, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y3
+	VPSRLDQ      $0x08, X7, X7
+	VPMOVSXBD    X7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VFMADD231PS  32(SI), Y7, Y3
+	VPSRLW       $0x04, X6, X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y3
+	VPSRLDQ      $0x08, X6, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y3
+	ADDQ         $0x00000012, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsIQ4NLx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsIQ4NLx2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	ADDQ         $0x00000012, R10
+	VCVTPH2PS    (DX), X8
+	VBROADCASTSS X8, Y8
+	VMOVDQU      rows_nonlinear<>+0(SB), X9
+	VMOVDQU      2(DX), X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X11
+	VPSHUFB      X11, X9, X11
+	VPMOVSXBD    X11, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  (SI), Y12, Y0
+	VFMADD231PS  (SI)(DI*1), Y12, Y1
+	VPSRLDQ      $0x08, X11, X11
+	VPMOVSXBD    X11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VFMADD231PS  32(SI), Y11, Y0
+	VFMADD231PS  32(SI)(DI*1), Y11, Y1
+	VPSRLW       $0x04, X10, X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X10
+	VPSHUFB      X10, X9, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y0
+	VFMADD231PS  64(SI)(DI*1), Y9, Y1
+	VPSRLDQ      $0x08, X10, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y0
+	VFMADD231PS  96(SI)(DI*1), Y9, Y1
+	VCVTPH2PS    (DX)(BX*1), X8
+	VBROADCASTSS X8, Y8
+	VMOVDQU      rows_nonlinear<>+0(SB), X9
+	VMOVDQU      2(DX)(BX*1), X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X11
+	VPSHUFB      X11, X9, X11
+	VPMOVSXBD    X11, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  (SI), Y12, Y2
+	VFMADD231PS  (SI)(DI*1), Y12, Y3
+	VPSRLDQ      $0x08, X11, X11
+	VPMOVSXBD    X11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VFMADD231PS  32(SI), Y11, Y2
+	VFMADD231PS  32(SI)(DI*1), Y11, Y3
+	VPSRLW       $0x04, X10, X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X10
+	VPSHUFB      X10, X9, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y2
+	VFMADD231PS  64(SI)(DI*1), Y9, Y3
+	VPSRLDQ      $0x08, X10, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y2
+	VFMADD231PS  96(SI)(DI*1), Y9, Y3
+	VCVTPH2PS    (DX)(BX*2), X8
+	VBROADCASTSS X8, Y8
+	VMOVDQU      rows_nonlinear<>+0(SB), X9
+	VMOVDQU      2(DX)(BX*2), X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X11
+	VPSHUFB      X11, X9, X11
+	VPMOVSXBD    X11, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  (SI), Y12, Y4
+	VFMADD231PS  (SI)(DI*1), Y12, Y5
+	VPSRLDQ      $0x08, X11, X11
+	VPMOVSXBD    X11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VFMADD231PS  32(SI), Y11, Y4
+	VFMADD231PS  32(SI)(DI*1), Y11, Y5
+	VPSRLW       $0x04, X10, X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X10
+	VPSHUFB      X10, X9, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y4
+	VFMADD231PS  64(SI)(DI*1), Y9, Y5
+	VPSRLDQ      $0x08, X10, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y4
+	VFMADD231PS  96(SI)(DI*1), Y9, Y5
+	VCVTPH2PS    (DX)(R9*1), X8
+	VBROADCASTSS X8, Y8
+	VMOVDQU      rows_nonlinear<>+0(SB), X9
+	VMOVDQU      2(DX)(R9*1), X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X11
+	VPSHUFB      X11, X9, X11
+	VPMOVSXBD    X11, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  (SI), Y12, Y6
+	VFMADD231PS  (SI)(DI*1), Y12, Y7
+	VPSRLDQ      $0x08, X11, X11
+	VPMOVSXBD    X11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VFMADD231PS  32(SI), Y11, Y6
+	VFMADD231PS  32(SI)(DI*1), Y11, Y7
+	VPSRLW       $0x04, X10, X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X10
+	VPSHUFB      X10, X9, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y6
+	VFMADD231PS  64(SI)(DI*1), Y9, Y7
+	VPSRLDQ      $0x08, X10, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y6
+	VFMADD231PS  96(SI)(DI*1), Y9, Y7
+	ADDQ         $0x00000012, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
 
 // func widenMXFP4AVX2(dst *float32, w *byte, n int)
 // Requires: AVX, AVX2, CMOV
@@ -1449,6 +2917,397 @@ DATA rows_e2m1<>+4(SB)/4, $0x0c080604
 DATA rows_e2m1<>+8(SB)/4, $0xfdfeff00
 DATA rows_e2m1<>+12(SB)/4, $0xf4f8fafc
 GLOBL rows_e2m1<>(SB), RODATA|NOPTR, $16
+
+// func dotsMXFP4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·dotsMXFP4x1AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	ADDQ         $0x00000011, DI
+	MOVBLZX      (DX), R9
+	LEAL         -1(R9), R10
+	SHLL         $0x17, R10
+	MOVL         $0x00200000, R11
+	MOVL         $0x00400000, R12
+	CMPL         R9, $0x01
+	CMOVLEQ      R12, R10
+	CMPL         R9, $0x00
+	CMOVLEQ      R11, R10
+	VMOVD        R10, X4
+	VBROADCASTSS X4, Y4
+	VMOVDQU      rows_e2m1<>+0(SB), X5
+	VMOVDQU      1(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X7
+	VPSHUFB      X7, X5, X7
+	VPMOVSXBD    X7, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VPSRLDQ      $0x08, X7, X7
+	VPMOVSXBD    X7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VFMADD231PS  32(SI), Y7, Y0
+	VPSRLW       $0x04, X6, X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y0
+	VPSRLDQ      $0x08, X6, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y0
+	MOVBLZX      (DX)(BX*1), R9
+	LEAL         -1(R9), R10
+	SHLL         $0x17, R10
+	MOVL         $0x00200000, R11
+	MOVL         $0x00400000, R12
+	CMPL         R9, $0x01
+	CMOVLEQ      R12, R10
+	CMPL         R9, $0x00
+	CMOVLEQ      R11, R10
+	VMOVD        R10, X4
+	VBROADCASTSS X4, Y4
+	VMOVDQU      rows_e2m1<>+0(SB), X5
+	VMOVDQU      1(DX)(BX*1), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X7
+	VPSHUFB      X7, X5, X7
+	VPMOVSXBD    X7, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y1
+	VPSRLDQ      $0x08, X7, X7
+	VPMOVSXBD    X7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VFMADD231PS  32(SI), Y7, Y1
+	VPSRLW       $0x04, X6, X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y1
+	VPSRLDQ      $0x08, X6, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y1
+	MOVBLZX      (DX)(BX*2), R9
+	LEAL         -1(R9), R10
+	SHLL         $0x17, R10
+	MOVL         $0x00200000, R11
+	MOVL         $0x00400000, R12
+	CMPL         R9, $0x01
+	CMOVLEQ      R12, R10
+	CMPL         R9, $0x00
+	CMOVLEQ      R11, R10
+	VMOVD        R10, X4
+	VBROADCASTSS X4, Y4
+	VMOVDQU      rows_e2m1<>+0(SB), X5
+	VMOVDQU      1(DX)(BX*2), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X7
+	VPSHUFB      X7, X5, X7
+	VPMOVSXBD    X7, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y2
+	VPSRLDQ      $0x08, X7, X7
+	VPMOVSXBD    X7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VFMADD231PS  32(SI), Y7, Y2
+	VPSRLW       $0x04, X6, X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y2
+	VPSRLDQ      $0x08, X6, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y2
+	MOVBLZX      (DX)(CX*1), R9
+	LEAL         -1(R9), R10
+	SHLL         $0x17, R10
+	MOVL         $0x00200000, R11
+	MOVL         $0x00400000, R12
+	CMPL         R9, $0x01
+	CMOVLEQ      R12, R10
+	CMPL         R9, $0x00
+	CMOVLEQ      R11, R10
+	VMOVD        R10, X4
+	VBROADCASTSS X4, Y4
+	VMOVDQU      rows_e2m1<>+0(SB), X5
+	VMOVDQU      1(DX)(CX*1), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X7
+	VPSHUFB      X7, X5, X7
+	VPMOVSXBD    X7, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y3
+	VPSRLDQ      $0x08, X7, X7
+	VPMOVSXBD    X7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VFMADD231PS  32(SI), Y7, Y3
+	VPSRLW       $0x04, X6, X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y3
+	VPSRLDQ      $0x08, X6, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y3
+	ADDQ         $0x00000011, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsMXFP4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·dotsMXFP4x2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	ADDQ         $0x00000011, R10
+	MOVBLZX      (DX), R11
+	LEAL         -1(R11), R12
+	SHLL         $0x17, R12
+	MOVL         $0x00200000, R13
+	MOVL         $0x00400000, R14
+	CMPL         R11, $0x01
+	CMOVLEQ      R14, R12
+	CMPL         R11, $0x00
+	CMOVLEQ      R13, R12
+	VMOVD        R12, X8
+	VBROADCASTSS X8, Y8
+	VMOVDQU      rows_e2m1<>+0(SB), X9
+	VMOVDQU      1(DX), X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X11
+	VPSHUFB      X11, X9, X11
+	VPMOVSXBD    X11, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  (SI), Y12, Y0
+	VFMADD231PS  (SI)(DI*1), Y12, Y1
+	VPSRLDQ      $0x08, X11, X11
+	VPMOVSXBD    X11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VFMADD231PS  32(SI), Y11, Y0
+	VFMADD231PS  32(SI)(DI*1), Y11, Y1
+	VPSRLW       $0x04, X10, X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X10
+	VPSHUFB      X10, X9, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y0
+	VFMADD231PS  64(SI)(DI*1), Y9, Y1
+	VPSRLDQ      $0x08, X10, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y0
+	VFMADD231PS  96(SI)(DI*1), Y9, Y1
+	MOVBLZX      (DX)(BX*1), R11
+	LEAL         -1(R11), R12
+	SHLL         $0x17, R12
+	MOVL         $0x00200000, R13
+	MOVL         $0x00400000, R14
+	CMPL         R11, $0x01
+	CMOVLEQ      R14, R12
+	CMPL         R11, $0x00
+	CMOVLEQ      R13, R12
+	VMOVD        R12, X8
+	VBROADCASTSS X8, Y8
+	VMOVDQU      rows_e2m1<>+0(SB), X9
+	VMOVDQU      1(DX)(BX*1), X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X11
+	VPSHUFB      X11, X9, X11
+	VPMOVSXBD    X11, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  (SI), Y12, Y2
+	VFMADD231PS  (SI)(DI*1), Y12, Y3
+	VPSRLDQ      $0x08, X11, X11
+	VPMOVSXBD    X11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VFMADD231PS  32(SI), Y11, Y2
+	VFMADD231PS  32(SI)(DI*1), Y11, Y3
+	VPSRLW       $0x04, X10, X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X10
+	VPSHUFB      X10, X9, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y2
+	VFMADD231PS  64(SI)(DI*1), Y9, Y3
+	VPSRLDQ      $0x08, X10, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y2
+	VFMADD231PS  96(SI)(DI*1), Y9, Y3
+	MOVBLZX      (DX)(BX*2), R11
+	LEAL         -1(R11), R12
+	SHLL         $0x17, R12
+	MOVL         $0x00200000, R13
+	MOVL         $0x00400000, R14
+	CMPL         R11, $0x01
+	CMOVLEQ      R14, R12
+	CMPL         R11, $0x00
+	CMOVLEQ      R13, R12
+	VMOVD        R12, X8
+	VBROADCASTSS X8, Y8
+	VMOVDQU      rows_e2m1<>+0(SB), X9
+	VMOVDQU      1(DX)(BX*2), X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X11
+	VPSHUFB      X11, X9, X11
+	VPMOVSXBD    X11, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  (SI), Y12, Y4
+	VFMADD231PS  (SI)(DI*1), Y12, Y5
+	VPSRLDQ      $0x08, X11, X11
+	VPMOVSXBD    X11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VFMADD231PS  32(SI), Y11, Y4
+	VFMADD231PS  32(SI)(DI*1), Y11, Y5
+	VPSRLW       $0x04, X10, X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X10
+	VPSHUFB      X10, X9, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y4
+	VFMADD231PS  64(SI)(DI*1), Y9, Y5
+	VPSRLDQ      $0x08, X10, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y4
+	VFMADD231PS  96(SI)(DI*1), Y9, Y5
+	MOVBLZX      (DX)(R9*1), R11
+	LEAL         -1(R11), R12
+	SHLL         $0x17, R12
+	MOVL         $0x00200000, R13
+	MOVL         $0x00400000, R14
+	CMPL         R11, $0x01
+	CMOVLEQ      R14, R12
+	CMPL         R11, $0x00
+	CMOVLEQ      R13, R12
+	VMOVD        R12, X8
+	VBROADCASTSS X8, Y8
+	VMOVDQU      rows_e2m1<>+0(SB), X9
+	VMOVDQU      1(DX)(R9*1), X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X11
+	VPSHUFB      X11, X9, X11
+	VPMOVSXBD    X11, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y8, Y12, Y12
+	VFMADD231PS  (SI), Y12, Y6
+	VFMADD231PS  (SI)(DI*1), Y12, Y7
+	VPSRLDQ      $0x08, X11, X11
+	VPMOVSXBD    X11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y8, Y11, Y11
+	VFMADD231PS  32(SI), Y11, Y6
+	VFMADD231PS  32(SI)(DI*1), Y11, Y7
+	VPSRLW       $0x04, X10, X10
+	VPAND        rows_low4bytes<>+0(SB), X10, X10
+	VPSHUFB      X10, X9, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y6
+	VFMADD231PS  64(SI)(DI*1), Y9, Y7
+	VPSRLDQ      $0x08, X10, X10
+	VPMOVSXBD    X10, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y6
+	VFMADD231PS  96(SI)(DI*1), Y9, Y7
+	ADDQ         $0x00000011, DX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x00000020, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
 
 // func widenQ4KAVX2(dst *float32, w *byte, n int)
 // Requires: AVX, AVX2, F16C, FMA3
@@ -1711,6 +3570,2213 @@ loop:
 	ADDQ         $0x00000090, CX
 	SUBQ         $0x00000100, DX
 	JNZ          loop
+	VZEROUPPER
+	RET
+
+// func dotsQ4Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ4Kx1AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	ADDQ         $0x00000090, DI
+	MOVL         4(DX), R9
+	MOVL         8(DX), R10
+	MOVL         12(DX), R11
+	MOVL         R9, R12
+	ANDL         $0x3f3f3f3f, R12
+	MOVL         R11, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	VMOVQ        R12, X4
+	VPMOVZXBD    X4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VPBROADCASTW (DX), X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y5, Y4, Y4
+	MOVL         R10, R9
+	ANDL         $0x3f3f3f3f, R9
+	SHRL         $0x04, R11
+	ANDL         $0x0f0f0f0f, R11
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R10, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R9
+	VMOVQ        R9, X5
+	VPMOVZXBD    X5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VPBROADCASTW 2(DX), X6
+	VCVTPH2PS    X6, Y6
+	VMULPS       Y6, Y5, Y5
+	VPSHUFD      $0x00, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x00, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    16(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VPMOVZXBD    24(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  32(SI), Y8, Y0
+	VPMOVZXBD    32(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  64(SI), Y8, Y0
+	VPMOVZXBD    40(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  96(SI), Y8, Y0
+	VPSHUFD      $0x55, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x55, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    16(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  128(SI), Y8, Y0
+	VPMOVZXBD    24(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  160(SI), Y8, Y0
+	VPMOVZXBD    32(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  192(SI), Y8, Y0
+	VPMOVZXBD    40(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  224(SI), Y8, Y0
+	VPSHUFD      $0xaa, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xaa, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  256(SI), Y8, Y0
+	VPMOVZXBD    56(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  288(SI), Y8, Y0
+	VPMOVZXBD    64(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  320(SI), Y8, Y0
+	VPMOVZXBD    72(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  352(SI), Y8, Y0
+	VPSHUFD      $0xff, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xff, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  384(SI), Y8, Y0
+	VPMOVZXBD    56(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  416(SI), Y8, Y0
+	VPMOVZXBD    64(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  448(SI), Y8, Y0
+	VPMOVZXBD    72(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  480(SI), Y8, Y0
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x00, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x00, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  512(SI), Y8, Y0
+	VPMOVZXBD    88(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  544(SI), Y8, Y0
+	VPMOVZXBD    96(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  576(SI), Y8, Y0
+	VPMOVZXBD    104(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  608(SI), Y8, Y0
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x55, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x55, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  640(SI), Y8, Y0
+	VPMOVZXBD    88(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  672(SI), Y8, Y0
+	VPMOVZXBD    96(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  704(SI), Y8, Y0
+	VPMOVZXBD    104(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  736(SI), Y8, Y0
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0xaa, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0xaa, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  768(SI), Y8, Y0
+	VPMOVZXBD    120(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  800(SI), Y8, Y0
+	VPMOVZXBD    128(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  832(SI), Y8, Y0
+	VPMOVZXBD    136(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  864(SI), Y8, Y0
+	VEXTRACTF128 $0x01, Y4, X4
+	VPSHUFD      $0xff, X4, X4
+	VBROADCASTSS X4, Y4
+	VEXTRACTF128 $0x01, Y5, X5
+	VPSHUFD      $0xff, X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    112(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  896(SI), Y6, Y0
+	VPMOVZXBD    120(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  928(SI), Y6, Y0
+	VPMOVZXBD    128(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  960(SI), Y6, Y0
+	VPMOVZXBD    136(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  992(SI), Y6, Y0
+	MOVL         4(DX)(BX*1), R9
+	MOVL         8(DX)(BX*1), R10
+	MOVL         12(DX)(BX*1), R11
+	MOVL         R9, R12
+	ANDL         $0x3f3f3f3f, R12
+	MOVL         R11, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	VMOVQ        R12, X4
+	VPMOVZXBD    X4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VPBROADCASTW (DX)(BX*1), X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y5, Y4, Y4
+	MOVL         R10, R9
+	ANDL         $0x3f3f3f3f, R9
+	SHRL         $0x04, R11
+	ANDL         $0x0f0f0f0f, R11
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R10, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R9
+	VMOVQ        R9, X5
+	VPMOVZXBD    X5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VPBROADCASTW 2(DX)(BX*1), X6
+	VCVTPH2PS    X6, Y6
+	VMULPS       Y6, Y5, Y5
+	VPSHUFD      $0x00, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x00, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    16(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  (SI), Y8, Y1
+	VPMOVZXBD    24(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  32(SI), Y8, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  64(SI), Y8, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  96(SI), Y8, Y1
+	VPSHUFD      $0x55, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x55, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    16(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  128(SI), Y8, Y1
+	VPMOVZXBD    24(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  160(SI), Y8, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  192(SI), Y8, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  224(SI), Y8, Y1
+	VPSHUFD      $0xaa, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xaa, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  256(SI), Y8, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  288(SI), Y8, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  320(SI), Y8, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  352(SI), Y8, Y1
+	VPSHUFD      $0xff, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xff, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  384(SI), Y8, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  416(SI), Y8, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  448(SI), Y8, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  480(SI), Y8, Y1
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x00, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x00, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  512(SI), Y8, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  544(SI), Y8, Y1
+	VPMOVZXBD    96(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  576(SI), Y8, Y1
+	VPMOVZXBD    104(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  608(SI), Y8, Y1
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x55, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x55, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  640(SI), Y8, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  672(SI), Y8, Y1
+	VPMOVZXBD    96(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  704(SI), Y8, Y1
+	VPMOVZXBD    104(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  736(SI), Y8, Y1
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0xaa, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0xaa, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  768(SI), Y8, Y1
+	VPMOVZXBD    120(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  800(SI), Y8, Y1
+	VPMOVZXBD    128(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  832(SI), Y8, Y1
+	VPMOVZXBD    136(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  864(SI), Y8, Y1
+	VEXTRACTF128 $0x01, Y4, X4
+	VPSHUFD      $0xff, X4, X4
+	VBROADCASTSS X4, Y4
+	VEXTRACTF128 $0x01, Y5, X5
+	VPSHUFD      $0xff, X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    112(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  896(SI), Y6, Y1
+	VPMOVZXBD    120(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  928(SI), Y6, Y1
+	VPMOVZXBD    128(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  960(SI), Y6, Y1
+	VPMOVZXBD    136(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  992(SI), Y6, Y1
+	MOVL         4(DX)(BX*2), R9
+	MOVL         8(DX)(BX*2), R10
+	MOVL         12(DX)(BX*2), R11
+	MOVL         R9, R12
+	ANDL         $0x3f3f3f3f, R12
+	MOVL         R11, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	VMOVQ        R12, X4
+	VPMOVZXBD    X4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VPBROADCASTW (DX)(BX*2), X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y5, Y4, Y4
+	MOVL         R10, R9
+	ANDL         $0x3f3f3f3f, R9
+	SHRL         $0x04, R11
+	ANDL         $0x0f0f0f0f, R11
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R10, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R9
+	VMOVQ        R9, X5
+	VPMOVZXBD    X5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VPBROADCASTW 2(DX)(BX*2), X6
+	VCVTPH2PS    X6, Y6
+	VMULPS       Y6, Y5, Y5
+	VPSHUFD      $0x00, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x00, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    16(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  (SI), Y8, Y2
+	VPMOVZXBD    24(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  32(SI), Y8, Y2
+	VPMOVZXBD    32(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  64(SI), Y8, Y2
+	VPMOVZXBD    40(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  96(SI), Y8, Y2
+	VPSHUFD      $0x55, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x55, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    16(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  128(SI), Y8, Y2
+	VPMOVZXBD    24(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  160(SI), Y8, Y2
+	VPMOVZXBD    32(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  192(SI), Y8, Y2
+	VPMOVZXBD    40(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  224(SI), Y8, Y2
+	VPSHUFD      $0xaa, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xaa, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  256(SI), Y8, Y2
+	VPMOVZXBD    56(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  288(SI), Y8, Y2
+	VPMOVZXBD    64(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  320(SI), Y8, Y2
+	VPMOVZXBD    72(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  352(SI), Y8, Y2
+	VPSHUFD      $0xff, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xff, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  384(SI), Y8, Y2
+	VPMOVZXBD    56(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  416(SI), Y8, Y2
+	VPMOVZXBD    64(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  448(SI), Y8, Y2
+	VPMOVZXBD    72(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  480(SI), Y8, Y2
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x00, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x00, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  512(SI), Y8, Y2
+	VPMOVZXBD    88(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  544(SI), Y8, Y2
+	VPMOVZXBD    96(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  576(SI), Y8, Y2
+	VPMOVZXBD    104(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  608(SI), Y8, Y2
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x55, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x55, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  640(SI), Y8, Y2
+	VPMOVZXBD    88(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  672(SI), Y8, Y2
+	VPMOVZXBD    96(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  704(SI), Y8, Y2
+	VPMOVZXBD    104(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  736(SI), Y8, Y2
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0xaa, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0xaa, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  768(SI), Y8, Y2
+	VPMOVZXBD    120(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  800(SI), Y8, Y2
+	VPMOVZXBD    128(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  832(SI), Y8, Y2
+	VPMOVZXBD    136(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  864(SI), Y8, Y2
+	VEXTRACTF128 $0x01, Y4, X4
+	VPSHUFD      $0xff, X4, X4
+	VBROADCASTSS X4, Y4
+	VEXTRACTF128 $0x01, Y5, X5
+	VPSHUFD      $0xff, X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    112(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  896(SI), Y6, Y2
+	VPMOVZXBD    120(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  928(SI), Y6, Y2
+	VPMOVZXBD    128(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  960(SI), Y6, Y2
+	VPMOVZXBD    136(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  992(SI), Y6, Y2
+	MOVL         4(DX)(CX*1), R9
+	MOVL         8(DX)(CX*1), R10
+	MOVL         12(DX)(CX*1), R11
+	MOVL         R9, R12
+	ANDL         $0x3f3f3f3f, R12
+	MOVL         R11, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	VMOVQ        R12, X4
+	VPMOVZXBD    X4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VPBROADCASTW (DX)(CX*1), X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y5, Y4, Y4
+	MOVL         R10, R9
+	ANDL         $0x3f3f3f3f, R9
+	SHRL         $0x04, R11
+	ANDL         $0x0f0f0f0f, R11
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R10, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R9
+	VMOVQ        R9, X5
+	VPMOVZXBD    X5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VPBROADCASTW 2(DX)(CX*1), X6
+	VCVTPH2PS    X6, Y6
+	VMULPS       Y6, Y5, Y5
+	VPSHUFD      $0x00, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x00, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    16(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  (SI), Y8, Y3
+	VPMOVZXBD    24(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  32(SI), Y8, Y3
+	VPMOVZXBD    32(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  64(SI), Y8, Y3
+	VPMOVZXBD    40(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  96(SI), Y8, Y3
+	VPSHUFD      $0x55, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x55, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    16(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  128(SI), Y8, Y3
+	VPMOVZXBD    24(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  160(SI), Y8, Y3
+	VPMOVZXBD    32(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  192(SI), Y8, Y3
+	VPMOVZXBD    40(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  224(SI), Y8, Y3
+	VPSHUFD      $0xaa, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xaa, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  256(SI), Y8, Y3
+	VPMOVZXBD    56(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  288(SI), Y8, Y3
+	VPMOVZXBD    64(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  320(SI), Y8, Y3
+	VPMOVZXBD    72(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  352(SI), Y8, Y3
+	VPSHUFD      $0xff, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xff, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  384(SI), Y8, Y3
+	VPMOVZXBD    56(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  416(SI), Y8, Y3
+	VPMOVZXBD    64(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  448(SI), Y8, Y3
+	VPMOVZXBD    72(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  480(SI), Y8, Y3
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x00, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x00, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  512(SI), Y8, Y3
+	VPMOVZXBD    88(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  544(SI), Y8, Y3
+	VPMOVZXBD    96(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  576(SI), Y8, Y3
+	VPMOVZXBD    104(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  608(SI), Y8, Y3
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x55, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x55, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  640(SI), Y8, Y3
+	VPMOVZXBD    88(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  672(SI), Y8, Y3
+	VPMOVZXBD    96(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  704(SI), Y8, Y3
+	VPMOVZXBD    104(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  736(SI), Y8, Y3
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0xaa, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0xaa, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  768(SI), Y8, Y3
+	VPMOVZXBD    120(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  800(SI), Y8, Y3
+	VPMOVZXBD    128(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  832(SI), Y8, Y3
+	VPMOVZXBD    136(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  864(SI), Y8, Y3
+	VEXTRACTF128 $0x01, Y4, X4
+	VPSHUFD      $0xff, X4, X4
+	VBROADCASTSS X4, Y4
+	VEXTRACTF128 $0x01, Y5, X5
+	VPSHUFD      $0xff, X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    112(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  896(SI), Y6, Y3
+	VPMOVZXBD    120(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  928(SI), Y6, Y3
+	VPMOVZXBD    128(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  960(SI), Y6, Y3
+	VPMOVZXBD    136(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  992(SI), Y6, Y3
+	ADDQ         $0x00000090, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ4Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ4Kx2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	ADDQ         $0x00000090, R10
+	MOVL         4(DX), R11
+	MOVL         8(DX), R12
+	MOVL         12(DX), R13
+	MOVL         R11, R14
+	ANDL         $0x3f3f3f3f, R14
+	MOVL         R13, R15
+	ANDL         $0x0f0f0f0f, R15
+	SHRL         $0x02, R11
+	ANDL         $0x30303030, R11
+	ORL          R11, R15
+	SHLQ         $0x20, R15
+	ORQ          R15, R14
+	VMOVQ        R14, X8
+	VPMOVZXBD    X8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPBROADCASTW (DX), X9
+	VCVTPH2PS    X9, Y9
+	VMULPS       Y9, Y8, Y8
+	MOVL         R12, R11
+	ANDL         $0x3f3f3f3f, R11
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R12
+	ANDL         $0x30303030, R12
+	ORL          R12, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R11
+	VMOVQ        R11, X9
+	VPMOVZXBD    X9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPBROADCASTW 2(DX), X10
+	VCVTPH2PS    X10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPSHUFD      $0x00, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x00, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    16(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  (SI), Y12, Y0
+	VFMADD231PS  (SI)(DI*1), Y12, Y1
+	VPMOVZXBD    24(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  32(SI), Y12, Y0
+	VFMADD231PS  32(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    32(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  64(SI), Y12, Y0
+	VFMADD231PS  64(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    40(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  96(SI), Y12, Y0
+	VFMADD231PS  96(SI)(DI*1), Y12, Y1
+	VPSHUFD      $0x55, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x55, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    16(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  128(SI), Y12, Y0
+	VFMADD231PS  128(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    24(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  160(SI), Y12, Y0
+	VFMADD231PS  160(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    32(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  192(SI), Y12, Y0
+	VFMADD231PS  192(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    40(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  224(SI), Y12, Y0
+	VFMADD231PS  224(SI)(DI*1), Y12, Y1
+	VPSHUFD      $0xaa, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xaa, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  256(SI), Y12, Y0
+	VFMADD231PS  256(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    56(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  288(SI), Y12, Y0
+	VFMADD231PS  288(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    64(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  320(SI), Y12, Y0
+	VFMADD231PS  320(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    72(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  352(SI), Y12, Y0
+	VFMADD231PS  352(SI)(DI*1), Y12, Y1
+	VPSHUFD      $0xff, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xff, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  384(SI), Y12, Y0
+	VFMADD231PS  384(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    56(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  416(SI), Y12, Y0
+	VFMADD231PS  416(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    64(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  448(SI), Y12, Y0
+	VFMADD231PS  448(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    72(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  480(SI), Y12, Y0
+	VFMADD231PS  480(SI)(DI*1), Y12, Y1
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x00, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x00, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  512(SI), Y12, Y0
+	VFMADD231PS  512(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    88(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  544(SI), Y12, Y0
+	VFMADD231PS  544(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    96(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  576(SI), Y12, Y0
+	VFMADD231PS  576(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    104(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  608(SI), Y12, Y0
+	VFMADD231PS  608(SI)(DI*1), Y12, Y1
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x55, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x55, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  640(SI), Y12, Y0
+	VFMADD231PS  640(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    88(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  672(SI), Y12, Y0
+	VFMADD231PS  672(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    96(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  704(SI), Y12, Y0
+	VFMADD231PS  704(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    104(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  736(SI), Y12, Y0
+	VFMADD231PS  736(SI)(DI*1), Y12, Y1
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0xaa, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0xaa, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  768(SI), Y12, Y0
+	VFMADD231PS  768(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    120(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  800(SI), Y12, Y0
+	VFMADD231PS  800(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    128(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  832(SI), Y12, Y0
+	VFMADD231PS  832(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    136(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  864(SI), Y12, Y0
+	VFMADD231PS  864(SI)(DI*1), Y12, Y1
+	VEXTRACTF128 $0x01, Y8, X8
+	VPSHUFD      $0xff, X8, X8
+	VBROADCASTSS X8, Y8
+	VEXTRACTF128 $0x01, Y9, X9
+	VPSHUFD      $0xff, X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    112(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  896(SI), Y10, Y0
+	VFMADD231PS  896(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    120(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  928(SI), Y10, Y0
+	VFMADD231PS  928(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    128(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  960(SI), Y10, Y0
+	VFMADD231PS  960(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    136(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  992(SI), Y10, Y0
+	VFMADD231PS  992(SI)(DI*1), Y10, Y1
+	MOVL         4(DX)(BX*1), R11
+	MOVL         8(DX)(BX*1), R12
+	MOVL         12(DX)(BX*1), R13
+	MOVL         R11, R14
+	ANDL         $0x3f3f3f3f, R14
+	MOVL         R13, R15
+	ANDL         $0x0f0f0f0f, R15
+	SHRL         $0x02, R11
+	ANDL         $0x30303030, R11
+	ORL          R11, R15
+	SHLQ         $0x20, R15
+	ORQ          R15, R14
+	VMOVQ        R14, X8
+	VPMOVZXBD    X8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPBROADCASTW (DX)(BX*1), X9
+	VCVTPH2PS    X9, Y9
+	VMULPS       Y9, Y8, Y8
+	MOVL         R12, R11
+	ANDL         $0x3f3f3f3f, R11
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R12
+	ANDL         $0x30303030, R12
+	ORL          R12, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R11
+	VMOVQ        R11, X9
+	VPMOVZXBD    X9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPBROADCASTW 2(DX)(BX*1), X10
+	VCVTPH2PS    X10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPSHUFD      $0x00, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x00, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    16(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  (SI), Y12, Y2
+	VFMADD231PS  (SI)(DI*1), Y12, Y3
+	VPMOVZXBD    24(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  32(SI), Y12, Y2
+	VFMADD231PS  32(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    32(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  64(SI), Y12, Y2
+	VFMADD231PS  64(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    40(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  96(SI), Y12, Y2
+	VFMADD231PS  96(SI)(DI*1), Y12, Y3
+	VPSHUFD      $0x55, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x55, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    16(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  128(SI), Y12, Y2
+	VFMADD231PS  128(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    24(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  160(SI), Y12, Y2
+	VFMADD231PS  160(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    32(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  192(SI), Y12, Y2
+	VFMADD231PS  192(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    40(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  224(SI), Y12, Y2
+	VFMADD231PS  224(SI)(DI*1), Y12, Y3
+	VPSHUFD      $0xaa, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xaa, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  256(SI), Y12, Y2
+	VFMADD231PS  256(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    56(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  288(SI), Y12, Y2
+	VFMADD231PS  288(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    64(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  320(SI), Y12, Y2
+	VFMADD231PS  320(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    72(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  352(SI), Y12, Y2
+	VFMADD231PS  352(SI)(DI*1), Y12, Y3
+	VPSHUFD      $0xff, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xff, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  384(SI), Y12, Y2
+	VFMADD231PS  384(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    56(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  416(SI), Y12, Y2
+	VFMADD231PS  416(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    64(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  448(SI), Y12, Y2
+	VFMADD231PS  448(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    72(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  480(SI), Y12, Y2
+	VFMADD231PS  480(SI)(DI*1), Y12, Y3
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x00, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x00, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  512(SI), Y12, Y2
+	VFMADD231PS  512(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    88(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  544(SI), Y12, Y2
+	VFMADD231PS  544(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    96(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  576(SI), Y12, Y2
+	VFMADD231PS  576(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    104(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  608(SI), Y12, Y2
+	VFMADD231PS  608(SI)(DI*1), Y12, Y3
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x55, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x55, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  640(SI), Y12, Y2
+	VFMADD231PS  640(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    88(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  672(SI), Y12, Y2
+	VFMADD231PS  672(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    96(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  704(SI), Y12, Y2
+	VFMADD231PS  704(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    104(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  736(SI), Y12, Y2
+	VFMADD231PS  736(SI)(DI*1), Y12, Y3
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0xaa, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0xaa, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  768(SI), Y12, Y2
+	VFMADD231PS  768(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    120(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  800(SI), Y12, Y2
+	VFMADD231PS  800(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    128(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  832(SI), Y12, Y2
+	VFMADD231PS  832(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    136(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  864(SI), Y12, Y2
+	VFMADD231PS  864(SI)(DI*1), Y12, Y3
+	VEXTRACTF128 $0x01, Y8, X8
+	VPSHUFD      $0xff, X8, X8
+	VBROADCASTSS X8, Y8
+	VEXTRACTF128 $0x01, Y9, X9
+	VPSHUFD      $0xff, X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    112(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  896(SI), Y10, Y2
+	VFMADD231PS  896(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    120(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  928(SI), Y10, Y2
+	VFMADD231PS  928(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    128(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  960(SI), Y10, Y2
+	VFMADD231PS  960(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    136(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  992(SI), Y10, Y2
+	VFMADD231PS  992(SI)(DI*1), Y10, Y3
+	MOVL         4(DX)(BX*2), R11
+	MOVL         8(DX)(BX*2), R12
+	MOVL         12(DX)(BX*2), R13
+	MOVL         R11, R14
+	ANDL         $0x3f3f3f3f, R14
+	MOVL         R13, R15
+	ANDL         $0x0f0f0f0f, R15
+	SHRL         $0x02, R11
+	ANDL         $0x30303030, R11
+	ORL          R11, R15
+	SHLQ         $0x20, R15
+	ORQ          R15, R14
+	VMOVQ        R14, X8
+	VPMOVZXBD    X8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPBROADCASTW (DX)(BX*2), X9
+	VCVTPH2PS    X9, Y9
+	VMULPS       Y9, Y8, Y8
+	MOVL         R12, R11
+	ANDL         $0x3f3f3f3f, R11
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R12
+	ANDL         $0x30303030, R12
+	ORL          R12, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R11
+	VMOVQ        R11, X9
+	VPMOVZXBD    X9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPBROADCASTW 2(DX)(BX*2), X10
+	VCVTPH2PS    X10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPSHUFD      $0x00, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x00, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    16(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  (SI), Y12, Y4
+	VFMADD231PS  (SI)(DI*1), Y12, Y5
+	VPMOVZXBD    24(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  32(SI), Y12, Y4
+	VFMADD231PS  32(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    32(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  64(SI), Y12, Y4
+	VFMADD231PS  64(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    40(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  96(SI), Y12, Y4
+	VFMADD231PS  96(SI)(DI*1), Y12, Y5
+	VPSHUFD      $0x55, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x55, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    16(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  128(SI), Y12, Y4
+	VFMADD231PS  128(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    24(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  160(SI), Y12, Y4
+	VFMADD231PS  160(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    32(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  192(SI), Y12, Y4
+	VFMADD231PS  192(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    40(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  224(SI), Y12, Y4
+	VFMADD231PS  224(SI)(DI*1), Y12, Y5
+	VPSHUFD      $0xaa, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xaa, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  256(SI), Y12, Y4
+	VFMADD231PS  256(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    56(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  288(SI), Y12, Y4
+	VFMADD231PS  288(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    64(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  320(SI), Y12, Y4
+	VFMADD231PS  320(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    72(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  352(SI), Y12, Y4
+	VFMADD231PS  352(SI)(DI*1), Y12, Y5
+	VPSHUFD      $0xff, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xff, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  384(SI), Y12, Y4
+	VFMADD231PS  384(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    56(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  416(SI), Y12, Y4
+	VFMADD231PS  416(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    64(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  448(SI), Y12, Y4
+	VFMADD231PS  448(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    72(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  480(SI), Y12, Y4
+	VFMADD231PS  480(SI)(DI*1), Y12, Y5
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x00, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x00, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  512(SI), Y12, Y4
+	VFMADD231PS  512(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    88(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  544(SI), Y12, Y4
+	VFMADD231PS  544(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    96(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  576(SI), Y12, Y4
+	VFMADD231PS  576(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    104(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  608(SI), Y12, Y4
+	VFMADD231PS  608(SI)(DI*1), Y12, Y5
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x55, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x55, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  640(SI), Y12, Y4
+	VFMADD231PS  640(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    88(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  672(SI), Y12, Y4
+	VFMADD231PS  672(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    96(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  704(SI), Y12, Y4
+	VFMADD231PS  704(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    104(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  736(SI), Y12, Y4
+	VFMADD231PS  736(SI)(DI*1), Y12, Y5
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0xaa, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0xaa, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  768(SI), Y12, Y4
+	VFMADD231PS  768(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    120(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  800(SI), Y12, Y4
+	VFMADD231PS  800(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    128(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  832(SI), Y12, Y4
+	VFMADD231PS  832(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    136(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  864(SI), Y12, Y4
+	VFMADD231PS  864(SI)(DI*1), Y12, Y5
+	VEXTRACTF128 $0x01, Y8, X8
+	VPSHUFD      $0xff, X8, X8
+	VBROADCASTSS X8, Y8
+	VEXTRACTF128 $0x01, Y9, X9
+	VPSHUFD      $0xff, X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    112(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  896(SI), Y10, Y4
+	VFMADD231PS  896(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    120(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  928(SI), Y10, Y4
+	VFMADD231PS  928(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    128(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  960(SI), Y10, Y4
+	VFMADD231PS  960(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    136(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  992(SI), Y10, Y4
+	VFMADD231PS  992(SI)(DI*1), Y10, Y5
+	MOVL         4(DX)(R9*1), R11
+	MOVL         8(DX)(R9*1), R12
+	MOVL         12(DX)(R9*1), R13
+	MOVL         R11, R14
+	ANDL         $0x3f3f3f3f, R14
+	MOVL         R13, R15
+	ANDL         $0x0f0f0f0f, R15
+	SHRL         $0x02, R11
+	ANDL         $0x30303030, R11
+	ORL          R11, R15
+	SHLQ         $0x20, R15
+	ORQ          R15, R14
+	VMOVQ        R14, X8
+	VPMOVZXBD    X8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPBROADCASTW (DX)(R9*1), X9
+	VCVTPH2PS    X9, Y9
+	VMULPS       Y9, Y8, Y8
+	MOVL         R12, R11
+	ANDL         $0x3f3f3f3f, R11
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R12
+	ANDL         $0x30303030, R12
+	ORL          R12, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R11
+	VMOVQ        R11, X9
+	VPMOVZXBD    X9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPBROADCASTW 2(DX)(R9*1), X10
+	VCVTPH2PS    X10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPSHUFD      $0x00, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x00, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    16(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  (SI), Y12, Y6
+	VFMADD231PS  (SI)(DI*1), Y12, Y7
+	VPMOVZXBD    24(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  32(SI), Y12, Y6
+	VFMADD231PS  32(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    32(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  64(SI), Y12, Y6
+	VFMADD231PS  64(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    40(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  96(SI), Y12, Y6
+	VFMADD231PS  96(SI)(DI*1), Y12, Y7
+	VPSHUFD      $0x55, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x55, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    16(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  128(SI), Y12, Y6
+	VFMADD231PS  128(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    24(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  160(SI), Y12, Y6
+	VFMADD231PS  160(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    32(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  192(SI), Y12, Y6
+	VFMADD231PS  192(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    40(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  224(SI), Y12, Y6
+	VFMADD231PS  224(SI)(DI*1), Y12, Y7
+	VPSHUFD      $0xaa, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xaa, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  256(SI), Y12, Y6
+	VFMADD231PS  256(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    56(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  288(SI), Y12, Y6
+	VFMADD231PS  288(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    64(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  320(SI), Y12, Y6
+	VFMADD231PS  320(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    72(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  352(SI), Y12, Y6
+	VFMADD231PS  352(SI)(DI*1), Y12, Y7
+	VPSHUFD      $0xff, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xff, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  384(SI), Y12, Y6
+	VFMADD231PS  384(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    56(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  416(SI), Y12, Y6
+	VFMADD231PS  416(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    64(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  448(SI), Y12, Y6
+	VFMADD231PS  448(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    72(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  480(SI), Y12, Y6
+	VFMADD231PS  480(SI)(DI*1), Y12, Y7
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x00, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x00, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  512(SI), Y12, Y6
+	VFMADD231PS  512(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    88(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  544(SI), Y12, Y6
+	VFMADD231PS  544(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    96(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  576(SI), Y12, Y6
+	VFMADD231PS  576(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    104(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  608(SI), Y12, Y6
+	VFMADD231PS  608(SI)(DI*1), Y12, Y7
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x55, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x55, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  640(SI), Y12, Y6
+	VFMADD231PS  640(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    88(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  672(SI), Y12, Y6
+	VFMADD231PS  672(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    96(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  704(SI), Y12, Y6
+	VFMADD231PS  704(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    104(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  736(SI), Y12, Y6
+	VFMADD231PS  736(SI)(DI*1), Y12, Y7
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0xaa, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0xaa, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  768(SI), Y12, Y6
+	VFMADD231PS  768(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    120(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  800(SI), Y12, Y6
+	VFMADD231PS  800(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    128(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  832(SI), Y12, Y6
+	VFMADD231PS  832(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    136(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  864(SI), Y12, Y6
+	VFMADD231PS  864(SI)(DI*1), Y12, Y7
+	VEXTRACTF128 $0x01, Y8, X8
+	VPSHUFD      $0xff, X8, X8
+	VBROADCASTSS X8, Y8
+	VEXTRACTF128 $0x01, Y9, X9
+	VPSHUFD      $0xff, X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    112(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  896(SI), Y10, Y6
+	VFMADD231PS  896(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    120(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  928(SI), Y10, Y6
+	VFMADD231PS  928(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    128(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  960(SI), Y10, Y6
+	VFMADD231PS  960(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    136(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  992(SI), Y10, Y6
+	VFMADD231PS  992(SI)(DI*1), Y10, Y7
+	ADDQ         $0x00000090, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
 	VZEROUPPER
 	RET
 
@@ -2099,6 +6165,3205 @@ loop:
 	ADDQ         $0x000000b0, CX
 	SUBQ         $0x00000100, DX
 	JNZ          loop
+	VZEROUPPER
+	RET
+
+// func dotsQ5Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ5Kx1AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	ADDQ         $0x000000b0, DI
+	MOVL         4(DX), R9
+	MOVL         8(DX), R10
+	MOVL         12(DX), R11
+	MOVL         R9, R12
+	ANDL         $0x3f3f3f3f, R12
+	MOVL         R11, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	VMOVQ        R12, X4
+	VPMOVZXBD    X4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VPBROADCASTW (DX), X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y5, Y4, Y4
+	MOVL         R10, R9
+	ANDL         $0x3f3f3f3f, R9
+	SHRL         $0x04, R11
+	ANDL         $0x0f0f0f0f, R11
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R10, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R9
+	VMOVQ        R9, X5
+	VPMOVZXBD    X5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VPBROADCASTW 2(DX), X6
+	VCVTPH2PS    X6, Y6
+	VMULPS       Y6, Y5, Y5
+	VPSHUFD      $0x00, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x00, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  (SI), Y8, Y0
+	VPMOVZXBD    56(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  32(SI), Y8, Y0
+	VPMOVZXBD    64(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  64(SI), Y8, Y0
+	VPMOVZXBD    72(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  96(SI), Y8, Y0
+	VPSHUFD      $0x55, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x55, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  128(SI), Y8, Y0
+	VPMOVZXBD    56(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  160(SI), Y8, Y0
+	VPMOVZXBD    64(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  192(SI), Y8, Y0
+	VPMOVZXBD    72(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  224(SI), Y8, Y0
+	VPSHUFD      $0xaa, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xaa, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  256(SI), Y8, Y0
+	VPMOVZXBD    88(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  288(SI), Y8, Y0
+	VPMOVZXBD    96(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  320(SI), Y8, Y0
+	VPMOVZXBD    104(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  352(SI), Y8, Y0
+	VPSHUFD      $0xff, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xff, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  384(SI), Y8, Y0
+	VPMOVZXBD    88(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  416(SI), Y8, Y0
+	VPMOVZXBD    96(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  448(SI), Y8, Y0
+	VPMOVZXBD    104(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  480(SI), Y8, Y0
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x00, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x00, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  512(SI), Y8, Y0
+	VPMOVZXBD    120(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  544(SI), Y8, Y0
+	VPMOVZXBD    128(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  576(SI), Y8, Y0
+	VPMOVZXBD    136(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  608(SI), Y8, Y0
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x55, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x55, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  640(SI), Y8, Y0
+	VPMOVZXBD    120(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  672(SI), Y8, Y0
+	VPMOVZXBD    128(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  704(SI), Y8, Y0
+	VPMOVZXBD    136(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  736(SI), Y8, Y0
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0xaa, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0xaa, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    144(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  768(SI), Y8, Y0
+	VPMOVZXBD    152(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  800(SI), Y8, Y0
+	VPMOVZXBD    160(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  832(SI), Y8, Y0
+	VPMOVZXBD    168(DX), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  864(SI), Y8, Y0
+	VEXTRACTF128 $0x01, Y4, X4
+	VPSHUFD      $0xff, X4, X4
+	VBROADCASTSS X4, Y4
+	VEXTRACTF128 $0x01, Y5, X5
+	VPSHUFD      $0xff, X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    144(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    16(DX), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  896(SI), Y6, Y0
+	VPMOVZXBD    152(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    24(DX), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  928(SI), Y6, Y0
+	VPMOVZXBD    160(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    32(DX), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  960(SI), Y6, Y0
+	VPMOVZXBD    168(DX), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    40(DX), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  992(SI), Y6, Y0
+	MOVL         4(DX)(BX*1), R9
+	MOVL         8(DX)(BX*1), R10
+	MOVL         12(DX)(BX*1), R11
+	MOVL         R9, R12
+	ANDL         $0x3f3f3f3f, R12
+	MOVL         R11, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	VMOVQ        R12, X4
+	VPMOVZXBD    X4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VPBROADCASTW (DX)(BX*1), X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y5, Y4, Y4
+	MOVL         R10, R9
+	ANDL         $0x3f3f3f3f, R9
+	SHRL         $0x04, R11
+	ANDL         $0x0f0f0f0f, R11
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R10, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R9
+	VMOVQ        R9, X5
+	VPMOVZXBD    X5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VPBROADCASTW 2(DX)(BX*1), X6
+	VCVTPH2PS    X6, Y6
+	VMULPS       Y6, Y5, Y5
+	VPSHUFD      $0x00, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x00, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*1), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  (SI), Y8, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*1), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  32(SI), Y8, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*1), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  64(SI), Y8, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*1), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  96(SI), Y8, Y1
+	VPSHUFD      $0x55, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x55, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*1), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  128(SI), Y8, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*1), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  160(SI), Y8, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*1), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  192(SI), Y8, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*1), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  224(SI), Y8, Y1
+	VPSHUFD      $0xaa, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xaa, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*1), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  256(SI), Y8, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*1), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  288(SI), Y8, Y1
+	VPMOVZXBD    96(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*1), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  320(SI), Y8, Y1
+	VPMOVZXBD    104(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*1), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  352(SI), Y8, Y1
+	VPSHUFD      $0xff, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xff, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*1), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  384(SI), Y8, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*1), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  416(SI), Y8, Y1
+	VPMOVZXBD    96(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*1), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  448(SI), Y8, Y1
+	VPMOVZXBD    104(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*1), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  480(SI), Y8, Y1
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x00, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x00, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*1), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  512(SI), Y8, Y1
+	VPMOVZXBD    120(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*1), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  544(SI), Y8, Y1
+	VPMOVZXBD    128(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*1), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  576(SI), Y8, Y1
+	VPMOVZXBD    136(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*1), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  608(SI), Y8, Y1
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x55, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x55, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*1), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  640(SI), Y8, Y1
+	VPMOVZXBD    120(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*1), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  672(SI), Y8, Y1
+	VPMOVZXBD    128(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*1), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  704(SI), Y8, Y1
+	VPMOVZXBD    136(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*1), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  736(SI), Y8, Y1
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0xaa, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0xaa, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    144(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*1), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  768(SI), Y8, Y1
+	VPMOVZXBD    152(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*1), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  800(SI), Y8, Y1
+	VPMOVZXBD    160(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*1), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  832(SI), Y8, Y1
+	VPMOVZXBD    168(DX)(BX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*1), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  864(SI), Y8, Y1
+	VEXTRACTF128 $0x01, Y4, X4
+	VPSHUFD      $0xff, X4, X4
+	VBROADCASTSS X4, Y4
+	VEXTRACTF128 $0x01, Y5, X5
+	VPSHUFD      $0xff, X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    144(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    16(DX)(BX*1), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  896(SI), Y6, Y1
+	VPMOVZXBD    152(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    24(DX)(BX*1), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  928(SI), Y6, Y1
+	VPMOVZXBD    160(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    32(DX)(BX*1), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  960(SI), Y6, Y1
+	VPMOVZXBD    168(DX)(BX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    40(DX)(BX*1), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  992(SI), Y6, Y1
+	MOVL         4(DX)(BX*2), R9
+	MOVL         8(DX)(BX*2), R10
+	MOVL         12(DX)(BX*2), R11
+	MOVL         R9, R12
+	ANDL         $0x3f3f3f3f, R12
+	MOVL         R11, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	VMOVQ        R12, X4
+	VPMOVZXBD    X4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VPBROADCASTW (DX)(BX*2), X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y5, Y4, Y4
+	MOVL         R10, R9
+	ANDL         $0x3f3f3f3f, R9
+	SHRL         $0x04, R11
+	ANDL         $0x0f0f0f0f, R11
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R10, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R9
+	VMOVQ        R9, X5
+	VPMOVZXBD    X5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VPBROADCASTW 2(DX)(BX*2), X6
+	VCVTPH2PS    X6, Y6
+	VMULPS       Y6, Y5, Y5
+	VPSHUFD      $0x00, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x00, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*2), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  (SI), Y8, Y2
+	VPMOVZXBD    56(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*2), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  32(SI), Y8, Y2
+	VPMOVZXBD    64(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*2), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  64(SI), Y8, Y2
+	VPMOVZXBD    72(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*2), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  96(SI), Y8, Y2
+	VPSHUFD      $0x55, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x55, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*2), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  128(SI), Y8, Y2
+	VPMOVZXBD    56(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*2), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  160(SI), Y8, Y2
+	VPMOVZXBD    64(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*2), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  192(SI), Y8, Y2
+	VPMOVZXBD    72(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*2), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  224(SI), Y8, Y2
+	VPSHUFD      $0xaa, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xaa, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*2), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  256(SI), Y8, Y2
+	VPMOVZXBD    88(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*2), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  288(SI), Y8, Y2
+	VPMOVZXBD    96(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*2), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  320(SI), Y8, Y2
+	VPMOVZXBD    104(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*2), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  352(SI), Y8, Y2
+	VPSHUFD      $0xff, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xff, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*2), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  384(SI), Y8, Y2
+	VPMOVZXBD    88(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*2), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  416(SI), Y8, Y2
+	VPMOVZXBD    96(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*2), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  448(SI), Y8, Y2
+	VPMOVZXBD    104(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*2), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  480(SI), Y8, Y2
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x00, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x00, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*2), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  512(SI), Y8, Y2
+	VPMOVZXBD    120(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*2), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  544(SI), Y8, Y2
+	VPMOVZXBD    128(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*2), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  576(SI), Y8, Y2
+	VPMOVZXBD    136(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*2), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  608(SI), Y8, Y2
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x55, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x55, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*2), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  640(SI), Y8, Y2
+	VPMOVZXBD    120(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*2), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  672(SI), Y8, Y2
+	VPMOVZXBD    128(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*2), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  704(SI), Y8, Y2
+	VPMOVZXBD    136(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*2), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  736(SI), Y8, Y2
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0xaa, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0xaa, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    144(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(BX*2), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  768(SI), Y8, Y2
+	VPMOVZXBD    152(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(BX*2), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  800(SI), Y8, Y2
+	VPMOVZXBD    160(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(BX*2), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  832(SI), Y8, Y2
+	VPMOVZXBD    168(DX)(BX*2), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(BX*2), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  864(SI), Y8, Y2
+	VEXTRACTF128 $0x01, Y4, X4
+	VPSHUFD      $0xff, X4, X4
+	VBROADCASTSS X4, Y4
+	VEXTRACTF128 $0x01, Y5, X5
+	VPSHUFD      $0xff, X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    144(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    16(DX)(BX*2), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  896(SI), Y6, Y2
+	VPMOVZXBD    152(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    24(DX)(BX*2), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  928(SI), Y6, Y2
+	VPMOVZXBD    160(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    32(DX)(BX*2), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  960(SI), Y6, Y2
+	VPMOVZXBD    168(DX)(BX*2), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    40(DX)(BX*2), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  992(SI), Y6, Y2
+	MOVL         4(DX)(CX*1), R9
+	MOVL         8(DX)(CX*1), R10
+	MOVL         12(DX)(CX*1), R11
+	MOVL         R9, R12
+	ANDL         $0x3f3f3f3f, R12
+	MOVL         R11, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R9
+	ANDL         $0x30303030, R9
+	ORL          R9, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	VMOVQ        R12, X4
+	VPMOVZXBD    X4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VPBROADCASTW (DX)(CX*1), X5
+	VCVTPH2PS    X5, Y5
+	VMULPS       Y5, Y4, Y4
+	MOVL         R10, R9
+	ANDL         $0x3f3f3f3f, R9
+	SHRL         $0x04, R11
+	ANDL         $0x0f0f0f0f, R11
+	SHRL         $0x02, R10
+	ANDL         $0x30303030, R10
+	ORL          R10, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R9
+	VMOVQ        R9, X5
+	VPMOVZXBD    X5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VPBROADCASTW 2(DX)(CX*1), X6
+	VCVTPH2PS    X6, Y6
+	VMULPS       Y6, Y5, Y5
+	VPSHUFD      $0x00, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x00, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(CX*1), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  (SI), Y8, Y3
+	VPMOVZXBD    56(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(CX*1), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  32(SI), Y8, Y3
+	VPMOVZXBD    64(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(CX*1), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  64(SI), Y8, Y3
+	VPMOVZXBD    72(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(CX*1), Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  96(SI), Y8, Y3
+	VPSHUFD      $0x55, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0x55, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    48(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(CX*1), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  128(SI), Y8, Y3
+	VPMOVZXBD    56(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(CX*1), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  160(SI), Y8, Y3
+	VPMOVZXBD    64(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(CX*1), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  192(SI), Y8, Y3
+	VPMOVZXBD    72(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(CX*1), Y9
+	VPSLLD       $0x03, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  224(SI), Y8, Y3
+	VPSHUFD      $0xaa, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xaa, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(CX*1), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  256(SI), Y8, Y3
+	VPMOVZXBD    88(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(CX*1), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  288(SI), Y8, Y3
+	VPMOVZXBD    96(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(CX*1), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  320(SI), Y8, Y3
+	VPMOVZXBD    104(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(CX*1), Y9
+	VPSLLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  352(SI), Y8, Y3
+	VPSHUFD      $0xff, X4, X6
+	VBROADCASTSS X6, Y6
+	VPSHUFD      $0xff, X5, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    80(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(CX*1), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  384(SI), Y8, Y3
+	VPMOVZXBD    88(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(CX*1), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  416(SI), Y8, Y3
+	VPMOVZXBD    96(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(CX*1), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  448(SI), Y8, Y3
+	VPMOVZXBD    104(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(CX*1), Y9
+	VPSLLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  480(SI), Y8, Y3
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x00, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x00, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(CX*1), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  512(SI), Y8, Y3
+	VPMOVZXBD    120(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(CX*1), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  544(SI), Y8, Y3
+	VPMOVZXBD    128(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(CX*1), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  576(SI), Y8, Y3
+	VPMOVZXBD    136(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(CX*1), Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  608(SI), Y8, Y3
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0x55, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0x55, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    112(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(CX*1), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  640(SI), Y8, Y3
+	VPMOVZXBD    120(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(CX*1), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  672(SI), Y8, Y3
+	VPMOVZXBD    128(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(CX*1), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  704(SI), Y8, Y3
+	VPMOVZXBD    136(DX)(CX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(CX*1), Y9
+	VPSRLD       $0x01, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  736(SI), Y8, Y3
+	VEXTRACTF128 $0x01, Y4, X6
+	VPSHUFD      $0xaa, X6, X6
+	VBROADCASTSS X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VPSHUFD      $0xaa, X7, X7
+	VBROADCASTSS X7, Y7
+	VPMOVZXBD    144(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    16(DX)(CX*1), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  768(SI), Y8, Y3
+	VPMOVZXBD    152(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    24(DX)(CX*1), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  800(SI), Y8, Y3
+	VPMOVZXBD    160(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    32(DX)(CX*1), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  832(SI), Y8, Y3
+	VPMOVZXBD    168(DX)(CX*1), Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPMOVZXBD    40(DX)(CX*1), Y9
+	VPSRLD       $0x02, Y9, Y9
+	VPAND        rows_bit4<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFMSUB213PS  Y7, Y6, Y8
+	VFMADD231PS  864(SI), Y8, Y3
+	VEXTRACTF128 $0x01, Y4, X4
+	VPSHUFD      $0xff, X4, X4
+	VBROADCASTSS X4, Y4
+	VEXTRACTF128 $0x01, Y5, X5
+	VPSHUFD      $0xff, X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    144(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    16(DX)(CX*1), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  896(SI), Y6, Y3
+	VPMOVZXBD    152(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    24(DX)(CX*1), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  928(SI), Y6, Y3
+	VPMOVZXBD    160(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    32(DX)(CX*1), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  960(SI), Y6, Y3
+	VPMOVZXBD    168(DX)(CX*1), Y6
+	VPSRLD       $0x04, Y6, Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VPMOVZXBD    40(DX)(CX*1), Y7
+	VPSRLD       $0x03, Y7, Y7
+	VPAND        rows_bit4<>+0(SB), Y7, Y7
+	VPADDD       Y7, Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VFMSUB213PS  Y5, Y4, Y6
+	VFMADD231PS  992(SI), Y6, Y3
+	ADDQ         $0x000000b0, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ5Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ5Kx2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	ADDQ         $0x000000b0, R10
+	MOVL         4(DX), R11
+	MOVL         8(DX), R12
+	MOVL         12(DX), R13
+	MOVL         R11, R14
+	ANDL         $0x3f3f3f3f, R14
+	MOVL         R13, R15
+	ANDL         $0x0f0f0f0f, R15
+	SHRL         $0x02, R11
+	ANDL         $0x30303030, R11
+	ORL          R11, R15
+	SHLQ         $0x20, R15
+	ORQ          R15, R14
+	VMOVQ        R14, X8
+	VPMOVZXBD    X8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPBROADCASTW (DX), X9
+	VCVTPH2PS    X9, Y9
+	VMULPS       Y9, Y8, Y8
+	MOVL         R12, R11
+	ANDL         $0x3f3f3f3f, R11
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R12
+	ANDL         $0x30303030, R12
+	ORL          R12, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R11
+	VMOVQ        R11, X9
+	VPMOVZXBD    X9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPBROADCASTW 2(DX), X10
+	VCVTPH2PS    X10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPSHUFD      $0x00, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x00, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  (SI), Y12, Y0
+	VFMADD231PS  (SI)(DI*1), Y12, Y1
+	VPMOVZXBD    56(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  32(SI), Y12, Y0
+	VFMADD231PS  32(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    64(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  64(SI), Y12, Y0
+	VFMADD231PS  64(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    72(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  96(SI), Y12, Y0
+	VFMADD231PS  96(SI)(DI*1), Y12, Y1
+	VPSHUFD      $0x55, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x55, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  128(SI), Y12, Y0
+	VFMADD231PS  128(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    56(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  160(SI), Y12, Y0
+	VFMADD231PS  160(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    64(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  192(SI), Y12, Y0
+	VFMADD231PS  192(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    72(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  224(SI), Y12, Y0
+	VFMADD231PS  224(SI)(DI*1), Y12, Y1
+	VPSHUFD      $0xaa, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xaa, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  256(SI), Y12, Y0
+	VFMADD231PS  256(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    88(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  288(SI), Y12, Y0
+	VFMADD231PS  288(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    96(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  320(SI), Y12, Y0
+	VFMADD231PS  320(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    104(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  352(SI), Y12, Y0
+	VFMADD231PS  352(SI)(DI*1), Y12, Y1
+	VPSHUFD      $0xff, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xff, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  384(SI), Y12, Y0
+	VFMADD231PS  384(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    88(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  416(SI), Y12, Y0
+	VFMADD231PS  416(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    96(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  448(SI), Y12, Y0
+	VFMADD231PS  448(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    104(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  480(SI), Y12, Y0
+	VFMADD231PS  480(SI)(DI*1), Y12, Y1
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x00, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x00, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  512(SI), Y12, Y0
+	VFMADD231PS  512(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    120(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  544(SI), Y12, Y0
+	VFMADD231PS  544(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    128(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  576(SI), Y12, Y0
+	VFMADD231PS  576(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    136(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  608(SI), Y12, Y0
+	VFMADD231PS  608(SI)(DI*1), Y12, Y1
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x55, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x55, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  640(SI), Y12, Y0
+	VFMADD231PS  640(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    120(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  672(SI), Y12, Y0
+	VFMADD231PS  672(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    128(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  704(SI), Y12, Y0
+	VFMADD231PS  704(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    136(DX), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  736(SI), Y12, Y0
+	VFMADD231PS  736(SI)(DI*1), Y12, Y1
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0xaa, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0xaa, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    144(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  768(SI), Y12, Y0
+	VFMADD231PS  768(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    152(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  800(SI), Y12, Y0
+	VFMADD231PS  800(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    160(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  832(SI), Y12, Y0
+	VFMADD231PS  832(SI)(DI*1), Y12, Y1
+	VPMOVZXBD    168(DX), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  864(SI), Y12, Y0
+	VFMADD231PS  864(SI)(DI*1), Y12, Y1
+	VEXTRACTF128 $0x01, Y8, X8
+	VPSHUFD      $0xff, X8, X8
+	VBROADCASTSS X8, Y8
+	VEXTRACTF128 $0x01, Y9, X9
+	VPSHUFD      $0xff, X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    144(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  896(SI), Y10, Y0
+	VFMADD231PS  896(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    152(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  928(SI), Y10, Y0
+	VFMADD231PS  928(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    160(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    32(DX), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  960(SI), Y10, Y0
+	VFMADD231PS  960(SI)(DI*1), Y10, Y1
+	VPMOVZXBD    168(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    40(DX), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  992(SI), Y10, Y0
+	VFMADD231PS  992(SI)(DI*1), Y10, Y1
+	MOVL         4(DX)(BX*1), R11
+	MOVL         8(DX)(BX*1), R12
+	MOVL         12(DX)(BX*1), R13
+	MOVL         R11, R14
+	ANDL         $0x3f3f3f3f, R14
+	MOVL         R13, R15
+	ANDL         $0x0f0f0f0f, R15
+	SHRL         $0x02, R11
+	ANDL         $0x30303030, R11
+	ORL          R11, R15
+	SHLQ         $0x20, R15
+	ORQ          R15, R14
+	VMOVQ        R14, X8
+	VPMOVZXBD    X8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPBROADCASTW (DX)(BX*1), X9
+	VCVTPH2PS    X9, Y9
+	VMULPS       Y9, Y8, Y8
+	MOVL         R12, R11
+	ANDL         $0x3f3f3f3f, R11
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R12
+	ANDL         $0x30303030, R12
+	ORL          R12, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R11
+	VMOVQ        R11, X9
+	VPMOVZXBD    X9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPBROADCASTW 2(DX)(BX*1), X10
+	VCVTPH2PS    X10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPSHUFD      $0x00, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x00, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*1), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  (SI), Y12, Y2
+	VFMADD231PS  (SI)(DI*1), Y12, Y3
+	VPMOVZXBD    56(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*1), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  32(SI), Y12, Y2
+	VFMADD231PS  32(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    64(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*1), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  64(SI), Y12, Y2
+	VFMADD231PS  64(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    72(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*1), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  96(SI), Y12, Y2
+	VFMADD231PS  96(SI)(DI*1), Y12, Y3
+	VPSHUFD      $0x55, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x55, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*1), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  128(SI), Y12, Y2
+	VFMADD231PS  128(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    56(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*1), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  160(SI), Y12, Y2
+	VFMADD231PS  160(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    64(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*1), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  192(SI), Y12, Y2
+	VFMADD231PS  192(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    72(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*1), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  224(SI), Y12, Y2
+	VFMADD231PS  224(SI)(DI*1), Y12, Y3
+	VPSHUFD      $0xaa, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xaa, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*1), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  256(SI), Y12, Y2
+	VFMADD231PS  256(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    88(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*1), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  288(SI), Y12, Y2
+	VFMADD231PS  288(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    96(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*1), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  320(SI), Y12, Y2
+	VFMADD231PS  320(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    104(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*1), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  352(SI), Y12, Y2
+	VFMADD231PS  352(SI)(DI*1), Y12, Y3
+	VPSHUFD      $0xff, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xff, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*1), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  384(SI), Y12, Y2
+	VFMADD231PS  384(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    88(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*1), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  416(SI), Y12, Y2
+	VFMADD231PS  416(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    96(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*1), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  448(SI), Y12, Y2
+	VFMADD231PS  448(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    104(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*1), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  480(SI), Y12, Y2
+	VFMADD231PS  480(SI)(DI*1), Y12, Y3
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x00, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x00, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*1), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  512(SI), Y12, Y2
+	VFMADD231PS  512(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    120(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*1), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  544(SI), Y12, Y2
+	VFMADD231PS  544(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    128(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*1), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  576(SI), Y12, Y2
+	VFMADD231PS  576(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    136(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*1), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  608(SI), Y12, Y2
+	VFMADD231PS  608(SI)(DI*1), Y12, Y3
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x55, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x55, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*1), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  640(SI), Y12, Y2
+	VFMADD231PS  640(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    120(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*1), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  672(SI), Y12, Y2
+	VFMADD231PS  672(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    128(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*1), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  704(SI), Y12, Y2
+	VFMADD231PS  704(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    136(DX)(BX*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*1), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  736(SI), Y12, Y2
+	VFMADD231PS  736(SI)(DI*1), Y12, Y3
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0xaa, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0xaa, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    144(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*1), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  768(SI), Y12, Y2
+	VFMADD231PS  768(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    152(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*1), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  800(SI), Y12, Y2
+	VFMADD231PS  800(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    160(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*1), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  832(SI), Y12, Y2
+	VFMADD231PS  832(SI)(DI*1), Y12, Y3
+	VPMOVZXBD    168(DX)(BX*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*1), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  864(SI), Y12, Y2
+	VFMADD231PS  864(SI)(DI*1), Y12, Y3
+	VEXTRACTF128 $0x01, Y8, X8
+	VPSHUFD      $0xff, X8, X8
+	VBROADCASTSS X8, Y8
+	VEXTRACTF128 $0x01, Y9, X9
+	VPSHUFD      $0xff, X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    144(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  896(SI), Y10, Y2
+	VFMADD231PS  896(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    152(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  928(SI), Y10, Y2
+	VFMADD231PS  928(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    160(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    32(DX)(BX*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  960(SI), Y10, Y2
+	VFMADD231PS  960(SI)(DI*1), Y10, Y3
+	VPMOVZXBD    168(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    40(DX)(BX*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  992(SI), Y10, Y2
+	VFMADD231PS  992(SI)(DI*1), Y10, Y3
+	MOVL         4(DX)(BX*2), R11
+	MOVL         8(DX)(BX*2), R12
+	MOVL         12(DX)(BX*2), R13
+	MOVL         R11, R14
+	ANDL         $0x3f3f3f3f, R14
+	MOVL         R13, R15
+	ANDL         $0x0f0f0f0f, R15
+	SHRL         $0x02, R11
+	ANDL         $0x30303030, R11
+	ORL          R11, R15
+	SHLQ         $0x20, R15
+	ORQ          R15, R14
+	VMOVQ        R14, X8
+	VPMOVZXBD    X8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPBROADCASTW (DX)(BX*2), X9
+	VCVTPH2PS    X9, Y9
+	VMULPS       Y9, Y8, Y8
+	MOVL         R12, R11
+	ANDL         $0x3f3f3f3f, R11
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R12
+	ANDL         $0x30303030, R12
+	ORL          R12, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R11
+	VMOVQ        R11, X9
+	VPMOVZXBD    X9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPBROADCASTW 2(DX)(BX*2), X10
+	VCVTPH2PS    X10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPSHUFD      $0x00, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x00, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*2), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  (SI), Y12, Y4
+	VFMADD231PS  (SI)(DI*1), Y12, Y5
+	VPMOVZXBD    56(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*2), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  32(SI), Y12, Y4
+	VFMADD231PS  32(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    64(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*2), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  64(SI), Y12, Y4
+	VFMADD231PS  64(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    72(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*2), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  96(SI), Y12, Y4
+	VFMADD231PS  96(SI)(DI*1), Y12, Y5
+	VPSHUFD      $0x55, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x55, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*2), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  128(SI), Y12, Y4
+	VFMADD231PS  128(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    56(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*2), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  160(SI), Y12, Y4
+	VFMADD231PS  160(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    64(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*2), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  192(SI), Y12, Y4
+	VFMADD231PS  192(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    72(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*2), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  224(SI), Y12, Y4
+	VFMADD231PS  224(SI)(DI*1), Y12, Y5
+	VPSHUFD      $0xaa, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xaa, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*2), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  256(SI), Y12, Y4
+	VFMADD231PS  256(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    88(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*2), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  288(SI), Y12, Y4
+	VFMADD231PS  288(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    96(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*2), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  320(SI), Y12, Y4
+	VFMADD231PS  320(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    104(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*2), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  352(SI), Y12, Y4
+	VFMADD231PS  352(SI)(DI*1), Y12, Y5
+	VPSHUFD      $0xff, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xff, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*2), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  384(SI), Y12, Y4
+	VFMADD231PS  384(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    88(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*2), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  416(SI), Y12, Y4
+	VFMADD231PS  416(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    96(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*2), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  448(SI), Y12, Y4
+	VFMADD231PS  448(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    104(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*2), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  480(SI), Y12, Y4
+	VFMADD231PS  480(SI)(DI*1), Y12, Y5
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x00, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x00, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*2), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  512(SI), Y12, Y4
+	VFMADD231PS  512(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    120(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*2), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  544(SI), Y12, Y4
+	VFMADD231PS  544(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    128(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*2), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  576(SI), Y12, Y4
+	VFMADD231PS  576(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    136(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*2), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  608(SI), Y12, Y4
+	VFMADD231PS  608(SI)(DI*1), Y12, Y5
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x55, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x55, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*2), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  640(SI), Y12, Y4
+	VFMADD231PS  640(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    120(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*2), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  672(SI), Y12, Y4
+	VFMADD231PS  672(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    128(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*2), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  704(SI), Y12, Y4
+	VFMADD231PS  704(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    136(DX)(BX*2), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*2), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  736(SI), Y12, Y4
+	VFMADD231PS  736(SI)(DI*1), Y12, Y5
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0xaa, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0xaa, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    144(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(BX*2), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  768(SI), Y12, Y4
+	VFMADD231PS  768(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    152(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(BX*2), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  800(SI), Y12, Y4
+	VFMADD231PS  800(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    160(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(BX*2), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  832(SI), Y12, Y4
+	VFMADD231PS  832(SI)(DI*1), Y12, Y5
+	VPMOVZXBD    168(DX)(BX*2), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(BX*2), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  864(SI), Y12, Y4
+	VFMADD231PS  864(SI)(DI*1), Y12, Y5
+	VEXTRACTF128 $0x01, Y8, X8
+	VPSHUFD      $0xff, X8, X8
+	VBROADCASTSS X8, Y8
+	VEXTRACTF128 $0x01, Y9, X9
+	VPSHUFD      $0xff, X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    144(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  896(SI), Y10, Y4
+	VFMADD231PS  896(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    152(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*2), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  928(SI), Y10, Y4
+	VFMADD231PS  928(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    160(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    32(DX)(BX*2), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  960(SI), Y10, Y4
+	VFMADD231PS  960(SI)(DI*1), Y10, Y5
+	VPMOVZXBD    168(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    40(DX)(BX*2), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  992(SI), Y10, Y4
+	VFMADD231PS  992(SI)(DI*1), Y10, Y5
+	MOVL         4(DX)(R9*1), R11
+	MOVL         8(DX)(R9*1), R12
+	MOVL         12(DX)(R9*1), R13
+	MOVL         R11, R14
+	ANDL         $0x3f3f3f3f, R14
+	MOVL         R13, R15
+	ANDL         $0x0f0f0f0f, R15
+	SHRL         $0x02, R11
+	ANDL         $0x30303030, R11
+	ORL          R11, R15
+	SHLQ         $0x20, R15
+	ORQ          R15, R14
+	VMOVQ        R14, X8
+	VPMOVZXBD    X8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VPBROADCASTW (DX)(R9*1), X9
+	VCVTPH2PS    X9, Y9
+	VMULPS       Y9, Y8, Y8
+	MOVL         R12, R11
+	ANDL         $0x3f3f3f3f, R11
+	SHRL         $0x04, R13
+	ANDL         $0x0f0f0f0f, R13
+	SHRL         $0x02, R12
+	ANDL         $0x30303030, R12
+	ORL          R12, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R11
+	VMOVQ        R11, X9
+	VPMOVZXBD    X9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VPBROADCASTW 2(DX)(R9*1), X10
+	VCVTPH2PS    X10, Y10
+	VMULPS       Y10, Y9, Y9
+	VPSHUFD      $0x00, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x00, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(R9*1), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  (SI), Y12, Y6
+	VFMADD231PS  (SI)(DI*1), Y12, Y7
+	VPMOVZXBD    56(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(R9*1), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  32(SI), Y12, Y6
+	VFMADD231PS  32(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    64(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(R9*1), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  64(SI), Y12, Y6
+	VFMADD231PS  64(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    72(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(R9*1), Y13
+	VPSLLD       $0x04, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  96(SI), Y12, Y6
+	VFMADD231PS  96(SI)(DI*1), Y12, Y7
+	VPSHUFD      $0x55, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0x55, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    48(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(R9*1), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  128(SI), Y12, Y6
+	VFMADD231PS  128(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    56(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(R9*1), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  160(SI), Y12, Y6
+	VFMADD231PS  160(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    64(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(R9*1), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  192(SI), Y12, Y6
+	VFMADD231PS  192(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    72(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(R9*1), Y13
+	VPSLLD       $0x03, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  224(SI), Y12, Y6
+	VFMADD231PS  224(SI)(DI*1), Y12, Y7
+	VPSHUFD      $0xaa, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xaa, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(R9*1), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  256(SI), Y12, Y6
+	VFMADD231PS  256(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    88(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(R9*1), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  288(SI), Y12, Y6
+	VFMADD231PS  288(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    96(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(R9*1), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  320(SI), Y12, Y6
+	VFMADD231PS  320(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    104(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(R9*1), Y13
+	VPSLLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  352(SI), Y12, Y6
+	VFMADD231PS  352(SI)(DI*1), Y12, Y7
+	VPSHUFD      $0xff, X8, X10
+	VBROADCASTSS X10, Y10
+	VPSHUFD      $0xff, X9, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    80(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(R9*1), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  384(SI), Y12, Y6
+	VFMADD231PS  384(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    88(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(R9*1), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  416(SI), Y12, Y6
+	VFMADD231PS  416(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    96(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(R9*1), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  448(SI), Y12, Y6
+	VFMADD231PS  448(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    104(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(R9*1), Y13
+	VPSLLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  480(SI), Y12, Y6
+	VFMADD231PS  480(SI)(DI*1), Y12, Y7
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x00, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x00, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(R9*1), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  512(SI), Y12, Y6
+	VFMADD231PS  512(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    120(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(R9*1), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  544(SI), Y12, Y6
+	VFMADD231PS  544(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    128(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(R9*1), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  576(SI), Y12, Y6
+	VFMADD231PS  576(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    136(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(R9*1), Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  608(SI), Y12, Y6
+	VFMADD231PS  608(SI)(DI*1), Y12, Y7
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0x55, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0x55, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    112(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(R9*1), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  640(SI), Y12, Y6
+	VFMADD231PS  640(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    120(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(R9*1), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  672(SI), Y12, Y6
+	VFMADD231PS  672(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    128(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(R9*1), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  704(SI), Y12, Y6
+	VFMADD231PS  704(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    136(DX)(R9*1), Y12
+	VPSRLD       $0x04, Y12, Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(R9*1), Y13
+	VPSRLD       $0x01, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  736(SI), Y12, Y6
+	VFMADD231PS  736(SI)(DI*1), Y12, Y7
+	VEXTRACTF128 $0x01, Y8, X10
+	VPSHUFD      $0xaa, X10, X10
+	VBROADCASTSS X10, Y10
+	VEXTRACTF128 $0x01, Y9, X11
+	VPSHUFD      $0xaa, X11, X11
+	VBROADCASTSS X11, Y11
+	VPMOVZXBD    144(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    16(DX)(R9*1), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  768(SI), Y12, Y6
+	VFMADD231PS  768(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    152(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    24(DX)(R9*1), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  800(SI), Y12, Y6
+	VFMADD231PS  800(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    160(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    32(DX)(R9*1), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  832(SI), Y12, Y6
+	VFMADD231PS  832(SI)(DI*1), Y12, Y7
+	VPMOVZXBD    168(DX)(R9*1), Y12
+	VPAND        rows_low4<>+0(SB), Y12, Y12
+	VPMOVZXBD    40(DX)(R9*1), Y13
+	VPSRLD       $0x02, Y13, Y13
+	VPAND        rows_bit4<>+0(SB), Y13, Y13
+	VPADDD       Y13, Y12, Y12
+	VCVTDQ2PS    Y12, Y12
+	VFMSUB213PS  Y11, Y10, Y12
+	VFMADD231PS  864(SI), Y12, Y6
+	VFMADD231PS  864(SI)(DI*1), Y12, Y7
+	VEXTRACTF128 $0x01, Y8, X8
+	VPSHUFD      $0xff, X8, X8
+	VBROADCASTSS X8, Y8
+	VEXTRACTF128 $0x01, Y9, X9
+	VPSHUFD      $0xff, X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    144(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  896(SI), Y10, Y6
+	VFMADD231PS  896(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    152(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(R9*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  928(SI), Y10, Y6
+	VFMADD231PS  928(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    160(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    32(DX)(R9*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  960(SI), Y10, Y6
+	VFMADD231PS  960(SI)(DI*1), Y10, Y7
+	VPMOVZXBD    168(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VPMOVZXBD    40(DX)(R9*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit4<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMSUB213PS  Y9, Y8, Y10
+	VFMADD231PS  992(SI), Y10, Y6
+	VFMADD231PS  992(SI)(DI*1), Y10, Y7
+	ADDQ         $0x000000b0, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
 	VZEROUPPER
 	RET
 
@@ -2627,6 +9892,4149 @@ DATA rows_minus32<>+20(SB)/4, $0xffffffe0
 DATA rows_minus32<>+24(SB)/4, $0xffffffe0
 DATA rows_minus32<>+28(SB)/4, $0xffffffe0
 GLOBL rows_minus32<>(SB), RODATA|NOPTR, $32
+
+// func dotsQ6Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ6Kx1AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	ADDQ         $0x000000d2, DI
+	VPBROADCASTW 208(DX), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPMOVZXBD    (DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      192(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  (SI), Y5, Y0
+	VPMOVZXBD    8(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      192(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  32(SI), Y5, Y0
+	VPMOVZXBD    16(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      193(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y0
+	VPMOVZXBD    24(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      193(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y0
+	VPMOVZXBD    32(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      194(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  128(SI), Y5, Y0
+	VPMOVZXBD    40(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      194(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  160(SI), Y5, Y0
+	VPMOVZXBD    48(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      195(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  192(SI), Y5, Y0
+	VPMOVZXBD    56(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      195(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  224(SI), Y5, Y0
+	VPMOVZXBD    (DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      196(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  256(SI), Y5, Y0
+	VPMOVZXBD    8(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      196(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  288(SI), Y5, Y0
+	VPMOVZXBD    16(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      197(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  320(SI), Y5, Y0
+	VPMOVZXBD    24(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      197(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  352(SI), Y5, Y0
+	VPMOVZXBD    32(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      198(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  384(SI), Y5, Y0
+	VPMOVZXBD    40(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      198(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  416(SI), Y5, Y0
+	VPMOVZXBD    48(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      199(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  448(SI), Y5, Y0
+	VPMOVZXBD    56(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      199(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  480(SI), Y5, Y0
+	VPMOVZXBD    64(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      200(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  512(SI), Y5, Y0
+	VPMOVZXBD    72(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      200(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  544(SI), Y5, Y0
+	VPMOVZXBD    80(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      201(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  576(SI), Y5, Y0
+	VPMOVZXBD    88(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      201(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  608(SI), Y5, Y0
+	VPMOVZXBD    96(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      202(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  640(SI), Y5, Y0
+	VPMOVZXBD    104(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      202(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  672(SI), Y5, Y0
+	VPMOVZXBD    112(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      203(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  704(SI), Y5, Y0
+	VPMOVZXBD    120(DX), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      203(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  736(SI), Y5, Y0
+	VPMOVZXBD    64(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      204(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  768(SI), Y5, Y0
+	VPMOVZXBD    72(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      204(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  800(SI), Y5, Y0
+	VPMOVZXBD    80(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      205(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  832(SI), Y5, Y0
+	VPMOVZXBD    88(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      205(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  864(SI), Y5, Y0
+	VPMOVZXBD    96(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      206(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  896(SI), Y5, Y0
+	VPMOVZXBD    104(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      206(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  928(SI), Y5, Y0
+	VPMOVZXBD    112(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      207(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  960(SI), Y5, Y0
+	VPMOVZXBD    120(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      207(DX), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  992(SI), Y5, Y0
+	VPBROADCASTW 208(DX)(BX*1), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(BX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      192(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  (SI), Y5, Y1
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(BX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      192(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  32(SI), Y5, Y1
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(BX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      193(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y1
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(BX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      193(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(BX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      194(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  128(SI), Y5, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(BX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      194(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  160(SI), Y5, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(BX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      195(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  192(SI), Y5, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(BX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      195(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  224(SI), Y5, Y1
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(BX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      196(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  256(SI), Y5, Y1
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(BX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      196(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  288(SI), Y5, Y1
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(BX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      197(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  320(SI), Y5, Y1
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(BX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      197(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  352(SI), Y5, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(BX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      198(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  384(SI), Y5, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(BX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      198(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  416(SI), Y5, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(BX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      199(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  448(SI), Y5, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(BX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      199(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  480(SI), Y5, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(BX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      200(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  512(SI), Y5, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(BX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      200(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  544(SI), Y5, Y1
+	VPMOVZXBD    80(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(BX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      201(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  576(SI), Y5, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(BX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      201(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  608(SI), Y5, Y1
+	VPMOVZXBD    96(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(BX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      202(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  640(SI), Y5, Y1
+	VPMOVZXBD    104(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(BX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      202(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  672(SI), Y5, Y1
+	VPMOVZXBD    112(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(BX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      203(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  704(SI), Y5, Y1
+	VPMOVZXBD    120(DX)(BX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(BX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      203(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  736(SI), Y5, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(BX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      204(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  768(SI), Y5, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(BX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      204(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  800(SI), Y5, Y1
+	VPMOVZXBD    80(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(BX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      205(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  832(SI), Y5, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(BX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      205(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  864(SI), Y5, Y1
+	VPMOVZXBD    96(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(BX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      206(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  896(SI), Y5, Y1
+	VPMOVZXBD    104(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(BX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      206(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  928(SI), Y5, Y1
+	VPMOVZXBD    112(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(BX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      207(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  960(SI), Y5, Y1
+	VPMOVZXBD    120(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(BX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      207(DX)(BX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  992(SI), Y5, Y1
+	VPBROADCASTW 208(DX)(BX*2), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(BX*2), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      192(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  (SI), Y5, Y2
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(BX*2), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      192(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  32(SI), Y5, Y2
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(BX*2), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      193(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y2
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(BX*2), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      193(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y2
+	VPMOVZXBD    32(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(BX*2), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      194(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  128(SI), Y5, Y2
+	VPMOVZXBD    40(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(BX*2), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      194(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  160(SI), Y5, Y2
+	VPMOVZXBD    48(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(BX*2), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      195(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  192(SI), Y5, Y2
+	VPMOVZXBD    56(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(BX*2), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      195(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  224(SI), Y5, Y2
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(BX*2), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      196(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  256(SI), Y5, Y2
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(BX*2), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      196(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  288(SI), Y5, Y2
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(BX*2), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      197(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  320(SI), Y5, Y2
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(BX*2), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      197(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  352(SI), Y5, Y2
+	VPMOVZXBD    32(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(BX*2), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      198(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  384(SI), Y5, Y2
+	VPMOVZXBD    40(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(BX*2), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      198(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  416(SI), Y5, Y2
+	VPMOVZXBD    48(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(BX*2), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      199(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  448(SI), Y5, Y2
+	VPMOVZXBD    56(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(BX*2), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      199(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  480(SI), Y5, Y2
+	VPMOVZXBD    64(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(BX*2), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      200(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  512(SI), Y5, Y2
+	VPMOVZXBD    72(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(BX*2), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      200(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  544(SI), Y5, Y2
+	VPMOVZXBD    80(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(BX*2), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      201(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  576(SI), Y5, Y2
+	VPMOVZXBD    88(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(BX*2), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      201(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  608(SI), Y5, Y2
+	VPMOVZXBD    96(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(BX*2), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      202(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  640(SI), Y5, Y2
+	VPMOVZXBD    104(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(BX*2), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      202(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  672(SI), Y5, Y2
+	VPMOVZXBD    112(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(BX*2), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      203(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  704(SI), Y5, Y2
+	VPMOVZXBD    120(DX)(BX*2), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(BX*2), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      203(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  736(SI), Y5, Y2
+	VPMOVZXBD    64(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(BX*2), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      204(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  768(SI), Y5, Y2
+	VPMOVZXBD    72(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(BX*2), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      204(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  800(SI), Y5, Y2
+	VPMOVZXBD    80(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(BX*2), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      205(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  832(SI), Y5, Y2
+	VPMOVZXBD    88(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(BX*2), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      205(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  864(SI), Y5, Y2
+	VPMOVZXBD    96(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(BX*2), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      206(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  896(SI), Y5, Y2
+	VPMOVZXBD    104(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(BX*2), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      206(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  928(SI), Y5, Y2
+	VPMOVZXBD    112(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(BX*2), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      207(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  960(SI), Y5, Y2
+	VPMOVZXBD    120(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(BX*2), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      207(DX)(BX*2), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  992(SI), Y5, Y2
+	VPBROADCASTW 208(DX)(CX*1), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(CX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      192(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  (SI), Y5, Y3
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(CX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      192(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  32(SI), Y5, Y3
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(CX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      193(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  64(SI), Y5, Y3
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(CX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      193(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  96(SI), Y5, Y3
+	VPMOVZXBD    32(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(CX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      194(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  128(SI), Y5, Y3
+	VPMOVZXBD    40(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(CX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      194(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  160(SI), Y5, Y3
+	VPMOVZXBD    48(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(CX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      195(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  192(SI), Y5, Y3
+	VPMOVZXBD    56(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(CX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      195(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  224(SI), Y5, Y3
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(CX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      196(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  256(SI), Y5, Y3
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(CX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      196(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  288(SI), Y5, Y3
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(CX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      197(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  320(SI), Y5, Y3
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(CX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      197(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  352(SI), Y5, Y3
+	VPMOVZXBD    32(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    128(DX)(CX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      198(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  384(SI), Y5, Y3
+	VPMOVZXBD    40(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    136(DX)(CX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      198(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  416(SI), Y5, Y3
+	VPMOVZXBD    48(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    144(DX)(CX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      199(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  448(SI), Y5, Y3
+	VPMOVZXBD    56(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    152(DX)(CX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      199(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  480(SI), Y5, Y3
+	VPMOVZXBD    64(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(CX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      200(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  512(SI), Y5, Y3
+	VPMOVZXBD    72(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(CX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      200(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  544(SI), Y5, Y3
+	VPMOVZXBD    80(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(CX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      201(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  576(SI), Y5, Y3
+	VPMOVZXBD    88(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(CX*1), Y6
+	VPSLLD       $0x04, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      201(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  608(SI), Y5, Y3
+	VPMOVZXBD    96(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(CX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      202(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  640(SI), Y5, Y3
+	VPMOVZXBD    104(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(CX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      202(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  672(SI), Y5, Y3
+	VPMOVZXBD    112(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(CX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      203(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  704(SI), Y5, Y3
+	VPMOVZXBD    120(DX)(CX*1), Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(CX*1), Y6
+	VPSLLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      203(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  736(SI), Y5, Y3
+	VPMOVZXBD    64(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(CX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      204(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  768(SI), Y5, Y3
+	VPMOVZXBD    72(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(CX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      204(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  800(SI), Y5, Y3
+	VPMOVZXBD    80(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(CX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      205(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  832(SI), Y5, Y3
+	VPMOVZXBD    88(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(CX*1), Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      205(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  864(SI), Y5, Y3
+	VPMOVZXBD    96(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    160(DX)(CX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      206(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  896(SI), Y5, Y3
+	VPMOVZXBD    104(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    168(DX)(CX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      206(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  928(SI), Y5, Y3
+	VPMOVZXBD    112(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    176(DX)(CX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      207(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  960(SI), Y5, Y3
+	VPMOVZXBD    120(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_low4<>+0(SB), Y5, Y5
+	VPMOVZXBD    184(DX)(CX*1), Y6
+	VPSRLD       $0x02, Y6, Y6
+	VPAND        rows_bits45<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	MOVBLSX      207(DX)(CX*1), R9
+	VMOVD        R9, X6
+	VCVTDQ2PS    X6, X6
+	VBROADCASTSS X6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  992(SI), Y5, Y3
+	ADDQ         $0x000000d2, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ6Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ6Kx2AVX2(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	ADDQ         $0x000000d2, R10
+	VPBROADCASTW 208(DX), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPMOVZXBD    (DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      192(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  (SI), Y9, Y0
+	VFMADD231PS  (SI)(DI*1), Y9, Y1
+	VPMOVZXBD    8(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      192(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  32(SI), Y9, Y0
+	VFMADD231PS  32(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    16(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      193(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y0
+	VFMADD231PS  64(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    24(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      193(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y0
+	VFMADD231PS  96(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    32(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      194(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  128(SI), Y9, Y0
+	VFMADD231PS  128(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    40(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      194(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  160(SI), Y9, Y0
+	VFMADD231PS  160(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    48(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      195(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  192(SI), Y9, Y0
+	VFMADD231PS  192(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    56(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      195(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  224(SI), Y9, Y0
+	VFMADD231PS  224(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    (DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      196(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  256(SI), Y9, Y0
+	VFMADD231PS  256(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    8(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      196(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  288(SI), Y9, Y0
+	VFMADD231PS  288(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    16(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      197(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  320(SI), Y9, Y0
+	VFMADD231PS  320(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    24(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      197(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  352(SI), Y9, Y0
+	VFMADD231PS  352(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    32(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      198(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  384(SI), Y9, Y0
+	VFMADD231PS  384(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    40(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      198(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  416(SI), Y9, Y0
+	VFMADD231PS  416(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    48(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      199(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  448(SI), Y9, Y0
+	VFMADD231PS  448(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    56(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      199(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  480(SI), Y9, Y0
+	VFMADD231PS  480(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    64(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      200(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  512(SI), Y9, Y0
+	VFMADD231PS  512(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    72(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      200(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  544(SI), Y9, Y0
+	VFMADD231PS  544(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    80(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      201(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  576(SI), Y9, Y0
+	VFMADD231PS  576(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    88(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      201(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  608(SI), Y9, Y0
+	VFMADD231PS  608(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    96(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      202(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  640(SI), Y9, Y0
+	VFMADD231PS  640(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    104(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      202(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  672(SI), Y9, Y0
+	VFMADD231PS  672(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    112(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      203(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  704(SI), Y9, Y0
+	VFMADD231PS  704(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    120(DX), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      203(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  736(SI), Y9, Y0
+	VFMADD231PS  736(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    64(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      204(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  768(SI), Y9, Y0
+	VFMADD231PS  768(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    72(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      204(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  800(SI), Y9, Y0
+	VFMADD231PS  800(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    80(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      205(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  832(SI), Y9, Y0
+	VFMADD231PS  832(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    88(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      205(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  864(SI), Y9, Y0
+	VFMADD231PS  864(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    96(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      206(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  896(SI), Y9, Y0
+	VFMADD231PS  896(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    104(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      206(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  928(SI), Y9, Y0
+	VFMADD231PS  928(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    112(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      207(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  960(SI), Y9, Y0
+	VFMADD231PS  960(SI)(DI*1), Y9, Y1
+	VPMOVZXBD    120(DX), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      207(DX), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  992(SI), Y9, Y0
+	VFMADD231PS  992(SI)(DI*1), Y9, Y1
+	VPBROADCASTW 208(DX)(BX*1), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPMOVZXBD    (DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(BX*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      192(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  (SI), Y9, Y2
+	VFMADD231PS  (SI)(DI*1), Y9, Y3
+	VPMOVZXBD    8(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(BX*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      192(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  32(SI), Y9, Y2
+	VFMADD231PS  32(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    16(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(BX*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      193(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y2
+	VFMADD231PS  64(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    24(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(BX*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      193(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y2
+	VFMADD231PS  96(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    32(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(BX*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      194(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  128(SI), Y9, Y2
+	VFMADD231PS  128(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    40(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(BX*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      194(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  160(SI), Y9, Y2
+	VFMADD231PS  160(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    48(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(BX*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      195(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  192(SI), Y9, Y2
+	VFMADD231PS  192(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    56(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(BX*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      195(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  224(SI), Y9, Y2
+	VFMADD231PS  224(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    (DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(BX*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      196(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  256(SI), Y9, Y2
+	VFMADD231PS  256(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    8(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(BX*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      196(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  288(SI), Y9, Y2
+	VFMADD231PS  288(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    16(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(BX*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      197(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  320(SI), Y9, Y2
+	VFMADD231PS  320(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    24(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(BX*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      197(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  352(SI), Y9, Y2
+	VFMADD231PS  352(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    32(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      198(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  384(SI), Y9, Y2
+	VFMADD231PS  384(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    40(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      198(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  416(SI), Y9, Y2
+	VFMADD231PS  416(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    48(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      199(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  448(SI), Y9, Y2
+	VFMADD231PS  448(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    56(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      199(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  480(SI), Y9, Y2
+	VFMADD231PS  480(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    64(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(BX*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      200(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  512(SI), Y9, Y2
+	VFMADD231PS  512(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    72(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(BX*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      200(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  544(SI), Y9, Y2
+	VFMADD231PS  544(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    80(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(BX*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      201(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  576(SI), Y9, Y2
+	VFMADD231PS  576(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    88(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(BX*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      201(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  608(SI), Y9, Y2
+	VFMADD231PS  608(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    96(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(BX*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      202(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  640(SI), Y9, Y2
+	VFMADD231PS  640(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    104(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(BX*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      202(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  672(SI), Y9, Y2
+	VFMADD231PS  672(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    112(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(BX*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      203(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  704(SI), Y9, Y2
+	VFMADD231PS  704(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    120(DX)(BX*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(BX*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      203(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  736(SI), Y9, Y2
+	VFMADD231PS  736(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    64(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(BX*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      204(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  768(SI), Y9, Y2
+	VFMADD231PS  768(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    72(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(BX*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      204(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  800(SI), Y9, Y2
+	VFMADD231PS  800(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    80(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(BX*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      205(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  832(SI), Y9, Y2
+	VFMADD231PS  832(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    88(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(BX*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      205(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  864(SI), Y9, Y2
+	VFMADD231PS  864(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    96(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      206(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  896(SI), Y9, Y2
+	VFMADD231PS  896(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    104(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      206(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  928(SI), Y9, Y2
+	VFMADD231PS  928(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    112(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      207(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  960(SI), Y9, Y2
+	VFMADD231PS  960(SI)(DI*1), Y9, Y3
+	VPMOVZXBD    120(DX)(BX*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      207(DX)(BX*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  992(SI), Y9, Y2
+	VFMADD231PS  992(SI)(DI*1), Y9, Y3
+	VPBROADCASTW 208(DX)(BX*2), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPMOVZXBD    (DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(BX*2), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      192(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  (SI), Y9, Y4
+	VFMADD231PS  (SI)(DI*1), Y9, Y5
+	VPMOVZXBD    8(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(BX*2), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      192(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  32(SI), Y9, Y4
+	VFMADD231PS  32(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    16(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(BX*2), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      193(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y4
+	VFMADD231PS  64(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    24(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(BX*2), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      193(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y4
+	VFMADD231PS  96(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    32(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(BX*2), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      194(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  128(SI), Y9, Y4
+	VFMADD231PS  128(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    40(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(BX*2), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      194(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  160(SI), Y9, Y4
+	VFMADD231PS  160(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    48(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(BX*2), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      195(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  192(SI), Y9, Y4
+	VFMADD231PS  192(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    56(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(BX*2), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      195(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  224(SI), Y9, Y4
+	VFMADD231PS  224(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    (DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(BX*2), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      196(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  256(SI), Y9, Y4
+	VFMADD231PS  256(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    8(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(BX*2), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      196(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  288(SI), Y9, Y4
+	VFMADD231PS  288(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    16(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(BX*2), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      197(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  320(SI), Y9, Y4
+	VFMADD231PS  320(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    24(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(BX*2), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      197(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  352(SI), Y9, Y4
+	VFMADD231PS  352(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    32(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      198(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  384(SI), Y9, Y4
+	VFMADD231PS  384(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    40(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      198(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  416(SI), Y9, Y4
+	VFMADD231PS  416(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    48(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      199(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  448(SI), Y9, Y4
+	VFMADD231PS  448(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    56(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      199(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  480(SI), Y9, Y4
+	VFMADD231PS  480(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    64(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(BX*2), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      200(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  512(SI), Y9, Y4
+	VFMADD231PS  512(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    72(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(BX*2), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      200(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  544(SI), Y9, Y4
+	VFMADD231PS  544(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    80(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(BX*2), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      201(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  576(SI), Y9, Y4
+	VFMADD231PS  576(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    88(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(BX*2), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      201(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  608(SI), Y9, Y4
+	VFMADD231PS  608(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    96(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(BX*2), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      202(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  640(SI), Y9, Y4
+	VFMADD231PS  640(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    104(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(BX*2), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      202(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  672(SI), Y9, Y4
+	VFMADD231PS  672(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    112(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(BX*2), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      203(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  704(SI), Y9, Y4
+	VFMADD231PS  704(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    120(DX)(BX*2), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(BX*2), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      203(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  736(SI), Y9, Y4
+	VFMADD231PS  736(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    64(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(BX*2), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      204(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  768(SI), Y9, Y4
+	VFMADD231PS  768(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    72(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(BX*2), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      204(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  800(SI), Y9, Y4
+	VFMADD231PS  800(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    80(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(BX*2), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      205(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  832(SI), Y9, Y4
+	VFMADD231PS  832(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    88(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(BX*2), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      205(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  864(SI), Y9, Y4
+	VFMADD231PS  864(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    96(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      206(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  896(SI), Y9, Y4
+	VFMADD231PS  896(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    104(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      206(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  928(SI), Y9, Y4
+	VFMADD231PS  928(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    112(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      207(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  960(SI), Y9, Y4
+	VFMADD231PS  960(SI)(DI*1), Y9, Y5
+	VPMOVZXBD    120(DX)(BX*2), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      207(DX)(BX*2), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  992(SI), Y9, Y4
+	VFMADD231PS  992(SI)(DI*1), Y9, Y5
+	VPBROADCASTW 208(DX)(R9*1), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPMOVZXBD    (DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(R9*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      192(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  (SI), Y9, Y6
+	VFMADD231PS  (SI)(DI*1), Y9, Y7
+	VPMOVZXBD    8(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(R9*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      192(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  32(SI), Y9, Y6
+	VFMADD231PS  32(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    16(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(R9*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      193(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  64(SI), Y9, Y6
+	VFMADD231PS  64(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    24(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(R9*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      193(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  96(SI), Y9, Y6
+	VFMADD231PS  96(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    32(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(R9*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      194(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  128(SI), Y9, Y6
+	VFMADD231PS  128(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    40(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(R9*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      194(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  160(SI), Y9, Y6
+	VFMADD231PS  160(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    48(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(R9*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      195(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  192(SI), Y9, Y6
+	VFMADD231PS  192(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    56(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(R9*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      195(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  224(SI), Y9, Y6
+	VFMADD231PS  224(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    (DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(R9*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      196(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  256(SI), Y9, Y6
+	VFMADD231PS  256(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    8(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(R9*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      196(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  288(SI), Y9, Y6
+	VFMADD231PS  288(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    16(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(R9*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      197(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  320(SI), Y9, Y6
+	VFMADD231PS  320(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    24(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(R9*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      197(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  352(SI), Y9, Y6
+	VFMADD231PS  352(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    32(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    128(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      198(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  384(SI), Y9, Y6
+	VFMADD231PS  384(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    40(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    136(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      198(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  416(SI), Y9, Y6
+	VFMADD231PS  416(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    48(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    144(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      199(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  448(SI), Y9, Y6
+	VFMADD231PS  448(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    56(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    152(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      199(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  480(SI), Y9, Y6
+	VFMADD231PS  480(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    64(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(R9*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      200(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  512(SI), Y9, Y6
+	VFMADD231PS  512(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    72(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(R9*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      200(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  544(SI), Y9, Y6
+	VFMADD231PS  544(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    80(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(R9*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      201(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  576(SI), Y9, Y6
+	VFMADD231PS  576(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    88(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(R9*1), Y10
+	VPSLLD       $0x04, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      201(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  608(SI), Y9, Y6
+	VFMADD231PS  608(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    96(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(R9*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      202(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  640(SI), Y9, Y6
+	VFMADD231PS  640(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    104(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(R9*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      202(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  672(SI), Y9, Y6
+	VFMADD231PS  672(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    112(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(R9*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      203(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  704(SI), Y9, Y6
+	VFMADD231PS  704(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    120(DX)(R9*1), Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(R9*1), Y10
+	VPSLLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      203(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  736(SI), Y9, Y6
+	VFMADD231PS  736(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    64(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(R9*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      204(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  768(SI), Y9, Y6
+	VFMADD231PS  768(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    72(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(R9*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      204(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  800(SI), Y9, Y6
+	VFMADD231PS  800(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    80(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(R9*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      205(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  832(SI), Y9, Y6
+	VFMADD231PS  832(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    88(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(R9*1), Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      205(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  864(SI), Y9, Y6
+	VFMADD231PS  864(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    96(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    160(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      206(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  896(SI), Y9, Y6
+	VFMADD231PS  896(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    104(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    168(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      206(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  928(SI), Y9, Y6
+	VFMADD231PS  928(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    112(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    176(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      207(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  960(SI), Y9, Y6
+	VFMADD231PS  960(SI)(DI*1), Y9, Y7
+	VPMOVZXBD    120(DX)(R9*1), Y9
+	VPSRLD       $0x04, Y9, Y9
+	VPAND        rows_low4<>+0(SB), Y9, Y9
+	VPMOVZXBD    184(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_bits45<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	MOVBLSX      207(DX)(R9*1), R11
+	VMOVD        R11, X10
+	VCVTDQ2PS    X10, X10
+	VBROADCASTSS X10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  992(SI), Y9, Y6
+	VFMADD231PS  992(SI)(DI*1), Y9, Y7
+	ADDQ         $0x000000d2, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
 
 // func dotsF32x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
@@ -3777,15 +15185,14 @@ loop:
 	RET
 
 // func widenQ8AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C
 TEXT ·widenQ8AVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Z0
 	VPMOVSXBD    2(CX), Z1
 	VCVTDQ2PS    Z1, Z1
@@ -3803,7 +15210,7 @@ loop:
 	RET
 
 // func dotsQ8x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·dotsQ8x1AVX512(SB), $0-56
 	MOVQ   y+0(FP), AX
 	MOVQ   ldy+8(FP), CX
@@ -3827,8 +15234,7 @@ loop:
 	PREFETCHT0    (DI)(BX*2)
 	PREFETCHT0    (DI)(CX*1)
 	ADDQ          $0x00000022, DI
-	VPBROADCASTW  (DX), X4
-	VCVTPH2PS     X4, X4
+	VCVTPH2PS     (DX), X4
 	VBROADCASTSS  X4, Z4
 	VPMOVSXBD     2(DX), Z5
 	VCVTDQ2PS     Z5, Z5
@@ -3838,8 +15244,7 @@ loop:
 	VCVTDQ2PS     Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(SI), Z5, Z0
-	VPBROADCASTW  (DX)(BX*1), X4
-	VCVTPH2PS     X4, X4
+	VCVTPH2PS     (DX)(BX*1), X4
 	VBROADCASTSS  X4, Z4
 	VPMOVSXBD     2(DX)(BX*1), Z5
 	VCVTDQ2PS     Z5, Z5
@@ -3849,8 +15254,7 @@ loop:
 	VCVTDQ2PS     Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(SI), Z5, Z1
-	VPBROADCASTW  (DX)(BX*2), X4
-	VCVTPH2PS     X4, X4
+	VCVTPH2PS     (DX)(BX*2), X4
 	VBROADCASTSS  X4, Z4
 	VPMOVSXBD     2(DX)(BX*2), Z5
 	VCVTDQ2PS     Z5, Z5
@@ -3860,8 +15264,7 @@ loop:
 	VCVTDQ2PS     Z5, Z5
 	VMULPS        Z4, Z5, Z5
 	VFMADD231PS   64(SI), Z5, Z2
-	VPBROADCASTW  (DX)(CX*1), X4
-	VCVTPH2PS     X4, X4
+	VCVTPH2PS     (DX)(CX*1), X4
 	VBROADCASTSS  X4, Z4
 	VPMOVSXBD     2(DX)(CX*1), Z5
 	VCVTDQ2PS     Z5, Z5
@@ -3899,7 +15302,7 @@ loop:
 	RET
 
 // func dotsQ8x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·dotsQ8x2AVX512(SB), $0-56
 	MOVQ   y+0(FP), AX
 	MOVQ   ldy+8(FP), CX
@@ -3927,8 +15330,7 @@ loop:
 	PREFETCHT0    (R10)(BX*2)
 	PREFETCHT0    (R10)(R9*1)
 	ADDQ          $0x00000022, R10
-	VPBROADCASTW  (DX), X8
-	VCVTPH2PS     X8, X8
+	VCVTPH2PS     (DX), X8
 	VBROADCASTSS  X8, Z8
 	VPMOVSXBD     2(DX), Z9
 	VCVTDQ2PS     Z9, Z9
@@ -3940,8 +15342,7 @@ loop:
 	VMULPS        Z8, Z9, Z9
 	VFMADD231PS   64(SI), Z9, Z0
 	VFMADD231PS   64(SI)(DI*1), Z9, Z1
-	VPBROADCASTW  (DX)(BX*1), X8
-	VCVTPH2PS     X8, X8
+	VCVTPH2PS     (DX)(BX*1), X8
 	VBROADCASTSS  X8, Z8
 	VPMOVSXBD     2(DX)(BX*1), Z9
 	VCVTDQ2PS     Z9, Z9
@@ -3953,8 +15354,7 @@ loop:
 	VMULPS        Z8, Z9, Z9
 	VFMADD231PS   64(SI), Z9, Z2
 	VFMADD231PS   64(SI)(DI*1), Z9, Z3
-	VPBROADCASTW  (DX)(BX*2), X8
-	VCVTPH2PS     X8, X8
+	VCVTPH2PS     (DX)(BX*2), X8
 	VBROADCASTSS  X8, Z8
 	VPMOVSXBD     2(DX)(BX*2), Z9
 	VCVTDQ2PS     Z9, Z9
@@ -3966,8 +15366,7 @@ loop:
 	VMULPS        Z8, Z9, Z9
 	VFMADD231PS   64(SI), Z9, Z4
 	VFMADD231PS   64(SI)(DI*1), Z9, Z5
-	VPBROADCASTW  (DX)(R9*1), X8
-	VCVTPH2PS     X8, X8
+	VCVTPH2PS     (DX)(R9*1), X8
 	VBROADCASTSS  X8, Z8
 	VPMOVSXBD     2(DX)(R9*1), Z9
 	VCVTDQ2PS     Z9, Z9
@@ -4028,27 +15427,21 @@ loop:
 	RET
 
 // func widenQ4AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C
 TEXT ·widenQ4AVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Z0
+	VMULPS       rows_less8<>+0(SB), Z0, Z0
 	VPMOVZXBD    2(CX), Z1
-	VPANDD       rows_low4x16<>+0(SB), Z1, Z1
-	VPADDD       rows_minus8x16<>+0(SB), Z1, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	VPMOVZXBD    2(CX), Z1
+	VPERMPS      Z0, Z1, Z2
+	VMOVUPS      Z2, (AX)
 	VPSRLD       $0x04, Z1, Z1
-	VPADDD       rows_minus8x16<>+0(SB), Z1, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z0, Z1, Z1
+	VPERMPS      Z0, Z1, Z1
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000012, CX
@@ -4057,44 +15450,26 @@ loop:
 	VZEROUPPER
 	RET
 
-DATA rows_low4x16<>+0(SB)/4, $0x0000000f
-DATA rows_low4x16<>+4(SB)/4, $0x0000000f
-DATA rows_low4x16<>+8(SB)/4, $0x0000000f
-DATA rows_low4x16<>+12(SB)/4, $0x0000000f
-DATA rows_low4x16<>+16(SB)/4, $0x0000000f
-DATA rows_low4x16<>+20(SB)/4, $0x0000000f
-DATA rows_low4x16<>+24(SB)/4, $0x0000000f
-DATA rows_low4x16<>+28(SB)/4, $0x0000000f
-DATA rows_low4x16<>+32(SB)/4, $0x0000000f
-DATA rows_low4x16<>+36(SB)/4, $0x0000000f
-DATA rows_low4x16<>+40(SB)/4, $0x0000000f
-DATA rows_low4x16<>+44(SB)/4, $0x0000000f
-DATA rows_low4x16<>+48(SB)/4, $0x0000000f
-DATA rows_low4x16<>+52(SB)/4, $0x0000000f
-DATA rows_low4x16<>+56(SB)/4, $0x0000000f
-DATA rows_low4x16<>+60(SB)/4, $0x0000000f
-GLOBL rows_low4x16<>(SB), RODATA|NOPTR, $64
-
-DATA rows_minus8x16<>+0(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+4(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+8(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+12(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+16(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+20(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+24(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+28(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+32(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+36(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+40(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+44(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+48(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+52(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+56(SB)/4, $0xfffffff8
-DATA rows_minus8x16<>+60(SB)/4, $0xfffffff8
-GLOBL rows_minus8x16<>(SB), RODATA|NOPTR, $64
+DATA rows_less8<>+0(SB)/4, $0xc1000000
+DATA rows_less8<>+4(SB)/4, $0xc0e00000
+DATA rows_less8<>+8(SB)/4, $0xc0c00000
+DATA rows_less8<>+12(SB)/4, $0xc0a00000
+DATA rows_less8<>+16(SB)/4, $0xc0800000
+DATA rows_less8<>+20(SB)/4, $0xc0400000
+DATA rows_less8<>+24(SB)/4, $0xc0000000
+DATA rows_less8<>+28(SB)/4, $0xbf800000
+DATA rows_less8<>+32(SB)/4, $0x00000000
+DATA rows_less8<>+36(SB)/4, $0x3f800000
+DATA rows_less8<>+40(SB)/4, $0x40000000
+DATA rows_less8<>+44(SB)/4, $0x40400000
+DATA rows_less8<>+48(SB)/4, $0x40800000
+DATA rows_less8<>+52(SB)/4, $0x40a00000
+DATA rows_less8<>+56(SB)/4, $0x40c00000
+DATA rows_less8<>+60(SB)/4, $0x40e00000
+GLOBL rows_less8<>(SB), RODATA|NOPTR, $64
 
 // func dotsQ4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·dotsQ4x1AVX512(SB), $0-56
 	MOVQ   y+0(FP), AX
 	MOVQ   ldy+8(FP), CX
@@ -4118,65 +15493,41 @@ loop:
 	PREFETCHT0    (DI)(BX*2)
 	PREFETCHT0    (DI)(CX*1)
 	ADDQ          $0x00000012, DI
-	VPBROADCASTW  (DX), X4
-	VCVTPH2PS     X4, X4
+	VCVTPH2PS     (DX), X4
 	VBROADCASTSS  X4, Z4
+	VMULPS        rows_less8<>+0(SB), Z4, Z4
 	VPMOVZXBD     2(DX), Z5
-	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
-	VPADDD        rows_minus8x16<>+0(SB), Z5, Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VFMADD231PS   (SI), Z5, Z0
-	VPMOVZXBD     2(DX), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z0
 	VPSRLD        $0x04, Z5, Z5
-	VPADDD        rows_minus8x16<>+0(SB), Z5, Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
 	VFMADD231PS   64(SI), Z5, Z0
-	VPBROADCASTW  (DX)(BX*1), X4
-	VCVTPH2PS     X4, X4
+	VCVTPH2PS     (DX)(BX*1), X4
 	VBROADCASTSS  X4, Z4
+	VMULPS        rows_less8<>+0(SB), Z4, Z4
 	VPMOVZXBD     2(DX)(BX*1), Z5
-	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
-	VPADDD        rows_minus8x16<>+0(SB), Z5, Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VFMADD231PS   (SI), Z5, Z1
-	VPMOVZXBD     2(DX)(BX*1), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z1
 	VPSRLD        $0x04, Z5, Z5
-	VPADDD        rows_minus8x16<>+0(SB), Z5, Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
 	VFMADD231PS   64(SI), Z5, Z1
-	VPBROADCASTW  (DX)(BX*2), X4
-	VCVTPH2PS     X4, X4
+	VCVTPH2PS     (DX)(BX*2), X4
 	VBROADCASTSS  X4, Z4
+	VMULPS        rows_less8<>+0(SB), Z4, Z4
 	VPMOVZXBD     2(DX)(BX*2), Z5
-	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
-	VPADDD        rows_minus8x16<>+0(SB), Z5, Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VFMADD231PS   (SI), Z5, Z2
-	VPMOVZXBD     2(DX)(BX*2), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z2
 	VPSRLD        $0x04, Z5, Z5
-	VPADDD        rows_minus8x16<>+0(SB), Z5, Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
 	VFMADD231PS   64(SI), Z5, Z2
-	VPBROADCASTW  (DX)(CX*1), X4
-	VCVTPH2PS     X4, X4
+	VCVTPH2PS     (DX)(CX*1), X4
 	VBROADCASTSS  X4, Z4
+	VMULPS        rows_less8<>+0(SB), Z4, Z4
 	VPMOVZXBD     2(DX)(CX*1), Z5
-	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
-	VPADDD        rows_minus8x16<>+0(SB), Z5, Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	VFMADD231PS   (SI), Z5, Z3
-	VPMOVZXBD     2(DX)(CX*1), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z3
 	VPSRLD        $0x04, Z5, Z5
-	VPADDD        rows_minus8x16<>+0(SB), Z5, Z5
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z4, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
 	VFMADD231PS   64(SI), Z5, Z3
 	ADDQ          $0x00000012, DX
 	ADDQ          $0x00000080, SI
@@ -4206,7 +15557,7 @@ loop:
 	RET
 
 // func dotsQ4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·dotsQ4x2AVX512(SB), $0-56
 	MOVQ   y+0(FP), AX
 	MOVQ   ldy+8(FP), CX
@@ -4234,72 +15585,48 @@ loop:
 	PREFETCHT0    (R10)(BX*2)
 	PREFETCHT0    (R10)(R9*1)
 	ADDQ          $0x00000012, R10
-	VPBROADCASTW  (DX), X8
-	VCVTPH2PS     X8, X8
+	VCVTPH2PS     (DX), X8
 	VBROADCASTSS  X8, Z8
+	VMULPS        rows_less8<>+0(SB), Z8, Z8
 	VPMOVZXBD     2(DX), Z9
-	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
-	VPADDD        rows_minus8x16<>+0(SB), Z9, Z9
-	VCVTDQ2PS     Z9, Z9
-	VMULPS        Z8, Z9, Z9
-	VFMADD231PS   (SI), Z9, Z0
-	VFMADD231PS   (SI)(DI*1), Z9, Z1
-	VPMOVZXBD     2(DX), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z0
+	VFMADD231PS   (SI)(DI*1), Z10, Z1
 	VPSRLD        $0x04, Z9, Z9
-	VPADDD        rows_minus8x16<>+0(SB), Z9, Z9
-	VCVTDQ2PS     Z9, Z9
-	VMULPS        Z8, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
 	VFMADD231PS   64(SI), Z9, Z0
 	VFMADD231PS   64(SI)(DI*1), Z9, Z1
-	VPBROADCASTW  (DX)(BX*1), X8
-	VCVTPH2PS     X8, X8
+	VCVTPH2PS     (DX)(BX*1), X8
 	VBROADCASTSS  X8, Z8
+	VMULPS        rows_less8<>+0(SB), Z8, Z8
 	VPMOVZXBD     2(DX)(BX*1), Z9
-	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
-	VPADDD        rows_minus8x16<>+0(SB), Z9, Z9
-	VCVTDQ2PS     Z9, Z9
-	VMULPS        Z8, Z9, Z9
-	VFMADD231PS   (SI), Z9, Z2
-	VFMADD231PS   (SI)(DI*1), Z9, Z3
-	VPMOVZXBD     2(DX)(BX*1), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z2
+	VFMADD231PS   (SI)(DI*1), Z10, Z3
 	VPSRLD        $0x04, Z9, Z9
-	VPADDD        rows_minus8x16<>+0(SB), Z9, Z9
-	VCVTDQ2PS     Z9, Z9
-	VMULPS        Z8, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
 	VFMADD231PS   64(SI), Z9, Z2
 	VFMADD231PS   64(SI)(DI*1), Z9, Z3
-	VPBROADCASTW  (DX)(BX*2), X8
-	VCVTPH2PS     X8, X8
+	VCVTPH2PS     (DX)(BX*2), X8
 	VBROADCASTSS  X8, Z8
+	VMULPS        rows_less8<>+0(SB), Z8, Z8
 	VPMOVZXBD     2(DX)(BX*2), Z9
-	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
-	VPADDD        rows_minus8x16<>+0(SB), Z9, Z9
-	VCVTDQ2PS     Z9, Z9
-	VMULPS        Z8, Z9, Z9
-	VFMADD231PS   (SI), Z9, Z4
-	VFMADD231PS   (SI)(DI*1), Z9, Z5
-	VPMOVZXBD     2(DX)(BX*2), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z4
+	VFMADD231PS   (SI)(DI*1), Z10, Z5
 	VPSRLD        $0x04, Z9, Z9
-	VPADDD        rows_minus8x16<>+0(SB), Z9, Z9
-	VCVTDQ2PS     Z9, Z9
-	VMULPS        Z8, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
 	VFMADD231PS   64(SI), Z9, Z4
 	VFMADD231PS   64(SI)(DI*1), Z9, Z5
-	VPBROADCASTW  (DX)(R9*1), X8
-	VCVTPH2PS     X8, X8
+	VCVTPH2PS     (DX)(R9*1), X8
 	VBROADCASTSS  X8, Z8
+	VMULPS        rows_less8<>+0(SB), Z8, Z8
 	VPMOVZXBD     2(DX)(R9*1), Z9
-	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
-	VPADDD        rows_minus8x16<>+0(SB), Z9, Z9
-	VCVTDQ2PS     Z9, Z9
-	VMULPS        Z8, Z9, Z9
-	VFMADD231PS   (SI), Z9, Z6
-	VFMADD231PS   (SI)(DI*1), Z9, Z7
-	VPMOVZXBD     2(DX)(R9*1), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z6
+	VFMADD231PS   (SI)(DI*1), Z10, Z7
 	VPSRLD        $0x04, Z9, Z9
-	VPADDD        rows_minus8x16<>+0(SB), Z9, Z9
-	VCVTDQ2PS     Z9, Z9
-	VMULPS        Z8, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
 	VFMADD231PS   64(SI), Z9, Z6
 	VFMADD231PS   64(SI)(DI*1), Z9, Z7
 	ADDQ          $0x00000012, DX
@@ -4351,29 +15678,24 @@ loop:
 	RET
 
 // func widenQ4x1AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C
 TEXT ·widenQ4x1AVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Z0
-	VPBROADCASTW 2(CX), X1
-	VCVTPH2PS    X1, X1
+	VCVTPH2PS    2(CX), X1
 	VBROADCASTSS X1, Z1
-	VPMOVZXBD    4(CX), Z2
-	VPANDD       rows_low4x16<>+0(SB), Z2, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFMADD213PS  Z1, Z0, Z2
+	VFMADD132PS  rows_count<>+0(SB), Z1, Z0
+	VPMOVZXBD    4(CX), Z1
+	VPERMPS      Z0, Z1, Z2
 	VMOVUPS      Z2, (AX)
-	VPMOVZXBD    4(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFMADD213PS  Z1, Z0, Z2
-	VMOVUPS      Z2, 64(AX)
+	VPSRLD       $0x04, Z1, Z1
+	VPERMPS      Z0, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000014, CX
 	SUBQ         $0x00000020, DX
@@ -4381,16 +15703,258 @@ loop:
 	VZEROUPPER
 	RET
 
+DATA rows_count<>+0(SB)/4, $0x00000000
+DATA rows_count<>+4(SB)/4, $0x3f800000
+DATA rows_count<>+8(SB)/4, $0x40000000
+DATA rows_count<>+12(SB)/4, $0x40400000
+DATA rows_count<>+16(SB)/4, $0x40800000
+DATA rows_count<>+20(SB)/4, $0x40a00000
+DATA rows_count<>+24(SB)/4, $0x40c00000
+DATA rows_count<>+28(SB)/4, $0x40e00000
+DATA rows_count<>+32(SB)/4, $0x41000000
+DATA rows_count<>+36(SB)/4, $0x41100000
+DATA rows_count<>+40(SB)/4, $0x41200000
+DATA rows_count<>+44(SB)/4, $0x41300000
+DATA rows_count<>+48(SB)/4, $0x41400000
+DATA rows_count<>+52(SB)/4, $0x41500000
+DATA rows_count<>+56(SB)/4, $0x41600000
+DATA rows_count<>+60(SB)/4, $0x41700000
+GLOBL rows_count<>(SB), RODATA|NOPTR, $64
+
+// func dotsQ4x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ4x1x1AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	ADDQ          $0x00000014, DI
+	VCVTPH2PS     (DX), X4
+	VBROADCASTSS  X4, Z4
+	VCVTPH2PS     2(DX), X5
+	VBROADCASTSS  X5, Z5
+	VFMADD132PS   rows_count<>+0(SB), Z5, Z4
+	VPMOVZXBD     4(DX), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z0
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z0
+	VCVTPH2PS     (DX)(BX*1), X4
+	VBROADCASTSS  X4, Z4
+	VCVTPH2PS     2(DX)(BX*1), X5
+	VBROADCASTSS  X5, Z5
+	VFMADD132PS   rows_count<>+0(SB), Z5, Z4
+	VPMOVZXBD     4(DX)(BX*1), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z1
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z1
+	VCVTPH2PS     (DX)(BX*2), X4
+	VBROADCASTSS  X4, Z4
+	VCVTPH2PS     2(DX)(BX*2), X5
+	VBROADCASTSS  X5, Z5
+	VFMADD132PS   rows_count<>+0(SB), Z5, Z4
+	VPMOVZXBD     4(DX)(BX*2), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z2
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z2
+	VCVTPH2PS     (DX)(CX*1), X4
+	VBROADCASTSS  X4, Z4
+	VCVTPH2PS     2(DX)(CX*1), X5
+	VBROADCASTSS  X5, Z5
+	VFMADD132PS   rows_count<>+0(SB), Z5, Z4
+	VPMOVZXBD     4(DX)(CX*1), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z3
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z3
+	ADDQ          $0x00000014, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ4x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ4x1x2AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	ADDQ          $0x00000014, R10
+	VCVTPH2PS     (DX), X8
+	VBROADCASTSS  X8, Z8
+	VCVTPH2PS     2(DX), X9
+	VBROADCASTSS  X9, Z9
+	VFMADD132PS   rows_count<>+0(SB), Z9, Z8
+	VPMOVZXBD     4(DX), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z0
+	VFMADD231PS   (SI)(DI*1), Z10, Z1
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z0
+	VFMADD231PS   64(SI)(DI*1), Z9, Z1
+	VCVTPH2PS     (DX)(BX*1), X8
+	VBROADCASTSS  X8, Z8
+	VCVTPH2PS     2(DX)(BX*1), X9
+	VBROADCASTSS  X9, Z9
+	VFMADD132PS   rows_count<>+0(SB), Z9, Z8
+	VPMOVZXBD     4(DX)(BX*1), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z2
+	VFMADD231PS   (SI)(DI*1), Z10, Z3
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z2
+	VFMADD231PS   64(SI)(DI*1), Z9, Z3
+	VCVTPH2PS     (DX)(BX*2), X8
+	VBROADCASTSS  X8, Z8
+	VCVTPH2PS     2(DX)(BX*2), X9
+	VBROADCASTSS  X9, Z9
+	VFMADD132PS   rows_count<>+0(SB), Z9, Z8
+	VPMOVZXBD     4(DX)(BX*2), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z4
+	VFMADD231PS   (SI)(DI*1), Z10, Z5
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z4
+	VFMADD231PS   64(SI)(DI*1), Z9, Z5
+	VCVTPH2PS     (DX)(R9*1), X8
+	VBROADCASTSS  X8, Z8
+	VCVTPH2PS     2(DX)(R9*1), X9
+	VBROADCASTSS  X9, Z9
+	VFMADD132PS   rows_count<>+0(SB), Z9, Z8
+	VPMOVZXBD     4(DX)(R9*1), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z6
+	VFMADD231PS   (SI)(DI*1), Z10, Z7
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z6
+	VFMADD231PS   64(SI)(DI*1), Z9, Z7
+	ADDQ          $0x00000014, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
 // func widenQ5AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C
 TEXT ·widenQ5AVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Z0
 	VPBROADCASTD 2(CX), Z1
 	VPMOVZXBD    6(CX), Z2
@@ -4419,6 +15983,24 @@ loop:
 	JNZ          loop
 	VZEROUPPER
 	RET
+
+DATA rows_low4x16<>+0(SB)/4, $0x0000000f
+DATA rows_low4x16<>+4(SB)/4, $0x0000000f
+DATA rows_low4x16<>+8(SB)/4, $0x0000000f
+DATA rows_low4x16<>+12(SB)/4, $0x0000000f
+DATA rows_low4x16<>+16(SB)/4, $0x0000000f
+DATA rows_low4x16<>+20(SB)/4, $0x0000000f
+DATA rows_low4x16<>+24(SB)/4, $0x0000000f
+DATA rows_low4x16<>+28(SB)/4, $0x0000000f
+DATA rows_low4x16<>+32(SB)/4, $0x0000000f
+DATA rows_low4x16<>+36(SB)/4, $0x0000000f
+DATA rows_low4x16<>+40(SB)/4, $0x0000000f
+DATA rows_low4x16<>+44(SB)/4, $0x0000000f
+DATA rows_low4x16<>+48(SB)/4, $0x0000000f
+DATA rows_low4x16<>+52(SB)/4, $0x0000000f
+DATA rows_low4x16<>+56(SB)/4, $0x0000000f
+DATA rows_low4x16<>+60(SB)/4, $0x0000000f
+GLOBL rows_low4x16<>(SB), RODATA|NOPTR, $64
 
 DATA rows_shifts0x16<>+0(SB)/4, $0x00000000
 DATA rows_shifts0x16<>+4(SB)/4, $0x00000001
@@ -4492,19 +16074,338 @@ DATA rows_shifts1x16<>+56(SB)/4, $0x0000001e
 DATA rows_shifts1x16<>+60(SB)/4, $0x0000001f
 GLOBL rows_shifts1x16<>(SB), RODATA|NOPTR, $64
 
+// func dotsQ5x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ5x1AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	ADDQ          $0x00000016, DI
+	VCVTPH2PS     (DX), X4
+	VBROADCASTSS  X4, Z4
+	VPBROADCASTD  2(DX), Z5
+	VPMOVZXBD     6(DX), Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z5, Z7
+	VPSLLD        $0x04, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VPADDD        rows_minus16x16<>+0(SB), Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z4, Z6, Z6
+	VFMADD231PS   (SI), Z6, Z0
+	VPMOVZXBD     6(DX), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
+	VPSLLD        $0x04, Z5, Z5
+	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
+	VPADDD        Z5, Z6, Z6
+	VPADDD        rows_minus16x16<>+0(SB), Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z4, Z6, Z6
+	VFMADD231PS   64(SI), Z6, Z0
+	VCVTPH2PS     (DX)(BX*1), X4
+	VBROADCASTSS  X4, Z4
+	VPBROADCASTD  2(DX)(BX*1), Z5
+	VPMOVZXBD     6(DX)(BX*1), Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z5, Z7
+	VPSLLD        $0x04, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VPADDD        rows_minus16x16<>+0(SB), Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z4, Z6, Z6
+	VFMADD231PS   (SI), Z6, Z1
+	VPMOVZXBD     6(DX)(BX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
+	VPSLLD        $0x04, Z5, Z5
+	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
+	VPADDD        Z5, Z6, Z6
+	VPADDD        rows_minus16x16<>+0(SB), Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z4, Z6, Z6
+	VFMADD231PS   64(SI), Z6, Z1
+	VCVTPH2PS     (DX)(BX*2), X4
+	VBROADCASTSS  X4, Z4
+	VPBROADCASTD  2(DX)(BX*2), Z5
+	VPMOVZXBD     6(DX)(BX*2), Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z5, Z7
+	VPSLLD        $0x04, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VPADDD        rows_minus16x16<>+0(SB), Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z4, Z6, Z6
+	VFMADD231PS   (SI), Z6, Z2
+	VPMOVZXBD     6(DX)(BX*2), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
+	VPSLLD        $0x04, Z5, Z5
+	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
+	VPADDD        Z5, Z6, Z6
+	VPADDD        rows_minus16x16<>+0(SB), Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z4, Z6, Z6
+	VFMADD231PS   64(SI), Z6, Z2
+	VCVTPH2PS     (DX)(CX*1), X4
+	VBROADCASTSS  X4, Z4
+	VPBROADCASTD  2(DX)(CX*1), Z5
+	VPMOVZXBD     6(DX)(CX*1), Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z5, Z7
+	VPSLLD        $0x04, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VPADDD        rows_minus16x16<>+0(SB), Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z4, Z6, Z6
+	VFMADD231PS   (SI), Z6, Z3
+	VPMOVZXBD     6(DX)(CX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
+	VPSLLD        $0x04, Z5, Z5
+	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
+	VPADDD        Z5, Z6, Z6
+	VPADDD        rows_minus16x16<>+0(SB), Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z4, Z6, Z6
+	VFMADD231PS   64(SI), Z6, Z3
+	ADDQ          $0x00000016, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ5x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ5x2AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	ADDQ          $0x00000016, R10
+	VCVTPH2PS     (DX), X8
+	VBROADCASTSS  X8, Z8
+	VPBROADCASTD  2(DX), Z9
+	VPMOVZXBD     6(DX), Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z9, Z11
+	VPSLLD        $0x04, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VPADDD        rows_minus16x16<>+0(SB), Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   (SI), Z10, Z0
+	VFMADD231PS   (SI)(DI*1), Z10, Z1
+	VPMOVZXBD     6(DX), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z9, Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z10, Z10
+	VPADDD        rows_minus16x16<>+0(SB), Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   64(SI), Z10, Z0
+	VFMADD231PS   64(SI)(DI*1), Z10, Z1
+	VCVTPH2PS     (DX)(BX*1), X8
+	VBROADCASTSS  X8, Z8
+	VPBROADCASTD  2(DX)(BX*1), Z9
+	VPMOVZXBD     6(DX)(BX*1), Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z9, Z11
+	VPSLLD        $0x04, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VPADDD        rows_minus16x16<>+0(SB), Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   (SI), Z10, Z2
+	VFMADD231PS   (SI)(DI*1), Z10, Z3
+	VPMOVZXBD     6(DX)(BX*1), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z9, Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z10, Z10
+	VPADDD        rows_minus16x16<>+0(SB), Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   64(SI), Z10, Z2
+	VFMADD231PS   64(SI)(DI*1), Z10, Z3
+	VCVTPH2PS     (DX)(BX*2), X8
+	VBROADCASTSS  X8, Z8
+	VPBROADCASTD  2(DX)(BX*2), Z9
+	VPMOVZXBD     6(DX)(BX*2), Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z9, Z11
+	VPSLLD        $0x04, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VPADDD        rows_minus16x16<>+0(SB), Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   (SI), Z10, Z4
+	VFMADD231PS   (SI)(DI*1), Z10, Z5
+	VPMOVZXBD     6(DX)(BX*2), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z9, Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z10, Z10
+	VPADDD        rows_minus16x16<>+0(SB), Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   64(SI), Z10, Z4
+	VFMADD231PS   64(SI)(DI*1), Z10, Z5
+	VCVTPH2PS     (DX)(R9*1), X8
+	VBROADCASTSS  X8, Z8
+	VPBROADCASTD  2(DX)(R9*1), Z9
+	VPMOVZXBD     6(DX)(R9*1), Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z9, Z11
+	VPSLLD        $0x04, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VPADDD        rows_minus16x16<>+0(SB), Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   (SI), Z10, Z6
+	VFMADD231PS   (SI)(DI*1), Z10, Z7
+	VPMOVZXBD     6(DX)(R9*1), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z9, Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z10, Z10
+	VPADDD        rows_minus16x16<>+0(SB), Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z8, Z10, Z10
+	VFMADD231PS   64(SI), Z10, Z6
+	VFMADD231PS   64(SI)(DI*1), Z10, Z7
+	ADDQ          $0x00000016, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
 // func widenQ5x1AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C
 TEXT ·widenQ5x1AVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Z0
-	VPBROADCASTW 2(CX), X1
-	VCVTPH2PS    X1, X1
+	VCVTPH2PS    2(CX), X1
 	VBROADCASTSS X1, Z1
 	VPBROADCASTD 4(CX), Z2
 	VPMOVZXBD    8(CX), Z3
@@ -4532,36 +16433,575 @@ loop:
 	VZEROUPPER
 	RET
 
+// func dotsQ5x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ5x1x1AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	ADDQ          $0x00000018, DI
+	VCVTPH2PS     (DX), X4
+	VBROADCASTSS  X4, Z4
+	VCVTPH2PS     2(DX), X5
+	VBROADCASTSS  X5, Z5
+	VPBROADCASTD  4(DX), Z6
+	VPMOVZXBD     8(DX), Z7
+	VPANDD        rows_low4x16<>+0(SB), Z7, Z7
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z6, Z8
+	VPSLLD        $0x04, Z8, Z8
+	VPANDD        rows_bit4x16<>+0(SB), Z8, Z8
+	VPADDD        Z8, Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VFMADD213PS   Z5, Z4, Z7
+	VFMADD231PS   (SI), Z7, Z0
+	VPMOVZXBD     8(DX), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z6, Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bit4x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VFMADD213PS   Z5, Z4, Z7
+	VFMADD231PS   64(SI), Z7, Z0
+	VCVTPH2PS     (DX)(BX*1), X4
+	VBROADCASTSS  X4, Z4
+	VCVTPH2PS     2(DX)(BX*1), X5
+	VBROADCASTSS  X5, Z5
+	VPBROADCASTD  4(DX)(BX*1), Z6
+	VPMOVZXBD     8(DX)(BX*1), Z7
+	VPANDD        rows_low4x16<>+0(SB), Z7, Z7
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z6, Z8
+	VPSLLD        $0x04, Z8, Z8
+	VPANDD        rows_bit4x16<>+0(SB), Z8, Z8
+	VPADDD        Z8, Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VFMADD213PS   Z5, Z4, Z7
+	VFMADD231PS   (SI), Z7, Z1
+	VPMOVZXBD     8(DX)(BX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z6, Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bit4x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VFMADD213PS   Z5, Z4, Z7
+	VFMADD231PS   64(SI), Z7, Z1
+	VCVTPH2PS     (DX)(BX*2), X4
+	VBROADCASTSS  X4, Z4
+	VCVTPH2PS     2(DX)(BX*2), X5
+	VBROADCASTSS  X5, Z5
+	VPBROADCASTD  4(DX)(BX*2), Z6
+	VPMOVZXBD     8(DX)(BX*2), Z7
+	VPANDD        rows_low4x16<>+0(SB), Z7, Z7
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z6, Z8
+	VPSLLD        $0x04, Z8, Z8
+	VPANDD        rows_bit4x16<>+0(SB), Z8, Z8
+	VPADDD        Z8, Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VFMADD213PS   Z5, Z4, Z7
+	VFMADD231PS   (SI), Z7, Z2
+	VPMOVZXBD     8(DX)(BX*2), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z6, Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bit4x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VFMADD213PS   Z5, Z4, Z7
+	VFMADD231PS   64(SI), Z7, Z2
+	VCVTPH2PS     (DX)(CX*1), X4
+	VBROADCASTSS  X4, Z4
+	VCVTPH2PS     2(DX)(CX*1), X5
+	VBROADCASTSS  X5, Z5
+	VPBROADCASTD  4(DX)(CX*1), Z6
+	VPMOVZXBD     8(DX)(CX*1), Z7
+	VPANDD        rows_low4x16<>+0(SB), Z7, Z7
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z6, Z8
+	VPSLLD        $0x04, Z8, Z8
+	VPANDD        rows_bit4x16<>+0(SB), Z8, Z8
+	VPADDD        Z8, Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VFMADD213PS   Z5, Z4, Z7
+	VFMADD231PS   (SI), Z7, Z3
+	VPMOVZXBD     8(DX)(CX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z6, Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bit4x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VFMADD213PS   Z5, Z4, Z7
+	VFMADD231PS   64(SI), Z7, Z3
+	ADDQ          $0x00000018, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ5x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ5x1x2AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	ADDQ          $0x00000018, R10
+	VCVTPH2PS     (DX), X8
+	VBROADCASTSS  X8, Z8
+	VCVTPH2PS     2(DX), X9
+	VBROADCASTSS  X9, Z9
+	VPBROADCASTD  4(DX), Z10
+	VPMOVZXBD     8(DX), Z11
+	VPANDD        rows_low4x16<>+0(SB), Z11, Z11
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z10, Z12
+	VPSLLD        $0x04, Z12, Z12
+	VPANDD        rows_bit4x16<>+0(SB), Z12, Z12
+	VPADDD        Z12, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VFMADD213PS   Z9, Z8, Z11
+	VFMADD231PS   (SI), Z11, Z0
+	VFMADD231PS   (SI)(DI*1), Z11, Z1
+	VPMOVZXBD     8(DX), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z10, Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bit4x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VFMADD213PS   Z9, Z8, Z11
+	VFMADD231PS   64(SI), Z11, Z0
+	VFMADD231PS   64(SI)(DI*1), Z11, Z1
+	VCVTPH2PS     (DX)(BX*1), X8
+	VBROADCASTSS  X8, Z8
+	VCVTPH2PS     2(DX)(BX*1), X9
+	VBROADCASTSS  X9, Z9
+	VPBROADCASTD  4(DX)(BX*1), Z10
+	VPMOVZXBD     8(DX)(BX*1), Z11
+	VPANDD        rows_low4x16<>+0(SB), Z11, Z11
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z10, Z12
+	VPSLLD        $0x04, Z12, Z12
+	VPANDD        rows_bit4x16<>+0(SB), Z12, Z12
+	VPADDD        Z12, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VFMADD213PS   Z9, Z8, Z11
+	VFMADD231PS   (SI), Z11, Z2
+	VFMADD231PS   (SI)(DI*1), Z11, Z3
+	VPMOVZXBD     8(DX)(BX*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z10, Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bit4x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VFMADD213PS   Z9, Z8, Z11
+	VFMADD231PS   64(SI), Z11, Z2
+	VFMADD231PS   64(SI)(DI*1), Z11, Z3
+	VCVTPH2PS     (DX)(BX*2), X8
+	VBROADCASTSS  X8, Z8
+	VCVTPH2PS     2(DX)(BX*2), X9
+	VBROADCASTSS  X9, Z9
+	VPBROADCASTD  4(DX)(BX*2), Z10
+	VPMOVZXBD     8(DX)(BX*2), Z11
+	VPANDD        rows_low4x16<>+0(SB), Z11, Z11
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z10, Z12
+	VPSLLD        $0x04, Z12, Z12
+	VPANDD        rows_bit4x16<>+0(SB), Z12, Z12
+	VPADDD        Z12, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VFMADD213PS   Z9, Z8, Z11
+	VFMADD231PS   (SI), Z11, Z4
+	VFMADD231PS   (SI)(DI*1), Z11, Z5
+	VPMOVZXBD     8(DX)(BX*2), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z10, Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bit4x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VFMADD213PS   Z9, Z8, Z11
+	VFMADD231PS   64(SI), Z11, Z4
+	VFMADD231PS   64(SI)(DI*1), Z11, Z5
+	VCVTPH2PS     (DX)(R9*1), X8
+	VBROADCASTSS  X8, Z8
+	VCVTPH2PS     2(DX)(R9*1), X9
+	VBROADCASTSS  X9, Z9
+	VPBROADCASTD  4(DX)(R9*1), Z10
+	VPMOVZXBD     8(DX)(R9*1), Z11
+	VPANDD        rows_low4x16<>+0(SB), Z11, Z11
+	VPSRLVD       rows_shifts0x16<>+0(SB), Z10, Z12
+	VPSLLD        $0x04, Z12, Z12
+	VPANDD        rows_bit4x16<>+0(SB), Z12, Z12
+	VPADDD        Z12, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VFMADD213PS   Z9, Z8, Z11
+	VFMADD231PS   (SI), Z11, Z6
+	VFMADD231PS   (SI)(DI*1), Z11, Z7
+	VPMOVZXBD     8(DX)(R9*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPSRLVD       rows_shifts1x16<>+0(SB), Z10, Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bit4x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VFMADD213PS   Z9, Z8, Z11
+	VFMADD231PS   64(SI), Z11, Z6
+	VFMADD231PS   64(SI)(DI*1), Z11, Z7
+	ADDQ          $0x00000018, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
 // func widenIQ4NLAVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C
 TEXT ·widenIQ4NLAVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VPBROADCASTW (CX), X0
-	VCVTPH2PS    X0, X0
+	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Z0
-	VMOVDQU      rows_nonlinear<>+0(SB), X1
-	VMOVDQU      2(CX), X2
-	VPAND        rows_low4bytes<>+0(SB), X2, X3
-	VPSHUFB      X3, X1, X3
-	VPMOVSXBD    X3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VPSRLW       $0x04, X2, X2
-	VPAND        rows_low4bytes<>+0(SB), X2, X2
-	VPSHUFB      X2, X1, X2
-	VPMOVSXBD    X2, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z0, Z1, Z1
+	VMULPS       rows_nonlinear16<>+0(SB), Z0, Z0
+	VPMOVZXBD    2(CX), Z1
+	VPERMPS      Z0, Z1, Z2
+	VMOVUPS      Z2, (AX)
+	VPSRLD       $0x04, Z1, Z1
+	VPERMPS      Z0, Z1, Z1
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000012, CX
 	SUBQ         $0x00000020, DX
 	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA rows_nonlinear16<>+0(SB)/4, $0xc2fe0000
+DATA rows_nonlinear16<>+4(SB)/4, $0xc2d00000
+DATA rows_nonlinear16<>+8(SB)/4, $0xc2a60000
+DATA rows_nonlinear16<>+12(SB)/4, $0xc2820000
+DATA rows_nonlinear16<>+16(SB)/4, $0xc2440000
+DATA rows_nonlinear16<>+20(SB)/4, $0xc20c0000
+DATA rows_nonlinear16<>+24(SB)/4, $0xc1b00000
+DATA rows_nonlinear16<>+28(SB)/4, $0xc1200000
+DATA rows_nonlinear16<>+32(SB)/4, $0x3f800000
+DATA rows_nonlinear16<>+36(SB)/4, $0x41500000
+DATA rows_nonlinear16<>+40(SB)/4, $0x41c80000
+DATA rows_nonlinear16<>+44(SB)/4, $0x42180000
+DATA rows_nonlinear16<>+48(SB)/4, $0x42540000
+DATA rows_nonlinear16<>+52(SB)/4, $0x428a0000
+DATA rows_nonlinear16<>+56(SB)/4, $0x42b20000
+DATA rows_nonlinear16<>+60(SB)/4, $0x42e20000
+GLOBL rows_nonlinear16<>(SB), RODATA|NOPTR, $64
+
+// func dotsIQ4NLx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsIQ4NLx1AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	ADDQ          $0x00000012, DI
+	VCVTPH2PS     (DX), X4
+	VBROADCASTSS  X4, Z4
+	VMULPS        rows_nonlinear16<>+0(SB), Z4, Z4
+	VPMOVZXBD     2(DX), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z0
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z0
+	VCVTPH2PS     (DX)(BX*1), X4
+	VBROADCASTSS  X4, Z4
+	VMULPS        rows_nonlinear16<>+0(SB), Z4, Z4
+	VPMOVZXBD     2(DX)(BX*1), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z1
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z1
+	VCVTPH2PS     (DX)(BX*2), X4
+	VBROADCASTSS  X4, Z4
+	VMULPS        rows_nonlinear16<>+0(SB), Z4, Z4
+	VPMOVZXBD     2(DX)(BX*2), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z2
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z2
+	VCVTPH2PS     (DX)(CX*1), X4
+	VBROADCASTSS  X4, Z4
+	VMULPS        rows_nonlinear16<>+0(SB), Z4, Z4
+	VPMOVZXBD     2(DX)(CX*1), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z3
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z3
+	ADDQ          $0x00000012, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsIQ4NLx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsIQ4NLx2AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	ADDQ          $0x00000012, R10
+	VCVTPH2PS     (DX), X8
+	VBROADCASTSS  X8, Z8
+	VMULPS        rows_nonlinear16<>+0(SB), Z8, Z8
+	VPMOVZXBD     2(DX), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z0
+	VFMADD231PS   (SI)(DI*1), Z10, Z1
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z0
+	VFMADD231PS   64(SI)(DI*1), Z9, Z1
+	VCVTPH2PS     (DX)(BX*1), X8
+	VBROADCASTSS  X8, Z8
+	VMULPS        rows_nonlinear16<>+0(SB), Z8, Z8
+	VPMOVZXBD     2(DX)(BX*1), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z2
+	VFMADD231PS   (SI)(DI*1), Z10, Z3
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z2
+	VFMADD231PS   64(SI)(DI*1), Z9, Z3
+	VCVTPH2PS     (DX)(BX*2), X8
+	VBROADCASTSS  X8, Z8
+	VMULPS        rows_nonlinear16<>+0(SB), Z8, Z8
+	VPMOVZXBD     2(DX)(BX*2), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z4
+	VFMADD231PS   (SI)(DI*1), Z10, Z5
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z4
+	VFMADD231PS   64(SI)(DI*1), Z9, Z5
+	VCVTPH2PS     (DX)(R9*1), X8
+	VBROADCASTSS  X8, Z8
+	VMULPS        rows_nonlinear16<>+0(SB), Z8, Z8
+	VPMOVZXBD     2(DX)(R9*1), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z6
+	VFMADD231PS   (SI)(DI*1), Z10, Z7
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z6
+	VFMADD231PS   64(SI)(DI*1), Z9, Z7
+	ADDQ          $0x00000012, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
 	VZEROUPPER
 	RET
 
@@ -4584,25 +17024,316 @@ loop:
 	CMOVLEQ      DI, SI
 	VMOVD        SI, X0
 	VBROADCASTSS X0, Z0
-	VMOVDQU      rows_e2m1<>+0(SB), X1
-	VMOVDQU      1(CX), X2
-	VPAND        rows_low4bytes<>+0(SB), X2, X3
-	VPSHUFB      X3, X1, X3
-	VPMOVSXBD    X3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, (AX)
-	VPSRLW       $0x04, X2, X2
-	VPAND        rows_low4bytes<>+0(SB), X2, X2
-	VPSHUFB      X2, X1, X2
-	VPMOVSXBD    X2, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z0, Z1, Z1
+	VMULPS       rows_e2m1x16<>+0(SB), Z0, Z0
+	VPMOVZXBD    1(CX), Z1
+	VPERMPS      Z0, Z1, Z2
+	VMOVUPS      Z2, (AX)
+	VPSRLD       $0x04, Z1, Z1
+	VPERMPS      Z0, Z1, Z1
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000011, CX
 	SUBQ         $0x00000020, DX
 	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA rows_e2m1x16<>+0(SB)/4, $0x00000000
+DATA rows_e2m1x16<>+4(SB)/4, $0x3f800000
+DATA rows_e2m1x16<>+8(SB)/4, $0x40000000
+DATA rows_e2m1x16<>+12(SB)/4, $0x40400000
+DATA rows_e2m1x16<>+16(SB)/4, $0x40800000
+DATA rows_e2m1x16<>+20(SB)/4, $0x40c00000
+DATA rows_e2m1x16<>+24(SB)/4, $0x41000000
+DATA rows_e2m1x16<>+28(SB)/4, $0x41400000
+DATA rows_e2m1x16<>+32(SB)/4, $0x00000000
+DATA rows_e2m1x16<>+36(SB)/4, $0xbf800000
+DATA rows_e2m1x16<>+40(SB)/4, $0xc0000000
+DATA rows_e2m1x16<>+44(SB)/4, $0xc0400000
+DATA rows_e2m1x16<>+48(SB)/4, $0xc0800000
+DATA rows_e2m1x16<>+52(SB)/4, $0xc0c00000
+DATA rows_e2m1x16<>+56(SB)/4, $0xc1000000
+DATA rows_e2m1x16<>+60(SB)/4, $0xc1400000
+GLOBL rows_e2m1x16<>(SB), RODATA|NOPTR, $64
+
+// func dotsMXFP4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·dotsMXFP4x1AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	ADDQ          $0x00000011, DI
+	MOVBLZX       (DX), R9
+	LEAL          -1(R9), R10
+	SHLL          $0x17, R10
+	MOVL          $0x00200000, R11
+	MOVL          $0x00400000, R12
+	CMPL          R9, $0x01
+	CMOVLEQ       R12, R10
+	CMPL          R9, $0x00
+	CMOVLEQ       R11, R10
+	VMOVD         R10, X4
+	VBROADCASTSS  X4, Z4
+	VMULPS        rows_e2m1x16<>+0(SB), Z4, Z4
+	VPMOVZXBD     1(DX), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z0
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z0
+	MOVBLZX       (DX)(BX*1), R9
+	LEAL          -1(R9), R10
+	SHLL          $0x17, R10
+	MOVL          $0x00200000, R11
+	MOVL          $0x00400000, R12
+	CMPL          R9, $0x01
+	CMOVLEQ       R12, R10
+	CMPL          R9, $0x00
+	CMOVLEQ       R11, R10
+	VMOVD         R10, X4
+	VBROADCASTSS  X4, Z4
+	VMULPS        rows_e2m1x16<>+0(SB), Z4, Z4
+	VPMOVZXBD     1(DX)(BX*1), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z1
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z1
+	MOVBLZX       (DX)(BX*2), R9
+	LEAL          -1(R9), R10
+	SHLL          $0x17, R10
+	MOVL          $0x00200000, R11
+	MOVL          $0x00400000, R12
+	CMPL          R9, $0x01
+	CMOVLEQ       R12, R10
+	CMPL          R9, $0x00
+	CMOVLEQ       R11, R10
+	VMOVD         R10, X4
+	VBROADCASTSS  X4, Z4
+	VMULPS        rows_e2m1x16<>+0(SB), Z4, Z4
+	VPMOVZXBD     1(DX)(BX*2), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z2
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z2
+	MOVBLZX       (DX)(CX*1), R9
+	LEAL          -1(R9), R10
+	SHLL          $0x17, R10
+	MOVL          $0x00200000, R11
+	MOVL          $0x00400000, R12
+	CMPL          R9, $0x01
+	CMOVLEQ       R12, R10
+	CMPL          R9, $0x00
+	CMOVLEQ       R11, R10
+	VMOVD         R10, X4
+	VBROADCASTSS  X4, Z4
+	VMULPS        rows_e2m1x16<>+0(SB), Z4, Z4
+	VPMOVZXBD     1(DX)(CX*1), Z5
+	VPERMPS       Z4, Z5, Z6
+	VFMADD231PS   (SI), Z6, Z3
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z3
+	ADDQ          $0x00000011, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsMXFP4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·dotsMXFP4x2AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	ADDQ          $0x00000011, R10
+	MOVBLZX       (DX), R11
+	LEAL          -1(R11), R12
+	SHLL          $0x17, R12
+	MOVL          $0x00200000, R13
+	MOVL          $0x00400000, R14
+	CMPL          R11, $0x01
+	CMOVLEQ       R14, R12
+	CMPL          R11, $0x00
+	CMOVLEQ       R13, R12
+	VMOVD         R12, X8
+	VBROADCASTSS  X8, Z8
+	VMULPS        rows_e2m1x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     1(DX), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z0
+	VFMADD231PS   (SI)(DI*1), Z10, Z1
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z0
+	VFMADD231PS   64(SI)(DI*1), Z9, Z1
+	MOVBLZX       (DX)(BX*1), R11
+	LEAL          -1(R11), R12
+	SHLL          $0x17, R12
+	MOVL          $0x00200000, R13
+	MOVL          $0x00400000, R14
+	CMPL          R11, $0x01
+	CMOVLEQ       R14, R12
+	CMPL          R11, $0x00
+	CMOVLEQ       R13, R12
+	VMOVD         R12, X8
+	VBROADCASTSS  X8, Z8
+	VMULPS        rows_e2m1x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     1(DX)(BX*1), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z2
+	VFMADD231PS   (SI)(DI*1), Z10, Z3
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z2
+	VFMADD231PS   64(SI)(DI*1), Z9, Z3
+	MOVBLZX       (DX)(BX*2), R11
+	LEAL          -1(R11), R12
+	SHLL          $0x17, R12
+	MOVL          $0x00200000, R13
+	MOVL          $0x00400000, R14
+	CMPL          R11, $0x01
+	CMOVLEQ       R14, R12
+	CMPL          R11, $0x00
+	CMOVLEQ       R13, R12
+	VMOVD         R12, X8
+	VBROADCASTSS  X8, Z8
+	VMULPS        rows_e2m1x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     1(DX)(BX*2), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z4
+	VFMADD231PS   (SI)(DI*1), Z10, Z5
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z4
+	VFMADD231PS   64(SI)(DI*1), Z9, Z5
+	MOVBLZX       (DX)(R9*1), R11
+	LEAL          -1(R11), R12
+	SHLL          $0x17, R12
+	MOVL          $0x00200000, R13
+	MOVL          $0x00400000, R14
+	CMPL          R11, $0x01
+	CMOVLEQ       R14, R12
+	CMPL          R11, $0x00
+	CMOVLEQ       R13, R12
+	VMOVD         R12, X8
+	VBROADCASTSS  X8, Z8
+	VMULPS        rows_e2m1x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     1(DX)(R9*1), Z9
+	VPERMPS       Z8, Z9, Z10
+	VFMADD231PS   (SI), Z10, Z6
+	VFMADD231PS   (SI)(DI*1), Z10, Z7
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z6
+	VFMADD231PS   64(SI)(DI*1), Z9, Z7
+	ADDQ          $0x00000011, DX
+	ADDQ          $0x00000080, SI
+	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
 	VZEROUPPER
 	RET
 
@@ -4651,134 +17382,1399 @@ loop:
 	VBROADCASTSS X2, Z2
 	VPSHUFD      $0x00, X1, X3
 	VBROADCASTSS X3, Z3
-	VPMOVZXBD    16(CX), Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, (AX)
-	VPMOVZXBD    32(CX), Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 64(AX)
+	VFMSUB132PS  rows_count<>+0(SB), Z3, Z2
+	VPMOVZXBD    16(CX), Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	VPMOVZXBD    32(CX), Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 64(AX)
 	VPSHUFD      $0x55, X0, X2
 	VBROADCASTSS X2, Z2
 	VPSHUFD      $0x55, X1, X3
 	VBROADCASTSS X3, Z3
-	VPMOVZXBD    16(CX), Z4
-	VPSRLD       $0x04, Z4, Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VPMOVZXBD    32(CX), Z4
-	VPSRLD       $0x04, Z4, Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 192(AX)
+	VFMSUB132PS  rows_count<>+0(SB), Z3, Z2
+	VPMOVZXBD    16(CX), Z3
+	VPSRLD       $0x04, Z3, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 128(AX)
+	VPMOVZXBD    32(CX), Z3
+	VPSRLD       $0x04, Z3, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 192(AX)
 	VPSHUFD      $0xaa, X0, X2
 	VBROADCASTSS X2, Z2
 	VPSHUFD      $0xaa, X1, X3
 	VBROADCASTSS X3, Z3
-	VPMOVZXBD    48(CX), Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 256(AX)
-	VPMOVZXBD    64(CX), Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 320(AX)
+	VFMSUB132PS  rows_count<>+0(SB), Z3, Z2
+	VPMOVZXBD    48(CX), Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 256(AX)
+	VPMOVZXBD    64(CX), Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 320(AX)
 	VPSHUFD      $0xff, X0, X2
 	VBROADCASTSS X2, Z2
 	VPSHUFD      $0xff, X1, X3
 	VBROADCASTSS X3, Z3
-	VPMOVZXBD    48(CX), Z4
-	VPSRLD       $0x04, Z4, Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 384(AX)
-	VPMOVZXBD    64(CX), Z4
-	VPSRLD       $0x04, Z4, Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 448(AX)
+	VFMSUB132PS  rows_count<>+0(SB), Z3, Z2
+	VPMOVZXBD    48(CX), Z3
+	VPSRLD       $0x04, Z3, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 384(AX)
+	VPMOVZXBD    64(CX), Z3
+	VPSRLD       $0x04, Z3, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 448(AX)
 	VEXTRACTF128 $0x01, Y0, X2
 	VPSHUFD      $0x00, X2, X2
 	VBROADCASTSS X2, Z2
 	VEXTRACTF128 $0x01, Y1, X3
 	VPSHUFD      $0x00, X3, X3
 	VBROADCASTSS X3, Z3
-	VPMOVZXBD    80(CX), Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 512(AX)
-	VPMOVZXBD    96(CX), Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 576(AX)
+	VFMSUB132PS  rows_count<>+0(SB), Z3, Z2
+	VPMOVZXBD    80(CX), Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 512(AX)
+	VPMOVZXBD    96(CX), Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 576(AX)
 	VEXTRACTF128 $0x01, Y0, X2
 	VPSHUFD      $0x55, X2, X2
 	VBROADCASTSS X2, Z2
 	VEXTRACTF128 $0x01, Y1, X3
 	VPSHUFD      $0x55, X3, X3
 	VBROADCASTSS X3, Z3
-	VPMOVZXBD    80(CX), Z4
-	VPSRLD       $0x04, Z4, Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 640(AX)
-	VPMOVZXBD    96(CX), Z4
-	VPSRLD       $0x04, Z4, Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 704(AX)
+	VFMSUB132PS  rows_count<>+0(SB), Z3, Z2
+	VPMOVZXBD    80(CX), Z3
+	VPSRLD       $0x04, Z3, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 640(AX)
+	VPMOVZXBD    96(CX), Z3
+	VPSRLD       $0x04, Z3, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 704(AX)
 	VEXTRACTF128 $0x01, Y0, X2
 	VPSHUFD      $0xaa, X2, X2
 	VBROADCASTSS X2, Z2
 	VEXTRACTF128 $0x01, Y1, X3
 	VPSHUFD      $0xaa, X3, X3
 	VBROADCASTSS X3, Z3
-	VPMOVZXBD    112(CX), Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 768(AX)
-	VPMOVZXBD    128(CX), Z4
-	VPANDD       rows_low4x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VFMSUB213PS  Z3, Z2, Z4
-	VMOVUPS      Z4, 832(AX)
+	VFMSUB132PS  rows_count<>+0(SB), Z3, Z2
+	VPMOVZXBD    112(CX), Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 768(AX)
+	VPMOVZXBD    128(CX), Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 832(AX)
 	VEXTRACTF128 $0x01, Y0, X0
 	VPSHUFD      $0xff, X0, X0
 	VBROADCASTSS X0, Z0
 	VEXTRACTF128 $0x01, Y1, X1
 	VPSHUFD      $0xff, X1, X1
 	VBROADCASTSS X1, Z1
-	VPMOVZXBD    112(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VPANDD       rows_low4x16<>+0(SB), Z2, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFMSUB213PS  Z1, Z0, Z2
-	VMOVUPS      Z2, 896(AX)
-	VPMOVZXBD    128(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VPANDD       rows_low4x16<>+0(SB), Z2, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFMSUB213PS  Z1, Z0, Z2
-	VMOVUPS      Z2, 960(AX)
+	VFMSUB132PS  rows_count<>+0(SB), Z1, Z0
+	VPMOVZXBD    112(CX), Z1
+	VPSRLD       $0x04, Z1, Z1
+	VPERMPS      Z0, Z1, Z1
+	VMOVUPS      Z1, 896(AX)
+	VPMOVZXBD    128(CX), Z1
+	VPSRLD       $0x04, Z1, Z1
+	VPERMPS      Z0, Z1, Z1
+	VMOVUPS      Z1, 960(AX)
 	ADDQ         $0x00000400, AX
 	ADDQ         $0x00000090, CX
 	SUBQ         $0x00000100, DX
 	JNZ          loop
+	VZEROUPPER
+	RET
+
+// func dotsQ4Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ4Kx1AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	ADDQ          $0x00000090, DI
+	MOVL          4(DX), R9
+	MOVL          8(DX), R10
+	MOVL          12(DX), R11
+	MOVL          R9, R12
+	ANDL          $0x3f3f3f3f, R12
+	MOVL          R11, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R9
+	ANDL          $0x30303030, R9
+	ORL           R9, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	VMOVQ         R12, X4
+	VPMOVZXBD     X4, Y4
+	VCVTDQ2PS     Y4, Y4
+	VPBROADCASTW  (DX), X5
+	VCVTPH2PS     X5, Y5
+	VMULPS        Y5, Y4, Y4
+	MOVL          R10, R9
+	ANDL          $0x3f3f3f3f, R9
+	SHRL          $0x04, R11
+	ANDL          $0x0f0f0f0f, R11
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R10, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R9
+	VMOVQ         R9, X5
+	VPMOVZXBD     X5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VPBROADCASTW  2(DX), X6
+	VCVTPH2PS     X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VPSHUFD       $0x00, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x00, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     16(DX), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   (SI), Z7, Z0
+	VPMOVZXBD     32(DX), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   64(SI), Z7, Z0
+	VPSHUFD       $0x55, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x55, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     16(DX), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   128(SI), Z7, Z0
+	VPMOVZXBD     32(DX), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   192(SI), Z7, Z0
+	VPSHUFD       $0xaa, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xaa, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     48(DX), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   256(SI), Z7, Z0
+	VPMOVZXBD     64(DX), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   320(SI), Z7, Z0
+	VPSHUFD       $0xff, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xff, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     48(DX), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   384(SI), Z7, Z0
+	VPMOVZXBD     64(DX), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   448(SI), Z7, Z0
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x00, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x00, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     80(DX), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   512(SI), Z7, Z0
+	VPMOVZXBD     96(DX), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   576(SI), Z7, Z0
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x55, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x55, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     80(DX), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   640(SI), Z7, Z0
+	VPMOVZXBD     96(DX), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   704(SI), Z7, Z0
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0xaa, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0xaa, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     112(DX), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   768(SI), Z7, Z0
+	VPMOVZXBD     128(DX), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   832(SI), Z7, Z0
+	VEXTRACTF128  $0x01, Y4, X4
+	VPSHUFD       $0xff, X4, X4
+	VBROADCASTSS  X4, Z4
+	VEXTRACTF128  $0x01, Y5, X5
+	VPSHUFD       $0xff, X5, X5
+	VBROADCASTSS  X5, Z5
+	VFMSUB132PS   rows_count<>+0(SB), Z5, Z4
+	VPMOVZXBD     112(DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   896(SI), Z5, Z0
+	VPMOVZXBD     128(DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z0
+	MOVL          4(DX)(BX*1), R9
+	MOVL          8(DX)(BX*1), R10
+	MOVL          12(DX)(BX*1), R11
+	MOVL          R9, R12
+	ANDL          $0x3f3f3f3f, R12
+	MOVL          R11, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R9
+	ANDL          $0x30303030, R9
+	ORL           R9, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	VMOVQ         R12, X4
+	VPMOVZXBD     X4, Y4
+	VCVTDQ2PS     Y4, Y4
+	VPBROADCASTW  (DX)(BX*1), X5
+	VCVTPH2PS     X5, Y5
+	VMULPS        Y5, Y4, Y4
+	MOVL          R10, R9
+	ANDL          $0x3f3f3f3f, R9
+	SHRL          $0x04, R11
+	ANDL          $0x0f0f0f0f, R11
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R10, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R9
+	VMOVQ         R9, X5
+	VPMOVZXBD     X5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VPBROADCASTW  2(DX)(BX*1), X6
+	VCVTPH2PS     X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VPSHUFD       $0x00, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x00, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     16(DX)(BX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   (SI), Z7, Z1
+	VPMOVZXBD     32(DX)(BX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   64(SI), Z7, Z1
+	VPSHUFD       $0x55, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x55, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     16(DX)(BX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   128(SI), Z7, Z1
+	VPMOVZXBD     32(DX)(BX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   192(SI), Z7, Z1
+	VPSHUFD       $0xaa, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xaa, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     48(DX)(BX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   256(SI), Z7, Z1
+	VPMOVZXBD     64(DX)(BX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   320(SI), Z7, Z1
+	VPSHUFD       $0xff, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xff, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     48(DX)(BX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   384(SI), Z7, Z1
+	VPMOVZXBD     64(DX)(BX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   448(SI), Z7, Z1
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x00, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x00, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     80(DX)(BX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   512(SI), Z7, Z1
+	VPMOVZXBD     96(DX)(BX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   576(SI), Z7, Z1
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x55, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x55, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     80(DX)(BX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   640(SI), Z7, Z1
+	VPMOVZXBD     96(DX)(BX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   704(SI), Z7, Z1
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0xaa, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0xaa, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     112(DX)(BX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   768(SI), Z7, Z1
+	VPMOVZXBD     128(DX)(BX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   832(SI), Z7, Z1
+	VEXTRACTF128  $0x01, Y4, X4
+	VPSHUFD       $0xff, X4, X4
+	VBROADCASTSS  X4, Z4
+	VEXTRACTF128  $0x01, Y5, X5
+	VPSHUFD       $0xff, X5, X5
+	VBROADCASTSS  X5, Z5
+	VFMSUB132PS   rows_count<>+0(SB), Z5, Z4
+	VPMOVZXBD     112(DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   896(SI), Z5, Z1
+	VPMOVZXBD     128(DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z1
+	MOVL          4(DX)(BX*2), R9
+	MOVL          8(DX)(BX*2), R10
+	MOVL          12(DX)(BX*2), R11
+	MOVL          R9, R12
+	ANDL          $0x3f3f3f3f, R12
+	MOVL          R11, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R9
+	ANDL          $0x30303030, R9
+	ORL           R9, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	VMOVQ         R12, X4
+	VPMOVZXBD     X4, Y4
+	VCVTDQ2PS     Y4, Y4
+	VPBROADCASTW  (DX)(BX*2), X5
+	VCVTPH2PS     X5, Y5
+	VMULPS        Y5, Y4, Y4
+	MOVL          R10, R9
+	ANDL          $0x3f3f3f3f, R9
+	SHRL          $0x04, R11
+	ANDL          $0x0f0f0f0f, R11
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R10, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R9
+	VMOVQ         R9, X5
+	VPMOVZXBD     X5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VPBROADCASTW  2(DX)(BX*2), X6
+	VCVTPH2PS     X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VPSHUFD       $0x00, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x00, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     16(DX)(BX*2), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   (SI), Z7, Z2
+	VPMOVZXBD     32(DX)(BX*2), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   64(SI), Z7, Z2
+	VPSHUFD       $0x55, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x55, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     16(DX)(BX*2), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   128(SI), Z7, Z2
+	VPMOVZXBD     32(DX)(BX*2), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   192(SI), Z7, Z2
+	VPSHUFD       $0xaa, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xaa, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     48(DX)(BX*2), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   256(SI), Z7, Z2
+	VPMOVZXBD     64(DX)(BX*2), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   320(SI), Z7, Z2
+	VPSHUFD       $0xff, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xff, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     48(DX)(BX*2), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   384(SI), Z7, Z2
+	VPMOVZXBD     64(DX)(BX*2), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   448(SI), Z7, Z2
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x00, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x00, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     80(DX)(BX*2), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   512(SI), Z7, Z2
+	VPMOVZXBD     96(DX)(BX*2), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   576(SI), Z7, Z2
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x55, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x55, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     80(DX)(BX*2), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   640(SI), Z7, Z2
+	VPMOVZXBD     96(DX)(BX*2), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   704(SI), Z7, Z2
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0xaa, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0xaa, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     112(DX)(BX*2), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   768(SI), Z7, Z2
+	VPMOVZXBD     128(DX)(BX*2), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   832(SI), Z7, Z2
+	VEXTRACTF128  $0x01, Y4, X4
+	VPSHUFD       $0xff, X4, X4
+	VBROADCASTSS  X4, Z4
+	VEXTRACTF128  $0x01, Y5, X5
+	VPSHUFD       $0xff, X5, X5
+	VBROADCASTSS  X5, Z5
+	VFMSUB132PS   rows_count<>+0(SB), Z5, Z4
+	VPMOVZXBD     112(DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   896(SI), Z5, Z2
+	VPMOVZXBD     128(DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z2
+	MOVL          4(DX)(CX*1), R9
+	MOVL          8(DX)(CX*1), R10
+	MOVL          12(DX)(CX*1), R11
+	MOVL          R9, R12
+	ANDL          $0x3f3f3f3f, R12
+	MOVL          R11, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R9
+	ANDL          $0x30303030, R9
+	ORL           R9, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	VMOVQ         R12, X4
+	VPMOVZXBD     X4, Y4
+	VCVTDQ2PS     Y4, Y4
+	VPBROADCASTW  (DX)(CX*1), X5
+	VCVTPH2PS     X5, Y5
+	VMULPS        Y5, Y4, Y4
+	MOVL          R10, R9
+	ANDL          $0x3f3f3f3f, R9
+	SHRL          $0x04, R11
+	ANDL          $0x0f0f0f0f, R11
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R10, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R9
+	VMOVQ         R9, X5
+	VPMOVZXBD     X5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VPBROADCASTW  2(DX)(CX*1), X6
+	VCVTPH2PS     X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VPSHUFD       $0x00, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x00, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     16(DX)(CX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   (SI), Z7, Z3
+	VPMOVZXBD     32(DX)(CX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   64(SI), Z7, Z3
+	VPSHUFD       $0x55, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x55, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     16(DX)(CX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   128(SI), Z7, Z3
+	VPMOVZXBD     32(DX)(CX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   192(SI), Z7, Z3
+	VPSHUFD       $0xaa, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xaa, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     48(DX)(CX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   256(SI), Z7, Z3
+	VPMOVZXBD     64(DX)(CX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   320(SI), Z7, Z3
+	VPSHUFD       $0xff, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xff, X5, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     48(DX)(CX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   384(SI), Z7, Z3
+	VPMOVZXBD     64(DX)(CX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   448(SI), Z7, Z3
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x00, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x00, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     80(DX)(CX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   512(SI), Z7, Z3
+	VPMOVZXBD     96(DX)(CX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   576(SI), Z7, Z3
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x55, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x55, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     80(DX)(CX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   640(SI), Z7, Z3
+	VPMOVZXBD     96(DX)(CX*1), Z7
+	VPSRLD        $0x04, Z7, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   704(SI), Z7, Z3
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0xaa, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0xaa, X7, X7
+	VBROADCASTSS  X7, Z7
+	VFMSUB132PS   rows_count<>+0(SB), Z7, Z6
+	VPMOVZXBD     112(DX)(CX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   768(SI), Z7, Z3
+	VPMOVZXBD     128(DX)(CX*1), Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   832(SI), Z7, Z3
+	VEXTRACTF128  $0x01, Y4, X4
+	VPSHUFD       $0xff, X4, X4
+	VBROADCASTSS  X4, Z4
+	VEXTRACTF128  $0x01, Y5, X5
+	VPSHUFD       $0xff, X5, X5
+	VBROADCASTSS  X5, Z5
+	VFMSUB132PS   rows_count<>+0(SB), Z5, Z4
+	VPMOVZXBD     112(DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   896(SI), Z5, Z3
+	VPMOVZXBD     128(DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPERMPS       Z4, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z3
+	ADDQ          $0x00000090, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ4Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ4Kx2AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	ADDQ          $0x00000090, R10
+	MOVL          4(DX), R11
+	MOVL          8(DX), R12
+	MOVL          12(DX), R13
+	MOVL          R11, R14
+	ANDL          $0x3f3f3f3f, R14
+	MOVL          R13, R15
+	ANDL          $0x0f0f0f0f, R15
+	SHRL          $0x02, R11
+	ANDL          $0x30303030, R11
+	ORL           R11, R15
+	SHLQ          $0x20, R15
+	ORQ           R15, R14
+	VMOVQ         R14, X8
+	VPMOVZXBD     X8, Y8
+	VCVTDQ2PS     Y8, Y8
+	VPBROADCASTW  (DX), X9
+	VCVTPH2PS     X9, Y9
+	VMULPS        Y9, Y8, Y8
+	MOVL          R12, R11
+	ANDL          $0x3f3f3f3f, R11
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R12
+	ANDL          $0x30303030, R12
+	ORL           R12, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R11
+	VMOVQ         R11, X9
+	VPMOVZXBD     X9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VPBROADCASTW  2(DX), X10
+	VCVTPH2PS     X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VPSHUFD       $0x00, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x00, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     16(DX), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   (SI), Z11, Z0
+	VFMADD231PS   (SI)(DI*1), Z11, Z1
+	VPMOVZXBD     32(DX), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   64(SI), Z11, Z0
+	VFMADD231PS   64(SI)(DI*1), Z11, Z1
+	VPSHUFD       $0x55, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x55, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     16(DX), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   128(SI), Z11, Z0
+	VFMADD231PS   128(SI)(DI*1), Z11, Z1
+	VPMOVZXBD     32(DX), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   192(SI), Z11, Z0
+	VFMADD231PS   192(SI)(DI*1), Z11, Z1
+	VPSHUFD       $0xaa, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xaa, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     48(DX), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   256(SI), Z11, Z0
+	VFMADD231PS   256(SI)(DI*1), Z11, Z1
+	VPMOVZXBD     64(DX), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   320(SI), Z11, Z0
+	VFMADD231PS   320(SI)(DI*1), Z11, Z1
+	VPSHUFD       $0xff, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xff, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     48(DX), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   384(SI), Z11, Z0
+	VFMADD231PS   384(SI)(DI*1), Z11, Z1
+	VPMOVZXBD     64(DX), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   448(SI), Z11, Z0
+	VFMADD231PS   448(SI)(DI*1), Z11, Z1
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x00, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x00, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     80(DX), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   512(SI), Z11, Z0
+	VFMADD231PS   512(SI)(DI*1), Z11, Z1
+	VPMOVZXBD     96(DX), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   576(SI), Z11, Z0
+	VFMADD231PS   576(SI)(DI*1), Z11, Z1
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x55, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x55, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     80(DX), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   640(SI), Z11, Z0
+	VFMADD231PS   640(SI)(DI*1), Z11, Z1
+	VPMOVZXBD     96(DX), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   704(SI), Z11, Z0
+	VFMADD231PS   704(SI)(DI*1), Z11, Z1
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0xaa, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0xaa, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     112(DX), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   768(SI), Z11, Z0
+	VFMADD231PS   768(SI)(DI*1), Z11, Z1
+	VPMOVZXBD     128(DX), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   832(SI), Z11, Z0
+	VFMADD231PS   832(SI)(DI*1), Z11, Z1
+	VEXTRACTF128  $0x01, Y8, X8
+	VPSHUFD       $0xff, X8, X8
+	VBROADCASTSS  X8, Z8
+	VEXTRACTF128  $0x01, Y9, X9
+	VPSHUFD       $0xff, X9, X9
+	VBROADCASTSS  X9, Z9
+	VFMSUB132PS   rows_count<>+0(SB), Z9, Z8
+	VPMOVZXBD     112(DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   896(SI), Z9, Z0
+	VFMADD231PS   896(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     128(DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   960(SI), Z9, Z0
+	VFMADD231PS   960(SI)(DI*1), Z9, Z1
+	MOVL          4(DX)(BX*1), R11
+	MOVL          8(DX)(BX*1), R12
+	MOVL          12(DX)(BX*1), R13
+	MOVL          R11, R14
+	ANDL          $0x3f3f3f3f, R14
+	MOVL          R13, R15
+	ANDL          $0x0f0f0f0f, R15
+	SHRL          $0x02, R11
+	ANDL          $0x30303030, R11
+	ORL           R11, R15
+	SHLQ          $0x20, R15
+	ORQ           R15, R14
+	VMOVQ         R14, X8
+	VPMOVZXBD     X8, Y8
+	VCVTDQ2PS     Y8, Y8
+	VPBROADCASTW  (DX)(BX*1), X9
+	VCVTPH2PS     X9, Y9
+	VMULPS        Y9, Y8, Y8
+	MOVL          R12, R11
+	ANDL          $0x3f3f3f3f, R11
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R12
+	ANDL          $0x30303030, R12
+	ORL           R12, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R11
+	VMOVQ         R11, X9
+	VPMOVZXBD     X9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VPBROADCASTW  2(DX)(BX*1), X10
+	VCVTPH2PS     X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VPSHUFD       $0x00, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x00, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     16(DX)(BX*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   (SI), Z11, Z2
+	VFMADD231PS   (SI)(DI*1), Z11, Z3
+	VPMOVZXBD     32(DX)(BX*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   64(SI), Z11, Z2
+	VFMADD231PS   64(SI)(DI*1), Z11, Z3
+	VPSHUFD       $0x55, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x55, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     16(DX)(BX*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   128(SI), Z11, Z2
+	VFMADD231PS   128(SI)(DI*1), Z11, Z3
+	VPMOVZXBD     32(DX)(BX*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   192(SI), Z11, Z2
+	VFMADD231PS   192(SI)(DI*1), Z11, Z3
+	VPSHUFD       $0xaa, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xaa, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     48(DX)(BX*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   256(SI), Z11, Z2
+	VFMADD231PS   256(SI)(DI*1), Z11, Z3
+	VPMOVZXBD     64(DX)(BX*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   320(SI), Z11, Z2
+	VFMADD231PS   320(SI)(DI*1), Z11, Z3
+	VPSHUFD       $0xff, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xff, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     48(DX)(BX*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   384(SI), Z11, Z2
+	VFMADD231PS   384(SI)(DI*1), Z11, Z3
+	VPMOVZXBD     64(DX)(BX*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   448(SI), Z11, Z2
+	VFMADD231PS   448(SI)(DI*1), Z11, Z3
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x00, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x00, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     80(DX)(BX*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   512(SI), Z11, Z2
+	VFMADD231PS   512(SI)(DI*1), Z11, Z3
+	VPMOVZXBD     96(DX)(BX*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   576(SI), Z11, Z2
+	VFMADD231PS   576(SI)(DI*1), Z11, Z3
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x55, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x55, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     80(DX)(BX*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   640(SI), Z11, Z2
+	VFMADD231PS   640(SI)(DI*1), Z11, Z3
+	VPMOVZXBD     96(DX)(BX*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   704(SI), Z11, Z2
+	VFMADD231PS   704(SI)(DI*1), Z11, Z3
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0xaa, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0xaa, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     112(DX)(BX*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   768(SI), Z11, Z2
+	VFMADD231PS   768(SI)(DI*1), Z11, Z3
+	VPMOVZXBD     128(DX)(BX*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   832(SI), Z11, Z2
+	VFMADD231PS   832(SI)(DI*1), Z11, Z3
+	VEXTRACTF128  $0x01, Y8, X8
+	VPSHUFD       $0xff, X8, X8
+	VBROADCASTSS  X8, Z8
+	VEXTRACTF128  $0x01, Y9, X9
+	VPSHUFD       $0xff, X9, X9
+	VBROADCASTSS  X9, Z9
+	VFMSUB132PS   rows_count<>+0(SB), Z9, Z8
+	VPMOVZXBD     112(DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   896(SI), Z9, Z2
+	VFMADD231PS   896(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     128(DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   960(SI), Z9, Z2
+	VFMADD231PS   960(SI)(DI*1), Z9, Z3
+	MOVL          4(DX)(BX*2), R11
+	MOVL          8(DX)(BX*2), R12
+	MOVL          12(DX)(BX*2), R13
+	MOVL          R11, R14
+	ANDL          $0x3f3f3f3f, R14
+	MOVL          R13, R15
+	ANDL          $0x0f0f0f0f, R15
+	SHRL          $0x02, R11
+	ANDL          $0x30303030, R11
+	ORL           R11, R15
+	SHLQ          $0x20, R15
+	ORQ           R15, R14
+	VMOVQ         R14, X8
+	VPMOVZXBD     X8, Y8
+	VCVTDQ2PS     Y8, Y8
+	VPBROADCASTW  (DX)(BX*2), X9
+	VCVTPH2PS     X9, Y9
+	VMULPS        Y9, Y8, Y8
+	MOVL          R12, R11
+	ANDL          $0x3f3f3f3f, R11
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R12
+	ANDL          $0x30303030, R12
+	ORL           R12, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R11
+	VMOVQ         R11, X9
+	VPMOVZXBD     X9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VPBROADCASTW  2(DX)(BX*2), X10
+	VCVTPH2PS     X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VPSHUFD       $0x00, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x00, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     16(DX)(BX*2), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   (SI), Z11, Z4
+	VFMADD231PS   (SI)(DI*1), Z11, Z5
+	VPMOVZXBD     32(DX)(BX*2), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   64(SI), Z11, Z4
+	VFMADD231PS   64(SI)(DI*1), Z11, Z5
+	VPSHUFD       $0x55, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x55, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     16(DX)(BX*2), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   128(SI), Z11, Z4
+	VFMADD231PS   128(SI)(DI*1), Z11, Z5
+	VPMOVZXBD     32(DX)(BX*2), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   192(SI), Z11, Z4
+	VFMADD231PS   192(SI)(DI*1), Z11, Z5
+	VPSHUFD       $0xaa, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xaa, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     48(DX)(BX*2), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   256(SI), Z11, Z4
+	VFMADD231PS   256(SI)(DI*1), Z11, Z5
+	VPMOVZXBD     64(DX)(BX*2), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   320(SI), Z11, Z4
+	VFMADD231PS   320(SI)(DI*1), Z11, Z5
+	VPSHUFD       $0xff, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xff, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     48(DX)(BX*2), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   384(SI), Z11, Z4
+	VFMADD231PS   384(SI)(DI*1), Z11, Z5
+	VPMOVZXBD     64(DX)(BX*2), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   448(SI), Z11, Z4
+	VFMADD231PS   448(SI)(DI*1), Z11, Z5
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x00, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x00, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     80(DX)(BX*2), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   512(SI), Z11, Z4
+	VFMADD231PS   512(SI)(DI*1), Z11, Z5
+	VPMOVZXBD     96(DX)(BX*2), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   576(SI), Z11, Z4
+	VFMADD231PS   576(SI)(DI*1), Z11, Z5
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x55, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x55, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     80(DX)(BX*2), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   640(SI), Z11, Z4
+	VFMADD231PS   640(SI)(DI*1), Z11, Z5
+	VPMOVZXBD     96(DX)(BX*2), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   704(SI), Z11, Z4
+	VFMADD231PS   704(SI)(DI*1), Z11, Z5
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0xaa, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0xaa, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     112(DX)(BX*2), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   768(SI), Z11, Z4
+	VFMADD231PS   768(SI)(DI*1), Z11, Z5
+	VPMOVZXBD     128(DX)(BX*2), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   832(SI), Z11, Z4
+	VFMADD231PS   832(SI)(DI*1), Z11, Z5
+	VEXTRACTF128  $0x01, Y8, X8
+	VPSHUFD       $0xff, X8, X8
+	VBROADCASTSS  X8, Z8
+	VEXTRACTF128  $0x01, Y9, X9
+	VPSHUFD       $0xff, X9, X9
+	VBROADCASTSS  X9, Z9
+	VFMSUB132PS   rows_count<>+0(SB), Z9, Z8
+	VPMOVZXBD     112(DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   896(SI), Z9, Z4
+	VFMADD231PS   896(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     128(DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   960(SI), Z9, Z4
+	VFMADD231PS   960(SI)(DI*1), Z9, Z5
+	MOVL          4(DX)(R9*1), R11
+	MOVL          8(DX)(R9*1), R12
+	MOVL          12(DX)(R9*1), R13
+	MOVL          R11, R14
+	ANDL          $0x3f3f3f3f, R14
+	MOVL          R13, R15
+	ANDL          $0x0f0f0f0f, R15
+	SHRL          $0x02, R11
+	ANDL          $0x30303030, R11
+	ORL           R11, R15
+	SHLQ          $0x20, R15
+	ORQ           R15, R14
+	VMOVQ         R14, X8
+	VPMOVZXBD     X8, Y8
+	VCVTDQ2PS     Y8, Y8
+	VPBROADCASTW  (DX)(R9*1), X9
+	VCVTPH2PS     X9, Y9
+	VMULPS        Y9, Y8, Y8
+	MOVL          R12, R11
+	ANDL          $0x3f3f3f3f, R11
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R12
+	ANDL          $0x30303030, R12
+	ORL           R12, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R11
+	VMOVQ         R11, X9
+	VPMOVZXBD     X9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VPBROADCASTW  2(DX)(R9*1), X10
+	VCVTPH2PS     X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VPSHUFD       $0x00, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x00, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     16(DX)(R9*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   (SI), Z11, Z6
+	VFMADD231PS   (SI)(DI*1), Z11, Z7
+	VPMOVZXBD     32(DX)(R9*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   64(SI), Z11, Z6
+	VFMADD231PS   64(SI)(DI*1), Z11, Z7
+	VPSHUFD       $0x55, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x55, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     16(DX)(R9*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   128(SI), Z11, Z6
+	VFMADD231PS   128(SI)(DI*1), Z11, Z7
+	VPMOVZXBD     32(DX)(R9*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   192(SI), Z11, Z6
+	VFMADD231PS   192(SI)(DI*1), Z11, Z7
+	VPSHUFD       $0xaa, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xaa, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     48(DX)(R9*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   256(SI), Z11, Z6
+	VFMADD231PS   256(SI)(DI*1), Z11, Z7
+	VPMOVZXBD     64(DX)(R9*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   320(SI), Z11, Z6
+	VFMADD231PS   320(SI)(DI*1), Z11, Z7
+	VPSHUFD       $0xff, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xff, X9, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     48(DX)(R9*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   384(SI), Z11, Z6
+	VFMADD231PS   384(SI)(DI*1), Z11, Z7
+	VPMOVZXBD     64(DX)(R9*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   448(SI), Z11, Z6
+	VFMADD231PS   448(SI)(DI*1), Z11, Z7
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x00, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x00, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     80(DX)(R9*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   512(SI), Z11, Z6
+	VFMADD231PS   512(SI)(DI*1), Z11, Z7
+	VPMOVZXBD     96(DX)(R9*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   576(SI), Z11, Z6
+	VFMADD231PS   576(SI)(DI*1), Z11, Z7
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x55, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x55, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     80(DX)(R9*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   640(SI), Z11, Z6
+	VFMADD231PS   640(SI)(DI*1), Z11, Z7
+	VPMOVZXBD     96(DX)(R9*1), Z11
+	VPSRLD        $0x04, Z11, Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   704(SI), Z11, Z6
+	VFMADD231PS   704(SI)(DI*1), Z11, Z7
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0xaa, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0xaa, X11, X11
+	VBROADCASTSS  X11, Z11
+	VFMSUB132PS   rows_count<>+0(SB), Z11, Z10
+	VPMOVZXBD     112(DX)(R9*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   768(SI), Z11, Z6
+	VFMADD231PS   768(SI)(DI*1), Z11, Z7
+	VPMOVZXBD     128(DX)(R9*1), Z11
+	VPERMPS       Z10, Z11, Z11
+	VFMADD231PS   832(SI), Z11, Z6
+	VFMADD231PS   832(SI)(DI*1), Z11, Z7
+	VEXTRACTF128  $0x01, Y8, X8
+	VPSHUFD       $0xff, X8, X8
+	VBROADCASTSS  X8, Z8
+	VEXTRACTF128  $0x01, Y9, X9
+	VPSHUFD       $0xff, X9, X9
+	VBROADCASTSS  X9, Z9
+	VFMSUB132PS   rows_count<>+0(SB), Z9, Z8
+	VPMOVZXBD     112(DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   896(SI), Z9, Z6
+	VFMADD231PS   896(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     128(DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPERMPS       Z8, Z9, Z9
+	VFMADD231PS   960(SI), Z9, Z6
+	VFMADD231PS   960(SI)(DI*1), Z9, Z7
+	ADDQ          $0x00000090, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
 	VZEROUPPER
 	RET
 
@@ -5017,6 +19013,1983 @@ loop:
 	ADDQ         $0x000000b0, CX
 	SUBQ         $0x00000100, DX
 	JNZ          loop
+	VZEROUPPER
+	RET
+
+// func dotsQ5Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ5Kx1AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	ADDQ          $0x000000b0, DI
+	MOVL          4(DX), R9
+	MOVL          8(DX), R10
+	MOVL          12(DX), R11
+	MOVL          R9, R12
+	ANDL          $0x3f3f3f3f, R12
+	MOVL          R11, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R9
+	ANDL          $0x30303030, R9
+	ORL           R9, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	VMOVQ         R12, X4
+	VPMOVZXBD     X4, Y4
+	VCVTDQ2PS     Y4, Y4
+	VPBROADCASTW  (DX), X5
+	VCVTPH2PS     X5, Y5
+	VMULPS        Y5, Y4, Y4
+	MOVL          R10, R9
+	ANDL          $0x3f3f3f3f, R9
+	SHRL          $0x04, R11
+	ANDL          $0x0f0f0f0f, R11
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R10, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R9
+	VMOVQ         R9, X5
+	VPMOVZXBD     X5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VPBROADCASTW  2(DX), X6
+	VCVTPH2PS     X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VPSHUFD       $0x00, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x00, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     48(DX), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX), Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   (SI), Z8, Z0
+	VPMOVZXBD     64(DX), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX), Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   64(SI), Z8, Z0
+	VPSHUFD       $0x55, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x55, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     48(DX), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX), Z9
+	VPSLLD        $0x03, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   128(SI), Z8, Z0
+	VPMOVZXBD     64(DX), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX), Z9
+	VPSLLD        $0x03, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   192(SI), Z8, Z0
+	VPSHUFD       $0xaa, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xaa, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     80(DX), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX), Z9
+	VPSLLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   256(SI), Z8, Z0
+	VPMOVZXBD     96(DX), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX), Z9
+	VPSLLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   320(SI), Z8, Z0
+	VPSHUFD       $0xff, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xff, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     80(DX), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX), Z9
+	VPSLLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   384(SI), Z8, Z0
+	VPMOVZXBD     96(DX), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX), Z9
+	VPSLLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   448(SI), Z8, Z0
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x00, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x00, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     112(DX), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX), Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   512(SI), Z8, Z0
+	VPMOVZXBD     128(DX), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX), Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   576(SI), Z8, Z0
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x55, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x55, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     112(DX), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX), Z9
+	VPSRLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   640(SI), Z8, Z0
+	VPMOVZXBD     128(DX), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX), Z9
+	VPSRLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   704(SI), Z8, Z0
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0xaa, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0xaa, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     144(DX), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX), Z9
+	VPSRLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   768(SI), Z8, Z0
+	VPMOVZXBD     160(DX), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX), Z9
+	VPSRLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   832(SI), Z8, Z0
+	VEXTRACTF128  $0x01, Y4, X4
+	VPSHUFD       $0xff, X4, X4
+	VBROADCASTSS  X4, Z4
+	VEXTRACTF128  $0x01, Y5, X5
+	VPSHUFD       $0xff, X5, X5
+	VBROADCASTSS  X5, Z5
+	VPMOVZXBD     144(DX), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPMOVZXBD     16(DX), Z7
+	VPSRLD        $0x03, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VFMSUB213PS   Z5, Z4, Z6
+	VFMADD231PS   896(SI), Z6, Z0
+	VPMOVZXBD     160(DX), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPMOVZXBD     32(DX), Z7
+	VPSRLD        $0x03, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VFMSUB213PS   Z5, Z4, Z6
+	VFMADD231PS   960(SI), Z6, Z0
+	MOVL          4(DX)(BX*1), R9
+	MOVL          8(DX)(BX*1), R10
+	MOVL          12(DX)(BX*1), R11
+	MOVL          R9, R12
+	ANDL          $0x3f3f3f3f, R12
+	MOVL          R11, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R9
+	ANDL          $0x30303030, R9
+	ORL           R9, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	VMOVQ         R12, X4
+	VPMOVZXBD     X4, Y4
+	VCVTDQ2PS     Y4, Y4
+	VPBROADCASTW  (DX)(BX*1), X5
+	VCVTPH2PS     X5, Y5
+	VMULPS        Y5, Y4, Y4
+	MOVL          R10, R9
+	ANDL          $0x3f3f3f3f, R9
+	SHRL          $0x04, R11
+	ANDL          $0x0f0f0f0f, R11
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R10, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R9
+	VMOVQ         R9, X5
+	VPMOVZXBD     X5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VPBROADCASTW  2(DX)(BX*1), X6
+	VCVTPH2PS     X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VPSHUFD       $0x00, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x00, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     48(DX)(BX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*1), Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   (SI), Z8, Z1
+	VPMOVZXBD     64(DX)(BX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   64(SI), Z8, Z1
+	VPSHUFD       $0x55, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x55, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     48(DX)(BX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*1), Z9
+	VPSLLD        $0x03, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   128(SI), Z8, Z1
+	VPMOVZXBD     64(DX)(BX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPSLLD        $0x03, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   192(SI), Z8, Z1
+	VPSHUFD       $0xaa, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xaa, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     80(DX)(BX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*1), Z9
+	VPSLLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   256(SI), Z8, Z1
+	VPMOVZXBD     96(DX)(BX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPSLLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   320(SI), Z8, Z1
+	VPSHUFD       $0xff, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xff, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     80(DX)(BX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*1), Z9
+	VPSLLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   384(SI), Z8, Z1
+	VPMOVZXBD     96(DX)(BX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPSLLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   448(SI), Z8, Z1
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x00, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x00, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     112(DX)(BX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*1), Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   512(SI), Z8, Z1
+	VPMOVZXBD     128(DX)(BX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   576(SI), Z8, Z1
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x55, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x55, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     112(DX)(BX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*1), Z9
+	VPSRLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   640(SI), Z8, Z1
+	VPMOVZXBD     128(DX)(BX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPSRLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   704(SI), Z8, Z1
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0xaa, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0xaa, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     144(DX)(BX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*1), Z9
+	VPSRLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   768(SI), Z8, Z1
+	VPMOVZXBD     160(DX)(BX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPSRLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   832(SI), Z8, Z1
+	VEXTRACTF128  $0x01, Y4, X4
+	VPSHUFD       $0xff, X4, X4
+	VBROADCASTSS  X4, Z4
+	VEXTRACTF128  $0x01, Y5, X5
+	VPSHUFD       $0xff, X5, X5
+	VBROADCASTSS  X5, Z5
+	VPMOVZXBD     144(DX)(BX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPMOVZXBD     16(DX)(BX*1), Z7
+	VPSRLD        $0x03, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VFMSUB213PS   Z5, Z4, Z6
+	VFMADD231PS   896(SI), Z6, Z1
+	VPMOVZXBD     160(DX)(BX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPMOVZXBD     32(DX)(BX*1), Z7
+	VPSRLD        $0x03, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VFMSUB213PS   Z5, Z4, Z6
+	VFMADD231PS   960(SI), Z6, Z1
+	MOVL          4(DX)(BX*2), R9
+	MOVL          8(DX)(BX*2), R10
+	MOVL          12(DX)(BX*2), R11
+	MOVL          R9, R12
+	ANDL          $0x3f3f3f3f, R12
+	MOVL          R11, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R9
+	ANDL          $0x30303030, R9
+	ORL           R9, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	VMOVQ         R12, X4
+	VPMOVZXBD     X4, Y4
+	VCVTDQ2PS     Y4, Y4
+	VPBROADCASTW  (DX)(BX*2), X5
+	VCVTPH2PS     X5, Y5
+	VMULPS        Y5, Y4, Y4
+	MOVL          R10, R9
+	ANDL          $0x3f3f3f3f, R9
+	SHRL          $0x04, R11
+	ANDL          $0x0f0f0f0f, R11
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R10, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R9
+	VMOVQ         R9, X5
+	VPMOVZXBD     X5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VPBROADCASTW  2(DX)(BX*2), X6
+	VCVTPH2PS     X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VPSHUFD       $0x00, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x00, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     48(DX)(BX*2), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*2), Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   (SI), Z8, Z2
+	VPMOVZXBD     64(DX)(BX*2), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*2), Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   64(SI), Z8, Z2
+	VPSHUFD       $0x55, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x55, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     48(DX)(BX*2), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*2), Z9
+	VPSLLD        $0x03, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   128(SI), Z8, Z2
+	VPMOVZXBD     64(DX)(BX*2), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*2), Z9
+	VPSLLD        $0x03, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   192(SI), Z8, Z2
+	VPSHUFD       $0xaa, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xaa, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     80(DX)(BX*2), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*2), Z9
+	VPSLLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   256(SI), Z8, Z2
+	VPMOVZXBD     96(DX)(BX*2), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*2), Z9
+	VPSLLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   320(SI), Z8, Z2
+	VPSHUFD       $0xff, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xff, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     80(DX)(BX*2), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*2), Z9
+	VPSLLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   384(SI), Z8, Z2
+	VPMOVZXBD     96(DX)(BX*2), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*2), Z9
+	VPSLLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   448(SI), Z8, Z2
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x00, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x00, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     112(DX)(BX*2), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*2), Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   512(SI), Z8, Z2
+	VPMOVZXBD     128(DX)(BX*2), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*2), Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   576(SI), Z8, Z2
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x55, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x55, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     112(DX)(BX*2), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*2), Z9
+	VPSRLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   640(SI), Z8, Z2
+	VPMOVZXBD     128(DX)(BX*2), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*2), Z9
+	VPSRLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   704(SI), Z8, Z2
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0xaa, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0xaa, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     144(DX)(BX*2), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(BX*2), Z9
+	VPSRLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   768(SI), Z8, Z2
+	VPMOVZXBD     160(DX)(BX*2), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(BX*2), Z9
+	VPSRLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   832(SI), Z8, Z2
+	VEXTRACTF128  $0x01, Y4, X4
+	VPSHUFD       $0xff, X4, X4
+	VBROADCASTSS  X4, Z4
+	VEXTRACTF128  $0x01, Y5, X5
+	VPSHUFD       $0xff, X5, X5
+	VBROADCASTSS  X5, Z5
+	VPMOVZXBD     144(DX)(BX*2), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPMOVZXBD     16(DX)(BX*2), Z7
+	VPSRLD        $0x03, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VFMSUB213PS   Z5, Z4, Z6
+	VFMADD231PS   896(SI), Z6, Z2
+	VPMOVZXBD     160(DX)(BX*2), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPMOVZXBD     32(DX)(BX*2), Z7
+	VPSRLD        $0x03, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VFMSUB213PS   Z5, Z4, Z6
+	VFMADD231PS   960(SI), Z6, Z2
+	MOVL          4(DX)(CX*1), R9
+	MOVL          8(DX)(CX*1), R10
+	MOVL          12(DX)(CX*1), R11
+	MOVL          R9, R12
+	ANDL          $0x3f3f3f3f, R12
+	MOVL          R11, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R9
+	ANDL          $0x30303030, R9
+	ORL           R9, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	VMOVQ         R12, X4
+	VPMOVZXBD     X4, Y4
+	VCVTDQ2PS     Y4, Y4
+	VPBROADCASTW  (DX)(CX*1), X5
+	VCVTPH2PS     X5, Y5
+	VMULPS        Y5, Y4, Y4
+	MOVL          R10, R9
+	ANDL          $0x3f3f3f3f, R9
+	SHRL          $0x04, R11
+	ANDL          $0x0f0f0f0f, R11
+	SHRL          $0x02, R10
+	ANDL          $0x30303030, R10
+	ORL           R10, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R9
+	VMOVQ         R9, X5
+	VPMOVZXBD     X5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VPBROADCASTW  2(DX)(CX*1), X6
+	VCVTPH2PS     X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VPSHUFD       $0x00, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x00, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     48(DX)(CX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(CX*1), Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   (SI), Z8, Z3
+	VPMOVZXBD     64(DX)(CX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(CX*1), Z9
+	VPSLLD        $0x04, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   64(SI), Z8, Z3
+	VPSHUFD       $0x55, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0x55, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     48(DX)(CX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(CX*1), Z9
+	VPSLLD        $0x03, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   128(SI), Z8, Z3
+	VPMOVZXBD     64(DX)(CX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(CX*1), Z9
+	VPSLLD        $0x03, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   192(SI), Z8, Z3
+	VPSHUFD       $0xaa, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xaa, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     80(DX)(CX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(CX*1), Z9
+	VPSLLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   256(SI), Z8, Z3
+	VPMOVZXBD     96(DX)(CX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(CX*1), Z9
+	VPSLLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   320(SI), Z8, Z3
+	VPSHUFD       $0xff, X4, X6
+	VBROADCASTSS  X6, Z6
+	VPSHUFD       $0xff, X5, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     80(DX)(CX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(CX*1), Z9
+	VPSLLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   384(SI), Z8, Z3
+	VPMOVZXBD     96(DX)(CX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(CX*1), Z9
+	VPSLLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   448(SI), Z8, Z3
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x00, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x00, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     112(DX)(CX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(CX*1), Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   512(SI), Z8, Z3
+	VPMOVZXBD     128(DX)(CX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(CX*1), Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   576(SI), Z8, Z3
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0x55, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0x55, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     112(DX)(CX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(CX*1), Z9
+	VPSRLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   640(SI), Z8, Z3
+	VPMOVZXBD     128(DX)(CX*1), Z8
+	VPSRLD        $0x04, Z8, Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(CX*1), Z9
+	VPSRLD        $0x01, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   704(SI), Z8, Z3
+	VEXTRACTF128  $0x01, Y4, X6
+	VPSHUFD       $0xaa, X6, X6
+	VBROADCASTSS  X6, Z6
+	VEXTRACTF128  $0x01, Y5, X7
+	VPSHUFD       $0xaa, X7, X7
+	VBROADCASTSS  X7, Z7
+	VPMOVZXBD     144(DX)(CX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     16(DX)(CX*1), Z9
+	VPSRLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   768(SI), Z8, Z3
+	VPMOVZXBD     160(DX)(CX*1), Z8
+	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPMOVZXBD     32(DX)(CX*1), Z9
+	VPSRLD        $0x02, Z9, Z9
+	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
+	VPADDD        Z9, Z8, Z8
+	VCVTDQ2PS     Z8, Z8
+	VFMSUB213PS   Z7, Z6, Z8
+	VFMADD231PS   832(SI), Z8, Z3
+	VEXTRACTF128  $0x01, Y4, X4
+	VPSHUFD       $0xff, X4, X4
+	VBROADCASTSS  X4, Z4
+	VEXTRACTF128  $0x01, Y5, X5
+	VPSHUFD       $0xff, X5, X5
+	VBROADCASTSS  X5, Z5
+	VPMOVZXBD     144(DX)(CX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPMOVZXBD     16(DX)(CX*1), Z7
+	VPSRLD        $0x03, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VFMSUB213PS   Z5, Z4, Z6
+	VFMADD231PS   896(SI), Z6, Z3
+	VPMOVZXBD     160(DX)(CX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPANDD        rows_low4x16<>+0(SB), Z6, Z6
+	VPMOVZXBD     32(DX)(CX*1), Z7
+	VPSRLD        $0x03, Z7, Z7
+	VPANDD        rows_bit4x16<>+0(SB), Z7, Z7
+	VPADDD        Z7, Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VFMSUB213PS   Z5, Z4, Z6
+	VFMADD231PS   960(SI), Z6, Z3
+	ADDQ          $0x000000b0, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ5Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ5Kx2AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	ADDQ          $0x000000b0, R10
+	MOVL          4(DX), R11
+	MOVL          8(DX), R12
+	MOVL          12(DX), R13
+	MOVL          R11, R14
+	ANDL          $0x3f3f3f3f, R14
+	MOVL          R13, R15
+	ANDL          $0x0f0f0f0f, R15
+	SHRL          $0x02, R11
+	ANDL          $0x30303030, R11
+	ORL           R11, R15
+	SHLQ          $0x20, R15
+	ORQ           R15, R14
+	VMOVQ         R14, X8
+	VPMOVZXBD     X8, Y8
+	VCVTDQ2PS     Y8, Y8
+	VPBROADCASTW  (DX), X9
+	VCVTPH2PS     X9, Y9
+	VMULPS        Y9, Y8, Y8
+	MOVL          R12, R11
+	ANDL          $0x3f3f3f3f, R11
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R12
+	ANDL          $0x30303030, R12
+	ORL           R12, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R11
+	VMOVQ         R11, X9
+	VPMOVZXBD     X9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VPBROADCASTW  2(DX), X10
+	VCVTPH2PS     X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VPSHUFD       $0x00, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x00, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     48(DX), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX), Z13
+	VPSLLD        $0x04, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   (SI), Z12, Z0
+	VFMADD231PS   (SI)(DI*1), Z12, Z1
+	VPMOVZXBD     64(DX), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX), Z13
+	VPSLLD        $0x04, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   64(SI), Z12, Z0
+	VFMADD231PS   64(SI)(DI*1), Z12, Z1
+	VPSHUFD       $0x55, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x55, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     48(DX), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX), Z13
+	VPSLLD        $0x03, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   128(SI), Z12, Z0
+	VFMADD231PS   128(SI)(DI*1), Z12, Z1
+	VPMOVZXBD     64(DX), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX), Z13
+	VPSLLD        $0x03, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   192(SI), Z12, Z0
+	VFMADD231PS   192(SI)(DI*1), Z12, Z1
+	VPSHUFD       $0xaa, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xaa, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     80(DX), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX), Z13
+	VPSLLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   256(SI), Z12, Z0
+	VFMADD231PS   256(SI)(DI*1), Z12, Z1
+	VPMOVZXBD     96(DX), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX), Z13
+	VPSLLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   320(SI), Z12, Z0
+	VFMADD231PS   320(SI)(DI*1), Z12, Z1
+	VPSHUFD       $0xff, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xff, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     80(DX), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX), Z13
+	VPSLLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   384(SI), Z12, Z0
+	VFMADD231PS   384(SI)(DI*1), Z12, Z1
+	VPMOVZXBD     96(DX), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX), Z13
+	VPSLLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   448(SI), Z12, Z0
+	VFMADD231PS   448(SI)(DI*1), Z12, Z1
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x00, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x00, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     112(DX), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX), Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   512(SI), Z12, Z0
+	VFMADD231PS   512(SI)(DI*1), Z12, Z1
+	VPMOVZXBD     128(DX), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX), Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   576(SI), Z12, Z0
+	VFMADD231PS   576(SI)(DI*1), Z12, Z1
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x55, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x55, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     112(DX), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   640(SI), Z12, Z0
+	VFMADD231PS   640(SI)(DI*1), Z12, Z1
+	VPMOVZXBD     128(DX), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   704(SI), Z12, Z0
+	VFMADD231PS   704(SI)(DI*1), Z12, Z1
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0xaa, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0xaa, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     144(DX), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX), Z13
+	VPSRLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   768(SI), Z12, Z0
+	VFMADD231PS   768(SI)(DI*1), Z12, Z1
+	VPMOVZXBD     160(DX), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX), Z13
+	VPSRLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   832(SI), Z12, Z0
+	VFMADD231PS   832(SI)(DI*1), Z12, Z1
+	VEXTRACTF128  $0x01, Y8, X8
+	VPSHUFD       $0xff, X8, X8
+	VBROADCASTSS  X8, Z8
+	VEXTRACTF128  $0x01, Y9, X9
+	VPSHUFD       $0xff, X9, X9
+	VBROADCASTSS  X9, Z9
+	VPMOVZXBD     144(DX), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPMOVZXBD     16(DX), Z11
+	VPSRLD        $0x03, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VFMSUB213PS   Z9, Z8, Z10
+	VFMADD231PS   896(SI), Z10, Z0
+	VFMADD231PS   896(SI)(DI*1), Z10, Z1
+	VPMOVZXBD     160(DX), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPMOVZXBD     32(DX), Z11
+	VPSRLD        $0x03, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VFMSUB213PS   Z9, Z8, Z10
+	VFMADD231PS   960(SI), Z10, Z0
+	VFMADD231PS   960(SI)(DI*1), Z10, Z1
+	MOVL          4(DX)(BX*1), R11
+	MOVL          8(DX)(BX*1), R12
+	MOVL          12(DX)(BX*1), R13
+	MOVL          R11, R14
+	ANDL          $0x3f3f3f3f, R14
+	MOVL          R13, R15
+	ANDL          $0x0f0f0f0f, R15
+	SHRL          $0x02, R11
+	ANDL          $0x30303030, R11
+	ORL           R11, R15
+	SHLQ          $0x20, R15
+	ORQ           R15, R14
+	VMOVQ         R14, X8
+	VPMOVZXBD     X8, Y8
+	VCVTDQ2PS     Y8, Y8
+	VPBROADCASTW  (DX)(BX*1), X9
+	VCVTPH2PS     X9, Y9
+	VMULPS        Y9, Y8, Y8
+	MOVL          R12, R11
+	ANDL          $0x3f3f3f3f, R11
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R12
+	ANDL          $0x30303030, R12
+	ORL           R12, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R11
+	VMOVQ         R11, X9
+	VPMOVZXBD     X9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VPBROADCASTW  2(DX)(BX*1), X10
+	VCVTPH2PS     X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VPSHUFD       $0x00, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x00, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     48(DX)(BX*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*1), Z13
+	VPSLLD        $0x04, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   (SI), Z12, Z2
+	VFMADD231PS   (SI)(DI*1), Z12, Z3
+	VPMOVZXBD     64(DX)(BX*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*1), Z13
+	VPSLLD        $0x04, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   64(SI), Z12, Z2
+	VFMADD231PS   64(SI)(DI*1), Z12, Z3
+	VPSHUFD       $0x55, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x55, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     48(DX)(BX*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*1), Z13
+	VPSLLD        $0x03, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   128(SI), Z12, Z2
+	VFMADD231PS   128(SI)(DI*1), Z12, Z3
+	VPMOVZXBD     64(DX)(BX*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*1), Z13
+	VPSLLD        $0x03, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   192(SI), Z12, Z2
+	VFMADD231PS   192(SI)(DI*1), Z12, Z3
+	VPSHUFD       $0xaa, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xaa, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     80(DX)(BX*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*1), Z13
+	VPSLLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   256(SI), Z12, Z2
+	VFMADD231PS   256(SI)(DI*1), Z12, Z3
+	VPMOVZXBD     96(DX)(BX*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*1), Z13
+	VPSLLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   320(SI), Z12, Z2
+	VFMADD231PS   320(SI)(DI*1), Z12, Z3
+	VPSHUFD       $0xff, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xff, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     80(DX)(BX*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*1), Z13
+	VPSLLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   384(SI), Z12, Z2
+	VFMADD231PS   384(SI)(DI*1), Z12, Z3
+	VPMOVZXBD     96(DX)(BX*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*1), Z13
+	VPSLLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   448(SI), Z12, Z2
+	VFMADD231PS   448(SI)(DI*1), Z12, Z3
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x00, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x00, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     112(DX)(BX*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*1), Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   512(SI), Z12, Z2
+	VFMADD231PS   512(SI)(DI*1), Z12, Z3
+	VPMOVZXBD     128(DX)(BX*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*1), Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   576(SI), Z12, Z2
+	VFMADD231PS   576(SI)(DI*1), Z12, Z3
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x55, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x55, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     112(DX)(BX*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*1), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   640(SI), Z12, Z2
+	VFMADD231PS   640(SI)(DI*1), Z12, Z3
+	VPMOVZXBD     128(DX)(BX*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*1), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   704(SI), Z12, Z2
+	VFMADD231PS   704(SI)(DI*1), Z12, Z3
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0xaa, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0xaa, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     144(DX)(BX*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*1), Z13
+	VPSRLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   768(SI), Z12, Z2
+	VFMADD231PS   768(SI)(DI*1), Z12, Z3
+	VPMOVZXBD     160(DX)(BX*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*1), Z13
+	VPSRLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   832(SI), Z12, Z2
+	VFMADD231PS   832(SI)(DI*1), Z12, Z3
+	VEXTRACTF128  $0x01, Y8, X8
+	VPSHUFD       $0xff, X8, X8
+	VBROADCASTSS  X8, Z8
+	VEXTRACTF128  $0x01, Y9, X9
+	VPSHUFD       $0xff, X9, X9
+	VBROADCASTSS  X9, Z9
+	VPMOVZXBD     144(DX)(BX*1), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPMOVZXBD     16(DX)(BX*1), Z11
+	VPSRLD        $0x03, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VFMSUB213PS   Z9, Z8, Z10
+	VFMADD231PS   896(SI), Z10, Z2
+	VFMADD231PS   896(SI)(DI*1), Z10, Z3
+	VPMOVZXBD     160(DX)(BX*1), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPMOVZXBD     32(DX)(BX*1), Z11
+	VPSRLD        $0x03, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VFMSUB213PS   Z9, Z8, Z10
+	VFMADD231PS   960(SI), Z10, Z2
+	VFMADD231PS   960(SI)(DI*1), Z10, Z3
+	MOVL          4(DX)(BX*2), R11
+	MOVL          8(DX)(BX*2), R12
+	MOVL          12(DX)(BX*2), R13
+	MOVL          R11, R14
+	ANDL          $0x3f3f3f3f, R14
+	MOVL          R13, R15
+	ANDL          $0x0f0f0f0f, R15
+	SHRL          $0x02, R11
+	ANDL          $0x30303030, R11
+	ORL           R11, R15
+	SHLQ          $0x20, R15
+	ORQ           R15, R14
+	VMOVQ         R14, X8
+	VPMOVZXBD     X8, Y8
+	VCVTDQ2PS     Y8, Y8
+	VPBROADCASTW  (DX)(BX*2), X9
+	VCVTPH2PS     X9, Y9
+	VMULPS        Y9, Y8, Y8
+	MOVL          R12, R11
+	ANDL          $0x3f3f3f3f, R11
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R12
+	ANDL          $0x30303030, R12
+	ORL           R12, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R11
+	VMOVQ         R11, X9
+	VPMOVZXBD     X9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VPBROADCASTW  2(DX)(BX*2), X10
+	VCVTPH2PS     X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VPSHUFD       $0x00, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x00, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     48(DX)(BX*2), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*2), Z13
+	VPSLLD        $0x04, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   (SI), Z12, Z4
+	VFMADD231PS   (SI)(DI*1), Z12, Z5
+	VPMOVZXBD     64(DX)(BX*2), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*2), Z13
+	VPSLLD        $0x04, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   64(SI), Z12, Z4
+	VFMADD231PS   64(SI)(DI*1), Z12, Z5
+	VPSHUFD       $0x55, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x55, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     48(DX)(BX*2), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*2), Z13
+	VPSLLD        $0x03, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   128(SI), Z12, Z4
+	VFMADD231PS   128(SI)(DI*1), Z12, Z5
+	VPMOVZXBD     64(DX)(BX*2), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*2), Z13
+	VPSLLD        $0x03, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   192(SI), Z12, Z4
+	VFMADD231PS   192(SI)(DI*1), Z12, Z5
+	VPSHUFD       $0xaa, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xaa, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     80(DX)(BX*2), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*2), Z13
+	VPSLLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   256(SI), Z12, Z4
+	VFMADD231PS   256(SI)(DI*1), Z12, Z5
+	VPMOVZXBD     96(DX)(BX*2), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*2), Z13
+	VPSLLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   320(SI), Z12, Z4
+	VFMADD231PS   320(SI)(DI*1), Z12, Z5
+	VPSHUFD       $0xff, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xff, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     80(DX)(BX*2), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*2), Z13
+	VPSLLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   384(SI), Z12, Z4
+	VFMADD231PS   384(SI)(DI*1), Z12, Z5
+	VPMOVZXBD     96(DX)(BX*2), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*2), Z13
+	VPSLLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   448(SI), Z12, Z4
+	VFMADD231PS   448(SI)(DI*1), Z12, Z5
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x00, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x00, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     112(DX)(BX*2), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*2), Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   512(SI), Z12, Z4
+	VFMADD231PS   512(SI)(DI*1), Z12, Z5
+	VPMOVZXBD     128(DX)(BX*2), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*2), Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   576(SI), Z12, Z4
+	VFMADD231PS   576(SI)(DI*1), Z12, Z5
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x55, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x55, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     112(DX)(BX*2), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*2), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   640(SI), Z12, Z4
+	VFMADD231PS   640(SI)(DI*1), Z12, Z5
+	VPMOVZXBD     128(DX)(BX*2), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*2), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   704(SI), Z12, Z4
+	VFMADD231PS   704(SI)(DI*1), Z12, Z5
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0xaa, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0xaa, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     144(DX)(BX*2), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(BX*2), Z13
+	VPSRLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   768(SI), Z12, Z4
+	VFMADD231PS   768(SI)(DI*1), Z12, Z5
+	VPMOVZXBD     160(DX)(BX*2), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(BX*2), Z13
+	VPSRLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   832(SI), Z12, Z4
+	VFMADD231PS   832(SI)(DI*1), Z12, Z5
+	VEXTRACTF128  $0x01, Y8, X8
+	VPSHUFD       $0xff, X8, X8
+	VBROADCASTSS  X8, Z8
+	VEXTRACTF128  $0x01, Y9, X9
+	VPSHUFD       $0xff, X9, X9
+	VBROADCASTSS  X9, Z9
+	VPMOVZXBD     144(DX)(BX*2), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPMOVZXBD     16(DX)(BX*2), Z11
+	VPSRLD        $0x03, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VFMSUB213PS   Z9, Z8, Z10
+	VFMADD231PS   896(SI), Z10, Z4
+	VFMADD231PS   896(SI)(DI*1), Z10, Z5
+	VPMOVZXBD     160(DX)(BX*2), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPMOVZXBD     32(DX)(BX*2), Z11
+	VPSRLD        $0x03, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VFMSUB213PS   Z9, Z8, Z10
+	VFMADD231PS   960(SI), Z10, Z4
+	VFMADD231PS   960(SI)(DI*1), Z10, Z5
+	MOVL          4(DX)(R9*1), R11
+	MOVL          8(DX)(R9*1), R12
+	MOVL          12(DX)(R9*1), R13
+	MOVL          R11, R14
+	ANDL          $0x3f3f3f3f, R14
+	MOVL          R13, R15
+	ANDL          $0x0f0f0f0f, R15
+	SHRL          $0x02, R11
+	ANDL          $0x30303030, R11
+	ORL           R11, R15
+	SHLQ          $0x20, R15
+	ORQ           R15, R14
+	VMOVQ         R14, X8
+	VPMOVZXBD     X8, Y8
+	VCVTDQ2PS     Y8, Y8
+	VPBROADCASTW  (DX)(R9*1), X9
+	VCVTPH2PS     X9, Y9
+	VMULPS        Y9, Y8, Y8
+	MOVL          R12, R11
+	ANDL          $0x3f3f3f3f, R11
+	SHRL          $0x04, R13
+	ANDL          $0x0f0f0f0f, R13
+	SHRL          $0x02, R12
+	ANDL          $0x30303030, R12
+	ORL           R12, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R11
+	VMOVQ         R11, X9
+	VPMOVZXBD     X9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VPBROADCASTW  2(DX)(R9*1), X10
+	VCVTPH2PS     X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VPSHUFD       $0x00, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x00, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     48(DX)(R9*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSLLD        $0x04, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   (SI), Z12, Z6
+	VFMADD231PS   (SI)(DI*1), Z12, Z7
+	VPMOVZXBD     64(DX)(R9*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(R9*1), Z13
+	VPSLLD        $0x04, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   64(SI), Z12, Z6
+	VFMADD231PS   64(SI)(DI*1), Z12, Z7
+	VPSHUFD       $0x55, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0x55, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     48(DX)(R9*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSLLD        $0x03, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   128(SI), Z12, Z6
+	VFMADD231PS   128(SI)(DI*1), Z12, Z7
+	VPMOVZXBD     64(DX)(R9*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(R9*1), Z13
+	VPSLLD        $0x03, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   192(SI), Z12, Z6
+	VFMADD231PS   192(SI)(DI*1), Z12, Z7
+	VPSHUFD       $0xaa, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xaa, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     80(DX)(R9*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSLLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   256(SI), Z12, Z6
+	VFMADD231PS   256(SI)(DI*1), Z12, Z7
+	VPMOVZXBD     96(DX)(R9*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(R9*1), Z13
+	VPSLLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   320(SI), Z12, Z6
+	VFMADD231PS   320(SI)(DI*1), Z12, Z7
+	VPSHUFD       $0xff, X8, X10
+	VBROADCASTSS  X10, Z10
+	VPSHUFD       $0xff, X9, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     80(DX)(R9*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSLLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   384(SI), Z12, Z6
+	VFMADD231PS   384(SI)(DI*1), Z12, Z7
+	VPMOVZXBD     96(DX)(R9*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(R9*1), Z13
+	VPSLLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   448(SI), Z12, Z6
+	VFMADD231PS   448(SI)(DI*1), Z12, Z7
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x00, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x00, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     112(DX)(R9*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   512(SI), Z12, Z6
+	VFMADD231PS   512(SI)(DI*1), Z12, Z7
+	VPMOVZXBD     128(DX)(R9*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(R9*1), Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   576(SI), Z12, Z6
+	VFMADD231PS   576(SI)(DI*1), Z12, Z7
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0x55, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0x55, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     112(DX)(R9*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   640(SI), Z12, Z6
+	VFMADD231PS   640(SI)(DI*1), Z12, Z7
+	VPMOVZXBD     128(DX)(R9*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(R9*1), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   704(SI), Z12, Z6
+	VFMADD231PS   704(SI)(DI*1), Z12, Z7
+	VEXTRACTF128  $0x01, Y8, X10
+	VPSHUFD       $0xaa, X10, X10
+	VBROADCASTSS  X10, Z10
+	VEXTRACTF128  $0x01, Y9, X11
+	VPSHUFD       $0xaa, X11, X11
+	VBROADCASTSS  X11, Z11
+	VPMOVZXBD     144(DX)(R9*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSRLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   768(SI), Z12, Z6
+	VFMADD231PS   768(SI)(DI*1), Z12, Z7
+	VPMOVZXBD     160(DX)(R9*1), Z12
+	VPANDD        rows_low4x16<>+0(SB), Z12, Z12
+	VPMOVZXBD     32(DX)(R9*1), Z13
+	VPSRLD        $0x02, Z13, Z13
+	VPANDD        rows_bit4x16<>+0(SB), Z13, Z13
+	VPADDD        Z13, Z12, Z12
+	VCVTDQ2PS     Z12, Z12
+	VFMSUB213PS   Z11, Z10, Z12
+	VFMADD231PS   832(SI), Z12, Z6
+	VFMADD231PS   832(SI)(DI*1), Z12, Z7
+	VEXTRACTF128  $0x01, Y8, X8
+	VPSHUFD       $0xff, X8, X8
+	VBROADCASTSS  X8, Z8
+	VEXTRACTF128  $0x01, Y9, X9
+	VPSHUFD       $0xff, X9, X9
+	VBROADCASTSS  X9, Z9
+	VPMOVZXBD     144(DX)(R9*1), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPMOVZXBD     16(DX)(R9*1), Z11
+	VPSRLD        $0x03, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VFMSUB213PS   Z9, Z8, Z10
+	VFMADD231PS   896(SI), Z10, Z6
+	VFMADD231PS   896(SI)(DI*1), Z10, Z7
+	VPMOVZXBD     160(DX)(R9*1), Z10
+	VPSRLD        $0x04, Z10, Z10
+	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
+	VPMOVZXBD     32(DX)(R9*1), Z11
+	VPSRLD        $0x03, Z11, Z11
+	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
+	VPADDD        Z11, Z10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VFMSUB213PS   Z9, Z8, Z10
+	VFMADD231PS   960(SI), Z10, Z6
+	VFMADD231PS   960(SI)(DI*1), Z10, Z7
+	ADDQ          $0x000000b0, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
 	VZEROUPPER
 	RET
 
@@ -5317,3 +21290,2172 @@ DATA rows_minus32x16<>+52(SB)/4, $0xffffffe0
 DATA rows_minus32x16<>+56(SB)/4, $0xffffffe0
 DATA rows_minus32x16<>+60(SB)/4, $0xffffffe0
 GLOBL rows_minus32x16<>(SB), RODATA|NOPTR, $64
+
+// func dotsQ6Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ6Kx1AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(BX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	ADDQ          $0x000000d2, DI
+	VPBROADCASTW  208(DX), X4
+	VCVTPH2PS     X4, X4
+	VBROADCASTSS  X4, Z4
+	VPMOVZXBD     (DX), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       192(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   (SI), Z5, Z0
+	VPMOVZXBD     16(DX), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       193(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z0
+	VPMOVZXBD     32(DX), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       194(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   128(SI), Z5, Z0
+	VPMOVZXBD     48(DX), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       195(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   192(SI), Z5, Z0
+	VPMOVZXBD     (DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       196(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   256(SI), Z5, Z0
+	VPMOVZXBD     16(DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       197(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   320(SI), Z5, Z0
+	VPMOVZXBD     32(DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       198(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   384(SI), Z5, Z0
+	VPMOVZXBD     48(DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       199(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   448(SI), Z5, Z0
+	VPMOVZXBD     64(DX), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       200(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   512(SI), Z5, Z0
+	VPMOVZXBD     80(DX), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       201(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   576(SI), Z5, Z0
+	VPMOVZXBD     96(DX), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       202(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   640(SI), Z5, Z0
+	VPMOVZXBD     112(DX), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       203(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   704(SI), Z5, Z0
+	VPMOVZXBD     64(DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       204(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   768(SI), Z5, Z0
+	VPMOVZXBD     80(DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       205(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   832(SI), Z5, Z0
+	VPMOVZXBD     96(DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       206(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   896(SI), Z5, Z0
+	VPMOVZXBD     112(DX), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       207(DX), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z0
+	VPBROADCASTW  208(DX)(BX*1), X4
+	VCVTPH2PS     X4, X4
+	VBROADCASTSS  X4, Z4
+	VPMOVZXBD     (DX)(BX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(BX*1), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       192(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   (SI), Z5, Z1
+	VPMOVZXBD     16(DX)(BX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(BX*1), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       193(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z1
+	VPMOVZXBD     32(DX)(BX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(BX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       194(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   128(SI), Z5, Z1
+	VPMOVZXBD     48(DX)(BX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(BX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       195(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   192(SI), Z5, Z1
+	VPMOVZXBD     (DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(BX*1), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       196(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   256(SI), Z5, Z1
+	VPMOVZXBD     16(DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(BX*1), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       197(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   320(SI), Z5, Z1
+	VPMOVZXBD     32(DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(BX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       198(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   384(SI), Z5, Z1
+	VPMOVZXBD     48(DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(BX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       199(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   448(SI), Z5, Z1
+	VPMOVZXBD     64(DX)(BX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(BX*1), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       200(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   512(SI), Z5, Z1
+	VPMOVZXBD     80(DX)(BX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(BX*1), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       201(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   576(SI), Z5, Z1
+	VPMOVZXBD     96(DX)(BX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(BX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       202(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   640(SI), Z5, Z1
+	VPMOVZXBD     112(DX)(BX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(BX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       203(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   704(SI), Z5, Z1
+	VPMOVZXBD     64(DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(BX*1), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       204(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   768(SI), Z5, Z1
+	VPMOVZXBD     80(DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(BX*1), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       205(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   832(SI), Z5, Z1
+	VPMOVZXBD     96(DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(BX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       206(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   896(SI), Z5, Z1
+	VPMOVZXBD     112(DX)(BX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(BX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       207(DX)(BX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z1
+	VPBROADCASTW  208(DX)(BX*2), X4
+	VCVTPH2PS     X4, X4
+	VBROADCASTSS  X4, Z4
+	VPMOVZXBD     (DX)(BX*2), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(BX*2), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       192(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   (SI), Z5, Z2
+	VPMOVZXBD     16(DX)(BX*2), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(BX*2), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       193(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z2
+	VPMOVZXBD     32(DX)(BX*2), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(BX*2), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       194(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   128(SI), Z5, Z2
+	VPMOVZXBD     48(DX)(BX*2), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(BX*2), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       195(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   192(SI), Z5, Z2
+	VPMOVZXBD     (DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(BX*2), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       196(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   256(SI), Z5, Z2
+	VPMOVZXBD     16(DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(BX*2), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       197(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   320(SI), Z5, Z2
+	VPMOVZXBD     32(DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(BX*2), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       198(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   384(SI), Z5, Z2
+	VPMOVZXBD     48(DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(BX*2), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       199(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   448(SI), Z5, Z2
+	VPMOVZXBD     64(DX)(BX*2), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(BX*2), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       200(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   512(SI), Z5, Z2
+	VPMOVZXBD     80(DX)(BX*2), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(BX*2), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       201(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   576(SI), Z5, Z2
+	VPMOVZXBD     96(DX)(BX*2), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(BX*2), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       202(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   640(SI), Z5, Z2
+	VPMOVZXBD     112(DX)(BX*2), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(BX*2), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       203(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   704(SI), Z5, Z2
+	VPMOVZXBD     64(DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(BX*2), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       204(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   768(SI), Z5, Z2
+	VPMOVZXBD     80(DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(BX*2), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       205(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   832(SI), Z5, Z2
+	VPMOVZXBD     96(DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(BX*2), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       206(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   896(SI), Z5, Z2
+	VPMOVZXBD     112(DX)(BX*2), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(BX*2), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       207(DX)(BX*2), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z2
+	VPBROADCASTW  208(DX)(CX*1), X4
+	VCVTPH2PS     X4, X4
+	VBROADCASTSS  X4, Z4
+	VPMOVZXBD     (DX)(CX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(CX*1), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       192(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   (SI), Z5, Z3
+	VPMOVZXBD     16(DX)(CX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(CX*1), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       193(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z3
+	VPMOVZXBD     32(DX)(CX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(CX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       194(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   128(SI), Z5, Z3
+	VPMOVZXBD     48(DX)(CX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(CX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       195(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   192(SI), Z5, Z3
+	VPMOVZXBD     (DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(CX*1), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       196(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   256(SI), Z5, Z3
+	VPMOVZXBD     16(DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(CX*1), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       197(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   320(SI), Z5, Z3
+	VPMOVZXBD     32(DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     128(DX)(CX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       198(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   384(SI), Z5, Z3
+	VPMOVZXBD     48(DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     144(DX)(CX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       199(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   448(SI), Z5, Z3
+	VPMOVZXBD     64(DX)(CX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(CX*1), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       200(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   512(SI), Z5, Z3
+	VPMOVZXBD     80(DX)(CX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(CX*1), Z6
+	VPSLLD        $0x04, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       201(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   576(SI), Z5, Z3
+	VPMOVZXBD     96(DX)(CX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(CX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       202(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   640(SI), Z5, Z3
+	VPMOVZXBD     112(DX)(CX*1), Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(CX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       203(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   704(SI), Z5, Z3
+	VPMOVZXBD     64(DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(CX*1), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       204(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   768(SI), Z5, Z3
+	VPMOVZXBD     80(DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(CX*1), Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       205(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   832(SI), Z5, Z3
+	VPMOVZXBD     96(DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     160(DX)(CX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       206(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   896(SI), Z5, Z3
+	VPMOVZXBD     112(DX)(CX*1), Z5
+	VPSRLD        $0x04, Z5, Z5
+	VPANDD        rows_low4x16<>+0(SB), Z5, Z5
+	VPMOVZXBD     176(DX)(CX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPANDD        rows_bits45x16<>+0(SB), Z6, Z6
+	VPADDD        Z6, Z5, Z5
+	VPADDD        rows_minus32x16<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	MOVBLSX       207(DX)(CX*1), R9
+	VMOVD         R9, X6
+	VCVTDQ2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VMULPS        Z4, Z6, Z6
+	VMULPS        Z6, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z3
+	ADDQ          $0x000000d2, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ6Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ6Kx2AVX512(SB), $0-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	LEAQ   (DX)(BX*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	ADDQ          $0x000000d2, R10
+	VPBROADCASTW  208(DX), X8
+	VCVTPH2PS     X8, X8
+	VBROADCASTSS  X8, Z8
+	VPMOVZXBD     (DX), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       192(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   (SI), Z9, Z0
+	VFMADD231PS   (SI)(DI*1), Z9, Z1
+	VPMOVZXBD     16(DX), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       193(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z0
+	VFMADD231PS   64(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     32(DX), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       194(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   128(SI), Z9, Z0
+	VFMADD231PS   128(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     48(DX), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       195(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   192(SI), Z9, Z0
+	VFMADD231PS   192(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     (DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       196(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   256(SI), Z9, Z0
+	VFMADD231PS   256(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     16(DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       197(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   320(SI), Z9, Z0
+	VFMADD231PS   320(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     32(DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       198(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   384(SI), Z9, Z0
+	VFMADD231PS   384(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     48(DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       199(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   448(SI), Z9, Z0
+	VFMADD231PS   448(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     64(DX), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       200(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   512(SI), Z9, Z0
+	VFMADD231PS   512(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     80(DX), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       201(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   576(SI), Z9, Z0
+	VFMADD231PS   576(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     96(DX), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       202(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   640(SI), Z9, Z0
+	VFMADD231PS   640(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     112(DX), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       203(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   704(SI), Z9, Z0
+	VFMADD231PS   704(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     64(DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       204(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   768(SI), Z9, Z0
+	VFMADD231PS   768(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     80(DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       205(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   832(SI), Z9, Z0
+	VFMADD231PS   832(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     96(DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       206(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   896(SI), Z9, Z0
+	VFMADD231PS   896(SI)(DI*1), Z9, Z1
+	VPMOVZXBD     112(DX), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       207(DX), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   960(SI), Z9, Z0
+	VFMADD231PS   960(SI)(DI*1), Z9, Z1
+	VPBROADCASTW  208(DX)(BX*1), X8
+	VCVTPH2PS     X8, X8
+	VBROADCASTSS  X8, Z8
+	VPMOVZXBD     (DX)(BX*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(BX*1), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       192(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   (SI), Z9, Z2
+	VFMADD231PS   (SI)(DI*1), Z9, Z3
+	VPMOVZXBD     16(DX)(BX*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(BX*1), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       193(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z2
+	VFMADD231PS   64(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(BX*1), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       194(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   128(SI), Z9, Z2
+	VFMADD231PS   128(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     48(DX)(BX*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(BX*1), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       195(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   192(SI), Z9, Z2
+	VFMADD231PS   192(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     (DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(BX*1), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       196(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   256(SI), Z9, Z2
+	VFMADD231PS   256(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     16(DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(BX*1), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       197(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   320(SI), Z9, Z2
+	VFMADD231PS   320(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(BX*1), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       198(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   384(SI), Z9, Z2
+	VFMADD231PS   384(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     48(DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(BX*1), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       199(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   448(SI), Z9, Z2
+	VFMADD231PS   448(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     64(DX)(BX*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(BX*1), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       200(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   512(SI), Z9, Z2
+	VFMADD231PS   512(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     80(DX)(BX*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(BX*1), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       201(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   576(SI), Z9, Z2
+	VFMADD231PS   576(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     96(DX)(BX*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(BX*1), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       202(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   640(SI), Z9, Z2
+	VFMADD231PS   640(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     112(DX)(BX*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(BX*1), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       203(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   704(SI), Z9, Z2
+	VFMADD231PS   704(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     64(DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(BX*1), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       204(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   768(SI), Z9, Z2
+	VFMADD231PS   768(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     80(DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(BX*1), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       205(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   832(SI), Z9, Z2
+	VFMADD231PS   832(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     96(DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(BX*1), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       206(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   896(SI), Z9, Z2
+	VFMADD231PS   896(SI)(DI*1), Z9, Z3
+	VPMOVZXBD     112(DX)(BX*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(BX*1), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       207(DX)(BX*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   960(SI), Z9, Z2
+	VFMADD231PS   960(SI)(DI*1), Z9, Z3
+	VPBROADCASTW  208(DX)(BX*2), X8
+	VCVTPH2PS     X8, X8
+	VBROADCASTSS  X8, Z8
+	VPMOVZXBD     (DX)(BX*2), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(BX*2), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       192(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   (SI), Z9, Z4
+	VFMADD231PS   (SI)(DI*1), Z9, Z5
+	VPMOVZXBD     16(DX)(BX*2), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(BX*2), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       193(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z4
+	VFMADD231PS   64(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     32(DX)(BX*2), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(BX*2), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       194(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   128(SI), Z9, Z4
+	VFMADD231PS   128(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     48(DX)(BX*2), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(BX*2), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       195(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   192(SI), Z9, Z4
+	VFMADD231PS   192(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     (DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(BX*2), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       196(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   256(SI), Z9, Z4
+	VFMADD231PS   256(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     16(DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(BX*2), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       197(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   320(SI), Z9, Z4
+	VFMADD231PS   320(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     32(DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(BX*2), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       198(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   384(SI), Z9, Z4
+	VFMADD231PS   384(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     48(DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(BX*2), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       199(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   448(SI), Z9, Z4
+	VFMADD231PS   448(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     64(DX)(BX*2), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(BX*2), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       200(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   512(SI), Z9, Z4
+	VFMADD231PS   512(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     80(DX)(BX*2), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(BX*2), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       201(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   576(SI), Z9, Z4
+	VFMADD231PS   576(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     96(DX)(BX*2), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(BX*2), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       202(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   640(SI), Z9, Z4
+	VFMADD231PS   640(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     112(DX)(BX*2), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(BX*2), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       203(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   704(SI), Z9, Z4
+	VFMADD231PS   704(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     64(DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(BX*2), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       204(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   768(SI), Z9, Z4
+	VFMADD231PS   768(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     80(DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(BX*2), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       205(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   832(SI), Z9, Z4
+	VFMADD231PS   832(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     96(DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(BX*2), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       206(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   896(SI), Z9, Z4
+	VFMADD231PS   896(SI)(DI*1), Z9, Z5
+	VPMOVZXBD     112(DX)(BX*2), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(BX*2), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       207(DX)(BX*2), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   960(SI), Z9, Z4
+	VFMADD231PS   960(SI)(DI*1), Z9, Z5
+	VPBROADCASTW  208(DX)(R9*1), X8
+	VCVTPH2PS     X8, X8
+	VBROADCASTSS  X8, Z8
+	VPMOVZXBD     (DX)(R9*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(R9*1), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       192(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   (SI), Z9, Z6
+	VFMADD231PS   (SI)(DI*1), Z9, Z7
+	VPMOVZXBD     16(DX)(R9*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(R9*1), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       193(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   64(SI), Z9, Z6
+	VFMADD231PS   64(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     32(DX)(R9*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(R9*1), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       194(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   128(SI), Z9, Z6
+	VFMADD231PS   128(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     48(DX)(R9*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(R9*1), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       195(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   192(SI), Z9, Z6
+	VFMADD231PS   192(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     (DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(R9*1), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       196(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   256(SI), Z9, Z6
+	VFMADD231PS   256(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     16(DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(R9*1), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       197(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   320(SI), Z9, Z6
+	VFMADD231PS   320(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     32(DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     128(DX)(R9*1), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       198(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   384(SI), Z9, Z6
+	VFMADD231PS   384(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     48(DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     144(DX)(R9*1), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       199(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   448(SI), Z9, Z6
+	VFMADD231PS   448(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     64(DX)(R9*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(R9*1), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       200(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   512(SI), Z9, Z6
+	VFMADD231PS   512(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     80(DX)(R9*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(R9*1), Z10
+	VPSLLD        $0x04, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       201(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   576(SI), Z9, Z6
+	VFMADD231PS   576(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     96(DX)(R9*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(R9*1), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       202(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   640(SI), Z9, Z6
+	VFMADD231PS   640(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     112(DX)(R9*1), Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(R9*1), Z10
+	VPSLLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       203(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   704(SI), Z9, Z6
+	VFMADD231PS   704(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     64(DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(R9*1), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       204(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   768(SI), Z9, Z6
+	VFMADD231PS   768(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     80(DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(R9*1), Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       205(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   832(SI), Z9, Z6
+	VFMADD231PS   832(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     96(DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     160(DX)(R9*1), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       206(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   896(SI), Z9, Z6
+	VFMADD231PS   896(SI)(DI*1), Z9, Z7
+	VPMOVZXBD     112(DX)(R9*1), Z9
+	VPSRLD        $0x04, Z9, Z9
+	VPANDD        rows_low4x16<>+0(SB), Z9, Z9
+	VPMOVZXBD     176(DX)(R9*1), Z10
+	VPSRLD        $0x02, Z10, Z10
+	VPANDD        rows_bits45x16<>+0(SB), Z10, Z10
+	VPADDD        Z10, Z9, Z9
+	VPADDD        rows_minus32x16<>+0(SB), Z9, Z9
+	VCVTDQ2PS     Z9, Z9
+	MOVBLSX       207(DX)(R9*1), R11
+	VMOVD         R11, X10
+	VCVTDQ2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VMULPS        Z8, Z10, Z10
+	VMULPS        Z10, Z9, Z9
+	VFMADD231PS   960(SI), Z9, Z6
+	VFMADD231PS   960(SI)(DI*1), Z9, Z7
+	ADDQ          $0x000000d2, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET

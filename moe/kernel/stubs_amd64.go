@@ -214,40 +214,152 @@ func dotsQ4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int,
 //go:noescape
 func widenQ4x1AVX2(dst *float32, w *byte, n int)
 
+// dotsQ4x1x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ4x1x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // widenQ5AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5AVX2(dst *float32, w *byte, n int)
+
+// dotsQ5x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q5_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ5x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q5_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // widenQ5x1AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_1, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5x1AVX2(dst *float32, w *byte, n int)
 
+// dotsQ5x1x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q5_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ5x1x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q5_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // widenIQ4NLAVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of IQ4_NL, see tensor.Dequantize.
 //
 //go:noescape
 func widenIQ4NLAVX2(dst *float32, w *byte, n int)
+
+// dotsIQ4NLx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of IQ4_NL, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsIQ4NLx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsIQ4NLx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of IQ4_NL, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsIQ4NLx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // widenMXFP4AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of MXFP4, see tensor.Dequantize.
 //
 //go:noescape
 func widenMXFP4AVX2(dst *float32, w *byte, n int)
 
+// dotsMXFP4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of MXFP4, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsMXFP4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsMXFP4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of MXFP4, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsMXFP4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // widenQ4KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q4_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ4KAVX2(dst *float32, w *byte, n int)
+
+// dotsQ4Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q4_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ4Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q4_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // widenQ5KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q5_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5KAVX2(dst *float32, w *byte, n int)
 
+// dotsQ5Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q5_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ5Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q5_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // widenQ6KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q6_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ6KAVX2(dst *float32, w *byte, n int)
+
+// dotsQ6Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q6_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ6Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ6Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q6_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ6Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF32x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
@@ -372,40 +484,152 @@ func dotsQ4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx in
 //go:noescape
 func widenQ4x1AVX512(dst *float32, w *byte, n int)
 
+// dotsQ4x1x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ4x1x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q4_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // widenQ5AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5AVX512(dst *float32, w *byte, n int)
+
+// dotsQ5x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q5_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ5x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q5_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // widenQ5x1AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_1, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5x1AVX512(dst *float32, w *byte, n int)
 
+// dotsQ5x1x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q5_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ5x1x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of Q5_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // widenIQ4NLAVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of IQ4_NL, see tensor.Dequantize.
 //
 //go:noescape
 func widenIQ4NLAVX512(dst *float32, w *byte, n int)
+
+// dotsIQ4NLx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of IQ4_NL, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsIQ4NLx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsIQ4NLx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of IQ4_NL, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsIQ4NLx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // widenMXFP4AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of MXFP4, see tensor.Dequantize.
 //
 //go:noescape
 func widenMXFP4AVX512(dst *float32, w *byte, n int)
 
+// dotsMXFP4x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of MXFP4, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsMXFP4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsMXFP4x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// a weight is of MXFP4, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsMXFP4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // widenQ4KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q4_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ4KAVX512(dst *float32, w *byte, n int)
+
+// dotsQ4Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q4_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ4Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q4_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ4Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // widenQ5KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q5_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5KAVX512(dst *float32, w *byte, n int)
 
+// dotsQ5Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q5_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ5Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q5_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ5Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // widenQ6KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q6_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ6KAVX512(dst *float32, w *byte, n int)
+
+// dotsQ6Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q6_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ6Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ6Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q6_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+//
+//go:noescape
+func dotsQ6Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // ropeAVX2 rotates n pairs, n > 0 and a multiple of 4: with a = x[2i] and b = x[2i+1],
 // x[2i] = a·cos[i] - b·sin[i] and x[2i+1] = b·cos[i] + a·sin[i].

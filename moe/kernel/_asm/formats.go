@@ -28,6 +28,12 @@ func (f format) group(w width) int {
 // bytes is the size of a group.
 func (f format) bytes(w width) int { return f.group(w) / f.len * f.size }
 
+// nonlinear and e2m1 are the tables of the same names in package tensor.
+var (
+	nonlinear = []int8{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}
+	e2m1      = []int8{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
+)
+
 var formats = []format{
 	{"F32", "a float32", true, false, 1, 4, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
 		v := w.reg(c)
@@ -46,7 +52,7 @@ var formats = []format{
 		give(0, v)
 	}},
 	{"Q8", "of Q8_0, see tensor.Dequantize", false, true, 32, 34, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d := c.half(w, m)
+		d := c.half(w, m, true)
 		for i := range 32 / w.lanes {
 			v := w.reg(c)
 			c.VPMOVSXBD(m.Offset(2+w.lanes*i), v)
@@ -56,7 +62,12 @@ var formats = []format{
 		}
 	}},
 	{"Q4", "of Q4_0, see tensor.Dequantize", false, true, 32, 18, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d := c.half(w, m)
+		d := c.half(w, m, true)
+		if w.lanes == 16 {
+			c.VMULPS(c.float("less8", func(i int) float32 { return float32(i - 8) }), d, d)
+			c.pick(d, m.Offset(2), give)
+			return
+		}
 		c.nibbles(w, m.Offset(2), func(i int, v reg.VecVirtual) {
 			c.VPADDD(c.all(w, "minus8", 1<<32-8), v, v)
 			c.VCVTDQ2PS(v, v)
@@ -64,16 +75,21 @@ var formats = []format{
 			give(i, v)
 		})
 	}},
-	{"Q4x1", "of Q4_1, see tensor.Dequantize", false, false, 32, 20, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d, low := c.half(w, m), c.half(w, m.Offset(2))
+	{"Q4x1", "of Q4_1, see tensor.Dequantize", false, true, 32, 20, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+		d, low := c.half(w, m, true), c.half(w, m.Offset(2), true)
+		if w.lanes == 16 {
+			c.VFMADD132PS(c.float("count", func(i int) float32 { return float32(i) }), low, d)
+			c.pick(d, m.Offset(4), give)
+			return
+		}
 		c.nibbles(w, m.Offset(4), func(i int, v reg.VecVirtual) {
 			c.VCVTDQ2PS(v, v)
 			c.VFMADD213PS(low, d, v)
 			give(i, v)
 		})
 	}},
-	{"Q5", "of Q5_0, see tensor.Dequantize", false, false, 32, 22, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d := c.half(w, m)
+	{"Q5", "of Q5_0, see tensor.Dequantize", false, true, 32, 22, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+		d := c.half(w, m, true)
 		c.fifths(w, m.Offset(2), m.Offset(6), func(i int, v reg.VecVirtual) {
 			c.VPADDD(c.all(w, "minus16", 1<<32-16), v, v)
 			c.VCVTDQ2PS(v, v)
@@ -81,22 +97,27 @@ var formats = []format{
 			give(i, v)
 		})
 	}},
-	{"Q5x1", "of Q5_1, see tensor.Dequantize", false, false, 32, 24, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d, low := c.half(w, m), c.half(w, m.Offset(2))
+	{"Q5x1", "of Q5_1, see tensor.Dequantize", false, true, 32, 24, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+		d, low := c.half(w, m, true), c.half(w, m.Offset(2), true)
 		c.fifths(w, m.Offset(4), m.Offset(8), func(i int, v reg.VecVirtual) {
 			c.VCVTDQ2PS(v, v)
 			c.VFMADD213PS(low, d, v)
 			give(i, v)
 		})
 	}},
-	{"IQ4NL", "of IQ4_NL, see tensor.Dequantize", false, false, 32, 18, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d := c.half(w, m)
-		c.lookup(w, "nonlinear", []int8{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}, m.Offset(2), func(i int, v reg.VecVirtual) {
+	{"IQ4NL", "of IQ4_NL, see tensor.Dequantize", false, true, 32, 18, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+		d := c.half(w, m, true)
+		if w.lanes == 16 {
+			c.VMULPS(c.float("nonlinear16", func(i int) float32 { return float32(nonlinear[i]) }), d, d)
+			c.pick(d, m.Offset(2), give)
+			return
+		}
+		c.lookup(w, "nonlinear", nonlinear, m.Offset(2), func(i int, v reg.VecVirtual) {
 			c.VMULPS(d, v, v)
 			give(i, v)
 		})
 	}},
-	{"MXFP4", "of MXFP4, see tensor.Dequantize", false, false, 32, 17, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+	{"MXFP4", "of MXFP4, see tensor.Dequantize", false, true, 32, 17, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
 		// 2^(e-128) is a float32 with exponent field e-1, or 2^-128 and 2^-127, which have none
 		e, bits := c.GP32(), c.GP32()
 		c.MOVBLZX(m, e)
@@ -113,13 +134,22 @@ var formats = []format{
 		d := w.reg(c)
 		c.VMOVD(bits, d.AsX())
 		c.VBROADCASTSS(d.AsX(), d)
-		c.lookup(w, "e2m1", []int8{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}, m.Offset(1), func(i int, v reg.VecVirtual) {
+		if w.lanes == 16 {
+			c.VMULPS(c.float("e2m1x16", func(i int) float32 { return float32(e2m1[i]) }), d, d)
+			c.pick(d, m.Offset(1), give)
+			return
+		}
+		c.lookup(w, "e2m1", e2m1, m.Offset(1), func(i int, v reg.VecVirtual) {
 			c.VMULPS(d, v, v)
 			give(i, v)
 		})
 	}},
-	{"Q4K", "of Q4_K, see tensor.Dequantize", false, false, 256, 144, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+	{"Q4K", "of Q4_K, see tensor.Dequantize", false, true, 256, 144, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
 		scale, minimum := c.scalesMinima(m)
+		if w.lanes == 16 {
+			c.parts4(scale, minimum, m.Offset(16), give)
+			return
+		}
 		for j := range 8 {
 			s, low := c.lane(w, scale, j), c.lane(w, minimum, j)
 			for i := range 32 / w.lanes {
@@ -135,7 +165,7 @@ var formats = []format{
 			}
 		}
 	}},
-	{"Q5K", "of Q5_K, see tensor.Dequantize", false, false, 256, 176, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+	{"Q5K", "of Q5_K, see tensor.Dequantize", false, true, 256, 176, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
 		scale, minimum := c.scalesMinima(m)
 		for j := range 8 {
 			s, low := c.lane(w, scale, j), c.lane(w, minimum, j)
@@ -160,8 +190,8 @@ var formats = []format{
 			}
 		}
 	}},
-	{"Q6K", "of Q6_K, see tensor.Dequantize", false, false, 256, 210, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d := c.half(w, m.Offset(208))
+	{"Q6K", "of Q6_K, see tensor.Dequantize", false, true, 256, 210, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+		d := c.half(w, m.Offset(208), false)
 		for i := range 256 / w.lanes {
 			at := i * w.lanes
 			h, r := at/128, at%128

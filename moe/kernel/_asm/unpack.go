@@ -1,15 +1,22 @@
 package main
 
 import (
+	"math"
+
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// half broadcasts the half-precision number at m as a float32.
-func (c *asm) half(w width, m Mem) reg.VecVirtual {
+// half broadcasts the half-precision number at m as a float32; spare says that there are
+// 6 more bytes after it.
+func (c *asm) half(w width, m Mem, spare bool) reg.VecVirtual {
 	d := w.reg(c)
-	c.VPBROADCASTW(m, d.AsX())
-	c.VCVTPH2PS(d.AsX(), d.AsX())
+	if spare {
+		c.VCVTPH2PS(m, d.AsX())
+	} else {
+		c.VPBROADCASTW(m, d.AsX())
+		c.VCVTPH2PS(d.AsX(), d.AsX())
+	}
 	c.VBROADCASTSS(d.AsX(), d)
 	return d
 }
@@ -29,6 +36,24 @@ func (c *asm) and(w width, mask Op, v reg.VecVirtual) {
 	} else {
 		c.VPAND(mask, v, v)
 	}
+}
+
+// float is a table of 16 numbers, for pick.
+func (c *asm) float(name string, at func(i int) float32) Mem {
+	return c.words(name, 16, func(i int) uint32 { return math.Float32bits(at(i)) })
+}
+
+// pick gives the entries of a table of 16 float32 that the low 4 bits of bytes name, for
+// the 32 halves of 16 bytes: the low ones, then the high ones. For registers of 16
+// lanes, where it takes one instruction.
+func (c *asm) pick(table reg.VecVirtual, m Mem, give func(i int, v reg.VecVirtual)) {
+	bytes, lo, hi := c.ZMM(), c.ZMM(), c.ZMM()
+	c.VPMOVZXBD(m, bytes)
+	c.VPERMPS(table, bytes, lo)
+	give(0, lo)
+	c.VPSRLD(Imm(4), bytes, hi)
+	c.VPERMPS(table, hi, hi)
+	give(1, hi)
 }
 
 // nibbles gives the 32 numbers of 4 bits of 16 bytes, the low halves first.
@@ -133,6 +158,25 @@ func (c *asm) scalesMinima(m Mem) (scale, minimum reg.VecVirtual) {
 		return v
 	}
 	return unpack(first, 0, m), unpack(second, 4, m.Offset(2))
+}
+
+// parts4 gives the weights of a Q4_K block, whose 128 bytes are at m, in order, with a table
+// of its 16 values for each part.
+func (c *asm) parts4(scale, minimum reg.VecVirtual, m Mem, give func(i int, v reg.VecVirtual)) {
+	count := c.float("count", func(i int) float32 { return float32(i) })
+	for j := range 8 {
+		t := c.lane(avx512, scale, j)
+		c.VFMSUB132PS(count, c.lane(avx512, minimum, j), t)
+		for i := range 2 {
+			v := c.ZMM()
+			c.VPMOVZXBD(m.Offset(j/2*32+16*i), v)
+			if j%2 == 1 {
+				c.VPSRLD(Imm(4), v, v)
+			}
+			c.VPERMPS(t, v, v)
+			give(2*j+i, v)
+		}
+	}
 }
 
 // lane broadcasts lane j of a vector of 8.
