@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -13,9 +15,15 @@ type format struct {
 	fused bool   // has kernels that multiply without writing the converted weights first
 	len   int    // elements of a block, 1 for numbers
 	size  int    // bytes of a block
-	// widen reads the group at m and gives its vectors of float32, in order.
-	widen func(c *asm, w width, m Mem, give func(i int, v reg.VecVirtual))
+	// unpack writes what is done once for the group at m, and returns what writes the
+	// vectors of float32, one each, in order.
+	unpack func(c *asm, w width, m Mem) []vector
+	// held are tables of 16 words that stay in registers of 16 lanes all the time.
+	held []func(i int) uint32
 }
+
+// vector writes the instructions that give one vector of weights.
+type vector func() reg.VecVirtual
 
 // group is the number of elements read together.
 func (f format) group(w width) int {
@@ -34,194 +42,154 @@ var (
 	e2m1      = []int8{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
 )
 
+// float is a table of numbers.
+func float(at func(i int) float32) func(i int) uint32 {
+	return func(i int) uint32 { return math.Float32bits(at(i)) }
+}
+
+var count = float(func(i int) float32 { return float32(i) })
+
+const blockDoc = ", see tensor.Dequantize"
+
 var formats = []format{
-	{"F32", "a float32", true, false, 1, 4, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		v := w.reg(c)
-		c.VMOVUPS(m, v)
-		give(0, v)
-	}},
-	{"F16", "a half-precision float", true, true, 1, 2, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		v := w.reg(c)
-		c.VCVTPH2PS(m, v)
-		give(0, v)
-	}},
-	{"BF16", "the upper half of a float32", true, true, 1, 2, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		v := w.reg(c)
-		c.VPMOVZXWD(m, v)
-		c.VPSLLD(Imm(16), v, v)
-		give(0, v)
-	}},
-	{"Q8", "of Q8_0, see tensor.Dequantize", false, true, 32, 34, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+	{"F32", "a float32", true, false, 1, 4, func(c *asm, w width, m Mem) []vector {
+		return []vector{func() reg.VecVirtual {
+			v := w.reg(c)
+			c.VMOVUPS(m, v)
+			return v
+		}}
+	}, nil},
+	{"F16", "a half-precision float", true, true, 1, 2, func(c *asm, w width, m Mem) []vector {
+		return []vector{func() reg.VecVirtual {
+			v := w.reg(c)
+			c.VCVTPH2PS(m, v)
+			return v
+		}}
+	}, nil},
+	{"BF16", "the upper half of a float32", true, true, 1, 2, func(c *asm, w width, m Mem) []vector {
+		return []vector{func() reg.VecVirtual {
+			v := w.reg(c)
+			c.VPMOVZXWD(m, v)
+			c.VPSLLD(Imm(16), v, v)
+			return v
+		}}
+	}, nil},
+	{"Q8", "of Q8_0" + blockDoc, false, true, 32, 34, func(c *asm, w width, m Mem) (out []vector) {
 		d := c.half(w, m, true)
 		for i := range 32 / w.lanes {
-			v := w.reg(c)
-			c.VPMOVSXBD(m.Offset(2+w.lanes*i), v)
-			c.VCVTDQ2PS(v, v)
-			c.VMULPS(d, v, v)
-			give(i, v)
+			out = append(out, func() reg.VecVirtual {
+				v := w.reg(c)
+				c.VPMOVSXBD(m.Offset(2+w.lanes*i), v)
+				c.VCVTDQ2PS(v, v)
+				c.VMULPS(d, v, v)
+				return v
+			})
 		}
-	}},
-	{"Q4", "of Q4_0, see tensor.Dequantize", false, true, 32, 18, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+		return out
+	}, nil},
+	{"Q4", "of Q4_0" + blockDoc, false, true, 32, 18, func(c *asm, w width, m Mem) []vector {
 		d := c.half(w, m, true)
 		if w.lanes == 16 {
-			c.VMULPS(c.float("less8", func(i int) float32 { return float32(i - 8) }), d, d)
-			c.pick(d, m.Offset(2), give)
-			return
+			c.VMULPS(c.held[0], d, d)
+			return c.pick(d, m.Offset(2))
 		}
-		c.nibbles(w, m.Offset(2), func(i int, v reg.VecVirtual) {
+		return c.nibbles(w, m.Offset(2), func(_ int, v reg.VecVirtual) {
 			c.VPADDD(c.all(w, "minus8", 1<<32-8), v, v)
 			c.VCVTDQ2PS(v, v)
 			c.VMULPS(d, v, v)
-			give(i, v)
 		})
-	}},
-	{"Q4x1", "of Q4_1, see tensor.Dequantize", false, true, 32, 20, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d, low := c.half(w, m, true), c.half(w, m.Offset(2), true)
+	}, []func(int) uint32{float(func(i int) float32 { return float32(i - 8) })}},
+	{"Q4x1", "of Q4_1" + blockDoc, false, true, 32, 20, func(c *asm, w width, m Mem) []vector {
 		if w.lanes == 16 {
-			c.VFMADD132PS(c.float("count", func(i int) float32 { return float32(i) }), low, d)
-			c.pick(d, m.Offset(4), give)
-			return
+			table := c.half(w, m, true)
+			c.VFMADD213PS(c.half(w, m.Offset(2), true), c.held[0], table)
+			return c.pick(table, m.Offset(4))
 		}
-		c.nibbles(w, m.Offset(4), func(i int, v reg.VecVirtual) {
+		d, low := c.converted(m), c.converted(m.Offset(2))
+		return c.nibbles(w, m.Offset(4), func(_ int, v reg.VecVirtual) {
 			c.VCVTDQ2PS(v, v)
-			c.VFMADD213PS(low, d, v)
-			give(i, v)
+			c.VFMADD213PS(c.spread(w, low), c.spread(w, d), v)
 		})
-	}},
-	{"Q5", "of Q5_0, see tensor.Dequantize", false, true, 32, 22, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+	}, []func(int) uint32{count}},
+	{"Q5", "of Q5_0" + blockDoc, false, true, 32, 22, func(c *asm, w width, m Mem) []vector {
 		d := c.half(w, m, true)
-		c.fifths(w, m.Offset(2), m.Offset(6), func(i int, v reg.VecVirtual) {
+		return c.nibbles(w, m.Offset(6), func(i int, v reg.VecVirtual) {
+			c.fifths(w, i, m.Offset(2), v)
 			c.VPADDD(c.all(w, "minus16", 1<<32-16), v, v)
 			c.VCVTDQ2PS(v, v)
 			c.VMULPS(d, v, v)
-			give(i, v)
 		})
-	}},
-	{"Q5x1", "of Q5_1, see tensor.Dequantize", false, true, 32, 24, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d, low := c.half(w, m, true), c.half(w, m.Offset(2), true)
-		c.fifths(w, m.Offset(4), m.Offset(8), func(i int, v reg.VecVirtual) {
+	}, nil},
+	{"Q5x1", "of Q5_1" + blockDoc, false, true, 32, 24, func(c *asm, w width, m Mem) []vector {
+		d, low := c.converted(m), c.converted(m.Offset(2))
+		return c.nibbles(w, m.Offset(8), func(i int, v reg.VecVirtual) {
+			c.fifths(w, i, m.Offset(4), v)
 			c.VCVTDQ2PS(v, v)
-			c.VFMADD213PS(low, d, v)
-			give(i, v)
+			c.VFMADD213PS(c.spread(w, low), c.spread(w, d), v)
 		})
-	}},
-	{"IQ4NL", "of IQ4_NL, see tensor.Dequantize", false, true, 32, 18, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+	}, nil},
+	{"IQ4NL", "of IQ4_NL" + blockDoc, false, true, 32, 18, func(c *asm, w width, m Mem) []vector {
 		d := c.half(w, m, true)
-		if w.lanes == 16 {
-			c.VMULPS(c.float("nonlinear16", func(i int) float32 { return float32(nonlinear[i]) }), d, d)
-			c.pick(d, m.Offset(2), give)
-			return
-		}
-		c.lookup(w, "nonlinear", nonlinear, m.Offset(2), func(i int, v reg.VecVirtual) {
-			c.VMULPS(d, v, v)
-			give(i, v)
-		})
-	}},
-	{"MXFP4", "of MXFP4, see tensor.Dequantize", false, true, 32, 17, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		// 2^(e-128) is a float32 with exponent field e-1, or 2^-128 and 2^-127, which have none
-		e, bits := c.GP32(), c.GP32()
-		c.MOVBLZX(m, e)
-		c.LEAL(Mem{Base: e, Disp: -1}, bits)
-		c.SHLL(Imm(23), bits)
-		small := c.GP32()
-		c.MOVL(U32(0x00200000), small)
-		twice := c.GP32()
-		c.MOVL(U32(0x00400000), twice)
-		c.CMPL(e, Imm(1))
-		c.CMOVLEQ(twice, bits)
-		c.CMPL(e, Imm(0))
-		c.CMOVLEQ(small, bits)
-		d := w.reg(c)
-		c.VMOVD(bits, d.AsX())
-		c.VBROADCASTSS(d.AsX(), d)
-		if w.lanes == 16 {
-			c.VMULPS(c.float("e2m1x16", func(i int) float32 { return float32(e2m1[i]) }), d, d)
-			c.pick(d, m.Offset(1), give)
-			return
-		}
-		c.lookup(w, "e2m1", e2m1, m.Offset(1), func(i int, v reg.VecVirtual) {
-			c.VMULPS(d, v, v)
-			give(i, v)
-		})
-	}},
-	{"Q4K", "of Q4_K, see tensor.Dequantize", false, true, 256, 144, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+		return c.lookup(w, "nonlinear", nonlinear, d, m.Offset(2))
+	}, []func(int) uint32{float(func(i int) float32 { return float32(nonlinear[i]) })}},
+	{"MXFP4", "of MXFP4" + blockDoc, false, true, 32, 17, func(c *asm, w width, m Mem) []vector {
+		return c.lookup(w, "e2m1", e2m1, c.power(w, m), m.Offset(1))
+	}, []func(int) uint32{float(func(i int) float32 { return float32(e2m1[i]) })}},
+	{"Q4K", "of Q4_K" + blockDoc, false, true, 256, 144, func(c *asm, w width, m Mem) []vector {
 		scale, minimum := c.scalesMinima(m)
-		if w.lanes == 16 {
-			c.parts4(scale, minimum, m.Offset(16), give)
-			return
-		}
-		for j := range 8 {
-			s, low := c.lane(w, scale, j), c.lane(w, minimum, j)
-			for i := range 32 / w.lanes {
-				v := w.reg(c)
-				c.VPMOVZXBD(m.Offset(16+j/2*32+w.lanes*i), v)
-				if j%2 == 1 {
-					c.VPSRLD(Imm(4), v, v)
-				}
-				c.and(w, c.all(w, "low4", 15), v)
-				c.VCVTDQ2PS(v, v)
-				c.VFMSUB213PS(low, s, v)
-				give(j*32/w.lanes+i, v)
-			}
-		}
-	}},
-	{"Q5K", "of Q5_K, see tensor.Dequantize", false, true, 256, 176, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
+		return c.parts(w, scale, minimum, m.Offset(16), nil)
+	}, []func(int) uint32{count}},
+	{"Q5K", "of Q5_K" + blockDoc, false, true, 256, 176, func(c *asm, w width, m Mem) []vector {
 		scale, minimum := c.scalesMinima(m)
-		for j := range 8 {
-			s, low := c.lane(w, scale, j), c.lane(w, minimum, j)
-			for i := range 32 / w.lanes {
-				v, high := w.reg(c), w.reg(c)
-				c.VPMOVZXBD(m.Offset(48+j/2*32+w.lanes*i), v)
-				if j%2 == 1 {
-					c.VPSRLD(Imm(4), v, v)
-				}
-				c.and(w, c.all(w, "low4", 15), v)
-				c.VPMOVZXBD(m.Offset(16+w.lanes*i), high)
-				if j < 4 {
-					c.VPSLLD(Imm(uint64(4-j)), high, high)
-				} else if j > 4 {
-					c.VPSRLD(Imm(uint64(j-4)), high, high)
-				}
-				c.and(w, c.all(w, "bit4", 16), high)
-				c.VPADDD(high, v, v)
-				c.VCVTDQ2PS(v, v)
-				c.VFMSUB213PS(low, s, v)
-				give(j*32/w.lanes+i, v)
-			}
-		}
-	}},
-	{"Q6K", "of Q6_K, see tensor.Dequantize", false, true, 256, 210, func(c *asm, w width, m Mem, give func(int, reg.VecVirtual)) {
-		d := c.half(w, m.Offset(208), false)
-		for i := range 256 / w.lanes {
-			at := i * w.lanes
-			h, r := at/128, at%128
-			v, high, s := w.reg(c), w.reg(c), w.reg(c)
+		high := m.Offset(16)
+		return c.parts(w, scale, minimum, m.Offset(48), &high)
+	}, []func(int) uint32{count, float(func(i int) float32 { return float32(i + 16) }), func(int) uint32 { return 15 }}},
+	{"Q6K", "of Q6_K" + blockDoc, false, true, 256, 210, q6K, []func(int) uint32{func(int) uint32 { return 15 }, func(int) uint32 { return 63 }}},
+}
+
+func q6K(c *asm, w width, m Mem) (out []vector) {
+	d := c.half(avx2, m.Offset(208), false)
+	scales, less32 := c.AllocLocal(64), c.AllocLocal(64)
+	for i := range 2 {
+		s := c.YMM()
+		c.VPMOVSXBD(m.Offset(192+8*i), s)
+		c.VCVTDQ2PS(s, s)
+		c.VMULPS(d, s, s)
+		c.VMOVUPS(s, scales.Offset(32*i))
+		c.VMULPS(c.words("times32", 8, func(int) uint32 { return math.Float32bits(-32) }), s, s)
+		c.VMOVUPS(s, less32.Offset(32*i))
+	}
+	var two [2]reg.VecVirtual // 4 vectors share these bytes
+	for at := 0; at < 256; at += w.lanes {
+		h, r := at/128, at%128
+		out = append(out, func() reg.VecVirtual {
+			v, high := w.reg(c), w.reg(c)
 			c.VPMOVZXBD(m.Offset(h*64+r%64), v)
 			if r >= 64 {
 				c.VPSRLD(Imm(4), v, v)
 			}
-			c.and(w, c.all(w, "low4", 15), v)
-			c.VPMOVZXBD(m.Offset(128+h*32+r%32), high)
-			switch r / 32 {
-			case 0:
-				c.VPSLLD(Imm(4), high, high)
-			case 1:
-				c.VPSLLD(Imm(2), high, high)
-			case 3:
-				c.VPSRLD(Imm(2), high, high)
+			bits := m.Offset(128 + h*32 + r%32)
+			left := 4 - r/32*2
+			k := at / 16 * 4
+			if w.lanes == 16 {
+				if i := r % 32 / 16; r < 32 {
+					two[i] = c.ZMM()
+					c.VPMOVZXBD(bits, two[i])
+				}
+				c.shift(left, two[r%32/16], high)
+				c.VPTERNLOGD(U8(0xd8), c.held[0], v, high) // the low 4 bits from v
+				c.VPANDD(c.held[1], high, v)
+			} else {
+				c.VPMOVZXBD(bits, high)
+				c.shift(left, high, high)
+				c.VPAND(c.all(w, "low4", 15), v, v)
+				c.VPAND(c.all(w, "bits45", 48), high, high)
+				c.VPADDD(high, v, v)
 			}
-			c.and(w, c.all(w, "bits45", 48), high)
-			c.VPADDD(high, v, v)
-			c.VPADDD(c.all(w, "minus32", 1<<32-32), v, v)
 			c.VCVTDQ2PS(v, v)
-			k := c.GP32()
-			c.MOVBLSX(m.Offset(192+at/16), k)
-			c.VMOVD(k, s.AsX())
-			c.VCVTDQ2PS(s.AsX(), s.AsX())
-			c.VBROADCASTSS(s.AsX(), s)
-			c.VMULPS(d, s, s)
-			c.VMULPS(s, v, v)
-			give(i, v)
-		}
-	}},
+			c.VFMADD213PS(c.spread(w, less32.Offset(k)), c.spread(w, scales.Offset(k)), v)
+			return v
+		})
+	}
+	return out
 }

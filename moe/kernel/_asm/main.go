@@ -16,6 +16,7 @@ import (
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // target is where the package lies, seen from the directory of this program.
@@ -27,6 +28,7 @@ type asm struct {
 	file   string
 	labels int
 	data   map[string]operand.Mem
+	held   []reg.VecVirtual // tables of the format at hand, see hold
 }
 
 func main() {

@@ -35,10 +35,11 @@ func widen(c *asm, f format, w width) {
 	c.declare(name, "func(dst *float32, w *byte, n int)",
 		fmt.Sprintf("%s writes n weights, n > 0 and a multiple of %d, as float32; each is %s.", name, group, f.doc))
 	p := c.args("dst", "w", "n")
+	c.hold(f, w)
 	c.Label("loop")
-	f.widen(c, w, Mem{Base: p[1]}, func(i int, v reg.VecVirtual) {
-		c.VMOVUPS(v, Mem{Base: p[0], Disp: 4 * w.lanes * i})
-	})
+	for i, v := range f.unpack(c, w, Mem{Base: p[1]}) {
+		c.VMOVUPS(v(), Mem{Base: p[0], Disp: 4 * w.lanes * i})
+	}
 	c.ADDQ(U32(4*uint64(group)), p[0])
 	c.ADDQ(U32(uint64(f.bytes(w))), p[1])
 	c.SUBQ(U32(uint64(group)), p[2])
@@ -69,7 +70,7 @@ func dots(c *asm, f format, w width, tokens int) {
 		c.LEAQ(Mem{Base: ldx, Index: ldx, Scale: 2}, x3)
 		c.ADDQ(x, x3)
 	}
-	vector := func(t int) Mem {
+	activations := func(t int) Mem {
 		if t >= 3 {
 			return multiple(x3, ldx, nil, t-3)
 		}
@@ -81,6 +82,7 @@ func dots(c *asm, f format, w width, tokens int) {
 			acc[r] = append(acc[r], c.zero(w))
 		}
 	}
+	c.hold(f, w)
 	ahead := tokens <= 2
 	next := c.GP64()
 	if ahead {
@@ -93,27 +95,26 @@ func dots(c *asm, f format, w width, tokens int) {
 		}
 		c.ADDQ(U32(uint64(f.bytes(w))), next)
 	}
-	if f.float {
-		var xs []reg.VecVirtual
+	var unpacked [rows][]vector
+	for r := range acc {
+		unpacked[r] = f.unpack(c, w, multiple(base, stride, stride3, r))
+	}
+	for i := range unpacked[0] { // the rows in turn, since a sum waits for the one before
+		var xs []Op
 		for t := range tokens {
-			v := w.reg(c)
-			c.VMOVUPS(vector(t), v)
-			xs = append(xs, v)
+			x := Op(activations(t).Offset(4 * w.lanes * i))
+			if tokens > 1 || f.float {
+				v := w.reg(c)
+				c.VMOVUPS(x, v)
+				x = v
+			}
+			xs = append(xs, x)
 		}
 		for r := range acc {
-			f.widen(c, w, multiple(base, stride, stride3, r), func(_ int, v reg.VecVirtual) {
-				for t := range tokens {
-					c.VFMADD231PS(xs[t], v, acc[r][t])
-				}
-			})
-		}
-	} else {
-		for r := range acc {
-			f.widen(c, w, multiple(base, stride, stride3, r), func(i int, v reg.VecVirtual) {
-				for t := range tokens {
-					c.VFMADD231PS(vector(t).Offset(4*w.lanes*i), v, acc[r][t])
-				}
-			})
+			v := unpacked[r][i]()
+			for t := range tokens {
+				c.VFMADD231PS(xs[t], v, acc[r][t])
+			}
 		}
 	}
 	c.ADDQ(U32(uint64(f.bytes(w))), base)
@@ -130,6 +131,19 @@ func dots(c *asm, f format, w width, tokens int) {
 		}
 	}
 	c.end()
+}
+
+// hold loads the tables of a format.
+func (c *asm) hold(f format, w width) {
+	c.held = nil
+	if w.lanes < 16 {
+		return
+	}
+	for i, word := range f.held {
+		v := c.ZMM()
+		c.VMOVUPS(c.words(fmt.Sprintf("held%s%d", f.name, i), 16, word), v)
+		c.held = append(c.held, v)
+	}
 }
 
 // fold4 adds up the lanes of each of four registers and returns the sums in their order.

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"math"
+	"fmt"
 
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// half broadcasts the half-precision number at m as a float32; spare says that there are
-// 6 more bytes after it.
+// half broadcasts the half-precision number at m as a float32. There must be 6 more bytes
+// after it, or spare is false.
 func (c *asm) half(w width, m Mem, spare bool) reg.VecVirtual {
 	d := w.reg(c)
 	if spare {
@@ -19,6 +19,22 @@ func (c *asm) half(w width, m Mem, spare bool) reg.VecVirtual {
 	}
 	c.VBROADCASTSS(d.AsX(), d)
 	return d
+}
+
+// converted is the half-precision number at m as a float32 in memory.
+func (c *asm) converted(m Mem) Mem {
+	x := c.XMM()
+	c.VCVTPH2PS(m, x)
+	slot := c.AllocLocal(8)
+	c.VMOVSS(x, slot)
+	return slot
+}
+
+// spread fills a register with the float32 at m.
+func (c *asm) spread(w width, m Mem) reg.VecVirtual {
+	v := w.reg(c)
+	c.VBROADCASTSS(m, v)
+	return v
 }
 
 // all is a constant in every lane.
@@ -38,61 +54,64 @@ func (c *asm) and(w width, mask Op, v reg.VecVirtual) {
 	}
 }
 
-// float is a table of 16 numbers, for pick.
-func (c *asm) float(name string, at func(i int) float32) Mem {
-	return c.words(name, 16, func(i int) uint32 { return math.Float32bits(at(i)) })
-}
-
-// pick gives the entries of a table of 16 float32 that the low 4 bits of bytes name, for
+// pick returns the entries of a table of 16 float32 that the low 4 bits of bytes name, for
 // the 32 halves of 16 bytes: the low ones, then the high ones. For registers of 16
 // lanes, where it takes one instruction.
-func (c *asm) pick(table reg.VecVirtual, m Mem, give func(i int, v reg.VecVirtual)) {
-	bytes, lo, hi := c.ZMM(), c.ZMM(), c.ZMM()
+func (c *asm) pick(table reg.VecVirtual, m Mem) []vector {
+	bytes := c.ZMM()
 	c.VPMOVZXBD(m, bytes)
-	c.VPERMPS(table, bytes, lo)
-	give(0, lo)
-	c.VPSRLD(Imm(4), bytes, hi)
-	c.VPERMPS(table, hi, hi)
-	give(1, hi)
+	return []vector{
+		func() reg.VecVirtual {
+			v := c.ZMM()
+			c.VPERMPS(table, bytes, v)
+			return v
+		},
+		func() reg.VecVirtual {
+			v := c.ZMM()
+			c.VPSRLD(Imm(4), bytes, v)
+			c.VPERMPS(table, v, v)
+			return v
+		},
+	}
 }
 
-// nibbles gives the 32 numbers of 4 bits of 16 bytes, the low halves first.
-func (c *asm) nibbles(w width, m Mem, give func(i int, v reg.VecVirtual)) {
-	for part := range 2 {
-		for i := range 16 / w.lanes {
+// nibbles returns the 32 numbers of 4 bits of 16 bytes, the low halves first, each vector
+// as finish leaves it.
+func (c *asm) nibbles(w width, m Mem, finish func(i int, v reg.VecVirtual)) (out []vector) {
+	for i := range 32 / w.lanes {
+		out = append(out, func() reg.VecVirtual {
 			v := w.reg(c)
-			c.VPMOVZXBD(m.Offset(w.lanes*i), v)
-			if part == 1 {
+			c.VPMOVZXBD(m.Offset(i*w.lanes%16), v)
+			if i*w.lanes >= 16 {
 				c.VPSRLD(Imm(4), v, v)
 			} else {
 				c.and(w, c.all(w, "low4", 15), v)
 			}
-			give(part*16/w.lanes+i, v)
-		}
+			finish(i, v)
+			return v
+		})
 	}
+	return out
 }
 
-// fifths gives the 32 numbers of 5 bits of 16 bytes and a word with the fifth bits.
-func (c *asm) fifths(w width, word, m Mem, give func(i int, v reg.VecVirtual)) {
-	high := w.reg(c)
-	c.VPBROADCASTD(word, high)
-	c.nibbles(w, m, func(i int, v reg.VecVirtual) {
-		b := w.reg(c)
-		name := "shifts" + string(rune('0'+i))
-		if w.lanes == 16 {
-			name += "x16"
-		}
-		c.VPSRLVD(c.words(name, w.lanes, func(l int) uint32 { return uint32(i*w.lanes + l) }), high, b)
-		c.VPSLLD(Imm(4), b, b)
-		c.and(w, c.all(w, "bit4", 16), b)
-		c.VPADDD(b, v, v)
-		give(i, v)
-	})
+// fifths adds to the i-th vector of numbers of 4 bits the fifth bits from a word.
+func (c *asm) fifths(w width, i int, word Mem, v reg.VecVirtual) {
+	b := w.reg(c)
+	name := fmt.Sprintf("shifts%dx%d", i, w.lanes)
+	c.VPBROADCASTD(word, b)
+	c.VPSRLVD(c.words(name, w.lanes, func(l int) uint32 { return uint32(i*w.lanes + l) }), b, b)
+	c.VPSLLD(Imm(4), b, b)
+	c.and(w, c.all(w, "bit4", 16), b)
+	c.VPADDD(b, v, v)
 }
 
-// lookup gives the entries of a table that the 32 indexes of 16 bytes name, as float32.
-func (c *asm) lookup(w width, name string, table []int8, m Mem, give func(i int, v reg.VecVirtual)) {
-	t := c.words(name, 4, func(i int) uint32 {
+// lookup returns the entries of a table, times d, that the 32 indexes of 16 bytes name.
+func (c *asm) lookup(w width, name string, table []int8, d reg.VecVirtual, m Mem) (out []vector) {
+	if w.lanes == 16 {
+		c.VMULPS(c.held[0], d, d)
+		return c.pick(d, m)
+	}
+	bytes := c.words(name, 4, func(i int) uint32 {
 		var v uint32
 		for j, b := range table[4*i : 4*i+4] {
 			v |= uint32(uint8(b)) << (8 * j)
@@ -100,38 +119,55 @@ func (c *asm) lookup(w width, name string, table []int8, m Mem, give func(i int,
 		return v
 	})
 	mask := c.words("low4bytes", 4, func(int) uint32 { return 0x0f0f0f0f })
-	tab, raw := c.XMM(), c.XMM()
-	c.VMOVDQU(t, tab)
-	c.VMOVDQU(m, raw)
-	for part := range 2 {
-		q := c.XMM()
-		if part == 1 {
-			c.VPSRLW(Imm(4), raw, q)
-			c.VPAND(mask, q, q)
-		} else {
-			c.VPAND(mask, raw, q)
-		}
-		c.VPSHUFB(q, tab, q)
-		for i := range 16 / w.lanes {
-			v := w.reg(c)
-			if i > 0 {
-				c.VPSRLDQ(Imm(8), q, q)
+	for i := range 4 {
+		out = append(out, func() reg.VecVirtual {
+			t, q, v := c.XMM(), c.XMM(), c.YMM()
+			c.VMOVDQU(bytes, t)
+			c.VMOVQ(m.Offset(8*(i%2)), q)
+			if i >= 2 {
+				c.VPSRLW(Imm(4), q, q)
 			}
+			c.VPAND(mask, q, q)
+			c.VPSHUFB(q, t, q)
 			c.VPMOVSXBD(q, v)
 			c.VCVTDQ2PS(v, v)
-			give(part*16/w.lanes+i, v)
-		}
+			c.VMULPS(d, v, v)
+			return v
+		})
 	}
+	return out
 }
 
-// scalesMinima returns the 8 scales and the 8 minima of the parts of a Q4_K or Q5_K
-// block, times d and dmin, as tensor.scaleMin unpacks them.
-func (c *asm) scalesMinima(m Mem) (scale, minimum reg.VecVirtual) {
+// power is 2^(e-128) for the byte e at m: a float32 with the exponent field e-1, but for
+// 2^-128 and 2^-127, which have none.
+func (c *asm) power(w width, m Mem) reg.VecVirtual {
+	e, bits := c.GP32(), c.GP32()
+	c.MOVBLZX(m, e)
+	c.LEAL(Mem{Base: e, Disp: -1}, bits)
+	c.SHLL(Imm(23), bits)
+	for _, small := range []struct {
+		e    uint64
+		bits uint32
+	}{{1, 0x00400000}, {0, 0x00200000}} {
+		r := c.GP32()
+		c.MOVL(U32(small.bits), r)
+		c.CMPL(e, Imm(small.e))
+		c.CMOVLEQ(r, bits)
+	}
+	d := w.reg(c)
+	c.VMOVD(bits, d.AsX())
+	c.VBROADCASTSS(d.AsX(), d)
+	return d
+}
+
+// scalesMinima returns, in memory, the 8 scales and the 8 minima of the parts of a Q4_K or Q5_K
+// block, times d and -dmin, as tensor.scaleMin unpacks them.
+func (c *asm) scalesMinima(m Mem) (scale, minimum Mem) {
 	first, second, third := c.GP64(), c.GP64(), c.GP64()
 	c.MOVL(m.Offset(4), first.As32())
 	c.MOVL(m.Offset(8), second.As32())
 	c.MOVL(m.Offset(12), third.As32())
-	unpack := func(lowWord reg.GPVirtual, shift uint64, d Mem) reg.VecVirtual {
+	unpack := func(lowWord reg.GPVirtual, shift uint64, d Mem, negate bool) Mem {
 		// bytes 0-3 are the low 6 bits of a word; 4-7 have 4 bits of the third and,
 		// above them, the high 2 of the word
 		lo, hi, two := c.GP64(), c.GP64(), c.GP64()
@@ -148,48 +184,103 @@ func (c *asm) scalesMinima(m Mem) (scale, minimum reg.VecVirtual) {
 		c.ORL(two.As32(), hi.As32())
 		c.SHLQ(Imm(32), hi)
 		c.ORQ(hi, lo)
-		v, f := c.YMM(), c.YMM()
+		v, f := c.YMM(), c.half(avx2, d, true)
 		c.VMOVQ(lo, v.AsX())
 		c.VPMOVZXBD(v.AsX(), v)
 		c.VCVTDQ2PS(v, v)
-		c.VPBROADCASTW(d, f.AsX())
-		c.VCVTPH2PS(f.AsX(), f)
 		c.VMULPS(f, v, v)
-		return v
+		if negate {
+			c.VXORPS(c.words("sign", 8, func(int) uint32 { return 1 << 31 }), v, v)
+		}
+		slots := c.AllocLocal(32)
+		c.VMOVUPS(v, slots)
+		return slots
 	}
-	return unpack(first, 0, m), unpack(second, 4, m.Offset(2))
+	return unpack(first, 0, m, false), unpack(second, 4, m.Offset(2), true)
 }
 
-// parts4 gives the weights of a Q4_K block, whose 128 bytes are at m, in order, with a table
-// of its 16 values for each part.
-func (c *asm) parts4(scale, minimum reg.VecVirtual, m Mem, give func(i int, v reg.VecVirtual)) {
-	count := c.float("count", func(i int) float32 { return float32(i) })
-	for j := range 8 {
-		t := c.lane(avx512, scale, j)
-		c.VFMSUB132PS(count, c.lane(avx512, minimum, j), t)
-		for i := range 2 {
-			v := c.ZMM()
-			c.VPMOVZXBD(m.Offset(j/2*32+16*i), v)
+// parts returns the weights of a Q4_K or Q5_K block, whose 128 bytes of 4 bits are at m; for
+// Q5_K the 32 bytes of fifth bits are at high.
+func (c *asm) parts(w width, scale, minimum, m Mem, high *Mem) (out []vector) {
+	if w.lanes == 16 {
+		return c.tabled(scale, minimum, m, high)
+	}
+	for at := 0; at < 256; at += w.lanes {
+		j := at / 32
+		out = append(out, func() reg.VecVirtual {
+			v := w.reg(c)
+			c.VPMOVZXBD(m.Offset(j/2*32+at%32), v)
 			if j%2 == 1 {
 				c.VPSRLD(Imm(4), v, v)
 			}
-			c.VPERMPS(t, v, v)
-			give(2*j+i, v)
-		}
+			c.and(w, c.all(w, "low4", 15), v)
+			if high != nil {
+				h := w.reg(c)
+				c.VPMOVZXBD(high.Offset(at%32), h)
+				c.shift(4-j, h, h)
+				c.and(w, c.all(w, "bit4", 16), h)
+				c.VPADDD(h, v, v)
+			}
+			c.VCVTDQ2PS(v, v)
+			c.VFMADD213PS(c.spread(w, minimum.Offset(4*j)), c.spread(w, scale.Offset(4*j)), v)
+			return v
+		})
 	}
+	return out
 }
 
-// lane broadcasts lane j of a vector of 8.
-func (c *asm) lane(w width, v reg.VecVirtual, j int) reg.VecVirtual {
-	out := w.reg(c)
-	x := v.AsX()
-	if j >= 4 {
-		t := c.XMM()
-		c.VEXTRACTF128(Imm(1), v, t)
-		x = t
+// tabled is parts for registers of 16 lanes: each part of 32 has a table of its values.
+// Two parts of Q4_K share their bytes; Q5_K leaves no registers to keep them.
+func (c *asm) tabled(scale, minimum, m Mem, high *Mem) (out []vector) {
+	var bytes [2]reg.VecVirtual
+	var table, upper reg.VecVirtual // upper: the values with the fifth bit
+	for at := range 16 {
+		j, i := at/2, at%2
+		out = append(out, func() reg.VecVirtual {
+			if i == 0 {
+				table = c.spread(avx512, scale.Offset(4*j))
+				if high != nil {
+					upper = c.ZMM()
+					c.VMOVAPS(table, upper)
+					c.VFMADD213PS_BCST(minimum.Offset(4*j), c.held[1], upper)
+				}
+				c.VFMADD213PS_BCST(minimum.Offset(4*j), c.held[0], table)
+			}
+			v, from := c.ZMM(), m.Offset(j/2*32+16*i)
+			if high == nil {
+				if j%2 == 0 {
+					bytes[i] = c.ZMM()
+					c.VPMOVZXBD(from, bytes[i])
+					c.VPERMPS(table, bytes[i], v)
+				} else {
+					c.VPSRLD(Imm(4), bytes[i], v)
+					c.VPERMPS(table, v, v)
+				}
+				return v
+			}
+			c.VPMOVZXBD(high.Offset(16*i), v)
+			c.shift(4-j, v, v)
+			q := c.ZMM()
+			c.VPMOVZXBD(from, q)
+			if j%2 == 1 {
+				c.VPSRLD(Imm(4), q, q)
+			}
+			c.VPTERNLOGD(U8(0xd8), c.held[2], q, v) // the low 4 bits from q, the fifth from v, the others do not matter
+			c.VPERMI2PS(upper, table, v)
+			return v
+		})
 	}
-	t := c.XMM()
-	c.VPSHUFD(Imm(uint64(j%4*0x55)), x, t)
-	c.VBROADCASTSS(t, out)
 	return out
+}
+
+// shift moves the bits of v by n, to the left if it is positive.
+func (c *asm) shift(n int, v, to reg.VecVirtual) {
+	switch {
+	case n > 0:
+		c.VPSLLD(Imm(uint64(n)), v, to)
+	case n < 0:
+		c.VPSRLD(Imm(uint64(-n)), v, to)
+	case v != to && v.Size() == 64:
+		c.VMOVDQA32(v, to)
+	}
 }
