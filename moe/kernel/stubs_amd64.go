@@ -114,21 +114,21 @@ func expSumAVX2(x *float32, n int, shift float32) float32
 
 // dotsF32x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a float32. It reads ahead the 4 rows after these.
+// a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF32x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF32x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a float32. It reads ahead the 4 rows after these.
+// a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF32x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF32x3AVX2 multiplies 4 rows, stride bytes apart, with 3 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a float32. It reads ahead the 4 rows after these.
+// a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF32x3AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -140,14 +140,14 @@ func widenF16AVX2(dst *float32, w *byte, n int)
 
 // dotsF16x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a half-precision float. It reads ahead the 4 rows after these.
+// a weight is a half-precision float. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF16x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is a half-precision float. It reads ahead the 4 rows after these.
+// a weight is a half-precision float. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -159,14 +159,14 @@ func widenBF16AVX2(dst *float32, w *byte, n int)
 
 // dotsBF16x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is the upper half of a float32. It reads ahead the 4 rows after these.
+// a weight is the upper half of a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsBF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsBF16x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
-// a weight is the upper half of a float32. It reads ahead the 4 rows after these.
+// a weight is the upper half of a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsBF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -178,14 +178,14 @@ func widenQ8AVX2(dst *float32, w *byte, n int)
 
 // dotsQ8x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q8_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q8_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ8x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ8x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q8_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q8_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ8x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -197,14 +197,14 @@ func widenQ4AVX2(dst *float32, w *byte, n int)
 
 // dotsQ4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -216,14 +216,14 @@ func widenQ4x1AVX2(dst *float32, w *byte, n int)
 
 // dotsQ4x1x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ4x1x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -235,14 +235,14 @@ func widenQ5AVX2(dst *float32, w *byte, n int)
 
 // dotsQ5x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q5_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ5x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q5_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -254,14 +254,14 @@ func widenQ5x1AVX2(dst *float32, w *byte, n int)
 
 // dotsQ5x1x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q5_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ5x1x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q5_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -273,14 +273,14 @@ func widenIQ4NLAVX2(dst *float32, w *byte, n int)
 
 // dotsIQ4NLx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of IQ4_NL, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of IQ4_NL, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsIQ4NLx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsIQ4NLx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of IQ4_NL, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of IQ4_NL, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsIQ4NLx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -292,14 +292,14 @@ func widenMXFP4AVX2(dst *float32, w *byte, n int)
 
 // dotsMXFP4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of MXFP4, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of MXFP4, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsMXFP4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsMXFP4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of MXFP4, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of MXFP4, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsMXFP4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -311,14 +311,14 @@ func widenQ4KAVX2(dst *float32, w *byte, n int)
 
 // dotsQ4Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q4_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ4Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q4_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -330,14 +330,14 @@ func widenQ5KAVX2(dst *float32, w *byte, n int)
 
 // dotsQ5Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q5_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ5Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q5_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -349,56 +349,56 @@ func widenQ6KAVX2(dst *float32, w *byte, n int)
 
 // dotsQ6Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q6_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q6_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ6Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ6Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q6_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q6_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ6Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF32x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is a float32. It reads ahead the 4 rows after these.
+// a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF32x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF32x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is a float32. It reads ahead the 4 rows after these.
+// a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF32x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF32x3AVX512 multiplies 4 rows, stride bytes apart, with 3 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is a float32. It reads ahead the 4 rows after these.
+// a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF32x3AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF32x4AVX512 multiplies 4 rows, stride bytes apart, with 4 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is a float32. It reads ahead the 4 rows after these.
+// a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF32x4AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF32x5AVX512 multiplies 4 rows, stride bytes apart, with 5 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is a float32. It reads ahead the 4 rows after these.
+// a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF32x5AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF32x6AVX512 multiplies 4 rows, stride bytes apart, with 6 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is a float32. It reads ahead the 4 rows after these.
+// a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF32x6AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -410,14 +410,14 @@ func widenF16AVX512(dst *float32, w *byte, n int)
 
 // dotsF16x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is a half-precision float. It reads ahead the 4 rows after these.
+// a weight is a half-precision float. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsF16x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is a half-precision float. It reads ahead the 4 rows after these.
+// a weight is a half-precision float. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -429,14 +429,14 @@ func widenBF16AVX512(dst *float32, w *byte, n int)
 
 // dotsBF16x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is the upper half of a float32. It reads ahead the 4 rows after these.
+// a weight is the upper half of a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsBF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsBF16x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
-// a weight is the upper half of a float32. It reads ahead the 4 rows after these.
+// a weight is the upper half of a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsBF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -448,14 +448,14 @@ func widenQ8AVX512(dst *float32, w *byte, n int)
 
 // dotsQ8x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q8_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q8_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ8x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ8x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q8_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q8_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ8x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -467,14 +467,14 @@ func widenQ4AVX512(dst *float32, w *byte, n int)
 
 // dotsQ4x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ4x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -486,14 +486,14 @@ func widenQ4x1AVX512(dst *float32, w *byte, n int)
 
 // dotsQ4x1x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ4x1x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q4_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -505,14 +505,14 @@ func widenQ5AVX512(dst *float32, w *byte, n int)
 
 // dotsQ5x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q5_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ5x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q5_0, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -524,14 +524,14 @@ func widenQ5x1AVX512(dst *float32, w *byte, n int)
 
 // dotsQ5x1x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q5_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ5x1x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of Q5_1, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -543,14 +543,14 @@ func widenIQ4NLAVX512(dst *float32, w *byte, n int)
 
 // dotsIQ4NLx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of IQ4_NL, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of IQ4_NL, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsIQ4NLx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsIQ4NLx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of IQ4_NL, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of IQ4_NL, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsIQ4NLx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -562,14 +562,14 @@ func widenMXFP4AVX512(dst *float32, w *byte, n int)
 
 // dotsMXFP4x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of MXFP4, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of MXFP4, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsMXFP4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsMXFP4x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
-// a weight is of MXFP4, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of MXFP4, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsMXFP4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -581,14 +581,14 @@ func widenQ4KAVX512(dst *float32, w *byte, n int)
 
 // dotsQ4Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q4_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ4Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q4_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q4_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ4Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -600,14 +600,14 @@ func widenQ5KAVX512(dst *float32, w *byte, n int)
 
 // dotsQ5Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q5_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ5Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q5_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q5_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ5Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
@@ -619,14 +619,14 @@ func widenQ6KAVX512(dst *float32, w *byte, n int)
 
 // dotsQ6Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q6_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q6_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ6Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // dotsQ6Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
 // y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
-// a weight is of Q6_K, see tensor.Dequantize. It reads ahead the 4 rows after these.
+// a weight is of Q6_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
 func dotsQ6Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)

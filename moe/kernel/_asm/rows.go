@@ -56,7 +56,7 @@ func dots(c *asm, f format, w width, tokens int) {
 	c.declare(name, "func(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)",
 		fmt.Sprintf("%s multiplies 4 rows, stride bytes apart, with %d vectors:", name, tokens),
 		fmt.Sprintf("y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of %d;", group),
-		"a weight is "+f.doc+". It reads ahead the 4 rows after these.")
+		"a weight is "+f.doc+". It asks for the rows 12 further on, so that they are there in time.")
 	p := c.args("y", "ldy", "w", "stride", "x", "ldx", "n")
 	y, ldy, base, stride, x, ldx, n := p[0], p[1], p[2], p[3], p[4], p[5], p[6]
 	c.SHLQ(Imm(2), ldy)
@@ -86,12 +86,14 @@ func dots(c *asm, f format, w width, tokens int) {
 	ahead := tokens <= 2
 	next := c.GP64()
 	if ahead {
-		c.LEAQ(Mem{Base: base, Index: stride, Scale: 4}, next)
+		c.LEAQ(Mem{Base: base, Index: stride3, Scale: 4}, next)
 	}
 	c.Label("loop")
 	if ahead {
 		for r := range acc {
-			c.PREFETCHT0(multiple(next, stride, stride3, r))
+			for line := 0; line < f.bytes(w); line += 64 {
+				c.PREFETCHT0(multiple(next, stride, stride3, r).Offset(line))
+			}
 		}
 		c.ADDQ(U32(uint64(f.bytes(w))), next)
 	}
