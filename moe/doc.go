@@ -14,7 +14,8 @@
 //   - optim: AdamW, Muon, schedules
 //
 // The network and its text:
-//   - model: the network as it answers; prompt: conversations to tokens
+//   - model: the network as it answers, of several architectures
+//   - prompt: conversations to tokens; jinja runs the templates of foreign models
 //   - dataset: a corpus to batches
 //
 // Uses:

@@ -1,6 +1,10 @@
 package tokenizer
 
-import "sort"
+import (
+	"sort"
+	"unicode"
+	"unicode/utf8"
+)
 
 // The character classes of DeepSeek LLM's pre-tokenizer, as its tokenizer.json has
 // them. They are no Unicode properties, though they look like some.
@@ -44,4 +48,58 @@ var deepseekPunct = ranges{
 // deepseekCJK is ideographs and Hangul, and everything from U+0800 to the first ideograph.
 var deepseekCJK = ranges{
 	{0x800, 0x4e00}, {0x4e00, 0x9fa5}, {0xac00, 0xd7ff},
+}
+
+// isKanaOrHan is [一-龥぀-ゟ゠-ヿ].
+func isKanaOrHan(r rune) bool { return r >= 0x4e00 && r <= 0x9fa5 || r >= 0x3040 && r <= 0x30ff }
+
+// deepseekV3Word matches the last expression of DeepSeek-V3's pre-tokenizer:
+//
+//	[!-/:-@[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+func deepseekV3Word(s string, i int) (from, to int) {
+	for i < len(s) {
+		if j := scanDeepseekV3(s, i); j > i {
+			return i, j
+		}
+		_, n := utf8.DecodeRuneInString(s[i:])
+		i += n
+	}
+	return len(s), len(s)
+}
+
+// scanDeepseekV3 is the end of the match at i, or i.
+func scanDeepseekV3(s string, i int) int {
+	isWord := func(r rune) bool { return isLetter(r) || unicode.IsMark(r) }
+	isSign := func(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }
+	r, n := utf8.DecodeRuneInString(s[i:])
+	if r < utf8.RuneSelf && isSign(r) {
+		j := i + 1
+		for j < len(s) && (isLower(s[j]) || isUpper(s[j])) {
+			j++
+		}
+		if j > i+1 {
+			return j
+		}
+	}
+	if isWord(r) {
+		return runOf(s, i, isWord)
+	}
+	if !isBreakRune(r) && !isSign(r) {
+		if j := runOf(s, i+n, isWord); j > i+n {
+			return j
+		}
+	}
+	j := i
+	if s[i] == ' ' {
+		j++
+	}
+	if end := runOf(s, j, isSign); end > j {
+		return runOf(s, end, isBreakRune)
+	}
+	for j := run(s, i, space); j > i; j-- {
+		if isBreak(s[j-1]) {
+			return j
+		}
+	}
+	return spaces(s, i)
 }

@@ -18,6 +18,9 @@ const (
 	starcoderFamily
 	deepseekLLMFamily
 	deepseekCoderFamily
+	deepseekV3Family
+	gpt4oFamily
+	tekkenFamily // words that are tokens are not merged
 	defaultFamily
 )
 
@@ -38,10 +41,23 @@ func preFamily(pre string) family {
 		return deepseekLLMFamily
 	case "deepseek-coder":
 		return deepseekCoderFamily
+	case "deepseek-v3", "hunyuan-dense", "joyai-llm":
+		return deepseekV3Family
+	case "gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2":
+		return gpt4oFamily
+	case "tekken":
+		return tekkenFamily
 	case "default":
 		return defaultFamily
 	}
 	return unknownFamily
+}
+
+// keepsWords reports whether words that are tokens are not merged. Vocabularies that
+// do so also add BOS if they do not say whether they do.
+func keepsWords(pre string) bool {
+	f := preFamily(pre)
+	return f == llama3Family || f == tekkenFamily
 }
 
 // splitterFor finds a pre-tokenizer by the name in tokenizer.ggml.pre.
@@ -59,13 +75,19 @@ func splitterFor(pre string) (splitter, error) {
 		return stages{each(isBreakRune), blankAnd(isDeepseekLetter), blankAnd(isDeepseekPunct), trailingSpace, runs(isDeepseekCJK), runs(isNumber)}.split, nil
 	case deepseekCoderFamily:
 		return stages{each(isBreakRune), blankAnd(isLetter), blankAnd(isPunct), runs(isDeepseekCJK), each(isNumber)}.split, nil
+	case deepseekV3Family:
+		return stages{upToThree, runs(isKanaOrHan), deepseekV3Word}.split, nil
+	case gpt4oFamily:
+		return words(func(s string, i int) int { return scanCased(s, i, 3, true) }), nil
+	case tekkenFamily:
+		return words(func(s string, i int) int { return scanCased(s, i, 1, false) }), nil
 	case defaultFamily:
 		return stages{runs(isDefaultPunct), always(scanGPT2), runs(isNumber), threeDigits}.split, nil
 	}
 	if pre == "" {
 		return nil, &UnsupportedError{"the vocabulary names no pre-tokenizer (tokenizer.ggml.pre)"}
 	}
-	return nil, &UnsupportedError{fmt.Sprintf("pre-tokenizer %q is not supported, only those of GPT-2, Llama 3, Qwen 2, StarCoder and DeepSeek LLM (gpt-2, llama-bpe, qwen2, starcoder, deepseek-llm, deepseek-coder), by their several names", pre)}
+	return nil, &UnsupportedError{fmt.Sprintf("pre-tokenizer %q is not supported, only those of GPT-2, GPT-4o, Llama 3, Qwen 2, StarCoder, Mistral's Tekken and DeepSeek (gpt-2, gpt-4o, llama-bpe, qwen2, starcoder, tekken, deepseek-llm, deepseek-coder, deepseek-v3), by their several names", pre)}
 }
 
 // SplitFunc returns the function that calls emit for each word (pre-token) of a text.
@@ -162,6 +184,17 @@ func trailingSpace(s string, i int) (int, int) {
 		from -= n
 	}
 	return from, len(s)
+}
+
+// upToThree matches \p{N}{1,3}
+func upToThree(s string, i int) (from, to int) {
+	from, to = each(isNumber)(s, i)
+	for range 2 {
+		if r, n := utf8.DecodeRuneInString(s[to:]); isNumber(r) {
+			to += n
+		}
+	}
+	return from, to
 }
 
 // threeDigits matches [0-9][0-9][0-9]

@@ -37,7 +37,7 @@ type Spec struct {
 
 // AddsBOS is what AddBOS should be for a vocabulary that does not say.
 func AddsBOS(model, pre string) bool {
-	return model == "llama" || model == "gpt2" && preFamily(pre) == llama3Family
+	return model == "llama" || model == "gpt2" && keepsWords(pre)
 }
 
 // UnsupportedError is a vocabulary that this package does not implement.
@@ -113,7 +113,7 @@ func New(s Spec) (*Tokenizer, error) {
 		return nil, err
 	}
 	var merge encoder = bpe
-	if preFamily(s.Pre) == llama3Family {
+	if keepsWords(s.Pre) {
 		merge = wholeWords{findWholeWords(s.Tokens, t.kinds), bpe}
 	}
 	t.encoder = newWordEncoder(split, merge)

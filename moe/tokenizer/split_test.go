@@ -1,11 +1,13 @@
 package tokenizer
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -27,10 +29,13 @@ type twin struct {
 }
 
 func twins() map[string]twin {
-	expand := strings.NewReplacer("WS", wsClass, "LL", letterClass)
+	expand := strings.NewReplacer("WS", wsClass, "LL", letterClass, "OO", lettersBeyondASCII())
 	fold := `'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL]{2}|'[dD]`
 	llama3 := func(digits string) []string {
 		return []string{fold, `[^\r\n\pNLL]?[LL]+`, digits, ` ?[^WS\pNLL]+[\r\n]*`, `[WS]*[\r\n]+`}
+	}
+	cased := func(digits, short string) []string {
+		return []string{`[^\r\n\pNLL]?[A-ZOO]*[a-zOO]+` + short, `[^\r\n\pNLL]?[A-ZOO]+[a-zOO]*` + short, digits, ` ?[^WS\pNLL]+[\r\n/]*`, `[WS]*[\r\n]+`}
 	}
 	gpt2 := []string{`'s|'t|'re|'ve|'m|'ll|'d`, ` ?[LL]+`, ` ?\pN+`, ` ?[^WS\pNLL]+`}
 	out := map[string]twin{
@@ -39,6 +44,9 @@ func twins() map[string]twin {
 		"qwen2":          {[]string{""}, llama3(`\pN`)},
 		"starcoder":      {[]string{`\pN`, ""}, gpt2},
 		"default":        {[]string{`[\pP$+<=>^~|]+`, "", `\pN+`, `[0-9][0-9][0-9]`}, gpt2},
+		"gpt-4o":         {[]string{""}, cased(`\pN{1,3}`, "(?:"+fold+")?")},
+		"tekken":         {[]string{""}, cased(`\pN`, "")},
+		"deepseek-v3":    {[]string{`\pN{1,3}`, `[一-龥぀-ゟ゠-ヿ]+`, ""}, []string{"[!-/:-@\\[-`{-~][A-Za-z]+", `[^\r\n\pP\pSLL]?[\pMLL]+`, ` ?[\pP\pS]+[\r\n]*`, `[WS]*[\r\n]+`}},
 		"deepseek-coder": {[]string{`[\r\n]`, `[WS]?[LL]+`, `[WS]?\pP+`, `CJK`, `\pN`}, nil},
 		"deepseek-llm":   {[]string{`[\r\n]`, `[WS]?[` + letters() + `]+`, `[WS]?[!-/:-~！-／：-～‘-‟、。]+`, `[WS]+$`, `CJK`, `\pN+`}, nil},
 	}
@@ -58,6 +66,20 @@ func twins() map[string]twin {
 	return out
 }
 
+// lettersBeyondASCII are those of letterClass but for A-Z and a-z, as ranges.
+func lettersBeyondASCII() string {
+	var b strings.Builder
+	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
+		if from := r; isLetter(r) {
+			for isLetter(r + 1) {
+				r++
+			}
+			fmt.Fprintf(&b, `\x{%x}-\x{%x}`, from, r)
+		}
+	}
+	return b.String()
+}
+
 // letters is the table of DeepSeek's letters, as a class.
 func letters() string {
 	var b strings.Builder
@@ -75,6 +97,13 @@ func (tw twin) compile() func(text string) []string {
 		heads = append(heads, regexp.MustCompile("^(?:"+h+")"))
 	}
 	scan := func(text string) (out []string) {
+		rest := "" // that nothing matches
+		take := func() {
+			if rest != "" {
+				out = append(out, rest)
+				rest = ""
+			}
+		}
 		for text != "" {
 			n := 0
 			for _, re := range heads {
@@ -89,9 +118,16 @@ func (tw twin) compile() func(text string) []string {
 					n -= last
 				}
 			}
+			if n == 0 {
+				_, n = utf8.DecodeRuneInString(text)
+				rest, text = rest+text[:n], text[n:]
+				continue
+			}
+			take()
 			out = append(out, text[:n])
 			text = text[n:]
 		}
+		take()
 		return out
 	}
 	var all []func(string) []string
