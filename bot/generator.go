@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"moebot/bot/chat"
 	"moebot/bot/config"
@@ -27,7 +28,7 @@ type mind struct {
 	engine   *engine.Engine
 	template *prompt.Template
 	tok      *tokenizer.Tokenizer
-	defaults session.Settings
+	defaults atomic.Pointer[session.Settings] // what a channel without its own has
 
 	mu     sync.Mutex
 	traces map[string]chat.Trace // by answer message
@@ -37,7 +38,8 @@ type mind struct {
 
 // openMind loads the model that the configuration names.
 func openMind(c config.Config) (*mind, error) {
-	m := &mind{defaults: defaultSettings(c.Reply), traces: map[string]chat.Trace{}}
+	m := &mind{traces: map[string]chat.Trace{}}
+	m.setDefaults(c.Reply)
 	var err error
 	name := c.Model.File
 	if name == "" {
@@ -82,19 +84,28 @@ func (m *mind) close() {
 	m.file.Close()
 }
 
+// name is what the model's file calls it.
+func (m *mind) name() string {
+	if n := m.model.Config.Name; n != "" {
+		return n
+	}
+	return "a model without a name"
+}
+
 // describe names the model for people.
 func (m *mind) describe() string {
 	total, active := m.model.Parameters()
 	c := m.model.Config
-	name := c.Name
-	if name == "" {
-		name = "a model without a name"
-	}
-	s := fmt.Sprintf("%s: %.1f M parameters, %.1f M at work per token", name, float64(total)/1e6, float64(active)/1e6)
+	s := fmt.Sprintf("%s: %.1f M parameters, %.1f M at work per token", m.name(), float64(total)/1e6, float64(active)/1e6)
 	if c.Experts > 1 {
 		s += fmt.Sprintf(", %d of %d experts in each of %d layers", c.TopK, c.Experts, c.Layers)
 	}
 	return s
+}
+
+func (m *mind) setDefaults(r config.Reply) {
+	s := defaultSettings(r)
+	m.defaults.Store(&s)
 }
 
 func defaultSettings(r config.Reply) session.Settings {
@@ -137,7 +148,7 @@ func (m *mind) read(p chat.Prompt, s session.Settings) input {
 
 // Measure tells what the model sees of a prompt.
 func (m *mind) Measure(p chat.Prompt) chat.Budget {
-	in := m.read(p, m.defaults.Merge(p.Settings))
+	in := m.read(p, m.defaults.Load().Merge(p.Settings))
 	b := chat.Budget{Window: m.engine.ContextTokens(), Answer: in.room, Used: len(in.fit.Tokens) + len(in.begin), Turns: len(in.turns) - in.fit.Dropped, Dropped: in.fit.Dropped, Cut: in.fit.Cut}
 	if len(in.persona) > 0 {
 		b.Persona = len(m.template.Render(in.persona)) - len(m.template.Render(nil))
@@ -147,7 +158,7 @@ func (m *mind) Measure(p chat.Prompt) chat.Budget {
 
 // Generate is chat.Generator.
 func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
-	s := m.defaults.Merge(p.Settings)
+	s := m.defaults.Load().Merge(p.Settings)
 	in := m.read(p, s)
 	params := sample.Params{Temperature: *s.Temperature, TopK: *s.TopK, TopP: *s.TopP, MinP: *s.MinP, RepeatPenalty: *s.RepeatPenalty, RepeatLast: 64, Seed: rand.Uint64()}
 	if s.Seed != nil {

@@ -53,11 +53,15 @@ func start(args []string, out, errOut io.Writer) int {
 	if *healthcheck {
 		return checkHealth(c.HTTP.Addr, errOut)
 	}
-	log := newLog(c.Log, errOut)
+	log, logLevel := newLog(c.Log, errOut)
 	// the first signal asks for a stop, the second ends at once
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if err := run(ctx, c, log, out); err != nil {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	again := reloads{signal: hangup, read: func() (config.Config, error) { return config.Load(*path, os.LookupEnv) }, level: logLevel}
+	if err := run(ctx, c, log, out, again); err != nil {
 		log.Error("moebot ends", "err", err)
 		return 1
 	}
@@ -65,16 +69,22 @@ func start(args []string, out, errOut io.Writer) int {
 	return 0
 }
 
-func newLog(c config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		panic("bot: level " + c.Level + " passed the check") // config checks it
-	}
-	o := &slog.HandlerOptions{Level: level}
+// newLog returns a logger and its level, which may be changed.
+func newLog(c config.Log, w io.Writer) (*slog.Logger, *slog.LevelVar) {
+	v := &slog.LevelVar{}
+	v.Set(level(c.Level))
+	o := &slog.HandlerOptions{Level: v}
 	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(slog.NewJSONHandler(w, o)), v
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(slog.NewTextHandler(w, o)), v
+}
+
+func level(name string) (l slog.Level) {
+	if err := l.UnmarshalText([]byte(name)); err != nil {
+		panic("bot: level " + name + " passed the check") // config checks it
+	}
+	return l
 }
 
 // programVersion is the module's version, or the commit it was built from.

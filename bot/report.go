@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strconv"
 	"time"
 
 	"moebot/bot/discord"
@@ -54,3 +55,5 @@ func (s *service) statusLines(context.Context) []string {
 	return []string{"**The model** is " + s.mind.describe() + ".",
 		fmt.Sprintf("**Awake** for %s, version %s.", time.Since(s.since).Round(time.Second), programVersion())}
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

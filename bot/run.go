@@ -39,12 +39,16 @@ type service struct {
 	chat  *chat.Service
 	bot   *discord.Bot
 	play  *playgroundParts // nil with a token
+	rules rules
+
+	figures figures
 
 	connecting sync.WaitGroup
 }
 
 // run builds the parts, starts them, and stops them in order when ctx ends.
-func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) (err error) {
+// Each word of again has the configuration read again; see reload.
+func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, again reloads) (err error) {
 	s := &service{cfg: c, log: log, since: time.Now()}
 	listener, err := net.Listen("tcp", c.HTTP.Addr)
 	if err != nil {
@@ -63,7 +67,10 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) 
 		return err
 	}
 	defer s.closeStore()
-	s.chat = chat.New(s.store, s.mind, chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Busy: tooMany, Log: log})
+	s.figures.open(s)
+	s.rules.store = s.store
+	s.rules.set(c.Safety)
+	s.chat = chat.New(s.store, s.mind, chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
 	if err := s.openDiscord(); err != nil {
 		return err
 	}
@@ -76,11 +83,19 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) 
 	s.connecting.Go(func() { s.connect(ctx) })
 	s.announce(out, listener.Addr())
 
-	select {
-	case <-ctx.Done():
-	case err = <-served:
+	profiles, err := s.openProfiles()
+	for open := err == nil; open; {
+		select {
+		case <-ctx.Done():
+			open = false
+		case err = <-served:
+			open = false
+		case <-again.signal:
+			s.reload(again)
+		}
 	}
 	s.stop(server)
+	profiles()
 	s.connecting.Wait()
 	return err
 }
@@ -143,7 +158,7 @@ func (s *service) closeStore() {
 func (s *service) openDiscord() error {
 	d := s.cfg.Discord
 	o := discord.Options{Token: s.cfg.Token.Reveal(), APIBase: d.APIBase, MessageContent: d.MessageContent, CommandGuild: d.CommandGuild,
-		AnyoneMaySet: d.TemperatureRole == "everyone", EditInterval: time.Duration(d.EditInterval), Defaults: s.mind.defaults, Report: s.report, Measure: s.mind.Measure, Trace: s.mind.Trace, Status: s.statusLines,
+		Policy: policy(s.cfg), EditInterval: time.Duration(d.EditInterval), Report: s.report, Measure: s.mind.Measure, Trace: s.mind.Trace, Status: s.statusLines,
 		Retention: time.Duration(s.cfg.Session.TTL), Before: s.askPending, Log: s.log}
 	if o.Token == "" {
 		var err error
@@ -258,6 +273,9 @@ func (s *service) routes() http.Handler {
 		io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", s.readyz)
+	if s.cfg.HTTP.Metrics {
+		mux.Handle("GET /metrics", s.figures.handler())
+	}
 	if s.play != nil {
 		mux.Handle("/", s.play.page)
 	}

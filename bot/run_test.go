@@ -45,6 +45,10 @@ type program struct {
 	base     string
 	stop     context.CancelFunc
 	ended    chan error
+	hangup   chan os.Signal
+	mu       sync.Mutex
+	next     func() (config.Config, error) // what is read at a hangup
+	profiles string
 	channels map[string]string
 	people   map[string]string
 	bot      string
@@ -58,10 +62,17 @@ func startProgram(t *testing.T, redisURL string) *program {
 	}
 	c.HTTP.Addr, c.Session.Dir, c.RedisURL = "127.0.0.1:0", t.TempDir(), config.Secret(redisURL)
 	c.Reply.MaxTokens = 24
-	p := &program{t: t, out: &buffer{}, log: &buffer{}, ended: make(chan error, 1), channels: map[string]string{}, people: map[string]string{}}
+	p := &program{t: t, out: &buffer{}, log: &buffer{}, ended: make(chan error, 1), hangup: make(chan os.Signal, 1), channels: map[string]string{}, people: map[string]string{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stop = cancel
-	go func() { p.ended <- run(ctx, c, slog.New(slog.NewTextHandler(p.log, nil)), p.out) }()
+	c.HTTP.PprofAddr = "127.0.0.1:0"
+	again := reloads{signal: p.hangup, level: &slog.LevelVar{}, read: func() (config.Config, error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.next()
+	}}
+	p.next = func() (config.Config, error) { return c, nil }
+	go func() { p.ended <- run(ctx, c, slog.New(slog.NewTextHandler(p.log, nil)), p.out, again) }()
 	t.Cleanup(p.close)
 	address := regexp.MustCompile(`http://[^/\s]+`)
 	p.until("the address is printed", func() bool { p.base = address.FindString(p.out.String()); return p.base != "" })

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"moebot/session"
@@ -13,6 +14,12 @@ import (
 // for room.
 func (s *Service) accept(q Question) {
 	if !s.take(&q) {
+		return
+	}
+	if wait := s.limited(q); wait > 0 {
+		s.stats.questions.Add(1)
+		s.stats.refused.Add(1)
+		s.aside(q, func(q Question) { s.conclude(q, TooFast(wait)) })
 		return
 	}
 	w := &work{q: q}
@@ -63,7 +70,7 @@ func (s *Service) take(q *Question) bool {
 	_, accepted, err := s.store.Accept(ctx, q.Key, q.Turn)
 	switch {
 	case err != nil:
-		s.stats.failed.Add(1)
+		s.failed("store")
 		s.opt.Log.Error("a question could not be stored", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 		if s.ctx.Err() == nil {
 			s.refuse(*q)
@@ -74,6 +81,25 @@ func (s *Service) take(q *Question) bool {
 		return false
 	}
 	return true
+}
+
+// TooFast is what a person is told who asks more than they may.
+func TooFast(wait time.Duration) string {
+	n := int((wait + time.Second - 1) / time.Second)
+	if n == 1 {
+		return "You ask faster than I may answer you. Please wait a second."
+	}
+	return fmt.Sprintf("You ask faster than I may answer you. Please wait %d seconds.", n)
+}
+
+// limited counts a question of a person, unless it was counted before.
+func (s *Service) limited(q Question) time.Duration {
+	if q.Known || q.patient || q.Turn.AuthorID == "" {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, time.Second)
+	defer cancel()
+	return s.Limited(ctx, q.Turn.AuthorID)
 }
 
 // leave lets a question stay pending, for the next start or another process.
@@ -87,17 +113,16 @@ func (s *Service) leave(q Question) {
 	s.withdraw(q.Reply)
 }
 
-// turnAway tells a person, once for all processes, that there is no room for the
-// question, which is not stored.
-func (s *Service) turnAway(q Question) {
+// turnAway tells a person, once for all processes, why the question is not stored.
+func (s *Service) turnAway(q Question, notice string) {
 	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
 	first, err := s.store.Claim(ctx, q.Key, q.Turn.ID)
 	cancel()
 	if err != nil {
-		s.opt.Log.Warn("a question that finds no room could not be noted", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+		s.opt.Log.Warn("a question that is refused could not be noted", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 	}
 	if first || err != nil {
-		s.say(q, Full)
+		s.say(q, notice)
 	}
 }
 

@@ -31,7 +31,7 @@ func (s *Service) answer(w *work) {
 			s.leave(q)
 			return
 		}
-		s.stats.failed.Add(1)
+		s.failed("store")
 		s.opt.Log.Error("a conversation could not be read", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 		s.refuse(q)
 		return
@@ -50,8 +50,8 @@ func (s *Service) answer(w *work) {
 		return
 	}
 	if text == "" {
-		if a.Stop != stopPerson {
-			s.stats.failed.Add(1)
+		if genErr == nil {
+			s.failed("generate") // not a word
 		}
 		s.conclude(q, notice)
 		return
@@ -79,7 +79,7 @@ func (s *Service) show(q Question, e End) ([]string, bool) {
 	defer cancel()
 	ids, err := q.Reply.Finish(ctx, e)
 	if err != nil {
-		s.stats.failed.Add(1)
+		s.failed("show")
 		s.opt.Log.Error("an answer could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 	}
 	return ids, len(ids) > 0
@@ -120,11 +120,28 @@ func (s *Service) prompt(q Question) (Prompt, error) {
 func (s *Service) generate(ctx context.Context, r Reply, p Prompt) (Answer, error) {
 	var text strings.Builder
 	text.WriteString(p.Begin)
-	return s.gen.Generate(ctx, p, func(piece string) error {
+	a, err := s.gen.Generate(ctx, p, func(piece string) error {
 		text.WriteString(piece)
-		r.Update(text.String())
+		r.Update(s.soFar(text.String()))
 		return nil
 	})
+	if s.opt.Rules != nil {
+		a.Text, _ = s.opt.Rules.Mask(a.Text)
+	}
+	return a, err
+}
+
+// soFar is what may be shown of a growing text: where words are masked, all but the
+// last, which may become one of them.
+func (s *Service) soFar(text string) string {
+	if s.opt.Rules == nil {
+		return text
+	}
+	masked, masks := s.opt.Rules.Mask(text)
+	if !masks {
+		return text
+	}
+	return masked[:strings.LastIndexAny(masked, " \n")+1]
 }
 
 // stopPerson is the Stop of an answer that a person stopped.
@@ -143,10 +160,13 @@ func (s *Service) verdict(ctx context.Context, q Question, a *Answer, err error)
 		notice = stopped
 	case errors.Is(err, context.DeadlineExceeded):
 		notice = sayTimeout
+		s.failed("timeout")
 	case s.opt.Busy(err):
 		notice = sayBusy
+		s.failed("busy")
 	default:
 		notice = sayFailed
+		s.failed("generate")
 	}
 	s.opt.Log.Error("an answer broke off", "channel", q.Key.Channel, "message", q.Turn.ID, "tokens", a.Usage.DecodedTokens, "err", err)
 	if text != "" {
@@ -205,13 +225,16 @@ func (s *Service) count(q Question, a Answer, start time.Time, stored bool) {
 		}
 	}
 	s.stats.answered(u, time.Since(start))
+	if s.opt.Observer != nil {
+		s.opt.Observer.Answered(u, a.Stop, time.Since(start))
+	}
 	s.opt.Log.Info("answered", "channel", q.Key.Channel, "message", q.Turn.ID, "stored", stored, "stop", a.Stop,
 		"prompt", u.PromptTokens, "reused", u.ReusedTokens, "dropped_turns", u.DroppedTurns, "decoded", u.DecodedTokens,
-		"first_token", u.TimeToFirstToken.Round(100*time.Microsecond), "tok_s", fmt.Sprintf("%.1f", u.speed()), "took", time.Since(start).Round(time.Millisecond))
+		"first_token", u.TimeToFirstToken.Round(100*time.Microsecond), "tok_s", fmt.Sprintf("%.1f", u.Speed()), "took", time.Since(start).Round(time.Millisecond))
 }
 
-// speed is tokens per second after the first.
-func (u Usage) speed() float64 {
+// Speed is tokens per second after the first, 0 for fewer than two.
+func (u Usage) Speed() float64 {
 	if u.DecodeTime <= 0 || u.DecodedTokens < 2 {
 		return 0
 	}

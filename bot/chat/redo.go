@@ -135,7 +135,6 @@ func (s *Service) redoPrompt(r *Redo) (p Prompt, notice string) {
 func (s *Service) fail(r *Redo, notice string) {
 	s.restore(r)
 	if notice != "" {
-		s.stats.failed.Add(1)
 		if r.Failed != nil {
 			r.Failed(notice)
 		}

@@ -16,7 +16,28 @@ type Options struct {
 	QueueLen int              // questions of a channel, the one being answered included; at least 1
 	Timeout  time.Duration    // of an answer, from its turn in the queue
 	Busy     func(error) bool // whether a Generator's error means "too many at once"
+	Rules    Rules            // may be nil
+	Observer Observer         // may be nil
 	Log      *slog.Logger
+}
+
+// Rules are what people and the model are held to. They may change at any time.
+type Rules interface {
+	// Limit counts a question of a person; it returns how long they have to wait, 0 if
+	// it may be answered.
+	Limit(ctx context.Context, personID string) (time.Duration, error)
+	// Mask is what may be shown of a text of the model's; masks is whether that may
+	// differ from the text at all.
+	Mask(text string) (shown string, masks bool)
+}
+
+// Observer is told of what happens, for figures. It must not block.
+type Observer interface {
+	// Answered is told of an answer that was shown, and how long it took from its turn
+	// in the queue.
+	Answered(u Usage, stop string, took time.Duration)
+	// Failed is told of what went wrong: store, show, timeout, busy, generate, panic.
+	Failed(kind string)
 }
 
 // What people are told when there is no answer. One calm sentence each; the log has
@@ -80,14 +101,8 @@ const maxNotices = 32
 // not taken; it is no part of the conversation then. With ErrFull the person is told.
 func (s *Service) Ask(q Question) error {
 	_, err := s.intake.add(q.Key.Channel, func() { s.contain(q, s.accept) })
-	if err != nil {
-		s.stats.refused.Add(1)
-	}
 	if errors.Is(err, ErrFull) {
-		// through the intake, so that it is said after what was said to those before
-		if s.intake.addOver(q.Key.Channel, maxNotices, func() { s.aside(q, s.turnAway) }) != nil {
-			s.opt.Log.Warn("a refusal is not shown: too many of them", "channel", q.Key.Channel, "message", q.Turn.ID)
-		}
+		s.Refuse(q, Full)
 	}
 	return err
 }
@@ -174,11 +189,44 @@ func (s *Service) Close(ctx context.Context) {
 	s.wg.Wait()
 }
 
+// failed counts a failure.
+func (s *Service) failed(kind string) {
+	s.stats.failed.Add(1)
+	if s.opt.Observer != nil {
+		s.opt.Observer.Failed(kind)
+	}
+}
+
+// Limited counts a question of a person that does not come through Ask; it returns how
+// long they have to wait, 0 if it may be answered. Without the store all may.
+func (s *Service) Limited(ctx context.Context, personID string) time.Duration {
+	if s.opt.Rules == nil {
+		return 0
+	}
+	wait, err := s.opt.Rules.Limit(ctx, personID)
+	if err != nil {
+		s.opt.Log.Warn("a person's questions could not be counted", "err", err)
+		return 0
+	}
+	return wait
+}
+
+// Refuse tells a person, once for all processes, why a message is not answered. It is
+// no part of the conversation.
+func (s *Service) Refuse(q Question, notice string) {
+	s.stats.refused.Add(1)
+	if s.intake.addOver(q.Key.Channel, maxNotices, func() {
+		s.aside(q, func(q Question) { s.turnAway(q, notice) })
+	}) != nil {
+		s.opt.Log.Warn("a refusal is not shown: too many of them", "channel", q.Key.Channel, "message", q.Turn.ID)
+	}
+}
+
 // contain keeps a panic to the message that caused it.
 func (s *Service) contain(q Question, f func(Question)) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.stats.failed.Add(1)
+			s.failed("panic")
 			s.opt.Log.Error("a question caused a panic", "channel", q.Key.Channel, "message", q.Turn.ID, "panic", p, "stack", string(debug.Stack()))
 			defer func() { // a Reply may panic too
 				if p := recover(); p != nil {

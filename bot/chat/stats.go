@@ -44,7 +44,7 @@ func (s *stats) answered(u Usage, took time.Duration) {
 	}
 	add(&s.first, u.TimeToFirstToken.Seconds())
 	add(&s.whole, took.Seconds())
-	add(&s.speed, u.speed())
+	add(&s.speed, u.Speed())
 	s.answers++
 	s.prompt += int64(u.PromptTokens)
 	s.reused += int64(u.ReusedTokens)

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -21,6 +24,7 @@ type Config struct {
 	Reply   Reply   `toml:"reply"`
 	Session Session `toml:"session"`
 	Discord Discord `toml:"discord"`
+	Safety  Safety  `toml:"safety"`
 
 	// Secrets, from the environment only.
 	Token    Secret `toml:"-"` // DISCORD_TOKEN; empty opens the playground
@@ -32,6 +36,11 @@ type HTTP struct {
 	// Addr is where it listens, host:port. Port 0 takes any. The playground is for the
 	// person at this machine: keep it on loopback.
 	Addr string `toml:"addr"` // "127.0.0.1:8080"
+	// Metrics serves figures for Prometheus at /metrics of Addr.
+	Metrics bool `toml:"metrics"` // true
+	// PprofAddr is where profiles of the program can be had, host:port; empty is nowhere.
+	// They show what is in memory: keep it on loopback.
+	PprofAddr string `toml:"pprof_addr"` // ""
 }
 
 // Log is what the log says. Messages' text is only in it at level debug.
@@ -108,16 +117,34 @@ type Discord struct {
 	EditInterval Duration `toml:"edit_interval"` // "1.1s"
 }
 
+// Safety is what is not answered, and not said. All of it is read again at SIGHUP.
+type Safety struct {
+	// Banned are the ids of people who are not answered.
+	Banned []string `toml:"banned"` // []
+	// WordsIn are regular expressions (RE2); a message in which one is found is not
+	// answered. (?i) ignores case.
+	WordsIn []string `toml:"words_in"` // []
+	// WordsOut are regular expressions; what they find in an answer is shown as ***.
+	WordsOut []string `toml:"words_out"` // []
+	// Messages is how many a person may send at once; 0 is any number.
+	Messages int `toml:"messages"` // 10
+	// Every is the time after which a person may send one more.
+	Every Duration `toml:"every"` // "3s"
+	// MaxLength is how many characters of a message are read.
+	MaxLength int `toml:"max_length"` // 4000
+}
+
 // Default is the configuration without a file.
 func Default() Config {
 	return Config{
-		HTTP:  HTTP{Addr: "127.0.0.1:8080"},
+		HTTP:  HTTP{Addr: "127.0.0.1:8080", Metrics: true},
 		Log:   Log{Level: "info", Format: "text"},
 		Model: Model{Slots: 8, CacheMiB: 512},
 		Reply: Reply{Temperature: 0.4, TopK: 40, TopP: 0.9, MinP: 0.1, RepeatPenalty: 1, MaxTokens: 256,
 			Timeout: Duration(2 * time.Minute), QueueLen: 8},
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
+		Safety:  Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, Messages: 10, Every: Duration(3 * time.Second), MaxLength: 4000},
 	}
 }
 
@@ -199,6 +226,26 @@ func (c Config) check() error {
 	between("reply.timeout", c.Reply.Timeout, time.Second, 15*time.Minute)
 	between("session.ttl", c.Session.TTL, time.Minute, 10*365*24*time.Hour)
 	between("discord.edit_interval", c.Discord.EditInterval, 100*time.Millisecond, time.Minute)
+	for key, list := range map[string][]string{"safety.words_in": c.Safety.WordsIn, "safety.words_out": c.Safety.WordsOut} {
+		for _, w := range list {
+			if re, err := regexp.Compile(w); err != nil || re.MatchString("") {
+				bad(key, fmt.Sprintf("%q", w), "regular expressions that do not match nothing")
+			}
+		}
+	}
+	for _, id := range c.Safety.Banned {
+		if _, err := strconv.ParseUint(id, 10, 64); err != nil {
+			bad("safety.banned", fmt.Sprintf("%q", id), "ids of people, which are numbers")
+		}
+	}
+	in("safety.messages", float64(c.Safety.Messages), 0, 1000)
+	in("safety.max_length", float64(c.Safety.MaxLength), 1, 10000)
+	between("safety.every", c.Safety.Every, 10*time.Millisecond, time.Hour)
+	if a := c.HTTP.PprofAddr; a != "" {
+		if _, _, err := net.SplitHostPort(a); err != nil {
+			bad("http.pprof_addr", fmt.Sprintf("%q", a), "host:port")
+		}
+	}
 	one("discord.temperature_role", c.Discord.TemperatureRole, "everyone", "managers")
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)

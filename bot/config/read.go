@@ -77,6 +77,8 @@ func describe(v reflect.Value) string {
 		return "a number"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Slice:
+		return `a list of texts, such as ["one", "two"] (in the environment: one,two)`
 	}
 	return "a text in quotes"
 }
@@ -94,6 +96,18 @@ func fields(c *Config, f func(key string, v reflect.Value)) {
 			f(section+"."+s.Type().Field(j).Tag.Get("toml"), s.Field(j))
 		}
 	}
+}
+
+// Value is one key of a configuration and what it holds.
+type Value struct {
+	Key   string
+	Value any
+}
+
+// Values lists all keys but the secrets, in order.
+func Values(c Config) (out []Value) {
+	fields(&c, func(key string, v reflect.Value) { out = append(out, Value{key, v.Interface()}) })
+	return out
 }
 
 // Variable is the environment variable of a key.
@@ -145,6 +159,14 @@ func set(v reflect.Value, s string) error {
 			return err
 		}
 		v.SetBool(b)
+	case reflect.Slice:
+		list := []string{}
+		for item := range strings.SplitSeq(s, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				list = append(list, item)
+			}
+		}
+		v.Set(reflect.ValueOf(list))
 	default:
 		v.SetString(s)
 	}

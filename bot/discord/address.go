@@ -23,7 +23,7 @@ func addressed(m *discordgo.Message, self string, thread bool) (text string, ok 
 	}
 	others := m.MentionEveryone || len(m.MentionRoles) > 0 || m.ReferencedMessage != nil
 	for _, u := range m.Mentions {
-		others = others || u.ID != self
+		others = others || u != nil && u.ID != self
 	}
 	switch {
 	case m.GuildID == "":
@@ -57,7 +57,7 @@ func readable(content string, mentions []*discordgo.User) string {
 	content = userMention.ReplaceAllStringFunc(content, func(s string) string {
 		id := userMention.FindStringSubmatch(s)[1]
 		for _, u := range mentions {
-			if u.ID == id {
+			if u != nil && u.ID == id {
 				return "@" + shownName(u)
 			}
 		}

@@ -35,9 +35,10 @@ func (b *Bot) ask(ctx context.Context, i *discordgo.Interaction) error {
 
 // once answers a question that an interaction asks; head stands before the answer.
 func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head string, private bool) error {
-	if why := b.barred(ctx, i, person(i)); why != "" {
+	if why := b.barred(ctx, person(i), question); why != "" {
 		return b.respond(ctx, i, why, true)
 	}
+	question = b.policy.Load().shorten(question)
 	if err := b.deferred(ctx, i, private); err != nil {
 		return err
 	}
@@ -178,12 +179,15 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 	case m.Author.ID != person(i).ID && !may(i, discordgo.PermissionManageMessages):
 		return b.respond(ctx, i, "Only who wrote that, or somebody who may manage messages here, can have me answer it.", true)
 	}
-	if why := b.barred(ctx, i, person(i)); why != "" {
-		return b.respond(ctx, i, why, true)
-	}
-	text := wording(m, b.me())
+	text := b.policy.Load().shorten(wording(m, b.me()))
 	if text == "" {
 		return b.respond(ctx, i, "There are no words in that message that I could read.", true)
+	}
+	// the question itself is counted when it is taken
+	if p := b.policy.Load(); p.Banned[person(i).ID] || p.Banned[m.Author.ID] {
+		return b.respond(ctx, i, sayBanned, true)
+	} else if p.blocked(text) {
+		return b.respond(ctx, i, sayBlocked, true)
 	}
 	if err := b.respond(ctx, i, "I'm answering that.", true); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,10 +41,9 @@ type Options struct {
 	Transport      http.RoundTripper // for REST; nil is the usual one, which honours HTTPS_PROXY
 	MessageContent bool              // ask for the privileged intent
 	CommandGuild   string            // register commands there only; empty is everywhere
-	AnyoneMaySet   bool              // who may change the temperature: everyone, or those who manage the channel
 	EditInterval   time.Duration
-	Defaults       session.Settings // what a channel without settings of its own has
-	Report         func(ctx context.Context) Report
+	Policy
+	Report func(ctx context.Context) Report
 	// Measure tells what the model sees of a prompt, for /context, and Trace how an
 	// answer came about, for /why and /experts. Status has more lines for /status.
 	// They may be nil.
@@ -59,6 +59,21 @@ type Options struct {
 	Log    *slog.Logger
 }
 
+// Policy is what may change while the bot runs; see SetPolicy.
+type Policy struct {
+	AnyoneMaySet bool             // who may change how the bot is: everyone, or those who manage the channel
+	Defaults     session.Settings // what a channel without settings of its own has
+	Banned       map[string]bool  // ids of people who are not answered
+	Blocked      []*regexp.Regexp // a message in which one is found is not answered
+	MaxLength    int              // characters of a message that are read; 0 is all
+}
+
+// SetPolicy replaces what was given in Options.
+func (b *Bot) SetPolicy(p Policy) { b.policy.Store(&p) }
+
+// defaults are the settings of a channel without its own.
+func (b *Bot) defaults() session.Settings { return b.policy.Load().Defaults }
+
 // Bot is a connection to Discord. New, Open, Close.
 type Bot struct {
 	opt   Options
@@ -67,7 +82,9 @@ type Bot struct {
 	dg    *discordgo.Session
 	log   *slog.Logger
 
-	pulse *pulse
+	pulse  *pulse
+	policy atomic.Pointer[Policy]
+	limits atomic.Int64 // answers 429 so far
 
 	ctx    context.Context // ends with Hush or Close
 	cancel context.CancelFunc
@@ -132,6 +149,7 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 		identifies: rate.NewLimiter(rate.Every(identifyEvery), identifyBurst)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.content.Store(o.MessageContent)
+	b.SetPolicy(o.Policy)
 	b.handlers()
 	return b, nil
 }
@@ -216,6 +234,12 @@ func (b *Bot) Latency() time.Duration { return time.Duration(b.pulse.latency.Loa
 
 // Reconnects is how often the connection has been made again.
 func (b *Bot) Reconnects() int64 { return max(0, b.opened.Load()-1) }
+
+// rest sends messages of the bot's.
+func (b *Bot) rest() rest { return rest{b.dg, &b.limits} }
+
+// RateLimits is how often a request had to wait for Discord's rate limit.
+func (b *Bot) RateLimits() int64 { return b.limits.Load() }
 
 // MessageContent reports whether the bot sees messages that are not addressed to it.
 func (b *Bot) MessageContent() bool { return b.content.Load() }

@@ -118,6 +118,10 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 	if !ok {
 		return
 	}
+	if b.policy.Load().blocked(q.Turn.Text) {
+		b.chat.Refuse(q, sayBlocked)
+		return
+	}
 	if err := b.chat.Ask(q); err != nil && !errors.Is(err, chat.ErrFull) && b.ctx.Err() == nil {
 		b.log.Warn("a question was not taken", "channel", m.ChannelID, "message", m.ID, "err", err)
 	}
@@ -127,9 +131,11 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 // nothing but the bot's name is a greeting.
 func (b *Bot) question(m *discordgo.Message) (chat.Question, bool) {
 	text, ok := addressed(m, b.me(), b.seen.in(m.ChannelID))
-	if !ok {
+	policy := b.policy.Load()
+	if !ok || policy.Banned[m.Author.ID] { // who is banned hears nothing
 		return chat.Question{}, false
 	}
+	text = policy.shorten(text)
 	b.seen.handled(m.ChannelID, m.ID)
 	if text == "" && len(m.Attachments)+len(m.StickerItems) > 0 {
 		text = "(a picture or a file without words)" // which the model cannot see
@@ -147,8 +153,8 @@ func (b *Bot) onEdit(m *discordgo.Message) {
 	if b.ctx.Err() != nil || m == nil || m.EditedTimestamp == nil || m.Content == "" || m.Author == nil || m.Author.Bot {
 		return
 	}
-	text := wording(m, b.me())
-	if text == "" {
+	text := b.policy.Load().shorten(wording(m, b.me()))
+	if text == "" || b.policy.Load().blocked(text) {
 		return
 	}
 	b.chat.Edited(session.Key{Channel: m.ChannelID}, m.ID, text, func(a session.Turn) {
@@ -168,7 +174,7 @@ func (b *Bot) offer(channel, question string, a session.Turn) {
 		}
 	}
 	err := insist(ctx, func() error {
-		return (rest{b.dg}).dress(ctx, channel, last, endRow(chat.EndOf(a), question, asker))
+		return b.rest().dress(ctx, channel, last, endRow(chat.EndOf(a), question, asker))
 	})
 	if err != nil && b.ctx.Err() == nil {
 		b.log.Warn("an answer to an edited question could not be marked", "channel", channel, "message", last, "err", err)
@@ -178,7 +184,9 @@ func (b *Bot) offer(channel, question string, a session.Turn) {
 // take asks the chat what a message asks that came late, and waits for room: there
 // may be more of them than a queue holds.
 func (b *Bot) take(m *discordgo.Message) {
-	if q, ok := b.question(m); ok {
+	if q, ok := b.question(m); ok && b.policy.Load().blocked(q.Turn.Text) {
+		b.chat.Refuse(q, sayBlocked)
+	} else if ok {
 		if err := b.chat.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil {
 			b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
 		}

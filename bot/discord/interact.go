@@ -53,6 +53,7 @@ func (b *Bot) webhook(ctx context.Context, method, url string, body any, files [
 			RetryAfter float64 `json:"retry_after"`
 		}
 		_ = json.Unmarshal(answer, &limit) // without it the wait of insist will do
+		b.limits.Add(1)
 		return nil, limited{time.Duration(limit.RetryAfter * float64(time.Second))}
 	case res.StatusCode >= 300:
 		e := &discordgo.RESTError{Request: req, Response: res, ResponseBody: answer}

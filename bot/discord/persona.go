@@ -28,7 +28,7 @@ func (b *Bot) persona(ctx context.Context, i *discordgo.Interaction) error {
 		if err != nil {
 			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 		}
-		return b.respond(ctx, i, "Who I am here"+origin(s.Persona == nil)+":\n"+quoted(shown(b.opt.Defaults.Merge(s).Persona)), true)
+		return b.respond(ctx, i, "Who I am here"+origin(s.Persona == nil)+":\n"+quoted(shown(b.defaults().Merge(s).Persona)), true)
 	}
 	if !b.mayPersona(i) {
 		return b.respond(ctx, i, sayNoPersona, true)
@@ -45,7 +45,7 @@ func (b *Bot) persona(ctx context.Context, i *discordgo.Interaction) error {
 	if err != nil {
 		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 	}
-	now := shown(b.opt.Defaults.Merge(s).Persona)
+	now := shown(b.defaults().Merge(s).Persona)
 	if length(now) > session.MaxPersona { // Discord counts otherwise than we do
 		now = ""
 	}
@@ -56,7 +56,7 @@ func (b *Bot) persona(ctx context.Context, i *discordgo.Interaction) error {
 const sayNoPersona = "Only people who may manage this channel or its messages can change who I am here."
 
 func (b *Bot) mayPersona(i *discordgo.Interaction) bool {
-	return b.opt.AnyoneMaySet || may(i, discordgo.PermissionManageChannels|discordgo.PermissionManageMessages)
+	return b.policy.Load().AnyoneMaySet || may(i, discordgo.PermissionManageChannels|discordgo.PermissionManageMessages)
 }
 
 // setPersona sets who the bot is, nil for the default, and shows before → after.
@@ -70,9 +70,9 @@ func (b *Bot) setPersona(ctx context.Context, i *discordgo.Interaction, text *st
 	}
 	var before, after string
 	err := b.change(ctx, i, func(s *session.Settings) error {
-		before = shown(b.opt.Defaults.Merge(*s).Persona)
+		before = shown(b.defaults().Merge(*s).Persona)
 		s.Persona = text
-		after = shown(b.opt.Defaults.Merge(*s).Persona)
+		after = shown(b.defaults().Merge(*s).Persona)
 		return nil
 	})
 	if said, err := b.changed(ctx, i, err); said {

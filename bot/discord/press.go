@@ -95,14 +95,14 @@ func (b *Bot) pressStop(ctx context.Context, i *discordgo.Interaction, key sessi
 	}
 	if a, ok := sess.AnswerTo(p.question); ok {
 		if t, ok := sess.Turn(i.Message.ID); !ok || t.ID != a.ID { // it only said that the question waits
-			return insist(ctx, func() error { return (rest{b.dg}).remove(ctx, i.ChannelID, i.Message.ID) })
+			return insist(ctx, func() error { return b.rest().remove(ctx, i.ChannelID, i.Message.ID) })
 		}
 		return b.showAgain(ctx, i, p.question, a)
 	}
 	if sess.UpTo(p.question) != nil && !b.left(ctx, key, p.question) {
 		return nil // another process is at it, and stops
 	}
-	return insist(ctx, func() error { return (rest{b.dg}).dress(ctx, i.ChannelID, i.Message.ID, nil) })
+	return insist(ctx, func() error { return b.rest().dress(ctx, i.ChannelID, i.Message.ID, nil) })
 }
 
 // left reports whether nobody is at a question any more.

@@ -89,7 +89,7 @@ type face struct{ text, row string }
 const unknownRow = "?"
 
 func (b *Bot) newReply(channel, question, asker string) *reply {
-	return &reply{rest: rest{b.dg}, log: b.log, channel: channel, question: question, asker: asker, nonce: question, interval: b.opt.EditInterval, news: make(chan struct{}, 1)}
+	return &reply{rest: b.rest(), log: b.log, channel: channel, question: question, asker: asker, nonce: question, interval: b.opt.EditInterval, news: make(chan struct{}, 1)}
 }
 
 // newRedo returns a reply that shows another answer in place of old. nonce tells its

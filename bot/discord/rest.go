@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -16,7 +17,16 @@ import (
 // "parse":null for empty allowed mentions, do not try again after most server
 // errors, and sleep out a rate limit whatever the context says: so creates and
 // edits are built here, and do never waits.
-type rest struct{ s *discordgo.Session }
+type rest struct {
+	s      *discordgo.Session
+	limits *atomic.Int64 // counts refusals of the rate limit; may be nil
+}
+
+func (r rest) count() {
+	if r.limits != nil {
+		r.limits.Add(1)
+	}
+}
 
 // limited is the error of a request that the rate limit leaves no room for.
 type limited struct{ after time.Duration }
@@ -33,11 +43,13 @@ func (r rest) do(ctx context.Context, method, url string, body any, bucket strin
 	wait := r.s.Ratelimiter.GetWaitTime(b, 1)
 	b.Unlock()
 	if wait > 0 {
+		r.count()
 		return nil, limited{wait}
 	}
 	answer, err := r.s.RequestWithBucketID(method, url, body, bucket, once(ctx)...)
 	var full *discordgo.RateLimitError
 	if errors.As(err, &full) {
+		r.count()
 		return nil, limited{full.RetryAfter}
 	}
 	return answer, err

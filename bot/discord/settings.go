@@ -68,7 +68,7 @@ func preset(name string) (session.Settings, bool) {
 
 // maySet reports whether the person may change how the bot is in the channel.
 func (b *Bot) maySet(i *discordgo.Interaction) bool {
-	return b.opt.AnyoneMaySet || may(i, discordgo.PermissionManageChannels)
+	return b.policy.Load().AnyoneMaySet || may(i, discordgo.PermissionManageChannels)
 }
 
 // sampling shows the dials, or sets them and shows before → after.
@@ -86,9 +86,9 @@ func (b *Bot) sampling(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	var before, after session.Settings
 	err = b.change(ctx, i, func(s *session.Settings) error {
-		before = b.opt.Defaults.Merge(*s)
+		before = b.defaults().Merge(*s)
 		change(s)
-		after = b.opt.Defaults.Merge(*s)
+		after = b.defaults().Merge(*s)
 		return s.Validate()
 	})
 	if said, err := b.changed(ctx, i, err); said {
@@ -168,7 +168,7 @@ func (b *Bot) showDials(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	lines := []string{"How I choose words in this channel:"}
 	for _, d := range dials() {
-		lines = append(lines, fmt.Sprintf("- %s: **%s**%s", d.title, d.in(b.opt.Defaults.Merge(s)), origin(d.value(s) == "")))
+		lines = append(lines, fmt.Sprintf("- %s: **%s**%s", d.title, d.in(b.defaults().Merge(s)), origin(d.value(s) == "")))
 	}
 	return b.respond(ctx, i, strings.Join(append(lines, b.whoMaySet()), "\n"), true)
 }
@@ -202,7 +202,7 @@ func (b *Bot) temperature(ctx context.Context, i *discordgo.Interaction) error {
 		if err != nil && !errors.Is(err, session.ErrNotFound) {
 			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 		}
-		return b.respond(ctx, i, fmt.Sprintf("The temperature here is **%s**%s. %s", shown(b.opt.Defaults.Merge(s).Temperature), origin(s.Temperature == nil), b.whoMaySet()), true)
+		return b.respond(ctx, i, fmt.Sprintf("The temperature here is **%s**%s. %s", shown(b.defaults().Merge(s).Temperature), origin(s.Temperature == nil), b.whoMaySet()), true)
 	}
 	v, ok := values["value"].(float64)
 	if !ok {
@@ -216,7 +216,7 @@ func (b *Bot) temperature(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	before := ""
 	err := b.change(ctx, i, func(s *session.Settings) error {
-		before = shown(b.opt.Defaults.Merge(*s).Temperature)
+		before = shown(b.defaults().Merge(*s).Temperature)
 		s.Temperature = &v
 		return nil
 	})
@@ -235,7 +235,7 @@ func origin(isDefault bool) string {
 }
 
 func (b *Bot) whoMaySet() string {
-	if b.opt.AnyoneMaySet {
+	if b.policy.Load().AnyoneMaySet {
 		return "Everyone may set it."
 	}
 	return "People who may manage this channel can set it."

@@ -1,0 +1,110 @@
+package discord
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/bwmarrin/discordgo"
+	"github.com/redis/go-redis/v9"
+
+	"moebot/bot/chat"
+	"moebot/bot/discordtest"
+	"moebot/session/redisstore"
+)
+
+func TestPolicy(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{MessageContent: true, Policy: Policy{MaxLength: 40, Blocked: []*regexp.Regexp{regexp.MustCompile(`(?i)\bspam\b`)}}}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	rude := w.d.AddUser("rude")
+	w.d.AddMember(w.guild.ID, rude.ID)
+	p := *w.bot.policy.Load()
+	p.Banned = map[string]bool{rude.ID: true}
+	w.bot.SetPolicy(p) // while it runs
+	w.send(c, rude.ID, w.at("answer me"))
+	w.send(c, w.mia.ID, w.at("buy Spam now"))
+	w.says(c, sayBlocked)
+	w.send(c, w.mia.ID, w.at(strings.Repeat("é", 100)))
+	w.says(c, "re: "+strings.Repeat("é", 40)+" …")
+	if n := len(w.replies(c)); n != 2 {
+		t.Errorf("%d messages, want 2: who is banned hears nothing", n)
+	}
+	if r := w.run(c, rude.ID, "ask", opt("question", "hi")); !r.Ephemeral || r.Message.Content != sayBanned {
+		t.Errorf("a banned person's /ask: %q", r.Message.Content)
+	}
+	if r := w.run(c, w.mia.ID, "ask", opt("question", "spam?")); r.Message.Content != sayBlocked {
+		t.Errorf("/ask with such words: %q", r.Message.Content)
+	}
+	w.stored(c, strings.Repeat("é", 40)+" …", "re: "+strings.Repeat("é", 40)+" …")
+}
+
+func TestHarmless(t *testing.T) {
+	for in, want := range map[string]string{
+		"@everyone and @here": "@\u200beveryone and @\u200bhere",
+		"<@12> <@!34> <@&56>": "<\u200b@12> <\u200b@!34> <\u200b@&56>",
+		"<@ 1> @ever a@b.c":   "<@ 1> @ever a@b.c",
+		"<#12> <:x:34>":       "<#12> <:x:34>",
+	} {
+		if got := harmless(in); got != want {
+			t.Errorf("harmless(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// nowhere answers every request with an empty object.
+type nowhere struct{}
+
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
+	return response(200, map[string]any{"id": "1"}), nil
+}
+
+// FuzzPayloads feeds the handlers what no Discord should send: none may panic, and no
+// text of theirs may ping.
+func FuzzPayloads(f *testing.F) {
+	for _, seed := range []string{
+		`{"id":"1","type":2,"token":"t","channel_id":"2","data":{"id":"3","name":"sampling","type":1,"options":[{"name":"top-p","type":10,"value":"x"}]}}`,
+		`{"id":"1","type":2,"token":"t","channel_id":"2","member":{"permissions":"8"},"data":{"name":"persona","type":1,"options":[{"name":"set","type":1,"options":[{"name":"text","type":3,"value":5}]}]}}`,
+		`{"id":"1","type":3,"token":"t","channel_id":"2","user":{"id":"7"},"data":{"custom_id":"pick:1:7:-5","component_type":2}}`,
+		`{"id":"1","type":3,"token":"t","channel_id":"2","user":{"id":"7"},"message":{"id":"4"},"data":{"custom_id":"stop:1:7:0","component_type":2}}`,
+		`{"id":"1","type":5,"token":"t","data":{"custom_id":"about:9","components":[{"type":1,"components":[{"type":4,"custom_id":"text","value":"@everyone"}]}]}}`,
+		`{"id":"1","type":2,"token":"t","data":{"name":"Answer again from here","type":3,"target_id":"5","resolved":{"messages":{"5":{"id":"5","content":"x"}}}}}`,
+		`{"id":"5","channel_id":"2","content":"<@1> hi","author":{"id":"7"},"edited_timestamp":"2026-01-01T00:00:00Z","mentions":[null]}`,
+		`{"id":"","content":"","type":19,"referenced_message":{"author":null}}`,
+	} {
+		f.Add(seed)
+	}
+	store, err := redisstore.New(redis.NewClient(&redis.Options{Addr: miniredis.RunT(f).Addr(), ContextTimeoutEnabled: true}), redisstore.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer store.Close()
+	log := slog.New(slog.DiscardHandler)
+	f.Fuzz(func(t *testing.T, payload string) {
+		c := chat.New(store, newParrot(), chat.Options{QueueLen: 4, Timeout: time.Second, Log: log})
+		b, err := New(c, store, Options{Token: "x", Transport: nowhere{}, Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.self.Store(&discordgo.User{ID: "1"})
+		var i discordgo.Interaction
+		if json.Unmarshal([]byte(payload), &i) == nil {
+			b.onInteraction(&i)
+		}
+		var m discordgo.Message
+		if json.Unmarshal([]byte(payload), &m) == nil {
+			b.onMessage(&m)
+			b.onEdit(&m)
+		}
+		b.Hush()
+		c.Close(t.Context())
+		b.wg.Wait()
+		if strings.Contains(harmless(payload), "@everyone") {
+			t.Error("a ping is left")
+		}
+	})
+}

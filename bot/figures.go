@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"moebot/bot/chat"
+)
+
+// figures are what /metrics serves: names and units as Prometheus wants them
+// (prometheus.io/docs/practices/naming), all beginning with moebot_. It is a
+// chat.Observer.
+type figures struct {
+	registry *prometheus.Registry
+	answers  *prometheus.CounterVec
+	errors   *prometheus.CounterVec
+	first    prometheus.Histogram
+	whole    prometheus.Histogram
+	speed    prometheus.Histogram
+}
+
+var _ chat.Observer = (*figures)(nil)
+
+// seconds are the borders of the histograms of times: 5 ms to two minutes.
+func seconds() []float64 {
+	return []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
+}
+
+// open prepares the figures of a service, whose parts may be missing until it runs.
+func (f *figures) open(s *service) {
+	f.registry = prometheus.NewRegistry()
+	name := func(n, help string) prometheus.Opts { return prometheus.Opts{Namespace: "moebot", Name: n, Help: help} }
+	f.answers = prometheus.NewCounterVec(prometheus.CounterOpts(name("answers_total", "Answers shown, by why they ended.")), []string{"stop"})
+	f.errors = prometheus.NewCounterVec(prometheus.CounterOpts(name("errors_total", "Questions that went wrong, by what.")), []string{"kind"})
+	histogram := func(n, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "moebot", Name: n, Help: help, Buckets: buckets})
+	}
+	f.first = histogram("time_to_first_token_seconds", "From the request to the model to the first token of its answer.", seconds())
+	f.whole = histogram("answer_duration_seconds", "From a question's turn in the queue to its answer being shown whole.", seconds())
+	f.speed = histogram("tokens_per_second", "Speed of one answer after its first token.", []float64{5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120})
+	for _, kind := range []string{"store", "show", "timeout", "busy", "generate", "panic"} {
+		f.errors.WithLabelValues(kind) // there from the beginning, as 0
+	}
+	for _, stop := range []string{"end", "length", "stopped"} {
+		f.answers.WithLabelValues(stop)
+	}
+	f.registry.MustRegister(f.answers, f.errors, f.first, f.whole, f.speed, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &live{s: s})
+}
+
+// handler serves the figures.
+func (f *figures) handler() http.Handler {
+	return promhttp.HandlerFor(f.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+}
+
+// Answered is chat.Observer.
+func (f *figures) Answered(u chat.Usage, stop string, took time.Duration) {
+	f.answers.WithLabelValues(stop).Inc()
+	f.first.Observe(u.TimeToFirstToken.Seconds())
+	f.whole.Observe(took.Seconds())
+	if v := u.Speed(); v > 0 {
+		f.speed.Observe(v)
+	}
+}
+
+// Failed is chat.Observer.
+func (f *figures) Failed(kind string) { f.errors.WithLabelValues(kind).Inc() }
+
+// live are figures that the parts count themselves, read when they are asked for.
+type live struct{ s *service }
+
+// Describe sends nothing: the set is not checked beforehand.
+func (l *live) Describe(chan<- *prometheus.Desc) {}
+
+// Collect is prometheus.Collector.
+func (l *live) Collect(out chan<- prometheus.Metric) {
+	put := func(kind prometheus.ValueType, name, help string, v float64, labels ...string) {
+		var names, values []string
+		for i := 0; i+1 < len(labels); i += 2 {
+			names, values = append(names, labels[i]), append(values, labels[i+1])
+		}
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("moebot_"+name, help, names, nil), kind, v, values...)
+	}
+	const sum, now = prometheus.CounterValue, prometheus.GaugeValue
+	c, e := l.s.chat.Stats(), l.s.mind.engine.Stats()
+	put(sum, "questions_total", "Questions taken.", float64(c.Questions))
+	put(sum, "refused_total", "Questions refused: the queue was full, the person too fast, or the words blocked.", float64(c.Refused))
+	put(sum, "duplicates_total", "Messages that came twice, or that another instance took.", float64(c.Duplicates))
+	put(sum, "stopped_total", "Answers stopped by people.", float64(c.Stopped))
+	put(sum, "regenerated_total", "Answers given again, or gone on with.", float64(c.Redone))
+	const tokens = "Tokens: of prompts read, of prompts found in the cache, and of answers."
+	put(sum, "tokens_total", tokens, float64(e.PromptTokens-e.ReusedTokens), "kind", "prompt")
+	put(sum, "tokens_total", tokens, float64(e.ReusedTokens), "kind", "reused")
+	put(sum, "tokens_total", tokens, float64(e.DecodedTokens), "kind", "generated")
+	put(now, "queue_active_channels", "Channels in which a question is being answered.", float64(c.Active))
+	put(now, "queue_waiting_questions", "Questions that wait behind another of their channel.", float64(c.Waiting))
+	put(now, "engine_busy_slots", "Answers being made by the model.", float64(e.Busy))
+	put(now, "engine_queued_requests", "Answers that wait for the model.", float64(e.Queued))
+	put(sum, "engine_requests_total", "Answers begun by the model.", float64(e.Requests))
+	put(sum, "prefix_cache_hits_total", "Answers whose prompt was partly in the cache.", float64(e.CacheHits))
+	put(now, "prefix_cache_bytes", "Memory of conversations' keys and values.", float64(e.CacheBytes))
+	put(now, "prefix_cache_conversations", "Conversations in that memory.", float64(e.Conversations))
+	const load = "Tokens that an expert of a layer took part in."
+	for layer, experts := range e.ExpertLoad {
+		for expert, n := range experts {
+			put(sum, "expert_tokens_total", load, float64(n), "layer", itoa(layer), "expert", itoa(expert))
+		}
+	}
+	up := 0.0
+	if ok, _ := l.s.bot.Ready(); ok {
+		up = 1
+	}
+	put(now, "discord_connected", "Whether the gateway's connection is up.", up)
+	put(sum, "discord_reconnects_total", "Connections to the gateway after the first.", float64(l.s.bot.Reconnects()))
+	put(sum, "discord_rate_limited_total", "Requests that had to wait for Discord's rate limit.", float64(l.s.bot.RateLimits()))
+	put(now, "discord_heartbeat_seconds", "Time for the gateway to answer the last frame sent.", l.s.bot.Latency().Seconds())
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	latency, err := l.s.store.Ping(ctx)
+	up = 1
+	if err != nil {
+		up = 0
+	}
+	put(now, "store_up", "Whether the session store answers.", up)
+	if err == nil {
+		put(now, "store_latency_seconds", "Time for the session store to answer.", latency.Seconds())
+	}
+	put(now, "start_time_seconds", "When the service started, Unix time.", float64(l.s.since.UnixMilli())/1000)
+	put(now, "build_info", "The version and the model, in labels.", 1, "version", programVersion(), "model", l.s.mind.name())
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"moebot/bot/chat"
+	"moebot/bot/config"
+	"moebot/bot/discord"
+	"moebot/session/redisstore"
+)
+
+// rules are chat.Rules by the configuration, which may be read again at any time.
+type rules struct {
+	store *redisstore.Store
+	now   atomic.Pointer[ruleset]
+}
+
+type ruleset struct {
+	out      []*regexp.Regexp
+	messages int
+	every    time.Duration
+}
+
+var _ chat.Rules = (*rules)(nil)
+
+func (r *rules) set(c config.Safety) {
+	r.now.Store(&ruleset{out: patterns(c.WordsOut), messages: c.Messages, every: time.Duration(c.Every)})
+}
+
+// patterns compiles expressions that config has checked.
+func patterns(list []string) (out []*regexp.Regexp) {
+	for _, s := range list {
+		out = append(out, regexp.MustCompile(s))
+	}
+	return out
+}
+
+// Limit takes one of the person's messages out of their bucket in the store, which all
+// instances share.
+func (r *rules) Limit(ctx context.Context, personID string) (time.Duration, error) {
+	s := r.now.Load()
+	if s.messages == 0 {
+		return 0, nil
+	}
+	return r.store.Take(ctx, "person/"+personID, s.messages, s.every)
+}
+
+// Mask replaces what the configuration does not want said.
+func (r *rules) Mask(text string) (string, bool) {
+	s := r.now.Load()
+	for _, re := range s.out {
+		text = re.ReplaceAllStringFunc(text, func(w string) string { return strings.Repeat("\\*", min(3, len([]rune(w)))) })
+	}
+	return text, len(s.out) > 0
+}
+
+// policy is what the configuration says of who may do what in Discord.
+func policy(c config.Config) discord.Policy {
+	p := discord.Policy{AnyoneMaySet: c.Discord.TemperatureRole == "everyone", Defaults: defaultSettings(c.Reply), Banned: map[string]bool{},
+		Blocked: patterns(c.Safety.WordsIn), MaxLength: c.Safety.MaxLength}
+	for _, id := range c.Safety.Banned {
+		p.Banned[id] = true
+	}
+	return p
+}
