@@ -182,6 +182,16 @@ func (l *loop) progress() float64 {
 	return l.seconds() / (60 * l.Config.Minutes)
 }
 
+// left is the time to the end of the run, if steps go on as the last did, which took
+// so many seconds since step from.
+func (l *loop) left(took float64, from int) time.Duration {
+	s := 60*l.Config.Minutes - l.seconds()
+	if l.Config.Steps > 0 {
+		s = took / float64(max(1, l.st.Step-from)) * float64(l.Config.Steps-l.st.Step)
+	}
+	return time.Duration(max(0, s) * float64(time.Second)).Round(time.Second)
+}
+
 func (l *loop) enter(phase int) error {
 	if phase == l.phase {
 		return nil
@@ -223,8 +233,8 @@ func (l *loop) run(ctx context.Context) error {
 			if err := l.write(rec); err != nil {
 				return err
 			}
-			fmt.Fprintf(l.Out, "%5.1f %% step %d  %.2f M tokens  loss %.4f  norm %.2f  lr %.2e  %.0f tok/s  entropy %.3f\n",
-				100*p, rec.Step, float64(rec.Tokens)/1e6, rec.Loss, norm, lr, rec.Speed, lowestEntropy(s.ExpertLoad))
+			fmt.Fprintf(l.Out, "%5.1f %% step %d  %.2f M tokens  loss %.4f  norm %.2f  lr %.2e  %.0f tok/s  entropy %.3f  %s left\n",
+				100*p, rec.Step, float64(rec.Tokens)/1e6, rec.Loss, norm, lr, rec.Speed, lowestEntropy(s.ExpertLoad), l.left(took, logStep))
 			sum, logAt, logStep = backprop.Stats{}, time.Now(), l.st.Step
 		}
 		byClock := l.Config.EvalMinutes > 0 && time.Since(lastEval).Minutes() > l.Config.EvalMinutes

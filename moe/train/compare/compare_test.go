@@ -164,3 +164,35 @@ func TestReadNamesTheFault(t *testing.T) {
 		}
 	}
 }
+
+// The comparisons that come with the program can be run, and the two sides of the first
+// have equal active parameters but for the routers.
+func TestComparisonsOfTheProject(t *testing.T) {
+	for name, variants := range map[string]int{"experts.json": 2, "balance.json": 4} {
+		c, err := Read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Variants) != variants || len(c.Seeds) != 3 {
+			t.Errorf("%s: %d variants, %d seeds", name, len(c.Variants), len(c.Seeds))
+		}
+		if name != "experts.json" {
+			continue
+		}
+		var active []int
+		for _, v := range c.Variants {
+			r, err := c.Recipe(v, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, n := r.Model.Parameters()
+			if !r.Model.Dense() {
+				n -= r.Model.Layers * r.Model.Experts * r.Model.Dim
+			}
+			active = append(active, n)
+		}
+		if active[0] != active[1] {
+			t.Errorf("active parameters are %v", active)
+		}
+	}
+}
