@@ -7,7 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"moebot/moe/dataset"
 	"moebot/moe/tokenizer"
@@ -21,6 +25,7 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	length := fs.Int("length", 512, "longest chat sequence, tokens")
 	limit := fs.Int("limit", 0, "tokens taken of each file at most; 0 takes all")
 	strict := fs.Bool("strict", false, "a malformed line ends the work")
+	workers := fs.Int("t", runtime.NumCPU(), "files packed at a time")
 	if err := fs.Parse(args); err != nil {
 		if isHelp(err) {
 			return err
@@ -48,49 +53,118 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		}
 		seen[sourceName(path)] = path
 	}
-	for _, path := range fs.Args() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		s := &dataset.Shard{Source: sourceName(path), Vocab: tok.Size()}
-		documents, bad := 0, 0
-		var first error
-		err := dataset.ReadFile(path, func(d dataset.Document, err error) bool {
-			if err != nil {
-				bad++
-				if first == nil {
-					first = err
-				}
-				return !*strict && ctx.Err() == nil
+	p := packer{renderer: r, vocab: tok.Size(), dir: *dir, limit: *limit, strict: *strict}
+	return p.all(ctx, fs.Args(), *workers, out, errOut)
+}
+
+// packer turns corpus files into shards.
+type packer struct {
+	renderer *dataset.Renderer
+	vocab    int
+	dir      string
+	limit    int // tokens of a file; 0 is no limit
+	strict   bool
+
+	tokens atomic.Int64 // of all files so far
+}
+
+// packed is what became of one file.
+type packed struct {
+	path                 string
+	shard                *dataset.Shard
+	documents, bad, mute int // mute are those without a reply to learn
+	first                error
+	err                  error
+}
+
+// all packs files, some beside each other, and reports them in their order. The first
+// file that fails ends the work.
+func (p *packer) all(ctx context.Context, paths []string, workers int, out, errOut io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make([]chan packed, len(paths))
+	slots := make(chan struct{}, max(1, workers))
+	var group sync.WaitGroup
+	defer group.Wait()
+	for i, path := range paths {
+		results[i] = make(chan packed, 1)
+		group.Go(func() {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				results[i] <- packed{path: path, err: ctx.Err()}
+				return
 			}
-			documents++
-			for _, q := range r.Render(d) {
-				s.Append(q)
-			}
-			return ctx.Err() == nil && (*limit == 0 || len(s.Tokens) < *limit)
+			defer func() { <-slots }()
+			results[i] <- p.file(ctx, path)
 		})
-		if err == nil && *strict {
-			err = first
+	}
+	show := newProgress(errOut, len(paths))
+	defer show.clear()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for i := range paths {
+		var r packed
+		for waiting := true; waiting; {
+			select {
+			case r = <-results[i]:
+				waiting = false
+			case <-tick.C:
+				show.draw(i, p.tokens.Load())
+			}
 		}
-		if err == nil {
-			err = ctx.Err() // what was read before it is no whole shard
+		show.clear()
+		if r.err != nil {
+			cancel()
+			return r.err
 		}
-		if err != nil {
-			return err
+		fmt.Fprintf(out, "%-28s %7d documents %7d sequences %10d tokens", r.shard.Source, r.documents, r.shard.Sequences(), len(r.shard.Tokens))
+		if r.mute > 0 {
+			fmt.Fprintf(out, "  %d documents without a reply", r.mute)
 		}
-		if len(s.Start) == 0 {
-			return fmt.Errorf("%s: nothing to train on in %d documents", path, documents)
-		}
-		if err := s.Write(filepath.Join(*dir, s.Source+".shard")); err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "%-28s %7d documents %7d sequences %10d tokens", s.Source, documents, s.Sequences(), len(s.Tokens))
-		if bad > 0 {
-			fmt.Fprintf(out, "  %d lines skipped, the first: %v", bad, first)
+		if r.bad > 0 {
+			fmt.Fprintf(out, "  %d lines skipped, the first: %v", r.bad, r.first)
 		}
 		fmt.Fprintln(out)
 	}
 	return nil
+}
+
+func (p *packer) file(ctx context.Context, path string) packed {
+	r := packed{path: path, shard: &dataset.Shard{Source: sourceName(path), Vocab: p.vocab}}
+	s := r.shard
+	r.err = dataset.ReadFile(path, func(d dataset.Document, err error) bool {
+		if err != nil {
+			r.bad++
+			if r.first == nil {
+				r.first = err
+			}
+			return !p.strict && ctx.Err() == nil
+		}
+		r.documents++
+		before := len(s.Tokens)
+		for _, q := range p.renderer.Render(d) {
+			s.Append(q)
+		}
+		if len(s.Tokens) == before {
+			r.mute++
+		}
+		p.tokens.Add(int64(len(s.Tokens) - before))
+		return ctx.Err() == nil && (p.limit == 0 || len(s.Tokens) < p.limit)
+	})
+	if r.err == nil && p.strict {
+		r.err = r.first
+	}
+	if r.err == nil {
+		r.err = ctx.Err() // what was read before it is no whole shard
+	}
+	if r.err == nil && len(s.Start) == 0 {
+		r.err = fmt.Errorf("%s: nothing to train on in %d documents", path, r.documents)
+	}
+	if r.err == nil {
+		r.err = s.Write(filepath.Join(p.dir, s.Source+".shard"))
+	}
+	return r
 }
 
 // sourceName is a corpus file's name without its endings.
