@@ -54,7 +54,7 @@ func metadata(c backprop.Config, about About, matrix tensor.Type) []gguf.KV {
 			kv = append(kv, gguf.KV{Key: "general." + s.key, Value: s.value})
 		}
 	}
-	kv = append(kv, gguf.KV{Key: "general.file_type", Value: fileType(matrix)}, gguf.KV{Key: "general.quantization_version", Value: uint32(2)},
+	kv = append(kv, gguf.KV{Key: "general.file_type", Value: gguf.FileType(matrix)}, gguf.KV{Key: "general.quantization_version", Value: uint32(2)},
 		u("vocab_size", c.Vocab), u("context_length", c.Context), u("embedding_length", c.Dim), u("block_count", c.Layers), u("feed_forward_length", c.Hidden),
 		u("attention.head_count", c.Heads), u("attention.head_count_kv", c.KVHeads), u("attention.key_length", c.HeadDim), u("attention.value_length", c.HeadDim),
 		u("rope.dimension_count", c.HeadDim))
@@ -63,13 +63,6 @@ func metadata(c backprop.Config, about About, matrix tensor.Type) []gguf.KV {
 	}
 	return append(kv, gguf.KV{Key: "llama.rope.freq_base", Value: float32(c.RopeBase)},
 		gguf.KV{Key: "llama.attention.layer_norm_rms_epsilon", Value: float32(c.NormEps)})
-}
-
-// fileType is the number that llama.cpp gives a file mostly of type t.
-func fileType(t tensor.Type) uint32 {
-	types := map[tensor.Type]uint32{tensor.F32: 0, tensor.F16: 1, tensor.Q4_0: 2, tensor.Q4_1: 3, tensor.Q8_0: 7, tensor.Q5_0: 8, tensor.Q5_1: 9,
-		tensor.Q4_K: 15, tensor.Q5_K: 17, tensor.Q6_K: 18, tensor.BF16: 32}
-	return types[t]
 }
 
 // VocabularyMetadata is a vocabulary as GGUF metadata.

@@ -46,22 +46,8 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(*output), ".export-*")
+	err = writeFile(*output, func(w io.Writer) error { return train.Export(w, c, weights, tok.Spec(), about, t) })
 	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	defer tmp.Close()
-	if err := train.Export(tmp, c, weights, tok.Spec(), about, t); err != nil {
-		return err
-	}
-	if err := tmp.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), *output); err != nil {
 		return err
 	}
 	total, active := c.Parameters()

@@ -25,6 +25,8 @@ func commands() []command {
 		{"logits", "write the logits of every position of a token sequence", runLogits},
 		{"tokenizer", "encode or decode text with a model's vocabulary, or train one", runTokenizer},
 		{"inspect", "show a model file's metadata and tensors", runInspect},
+		{"perplexity", "measure how well a model predicts a text", runPerplexity},
+		{"quantize", "write a model file with its matrices in smaller types", runQuantize},
 		{"bench", "measure tokens per second of prompt reading and of answering", runBench},
 		{"phrasebook", "write conversations for training from phrasebooks", runPhrasebook},
 		{"data", "pack a corpus into token shards for training", runData},

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"moebot/moe/dataset/phrasebook"
@@ -38,27 +37,18 @@ func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut 
 	if *show {
 		return showConversations(ctx, out, w, *n)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(*output), ".phrasebook-*")
+	err = writeFile(*output, func(f io.Writer) error {
+		buf := bufio.NewWriter(f)
+		enc := json.NewEncoder(buf)
+		enc.SetEscapeHTML(false)
+		for range *n {
+			if err := errors.Join(ctx.Err(), enc.Encode(w.Next())); err != nil {
+				return err
+			}
+		}
+		return buf.Flush()
+	})
 	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	defer tmp.Close()
-	buf := bufio.NewWriter(tmp)
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	for range *n {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := enc.Encode(w.Next()); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(buf.Flush(), tmp.Chmod(0o644), tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), *output); err != nil {
 		return err
 	}
 	intents := 0
