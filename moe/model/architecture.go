@@ -169,7 +169,9 @@ func (r *metaReader) deepseek(c *Config) {
 	if c.Experts == 0 && c.DenseLayers < c.Layers {
 		r.fail("%s.expert_count is missing", r.arch)
 	}
-	c.Hidden = r.size("expert_feed_forward_length", 0, maxHidden)
+	if hidden := r.size("expert_feed_forward_length", 0, maxHidden); c.Experts > 0 {
+		c.Hidden = hidden
+	}
 	c.SharedHidden = c.Hidden * r.count("expert_shared_count", 1<<12)
 	c.Router = Router{Normalise: r.flag("expert_weights_norm", false), Gain: r.gain("expert_weights_scale"), Groups: c.Router.Groups, GroupsUsed: c.Router.GroupsUsed, correction: true}
 	switch g := r.size("expert_gating_func", gatingSoftmax, 1<<8); g {

@@ -40,6 +40,8 @@ var families = map[string]shape{
 		rank: 8, content: 6, value: 10, ropeDims: 4, merged: true, yarn: true, ropeScale: 40, original: 4096, logMultiplier: 0.0707},
 	"deepseek2-v3": {arch: "deepseek2", vocab: 32, dim: 24, layers: 4, heads: 4, hidden: 12, experts: 12, topK: 3, expertKey: true, denseLayers: 2, denseHidden: 20, shared: 12, sigmoid: true, correction: true, groups: 4, groupsUsed: 2, routerGain: 2.5,
 		rank: 8, queryRank: 10, content: 6, value: 10, ropeDims: 4, yarn: true, ropeScale: 40, original: 4096, logMultiplier: 0.1},
+	"deepseek2-dense": {arch: "deepseek2", vocab: 32, dim: 24, layers: 2, heads: 4, hidden: 12, expertKey: true, denseLayers: 2, denseHidden: 20, tied: true,
+		rank: 8, queryRank: 10, content: 6, value: 10, ropeDims: 4},
 	"deepseek2-yarn": {arch: "deepseek2", vocab: 32, dim: 24, layers: 2, heads: 4, hidden: 12, experts: 6, topK: 2, expertKey: true, shared: 12, routerGain: 16,
 		noNorm: true, rank: 8, queryRank: 10, content: 6, value: 10, ropeDims: 8, yarn: true, ropeScale: 4, original: 1024, ropeGain: 1.1, temperature: 0.3, temperatureTokens: 8, fusedGateUp: true},
 }
