@@ -53,8 +53,11 @@ func TestAttributionSumsUp(t *testing.T) {
 	l := plantedLab(t)
 	for _, text := range []string{"acdkacb", "nodbekk"} {
 		tr := l.trace(l.Encode(text, false), nil)
-		sum := 0.0
-		for _, v := range l.attribute(tr, 3, 7) {
+		sum, parts := 0.0, l.attribute(tr, 3, 7)
+		if rest := parts[part{-1, false, 1}]; math.Abs(rest) > 1e-4 {
+			t.Errorf("%s: the parts of a model without biases leave %v to them", text, rest)
+		}
+		for _, v := range parts {
 			sum += v
 		}
 		if want := float64(tr.logits[3] - tr.logits[7]); math.Abs(sum-want) > 1e-4*(1+math.Abs(want)) {

@@ -69,7 +69,6 @@ func (l *Lab) Concept(ctx context.Context, name string, with, without []string, 
 		}
 		rows = append(rows, l.peaks(l.Encode(text, false)))
 	}
-	c := l.Model.Config
 	out := &Concept{Name: name, With: len(with), Without: len(without), Neurons: len(rows[0])}
 	labels := make([]bool, len(rows))
 	for i := range with {
@@ -98,7 +97,8 @@ func (l *Lab) Concept(ctx context.Context, name string, with, without []string, 
 		}
 	}
 	for _, i := range best(size, list) {
-		k := ConceptNeuron{Layer: i / (max(c.Experts, 1) * c.Hidden), Expert: i / c.Hidden % max(c.Experts, 1), Neuron: i % c.Hidden, T: t[i], P: pValue(size[i], null)}
+		k := ConceptNeuron{T: t[i], P: pValue(size[i], null)}
+		k.Layer, k.Expert, k.Neuron = l.neuronAt(i)
 		for j, row := range rows {
 			if j < len(with) {
 				k.With += float64(row[i]) / float64(len(with))
@@ -111,22 +111,40 @@ func (l *Lab) Concept(ctx context.Context, name string, with, without []string, 
 	return out, nil
 }
 
-// peaks are, for every neuron [layer·E·F], its strongest activation in a sentence.
+// neuronsBefore is the number of neurons in the layers before one.
+func (l *Lab) neuronsBefore(layer int) (n int) {
+	for i := range layer {
+		n += l.Model.LayerExperts(i) * l.Model.LayerHidden(i)
+	}
+	return n
+}
+
+// neuronAt names the i-th of all neurons, which come by layer, then expert.
+func (l *Lab) neuronAt(i int) (layer, expert, neuron int) {
+	for i >= l.Model.LayerExperts(layer)*l.Model.LayerHidden(layer) {
+		i -= l.Model.LayerExperts(layer) * l.Model.LayerHidden(layer)
+		layer++
+	}
+	f := l.Model.LayerHidden(layer)
+	return layer, i / f, i % f
+}
+
+// peaks are, for every neuron in the order of neuronAt, its strongest activation in a
+// sentence.
 func (l *Lab) peaks(ids []int32) []float32 {
-	c := l.Model.Config
-	experts := max(c.Experts, 1)
-	out := make([]float32, c.Layers*experts*c.Hidden)
+	out := make([]float32, l.neuronsBefore(l.Model.Config.Layers))
 	l.pass(ids, false, func(at model.Point, layer int, rows []float32, width int) {
 		if at != model.AtNeurons {
 			return
 		}
+		before := l.neuronsBefore(layer)
 		for i := range ids {
 			if i == 0 && len(ids) > 1 && l.Tok.IsControl(ids[0]) {
 				continue // the start of every text
 			}
 			for j, e := range l.scratch.Experts(layer, i) {
 				slot := l.scratch.Slot(i, j)
-				peak := out[(layer*experts+int(e))*width:]
+				peak := out[before+int(e)*width:]
 				for k, v := range rows[slot*width : (slot+1)*width] {
 					if v*v > peak[k]*peak[k] {
 						peak[k] = v

@@ -30,7 +30,7 @@ const (
 	ScaleHead   EditKind = "head"      // multiply what a head found; 0 takes it out
 	ScaleExpert EditKind = "expert"    // multiply what an expert says; 0 silences it
 	ScaleNeuron EditKind = "neuron"    // multiply a neuron's activation
-	Force       EditKind = "force"     // the router always chooses the expert, beside the best others
+	Force       EditKind = "force"     // the router always chooses the expert, beside the best others; its logit is lifted above theirs, which a router that chooses by groups or corrections may overrule
 	Forbid      EditKind = "forbid"    // the router never chooses it
 	Add         EditKind = "direction" // add Amount·Direction to the stream behind the layer
 )
@@ -71,15 +71,19 @@ func ParseEdit(text string) (Edit, error) {
 }
 
 // Check reports, as a *RangeError, what the model does not have.
-func (e Edit) Check(c model.Config) error {
-	errs := []error{CheckLayer(c, e.Layer)}
+func (e Edit) Check(m *model.Model) error {
+	c := m.Config
+	if err := CheckLayer(c, e.Layer); err != nil {
+		return err
+	}
+	var errs []error
 	switch e.Kind {
 	case ScaleHead:
 		errs = append(errs, CheckHead(c, e.Index))
 	case ScaleExpert, Force, Forbid:
-		errs = append(errs, CheckExpert(c, e.Index))
+		errs = append(errs, CheckExpert(m, e.Layer, e.Index))
 	case ScaleNeuron:
-		errs = append(errs, CheckExpert(c, e.Index), CheckNeuron(c, e.Neuron))
+		errs = append(errs, CheckExpert(m, e.Layer, e.Index), CheckNeuron(m, e.Layer, e.Neuron))
 	case Add:
 		if len(e.Direction) != c.Dim {
 			errs = append(errs, fmt.Errorf("the direction has %d elements, want %d", len(e.Direction), c.Dim))
@@ -87,8 +91,8 @@ func (e Edit) Check(c model.Config) error {
 	default:
 		errs = append(errs, fmt.Errorf("unknown kind of edit %q, %s", e.Kind, editForms))
 	}
-	if (e.Kind == Force || e.Kind == Forbid) && c.Experts == 0 {
-		errs = append(errs, errDense)
+	if (e.Kind == Force || e.Kind == Forbid) && !m.Routed(e.Layer) {
+		errs = append(errs, fmt.Errorf("layer %d has no router: its FFN is dense", e.Layer))
 	}
 	return errors.Join(errs...)
 }
@@ -111,7 +115,7 @@ func (e Edit) String() string {
 func (l *Lab) Hook(edits []Edit) (model.Hook, error) {
 	forbidden := map[int]map[int]bool{}
 	for _, e := range edits {
-		if err := e.Check(l.Model.Config); err != nil {
+		if err := e.Check(l.Model); err != nil {
 			return nil, err
 		}
 		if e.Kind == Forbid {
@@ -137,7 +141,7 @@ func (l *Lab) apply(e Edit, at model.Point, rows []float32, width int) {
 	factor := float32(e.Amount)
 	switch {
 	case e.Kind == ScaleHead && at == model.AtHeads:
-		hd := l.Model.Config.HeadDim
+		hd := width / l.Model.Config.Heads
 		for i := e.Index * hd; i < len(rows); i += width {
 			kernel.Scale(factor, rows[i:i+hd])
 		}
@@ -224,7 +228,7 @@ func (l *Lab) randomlyLike(rng *rand.Rand, e Edit) Edit {
 	case ScaleHead:
 		e.Index = other(c.Heads, e.Index)
 	case ScaleNeuron:
-		e.Neuron = other(c.Hidden, e.Neuron)
+		e.Neuron = other(l.Model.LayerHidden(e.Layer), e.Neuron)
 	case Add:
 		sum := 0.0
 		for _, v := range e.Direction {
@@ -232,7 +236,7 @@ func (l *Lab) randomlyLike(rng *rand.Rand, e Edit) Edit {
 		}
 		e.Direction = l.randomDirection(rng, math.Sqrt(sum))
 	default:
-		e.Index = other(max(c.Experts, 1), e.Index)
+		e.Index = other(l.Model.LayerExperts(e.Layer), e.Index)
 	}
 	return e
 }

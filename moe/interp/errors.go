@@ -27,20 +27,22 @@ func inRange(what string, got, lo, hi int) error {
 	return nil
 }
 
-// CheckLayer, CheckHead, CheckExpert and CheckNeuron return a *RangeError for a
-// number that the model does not have. A dense FFN is expert 0.
+// CheckLayer and CheckHead return a *RangeError for a number that the model does not have.
 func CheckLayer(c model.Config, layer int) error { return inRange("layer", layer, 0, c.Layers-1) }
 
 // CheckHead: see CheckLayer.
 func CheckHead(c model.Config, head int) error { return inRange("head", head, 0, c.Heads-1) }
 
-// CheckExpert: see CheckLayer.
-func CheckExpert(c model.Config, expert int) error {
-	return inRange("expert", expert, 0, max(c.Experts, 1)-1)
+// CheckExpert and CheckNeuron return a *RangeError for a number that the layer, which
+// must be one of the model's, does not have. A dense FFN is expert 0.
+func CheckExpert(m *model.Model, layer, expert int) error {
+	return inRange("expert", expert, 0, m.LayerExperts(layer)-1)
 }
 
-// CheckNeuron: see CheckLayer.
-func CheckNeuron(c model.Config, neuron int) error { return inRange("neuron", neuron, 0, c.Hidden-1) }
+// CheckNeuron: see CheckExpert.
+func CheckNeuron(m *model.Model, layer, neuron int) error {
+	return inRange("neuron", neuron, 0, m.LayerHidden(layer)-1)
+}
 
 // Token finds the one token that a user means: "#17" by its number, otherwise by
 // the text, which must be one token. A word that is one token only with a blank

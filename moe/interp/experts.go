@@ -19,6 +19,7 @@ type Experts struct {
 // ExpertLayer is one layer's routing. The measures are those of Muennighoff et al.
 // 2024 (OLMoE, arXiv 2409.02060, section 5).
 type ExpertLayer struct {
+	Layer      int         `json:"layer"`      // layers with a dense FFN are left out
 	Load       []float64   `json:"load"`       // [E] share of all choices
 	Entropy    float64     `json:"entropy"`    // of Load in bits, log2 E at most
 	Sureness   Estimate    `json:"sureness"`   // gate weight of the best expert, per token
@@ -73,11 +74,12 @@ func (l *Lab) Experts(ctx context.Context, corpus *Corpus, shuffles int) (*Exper
 	if err := inRange("number of shuffles", shuffles, 1, 10000); err != nil {
 		return nil, err
 	}
-	out := &Experts{K: c.TopK, Layers: make([]ExpertLayer, c.Layers)}
-	r := routing{first: make([][]int, c.Layers)}
-	together := make([][]int, c.Layers) // [layer][E·E], the diagonal counts all tokens of an expert
-	domain := make([][][]int, c.Layers) // [layer][topic][E]
-	sure := make([][]float64, c.Layers)
+	routed := l.routed()
+	out := &Experts{K: c.TopK, Layers: make([]ExpertLayer, len(routed))}
+	r := routing{first: make([][]int, len(routed))}
+	together := make([][]int, len(routed)) // [layer][E·E], the diagonal counts all tokens of an expert
+	domain := make([][][]int, len(routed)) // [layer][topic][E]
+	sure := make([][]float64, len(routed))
 	for i := range together {
 		together[i] = make([]int, c.Experts*c.Experts)
 	}
@@ -88,10 +90,10 @@ func (l *Lab) Experts(ctx context.Context, corpus *Corpus, shuffles int) (*Exper
 			for j, v := range []int{int(id), l.tokenClass(id), l.wordKind(id), positionClass(i), topic} {
 				r.traits[j] = append(r.traits[j], v)
 			}
-			for n := range c.Layers {
-				chosen := l.scratch.Experts(n, i)
+			for n, layer := range routed {
+				chosen := l.scratch.Experts(layer, i)
 				r.first[n] = append(r.first[n], int(chosen[0]))
-				sure[n] = append(sure[n], float64(l.scratch.Gates(n, i)[0]))
+				sure[n] = append(sure[n], float64(l.scratch.Gates(layer, i)[0]))
 				if len(domain[n]) <= topic {
 					domain[n] = append(domain[n], make([]int, c.Experts))
 				}
@@ -122,6 +124,7 @@ func (l *Lab) Experts(ctx context.Context, corpus *Corpus, shuffles int) (*Exper
 			return nil, err
 		}
 		y := &out.Layers[n]
+		y.Layer = routed[n]
 		load := make([]int, c.Experts)
 		for e := range load {
 			load[e] = together[n][e*c.Experts+e]
@@ -146,6 +149,16 @@ func (l *Lab) Experts(ctx context.Context, corpus *Corpus, shuffles int) (*Exper
 		l.step(n+1, len(out.Layers))
 	}
 	return out, nil
+}
+
+// routed are the layers with a router.
+func (l *Lab) routed() (out []int) {
+	for n := range l.Model.Config.Layers {
+		if l.Model.Routed(n) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // specialise fills in what depends on which token went where, and its null models.
@@ -228,7 +241,7 @@ func (l *Lab) favourites(ids, first []int) [][]Taste {
 	return out
 }
 
-// Saturation is, for each layer, the share of a token's experts that two models
+// Saturation is, for each layer with a router, the share of a token's experts that two models
 // choose in common (OLMoE, section 5.1): of checkpoints of one training, how far the
 // routing has come. Each token of the corpus counts once. The null model, experts
 // drawn at random, has TopK/Experts.
@@ -237,19 +250,20 @@ func Saturation(ctx context.Context, a, b *Lab, corpus *Corpus) ([]Estimate, err
 	if c.Experts == 0 || d.Experts == 0 {
 		return nil, errDense
 	}
-	if c.Layers != d.Layers || c.Experts != d.Experts || c.TopK != d.TopK || c.Vocab != d.Vocab {
+	if c.Layers != d.Layers || c.Experts != d.Experts || c.TopK != d.TopK || c.Vocab != d.Vocab || c.DenseLayers != d.DenseLayers {
 		return nil, fmt.Errorf("models of %d layers, %d of %d experts, %d tokens and of %d, %d of %d, %d cannot be compared by their experts", c.Layers, c.TopK, c.Experts, c.Vocab, d.Layers, d.TopK, d.Experts, d.Vocab)
 	}
-	common := make([][]float64, c.Layers)
+	routed := a.routed()
+	common := make([][]float64, len(routed))
 	err := corpus.Each(ctx, a, func(s Sequence) error {
 		ids := s.IDs[:min(len(s.IDs), b.length)]
 		a.pass(ids, false, nil)
 		b.pass(ids, false, nil)
 		for i := range ids {
-			for n := range common {
+			for n, layer := range routed {
 				k := 0
-				for _, e := range a.scratch.Experts(n, i) {
-					for _, f := range b.scratch.Experts(n, i) {
+				for _, e := range a.scratch.Experts(layer, i) {
+					for _, f := range b.scratch.Experts(layer, i) {
 						if e == f {
 							k++
 						}
@@ -263,7 +277,7 @@ func Saturation(ctx context.Context, a, b *Lab, corpus *Corpus) ([]Estimate, err
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Estimate, c.Layers)
+	out := make([]Estimate, len(routed))
 	for n := range out {
 		out[n] = estimate(common[n])
 	}

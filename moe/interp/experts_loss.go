@@ -11,7 +11,7 @@ import (
 // ExpertLoss is what changes in the loss when routing is tampered with.
 type ExpertLoss struct {
 	Base     Estimate        `json:"base"`     // nats per token, untouched
-	Silenced [][]Estimate    `json:"silenced"` // [layer][E] nats more per token with the expert's output set to zero
+	Silenced [][]Estimate    `json:"silenced"` // [layer with a router][E] nats more per token with the expert's output set to zero
 	Random   Estimate        `json:"random"`   // nats more with each token's router logits shuffled among the experts, in all layers
 	Choices  []ExpertChoices `json:"choices"`
 }
@@ -44,7 +44,7 @@ func (l *Lab) ExpertLoss(ctx context.Context, corpus *Corpus, tokens int, ks []i
 	}
 	steps, total := 0, 2+len(ks)
 	if silence {
-		total += c.Layers * c.Experts
+		total += len(l.routed()) * c.Experts
 	}
 	measure := func(lab *Lab, hook model.Hook) (out []float64, err error) {
 		for _, ids := range texts {
@@ -86,7 +86,7 @@ func (l *Lab) ExpertLoss(ctx context.Context, corpus *Corpus, tokens int, ks []i
 	if !silence {
 		return out, nil
 	}
-	for n := range c.Layers {
+	for _, n := range l.routed() {
 		row := make([]Estimate, c.Experts)
 		for e := range row {
 			if row[e], err = more(l, l.silence(n, int32(e))); err != nil {
@@ -124,8 +124,7 @@ func (l *Lab) silence(layer int, expert int32) model.Hook {
 // slotsOf calls use for each token of the pass that an expert of the layer being
 // computed takes: its index, its row and its gate weight. slots is the number of rows.
 func (l *Lab) slotsOf(layer int, expert int32, slots int, use func(i, slot int, gate float32)) {
-	k := max(l.Model.Config.TopK, 1)
-	for i := range slots / k {
+	for i := range slots / len(l.scratch.Experts(layer, 0)) {
 		for j, e := range l.scratch.Experts(layer, i) {
 			if e == expert {
 				use(i, l.scratch.Slot(i, j), l.scratch.Gates(layer, i)[j])

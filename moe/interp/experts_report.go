@@ -20,7 +20,8 @@ func (x *Experts) Report() Report {
 	null := line{name: "largest of shuffled, all but token", dashed: true}
 	found, tests, top := 0, 0, Shared{}
 	topLayer := 0
-	for n, y := range x.Layers {
+	for i, y := range x.Layers {
+		n := y.Layer
 		layers.add(n, y.Entropy, y.Sureness.Mean, y.Vocabulary, y.VocabNull)
 		loads, names = append(loads, y.Load), append(names, fmt.Sprint(n))
 		for e := range experts {
@@ -30,7 +31,7 @@ func (x *Experts) Report() Report {
 			}
 			var s Estimate
 			if x.Loss != nil && x.Loss.Silenced != nil {
-				s = x.Loss.Silenced[n][e]
+				s = x.Loss.Silenced[i][e]
 			}
 			load.add(n, e, y.Load[e], s.Mean, s.Low, s.High, strings.Join(likes, "  "))
 			for o := range experts {
@@ -45,18 +46,18 @@ func (x *Experts) Report() Report {
 			}
 		}
 		worst := 0.0
-		for i, s := range y.Shared {
+		for j, s := range y.Shared {
 			shared.add(n, s.Property, s.NMI, s.Null, s.NullHigh, s.P)
-			series[i].name = s.Property
-			series[i].x, series[i].y = append(series[i].x, float64(n)), append(series[i].y, s.NMI)
+			series[j].name = s.Property
+			series[j].x, series[j].y = append(series[j].x, float64(n)), append(series[j].y, s.NMI)
 			tests++
 			if s.NMI > s.NullHigh {
 				found++
 			}
-			if i > 0 {
+			if j > 0 {
 				worst = max(worst, s.NullHigh)
 			}
-			if i > 0 && s.NMI-s.Null > top.NMI-top.Null {
+			if j > 0 && s.NMI-s.Null > top.NMI-top.Null {
 				top, topLayer = s, n
 			}
 		}
@@ -71,12 +72,12 @@ func (x *Experts) Report() Report {
 			heat("Tokens of a topic that an expert of the last layer takes", "expert", "", x.Layers[len(x.Layers)-1].Domain, count(experts), x.Topics)},
 	}
 	if x.Loss != nil {
-		x.Loss.report(&r)
+		x.Loss.report(&r, names)
 	}
 	return r
 }
 
-func (v *ExpertLoss) report(r *Report) {
+func (v *ExpertLoss) report(r *Report, layers []string) {
 	t := Table{Name: "loss", Header: []string{"routing", "more_nats", "low", "high", "tokens"}}
 	t.add("as it is (nats per token)", v.Base.Mean, v.Base.Low, v.Base.High, v.Base.N)
 	t.add("at random", v.Random.Mean, v.Random.Low, v.Random.High, v.Random.N)
@@ -93,9 +94,8 @@ func (v *ExpertLoss) report(r *Report) {
 	r.Figures = append(r.Figures, bars("Loss when routing changes", "nats more per token", names, choices))
 	if v.Silenced != nil {
 		var z [][]float64
-		var rows []string
 		sure, all := 0, 0
-		for n, row := range v.Silenced {
+		for _, row := range v.Silenced {
 			var values []float64
 			for _, e := range row {
 				values = append(values, e.Mean)
@@ -104,10 +104,10 @@ func (v *ExpertLoss) report(r *Report) {
 					sure++
 				}
 			}
-			z, rows = append(z, values), append(rows, fmt.Sprint(n))
+			z = append(z, values)
 		}
 		r.Finding += fmt.Sprintf(" Silencing a single expert costs %.3f to %.3f nats; for %d of %d the interval is above zero.", least(z), most(z), sure, all)
-		r.Figures = append(r.Figures, heat("Nats more per token with one expert silenced", "expert", "layer", z, count(len(z[0])), rows))
+		r.Figures = append(r.Figures, heat("Nats more per token with one expert silenced", "expert", "layer", z, count(len(z[0])), layers))
 	}
 	r.Tables = append(r.Tables, t)
 }

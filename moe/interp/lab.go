@@ -48,11 +48,7 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, pool *kernel.Pool, length int
 	if tok.Size() != m.Config.Vocab {
 		return nil, fmt.Errorf("interp: the tokenizer has %d tokens, the model %d", tok.Size(), m.Config.Vocab)
 	}
-	return &Lab{Model: m, Tok: tok, pool: pool, length: length, scratch: m.NewScratch(pool, length), reader: m.NewScratch(pool, readRows), cache: newCache(m, length)}, nil
-}
-
-func newCache(m *model.Model, length int) *kvcache.Cache {
-	return m.Config.NewCache(length)
+	return &Lab{Model: m, Tok: tok, pool: pool, length: length, scratch: m.NewScratch(pool, length), reader: m.NewScratch(pool, readRows), cache: m.Config.NewCache(length)}, nil
 }
 
 // withTopK is a Lab of the same weights whose router chooses k experts a token.
@@ -60,7 +56,7 @@ func (l *Lab) withTopK(k int) *Lab {
 	m := *l.Model
 	m.Config.TopK = k
 	out := *l
-	out.Model, out.scratch, out.cache = &m, m.NewScratch(l.pool, l.length), newCache(&m, l.length)
+	out.Model, out.scratch, out.cache = &m, m.NewScratch(l.pool, l.length), m.Config.NewCache(l.length)
 	return &out
 }
 

@@ -33,11 +33,13 @@ type ExpertUsage struct {
 // Neurons looks at all neurons at once.
 func (l *Lab) Neurons(ctx context.Context, corpus *Corpus) (*Neurons, error) {
 	c := l.Model.Config
-	experts := max(c.Experts, 1)
-	top := make([][]float32, c.Layers*experts) // [layer·E+expert][F] the largest magnitude
-	sparse := make([][]float64, c.Layers*experts)
-	for i := range top {
-		top[i] = make([]float32, c.Hidden)
+	top := make([][][]float32, c.Layers) // [layer][expert][F] the largest magnitude
+	sparse := make([][][]float64, c.Layers)
+	for n := range top {
+		top[n], sparse[n] = make([][]float32, l.Model.LayerExperts(n)), make([][]float64, l.Model.LayerExperts(n))
+		for e := range top[n] {
+			top[n][e] = make([]float32, l.Model.LayerHidden(n))
+		}
 	}
 	out := &Neurons{Hoyer: hoyerOfNoise(c.Hidden)}
 	err := corpus.Each(ctx, l, func(s Sequence) error {
@@ -49,11 +51,11 @@ func (l *Lab) Neurons(ctx context.Context, corpus *Corpus) (*Neurons, error) {
 			for i := range s.IDs {
 				for j, e := range l.scratch.Experts(layer, i) {
 					slot := l.scratch.Slot(i, j)
-					a, t := rows[slot*width:(slot+1)*width], top[layer*experts+int(e)]
+					a, t := rows[slot*width:(slot+1)*width], top[layer][e]
 					for k, v := range a {
 						t[k] = max(t[k], v, -v)
 					}
-					sparse[layer*experts+int(e)] = append(sparse[layer*experts+int(e)], hoyer(a))
+					sparse[layer][e] = append(sparse[layer][e], hoyer(a))
 				}
 			}
 		})
@@ -62,17 +64,17 @@ func (l *Lab) Neurons(ctx context.Context, corpus *Corpus) (*Neurons, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, t := range top {
-		u := ExpertUsage{Tokens: len(sparse[i]), Sparsity: estimate(sparse[i]), Largest: float64(kernel.Max(t))}
-		for _, v := range t {
-			if float64(v) <= 0.01*u.Largest {
-				u.Dead++
+	for n := range top {
+		out.Experts = append(out.Experts, nil)
+		for e, t := range top[n] {
+			u := ExpertUsage{Tokens: len(sparse[n][e]), Sparsity: estimate(sparse[n][e]), Largest: float64(kernel.Max(t))}
+			for _, v := range t {
+				if float64(v) <= 0.01*u.Largest {
+					u.Dead++
+				}
 			}
+			out.Experts[n] = append(out.Experts[n], u)
 		}
-		if i%experts == 0 {
-			out.Experts = append(out.Experts, nil)
-		}
-		out.Experts[i/experts] = append(out.Experts[i/experts], u)
 	}
 	return out, nil
 }
@@ -131,8 +133,10 @@ type Context struct {
 // Its direct effect on the logits leaves out the final norm's scale and all that later
 // layers make of it.
 func (l *Lab) Neuron(ctx context.Context, corpus *Corpus, layer, expert, neuron, contexts int) (*Neuron, error) {
-	c := l.Model.Config
-	if err := errors.Join(CheckLayer(c, layer), CheckExpert(c, expert), CheckNeuron(c, neuron), inRange("number of contexts", contexts, 1, 10000)); err != nil {
+	if err := CheckLayer(l.Model.Config, layer); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(CheckExpert(l.Model, layer, expert), CheckNeuron(l.Model, layer, neuron), inRange("number of contexts", contexts, 1, 10000)); err != nil {
 		return nil, err
 	}
 	out := &Neuron{Layer: layer, Expert: expert, Neuron: neuron}
@@ -197,10 +201,10 @@ func commonest(ids []int32) float64 {
 
 // directEffect fills in what a unit of the neuron's activation adds to the logits.
 func (l *Lab) directEffect(n *Neuron) {
-	c := l.Model.Config
-	one, column := make([]float32, c.Hidden), make([]float32, c.Dim)
+	d, f := l.Model.Config.Dim, l.Model.LayerHidden(n.Layer)
+	one, column := make([]float32, f), make([]float32, d)
 	one[n.Neuron] = 1
-	kernel.MatMulRows(column, c.Dim, l.Model.Down(n.Layer, n.Expert), 0, c.Dim, one, c.Hidden, 1)
+	kernel.MatMulRows(column, d, l.Model.Down(n.Layer, n.Expert), 0, d, one, f, 1)
 	effects := l.logitsOf(column)
 	n.Sharp = sharpness(effects)
 	for _, i := range best(effects, 10) {

@@ -175,7 +175,10 @@ func plantedLab(t testing.TB) *Lab {
 	return labOf(t, plant())
 }
 
-func labOf(t testing.TB, src model.Source) *Lab {
+func labOf(t testing.TB, src model.Source) *Lab { return labWith(t, src, pVocab) }
+
+// labWith is a Lab of a model with so many tokens: <s>, the letters and unused ones.
+func labWith(t testing.TB, src model.Source, vocab int) *Lab {
 	t.Helper()
 	m, err := model.Load(src)
 	if err != nil {
@@ -184,6 +187,9 @@ func labOf(t testing.TB, src model.Source) *Lab {
 	spec := tokenizer.Spec{Model: "gpt2", Pre: "gpt-2", Tokens: []string{"<s>"}, Kinds: []tokenizer.Kind{tokenizer.Control}, BOS: 0, EOS: -1, EOT: -1, Pad: -1, AddBOS: true}
 	for c := 'a'; c <= 'o'; c++ {
 		spec.Tokens, spec.Kinds = append(spec.Tokens, string(c)), append(spec.Kinds, tokenizer.Normal)
+	}
+	for len(spec.Tokens) < vocab {
+		spec.Tokens, spec.Kinds = append(spec.Tokens, fmt.Sprintf("<%d>", len(spec.Tokens))), append(spec.Kinds, tokenizer.Normal)
 	}
 	tok, err := tokenizer.New(spec)
 	if err != nil {

@@ -6,7 +6,7 @@ type Point uint8
 const (
 	AtEmbedding Point = iota // [n, D] the residual stream before the first layer
 	AtPattern                // [n, H·longest] what each head attends to, behind the softmax; with Scratch.Patterns only, and to look at, not to change
-	AtHeads                  // [n, H·vd] what the layer's attention heads found, before the output projection
+	AtHeads                  // [n, H·vd], with latent attention [n, H·Value], what the layer's attention heads found, before the output projection
 	AtMiddle                 // [n, D] the residual stream between attention and FFN
 	AtRouter                 // [n, E] the layer's router logits, before experts are chosen; not for a dense FFN
 	AtNeurons                // [n·K, F] the experts' hidden layer behind SwiGLU; row Scratch.Slot(i, j) is of token i's j-th expert

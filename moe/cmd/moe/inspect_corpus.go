@@ -47,7 +47,7 @@ func inspectExperts(ctx context.Context, args []string, out, errOut io.Writer) e
 		t := interp.Table{Name: "saturation", Header: []string{"layer", "experts_in_common", "low", "high", "at_random"}}
 		number := func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 		for n, e := range common {
-			t.Rows = append(t.Rows, []string{strconv.Itoa(n), number(e.Mean), number(e.Low), number(e.High), number(float64(x.K) / float64(len(x.Layers[0].Load)))})
+			t.Rows = append(t.Rows, []string{strconv.Itoa(x.Layers[n].Layer), number(e.Mean), number(e.Low), number(e.High), number(float64(x.K) / float64(len(x.Layers[0].Load)))})
 		}
 		r.Tables = append(r.Tables, t)
 	}

@@ -40,7 +40,7 @@ func inspectSteer(ctx context.Context, args []string, out, errOut io.Writer) err
 			}
 			edits[i].Direction = d
 		}
-		if err := edits[i].Check(p.lab.Model.Config); err != nil {
+		if err := edits[i].Check(p.lab.Model); err != nil {
 			return usageError{err}
 		}
 	}
