@@ -1,18 +1,40 @@
 package prompt
 
+import "slices"
+
 // Lesson renders a finished conversation to learn from: its tokens, and beside each
-// whether the assistant says it, the token that ends its turn included.
+// whether the assistant says it, the token that ends its turn included. It ends with
+// the last turn of the assistant; without one it is empty.
+//
+// A template that came with a model may render earlier turns otherwise once more
+// follow, as those do that leave out old thoughts: then only the last is marked.
 func (t *Template) Lesson(turns []Turn) (tokens []int32, reply []bool) {
-	tokens = append(tokens, t.start...)
-	for _, turn := range turns {
-		from := len(tokens) + len(t.open[turn.Role])
-		tokens = t.appendTurn(tokens, turn)
-		for len(reply) < len(tokens) {
-			i := len(reply)
-			reply = append(reply, turn.Role == Assistant && i >= from && i <= len(tokens)-len(t.close))
+	last := len(turns) - 1
+	for last >= 0 && turns[last].Role != Assistant {
+		last--
+	}
+	if last < 0 {
+		return nil, nil
+	}
+	tokens = append(t.Render(turns[:last]), t.said(turns[last])...)
+	reply = make([]bool, len(tokens))
+	for i, turn := range turns[:last+1] {
+		if turn.Role != Assistant {
+			continue
+		}
+		before, said := t.Render(turns[:i]), t.said(turn)
+		if len(before)+len(said) <= len(tokens) && slices.Equal(before, tokens[:len(before)]) && slices.Equal(said, tokens[len(before):][:len(said)]) {
+			for j := range said {
+				reply[len(before)+j] = true
+			}
 		}
 	}
 	return tokens, reply
+}
+
+// said is what the assistant says in a turn, with the token that ends it.
+func (t *Template) said(turn Turn) []int32 {
+	return append(t.tok.Encode(turn.text(), false), t.End())
 }
 
 // Lessons cuts a conversation into lessons of at most budget tokens. Each begins at a
@@ -23,24 +45,13 @@ func (t *Template) Lessons(turns []Turn, budget int) (tokens [][]int32, replies 
 	if len(turns) > 0 && turns[0].Role == System {
 		head, turns = turns[:1], turns[1:]
 	}
+	lesson := func(part []Turn) ([]int32, []bool) {
+		return t.Lesson(append(append([]Turn(nil), head...), part...))
+	}
 	emit := func(part []Turn) {
-		for len(part) > 0 && part[len(part)-1].Role != Assistant {
-			part = part[:len(part)-1]
-		}
-		if len(part) == 0 {
-			return
-		}
-		ids, reply := t.Lesson(append(append([]Turn(nil), head...), part...))
-		if len(ids) <= budget {
+		if ids, reply := lesson(part); len(ids) > 0 && len(ids) <= budget {
 			tokens, replies = append(tokens, ids), append(replies, reply)
 		}
-	}
-	size := func(part []Turn) int {
-		n := len(t.start)
-		for _, turn := range append(append([]Turn(nil), head...), part...) {
-			n += len(t.appendTurn(nil, turn))
-		}
-		return n
 	}
 	var cur []Turn
 	for len(turns) > 0 {
@@ -51,9 +62,11 @@ func (t *Template) Lessons(turns []Turn, budget int) (tokens [][]int32, replies 
 		}
 		exchange := turns[:n]
 		turns = turns[n:]
-		if len(cur) > 0 && size(append(append([]Turn(nil), cur...), exchange...)) > budget {
-			emit(cur)
-			cur = nil
+		if len(cur) > 0 {
+			if ids, _ := lesson(append(append([]Turn(nil), cur...), exchange...)); len(ids) > budget {
+				emit(cur)
+				cur = nil
+			}
 		}
 		cur = append(cur, exchange...)
 	}

@@ -31,7 +31,7 @@ func TestLessonMarksTheAssistant(t *testing.T) {
 	}{
 		{"own", own, "<|bos|><|system|>be<|end|><|user|>Al: hi<|end|><|assistant|>{yo<|end|>}<|user|>a<|end|><|assistant|>{b<|end|>}"},
 		{"ChatML", []string{"<|im_start|>", "<|im_end|>"}, "<|im_start|>system\nbe<|im_end|>\n<|im_start|>user\nAl: hi<|im_end|>\n<|im_start|>assistant\n{yo<|im_end|>}\n" +
-			"<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n{b<|im_end|>}\n"},
+			"<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n{b<|im_end|>}"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tmpl, tok := newTemplate(t, tc.specials...)
@@ -43,6 +43,36 @@ func TestLessonMarksTheAssistant(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// A template of the model's own marks the same words.
+func TestLessonWithScripts(t *testing.T) {
+	turns := []Turn{{User, "", "hi"}, {Assistant, "", "yo"}, {User, "", "a"}, {Assistant, "", "b"}, {User, "", "unanswered"}}
+	for _, tc := range []struct{ name, source, want string }{
+		{"plain", plainScript, "<s><|start|>user\nhi<|end|><|start|>assistant\n{yo<|end|>}<|start|>user\na<|end|><|start|>assistant\n{b<|end|>}"},
+		{"with a channel", channelScript, "<|start|>user<|message|>hi<|end|><|start|>assistant<|channel|>final<|message|>{yo<|end|>}<|start|>user<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>{b<|end|>}"},
+	} {
+		tok := scripted(t, tc.source, scriptTokens...)
+		tmpl, err := New(tok)
+		if err != nil || tmpl.Warning != nil {
+			t.Fatalf("%s: %v, %v", tc.name, err, tmpl.Warning)
+		}
+		ids, reply := tmpl.Lesson(turns)
+		if got := marked(func(ids []int32) string { return show(tok, ids) }, ids, reply); got != tc.want {
+			t.Errorf("%s: got  %q\nwant %q", tc.name, got, tc.want)
+		}
+	}
+	for name, source := range map[string]string{"strict": strictScript, "thinking": thinkScript} {
+		tok := scripted(t, source, scriptTokens...)
+		tmpl, err := New(tok)
+		if err != nil || tmpl.Warning != nil {
+			t.Fatalf("%s: %v, %v", name, err, tmpl.Warning)
+		}
+		ids, reply := tmpl.Lesson(turns)
+		if got := marked(func(ids []int32) string { return show(tok, ids) }, ids, reply); !strings.HasSuffix(got, "{b"+tok.Token(tmpl.End())+"}") {
+			t.Errorf("%s: the last answer is not marked in %q", name, got)
+		}
 	}
 }
 

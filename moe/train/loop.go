@@ -233,8 +233,8 @@ func (l *loop) run(ctx context.Context) error {
 			if err := l.write(rec); err != nil {
 				return err
 			}
-			fmt.Fprintf(l.Out, "%5.1f %% step %d  %.2f M tokens  loss %.4f  norm %.2f  lr %.2e  %.0f tok/s  entropy %.3f  %s left\n",
-				100*p, rec.Step, float64(rec.Tokens)/1e6, rec.Loss, norm, lr, rec.Speed, lowestEntropy(s.ExpertLoad), l.left(took, logStep))
+			fmt.Fprintf(l.Out, "%5.1f %% step %d  %.2f M tokens  loss %.4f  norm %.2f  lr %.2e  %.0f tok/s%s  %s left\n",
+				100*p, rec.Step, float64(rec.Tokens)/1e6, rec.Loss, norm, lr, rec.Speed, entropy(s.ExpertLoad), l.left(took, logStep))
 			sum, logAt, logStep = backprop.Stats{}, time.Now(), l.st.Step
 		}
 		byClock := l.Config.EvalMinutes > 0 && time.Since(lastEval).Minutes() > l.Config.EvalMinutes
@@ -331,10 +331,14 @@ func (l *loop) write(r Record) error {
 	return nil
 }
 
-func lowestEntropy(load [][]float64) float64 {
+// entropy says how even the most uneven layer is, nothing of a dense network.
+func entropy(load [][]float64) string {
+	if len(load) == 0 {
+		return ""
+	}
 	low := 1.0
 	for _, l := range load {
 		low = min(low, backprop.Entropy(l))
 	}
-	return low
+	return fmt.Sprintf("  entropy %.3f", low)
 }
