@@ -284,3 +284,39 @@ func TestDropout(t *testing.T) {
 		}
 	}
 }
+
+func TestLossBySource(t *testing.T) {
+	c := tiny(4, 2, true)
+	rng := rand.New(rand.NewPCG(1, 9))
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	n, err := New(c, spread(c, rng), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := randomBatch(c, 6, 9, rng)
+	whole := n.Loss(b, Losses{})
+	if whole.Sources != nil {
+		t.Errorf("sources of a batch that does not keep them: %v", whole.Sources)
+	}
+	for i := range b.Tokens {
+		b.Sources = append(b.Sources, int32(i%3))
+	}
+	got := n.Loss(b, Losses{}).Sources
+	if len(got) != 3 {
+		t.Fatalf("%d sources, want 3", len(got))
+	}
+	for s := range got {
+		part := *b
+		part.Sources, part.Weights = nil, slices.Clone(b.Weights)
+		for i := range part.Weights {
+			if i%3 != s {
+				part.Weights[i] = 0
+			}
+		}
+		want := n.Loss(&part, Losses{})
+		if math.Abs(got[s].Loss-want.Loss) > 1e-4 || math.Abs(got[s].Weight-want.Weight) > 1e-9 {
+			t.Errorf("source %d has loss %v of weight %v, want %v of %v", s, got[s].Loss, got[s].Weight, want.Loss, want.Weight)
+		}
+	}
+}

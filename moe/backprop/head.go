@@ -49,6 +49,13 @@ func (n *Network) head(b *dataset.Batch, s *Stats, scale float64, train bool) {
 			w := float64(b.Weights[t])
 			s.Loss += w * losses[i]
 			s.Weight += w
+			if b.Sources != nil {
+				for int(b.Sources[t]) >= len(s.Sources) {
+					s.Sources = append(s.Sources, Sum{})
+				}
+				v := &s.Sources[b.Sources[t]]
+				v.Loss, v.Weight = v.Loss+w*losses[i], v.Weight+w
+			}
 			if hits[i] {
 				s.Correct += w
 			}

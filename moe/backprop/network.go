@@ -67,6 +67,20 @@ type Stats struct {
 	LoadBalance float64     // load-balancing loss, mean over layers, before its weight; 1 is even
 	RouterZ     float64     // router z-loss, mean over layers, before its weight
 	ExpertLoad  [][]float64 // [layer][expert] share of the routed tokens, sums to 1
+	Sources     []Sum       // Loss and Weight of each source, if the batch keeps them apart
+}
+
+// Sum is a sum of weighted losses.
+type Sum struct{ Loss, Weight float64 }
+
+// AddSources adds the losses of the sources of another pass.
+func (s *Stats) AddSources(of []Sum) {
+	for i, v := range of {
+		if i == len(s.Sources) {
+			s.Sources = append(s.Sources, Sum{})
+		}
+		s.Sources[i].Loss, s.Sources[i].Weight = s.Sources[i].Loss+v.Loss, s.Sources[i].Weight+v.Weight
+	}
 }
 
 // w and g are the slice of a parameter in the weight and the gradient vector.

@@ -56,6 +56,15 @@ func NewLoader(shards []*Shard, seed uint64) (*Loader, error) {
 	return l, nil
 }
 
+// Sources are the names of the shards' sources, sorted.
+func (l *Loader) Sources() []string {
+	var out []string
+	for _, s := range l.shards {
+		out = append(out, s.Source)
+	}
+	return out
+}
+
 // SetMix changes the mixture from the next batch on. It names every source that
 // there is no shard for.
 func (l *Loader) SetMix(m Mix) error {
@@ -146,11 +155,11 @@ const lookahead = 48
 func (l *Loader) Next(b *Batch, rows, length int) {
 	b.Rows, b.Len = rows, length
 	n := rows * length
-	if cap(b.Tokens) < n {
+	if cap(b.Tokens) < n || cap(b.Sources) < n {
 		b.Tokens, b.Targets = make([]int32, n), make([]int32, n)
-		b.Weights, b.DocStart = make([]float32, n), make([]int32, n)
+		b.Weights, b.DocStart, b.Sources = make([]float32, n), make([]int32, n), make([]int32, n)
 	}
-	b.Tokens, b.Targets, b.Weights, b.DocStart = b.Tokens[:n], b.Targets[:n], b.Weights[:n], b.DocStart[:n]
+	b.Tokens, b.Targets, b.Weights, b.DocStart, b.Sources = b.Tokens[:n], b.Targets[:n], b.Weights[:n], b.DocStart[:n], b.Sources[:n]
 	for r := range rows {
 		for at := 0; at < length; {
 			p := l.fit(length - at)
@@ -193,7 +202,7 @@ func (l *Loader) place(b *Batch, base, at int, p piece) int {
 	for i := p.lo; i+1 < p.hi; i++ {
 		j := base + at
 		b.Tokens[j], b.Targets[j], b.DocStart[j] = int32(s.Tokens[i]), int32(s.Tokens[i+1]), int32(start)
-		b.Weights[j] = 1
+		b.Weights[j], b.Sources[j] = 1, int32(p.shard)
 		if !s.Reply[i+1] {
 			b.Weights[j] = float32(l.mix.PromptWeight)
 		}
@@ -202,6 +211,7 @@ func (l *Loader) place(b *Batch, base, at int, p piece) int {
 	if p.hi-p.lo < 2 { // a lone token teaches nothing; take the place so that the row advances
 		j := base + at
 		b.Tokens[j], b.Targets[j], b.DocStart[j], b.Weights[j] = int32(s.Tokens[p.lo]), 0, int32(start), 0
+		b.Sources[j] = int32(p.shard)
 		at++
 	}
 	return at

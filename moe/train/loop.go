@@ -46,6 +46,7 @@ type Record struct {
 	Phase   int                  `json:"phase"`
 	Why     string               `json:"why,omitempty"`      // of a skip
 	Loss    float64              `json:"loss,omitempty"`     // nats per target token
+	Sources map[string]float64   `json:"sources,omitempty"`  // the same by source, since the line before
 	LR      float64              `json:"lr,omitempty"`       // learning rate
 	Norm    float64              `json:"norm,omitempty"`     // gradient norm before clipping
 	Speed   float64              `json:"tok_s,omitempty"`    // tokens per second
@@ -182,6 +183,18 @@ func (l *loop) progress() float64 {
 	return l.seconds() / (60 * l.Config.Minutes)
 }
 
+// bySource are the mean losses of the sources that had targets.
+func (l *loop) bySource(s backprop.Stats) map[string]float64 {
+	out := map[string]float64{}
+	names := l.loader.Sources()
+	for i, v := range s.Sources {
+		if v.Weight > 0 {
+			out[names[i]] = v.Loss / v.Weight
+		}
+	}
+	return out
+}
+
 // left is the time to the end of the run, if steps go on as the last did, which took
 // so many seconds since step from.
 func (l *loop) left(took float64, from int) time.Duration {
@@ -225,11 +238,12 @@ func (l *loop) run(ctx context.Context) error {
 			return err
 		}
 		sum.Loss, sum.Weight = sum.Loss+s.Loss, sum.Weight+s.Weight
+		sum.AddSources(s.Sources)
 		if l.st.Step%max(1, l.Config.LogSteps) == 0 {
 			took := time.Since(logAt).Seconds()
 			tokens := float64((l.st.Step - logStep) * l.Config.Rows * l.Config.Length * l.Config.Micro)
 			rec := Record{Event: "train", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase,
-				Loss: sum.Loss / max(sum.Weight, 1), LR: lr, Norm: norm, Speed: tokens / took, Balance: s.LoadBalance, RouterZ: s.RouterZ, Load: s.ExpertLoad}
+				Loss: sum.Loss / max(sum.Weight, 1), LR: lr, Norm: norm, Speed: tokens / took, Balance: s.LoadBalance, RouterZ: s.RouterZ, Load: s.ExpertLoad, Sources: l.bySource(sum)}
 			if err := l.write(rec); err != nil {
 				return err
 			}

@@ -68,6 +68,7 @@ func (l *loop) gradient() (backprop.Stats, float64) {
 		l.net.NoiseSeed = c.Seed<<40 + uint64(l.st.Step*c.Micro+i)
 		m := l.net.Backward(&batches[i], c.Losses, 1/max(weight, 1), 1/float64(c.Micro))
 		s.Loss, s.Weight = s.Loss+m.Loss, s.Weight+m.Weight
+		s.AddSources(m.Sources)
 		s.LoadBalance += m.LoadBalance / float64(c.Micro)
 		s.RouterZ += m.RouterZ / float64(c.Micro)
 		if i == 0 {

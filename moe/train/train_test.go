@@ -67,6 +67,21 @@ func TestFewDocumentsAreLearntByHeart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// the sources' losses make up the whole
+	for _, r := range recs {
+		if r.Event != "train" {
+			continue
+		}
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, v := range r.Sources {
+			low, high = min(low, v), max(high, v)
+		}
+		if want := 2 - r.Phase; len(r.Sources) != want || !(low <= r.Loss+1e-9 && r.Loss <= high+1e-9) {
+			if r.Phase == 0 || len(r.Sources) > 2 { // the first line of a phase still counts the one before
+				t.Errorf("step %d, phase %d: loss %v of sources %v", r.Step, r.Phase, r.Loss, r.Sources)
+			}
+		}
+	}
 	last := recs[len(recs)-1]
 	if last.Event != "held" || !(last.Mean < 0.05) {
 		t.Errorf("after training the loss on 12 documents is %v (%s), want below 0.05", last.Mean, last.Event)

@@ -19,7 +19,7 @@ func records() []train.Record {
 	var out []train.Record
 	for i := range 1000 {
 		x := float64(i) / 1000
-		out = append(out, train.Record{Event: "train", Step: i, Loss: 8 * math.Exp(-3*x), LR: 0.01 * (1 - x), Norm: 1 + x,
+		out = append(out, train.Record{Event: "train", Step: i, Loss: 8 * math.Exp(-3*x), LR: 0.01 * (1 - x), Norm: 1 + x, Sources: map[string]float64{"tales": 9 - x, "chats": 7 - x},
 			Load: [][]float64{{0.5, 0.25, 0.25, 0}, {0.25, 0.25, 0.25, 0.25}}})
 		if i%100 == 50 {
 			out = append(out, train.Record{Event: "held", Step: i, Mean: 7, Held: map[string]eval.Loss{"tales": {Reply: 6 - x}, "chats": {Reply: 5 - x}}},
@@ -35,8 +35,11 @@ func TestRunHoldsWhatWasLogged(t *testing.T) {
 	for _, p := range panels {
 		by[p.Title] = p
 	}
-	if len(panels) != 6 {
-		t.Fatalf("%d panels, want 6", len(panels))
+	if len(panels) != 7 {
+		t.Fatalf("%d panels, want 7", len(panels))
+	}
+	if l := by["Training loss per source"].Lines; len(l) != 2 || l[0].Name != "tales" || math.Abs(l[1].Points[0].Y-7) > 0.01 {
+		t.Errorf("training lines are %+v", l)
 	}
 	held := by["Held-out loss per source"].Lines
 	if len(held) != 2 || held[0].Name != "tales" || held[1].Points[3] != (Point{350, 5 - 0.35}) {
@@ -53,7 +56,7 @@ func TestRunHoldsWhatWasLogged(t *testing.T) {
 	if n := len(loss.parts(false)); n != 11 {
 		t.Errorf("ten skipped steps leave %d stretches of the loss, want 11", n)
 	}
-	m := panels[5].Map
+	m := panels[6].Map
 	if len(m.Rows) != 8 || len(m.Rows[3]) != len(m.X) || m.Rows[0][5] != 0.5 || m.Rows[3][5] != 0 {
 		t.Errorf("map has %d rows for %d columns", len(m.Rows), len(m.X))
 	}
@@ -72,11 +75,11 @@ func TestDrawPNG(t *testing.T) {
 	if size.Dx() < 1000 || size.Dy() < 700 {
 		t.Errorf("image is %v", size)
 	}
-	// each of the six tiles has curves in colour
-	for i := range 6 {
-		x0, y0 := i%2*size.Dx()/2, i/2*size.Dy()/3
+	// each of the seven tiles has curves in colour
+	for i := range 7 {
+		x0, y0 := i%2*size.Dx()/2, i/2*size.Dy()/4
 		coloured := 0
-		for y := y0; y < y0+size.Dy()/3; y++ {
+		for y := y0; y < y0+size.Dy()/4; y++ {
 			for x := x0; x < x0+size.Dx()/2; x++ {
 				if c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA); c.R != c.G || c.G != c.B {
 					coloured++

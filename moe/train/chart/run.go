@@ -17,13 +17,16 @@ const maxPoints, maxColumns = 400, 150
 func Run(recs []train.Record) []Panel {
 	loss := Panel{Title: "Loss", X: "step", Y: "nats per token"}
 	var steps, mean, lr, norm []Point
-	sources := map[string][]Point{}
+	sources, training := map[string][]Point{}, map[string][]Point{}
 	var loads []train.Record
 	for _, r := range recs {
 		x := float64(r.Step)
 		switch r.Event {
 		case "train":
 			steps, lr, norm = append(steps, Point{x, r.Loss}), append(lr, Point{x, r.LR}), append(norm, Point{x, r.Norm})
+			for name, l := range r.Sources {
+				training[name] = append(training[name], Point{x, l})
+			}
 			if len(r.Load) > 0 {
 				loads = append(loads, r)
 			}
@@ -39,19 +42,10 @@ func Run(recs []train.Record) []Panel {
 	loss.Lines = []Line{{Name: "training", Points: thin(steps)}, {Name: "held out, mean", Points: mean, Group: 2}}
 	out := []Panel{loss}
 	if len(sources) > 0 {
-		p := Panel{Title: "Held-out loss per source", X: "step", Y: "nats per reply token"}
-		for name, points := range sources {
-			p.Lines = append(p.Lines, Line{Name: name, Points: points})
-		}
-		// in the order in which they end, so that the legend reads like the curves
-		last := func(l Line) float64 { return l.Points[len(l.Points)-1].Y }
-		sort.Slice(p.Lines, func(i, j int) bool {
-			if a, b := last(p.Lines[i]), last(p.Lines[j]); a != b {
-				return a > b
-			}
-			return p.Lines[i].Name < p.Lines[j].Name
-		})
-		out = append(out, p)
+		out = append(out, perSource("Held-out loss per source", "nats per reply token", sources))
+	}
+	if len(training) > 1 {
+		out = append(out, perSource("Training loss per source", "nats per token", training))
 	}
 	out = append(out, Panel{Title: "Learning rate", X: "step", Y: "rate", Lines: []Line{{Points: thin(lr)}}},
 		Panel{Title: "Gradient norm before clipping", X: "step", Y: "norm", Log: true, Lines: []Line{{Points: thin(norm)}}})
@@ -59,6 +53,23 @@ func Run(recs []train.Record) []Panel {
 		out = append(out, entropy(loads), loadMap(loads))
 	}
 	return out
+}
+
+// perSource has a line for each source, in the order in which they end, so that the
+// legend reads like the curves.
+func perSource(title, unit string, sources map[string][]Point) Panel {
+	p := Panel{Title: title, X: "step", Y: unit}
+	for name, points := range sources {
+		p.Lines = append(p.Lines, Line{Name: name, Points: thin(points)})
+	}
+	last := func(l Line) float64 { return l.Points[len(l.Points)-1].Y }
+	sort.Slice(p.Lines, func(i, j int) bool {
+		if a, b := last(p.Lines[i]), last(p.Lines[j]); a != b {
+			return a > b
+		}
+		return p.Lines[i].Name < p.Lines[j].Name
+	})
+	return p
 }
 
 // entropy shows, per layer, how evenly the experts are used.

@@ -31,7 +31,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-const record = `{"event":"train","step":%,"tokens":2048,"seconds":60,"loss":4.5,"lr":0.01,"norm":1,"tok_s":900,"load":[[0.5,0.5],[0.9,0.1]]}` + "\n"
+const record = `{"event":"train","step":%,"tokens":2048,"seconds":60,"loss":4.5,"lr":0.01,"norm":1,"tok_s":900,"sources":{"tales":4.5,"chats":4.0},"load":[[0.5,0.5],[0.9,0.1]]}` + "\n"
 
 // The page draws curves, shows what the model says as text, and follows a log that grows.
 func TestPageShowsTheRun(t *testing.T) {
@@ -77,7 +77,7 @@ func TestPageShowsTheRun(t *testing.T) {
 	}
 	wait(`document.querySelector('#status').textContent.includes('step 29')`)
 	wait(`document.querySelector('#samples').textContent.includes('<b>hey</b>')`)
-	for _, id := range []string{"loss", "held", "lr", "norm", "entropy", "load"} {
+	for _, id := range []string{"loss", "held", "sources", "lr", "norm", "entropy", "load"} {
 		// a picture with colours in it
 		wait(`(() => { const c = document.querySelector('#` + id + `'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
 			for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 0 && Math.abs(d[i] - d[i + 2]) > 40) return true; return false; })()`)

@@ -140,6 +140,8 @@ function draw() {
   curves('loss', [{ name: 'training', points: t.map((r) => [r.step, r.loss]) }, { name: 'held out', points: log.held.map((r) => [r.step, r.mean]) }]);
   const sources = new Set(log.held.flatMap((r) => Object.keys(r.held || {})));
   curves('held', [...sources].sort().map((name) => ({ name, points: log.held.map((r) => [r.step, r.held && r.held[name] ? r.held[name].reply : NaN]) })));
+  const trained = new Set(t.flatMap((r) => Object.keys(r.sources || {})));
+  curves('sources', [...trained].sort().map((name) => ({ name, points: t.filter((r) => r.sources && name in r.sources).map((r) => [r.step, r.sources[name]]) })));
   curves('lr', [{ points: t.map((r) => [r.step, r.lr || 0]) }]);
   curves('norm', [{ points: t.map((r) => [r.step, r.norm]) }], true);
   const layers = last && last.load ? last.load.length : 0;
