@@ -127,6 +127,17 @@ func (s *script) learn() error {
 	return nil
 }
 
+// is reports whether the script makes the same prompts as a template without one.
+func (s *script) is(t *Template) bool {
+	system, user, other, answer := Turn{System, "", "Be kind."}, Turn{User, "Mia", "Hi."}, Turn{User, "", "And?"}, Turn{Assistant, "", "Well."}
+	for _, turns := range [][]Turn{{user}, {user, answer, user, other}, {system, user, answer, other}, {system, answer, user}} {
+		if out, err := s.text(turns, true); err != nil || !slices.Equal(s.encode(out), t.Render(turns)) {
+			return false
+		}
+	}
+	return s.form == asItIs && s.end == t.End()
+}
+
 // firstControl is the control token that comes first in a text, -1 if there is none.
 func (s *script) firstControl(text string) int32 {
 	best, first := "", len(text)

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"moebot/moe/defaultmodel"
+	"moebot/moe/gguf"
+	"moebot/moe/model"
 	"moebot/moe/tokenizer"
 )
 
@@ -68,6 +71,56 @@ func TestScripts(t *testing.T) {
 		if slices.Contains(tmpl.Unsaid(), tmpl.End()) || !slices.Contains(tmpl.Unsaid(), tok.Spec().BOS) {
 			t.Errorf("%s: never said are %v", tc.name, tmpl.Unsaid())
 		}
+	}
+}
+
+// A template that says what a built-in one says gives way to it; one of a vocabulary
+// with the same tokens that says something else does not.
+func TestScriptsThatSayTheSame(t *testing.T) {
+	for _, tc := range []struct {
+		name, source string
+		specials     []string
+		builtIn      bool
+	}{
+		{"moebot's own", "{{ '<s>' }}{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}", []string{"<|system|>", "<|user|>", "<|assistant|>", "<|end|>"}, true},
+		{"with its tokens, but line breaks", "{{ '<s>' }}{% for m in messages %}{{ '<|' + m['role'] + '|>\n' + m['content'] + '<|end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}", []string{"<|system|>", "<|user|>", "<|assistant|>", "<|end|>"}, false},
+		{"ChatML", "{{ bos_token }}{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}", []string{"<|im_start|>", "<|im_end|>"}, true},
+	} {
+		spec := scripted(t, tc.source, tc.specials...).Spec()
+		spec.AddBOS = true
+		tok, err := tokenizer.New(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tmpl, err := New(tok)
+		if err != nil || tmpl.Warning != nil {
+			t.Fatal(err, tmpl.Warning)
+		}
+		if got := tmpl.script == nil; got != tc.builtIn {
+			t.Errorf("%s: built in is %v, want %v", tc.name, got, tc.builtIn)
+		}
+		if got := show(tok, tmpl.Render([]Turn{{User, "", "x"}})); !strings.HasPrefix(got, "<s><|") || !strings.Contains(got, "x<|") {
+			t.Errorf("%s: %q", tc.name, got)
+		}
+	}
+}
+
+// The embedded model's file has the template that is built in.
+func TestTheEmbeddedModelNeedsNoScript(t *testing.T) {
+	f, err := gguf.Parse(defaultmodel.GGUF())
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := model.Vocabulary(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := tokenizer.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tmpl, err := New(tok); err != nil || tmpl.script != nil || tmpl.Warning != nil || spec.ChatTemplate == "" {
+		t.Errorf("%+v, %v", tmpl, err)
 	}
 }
 

@@ -39,17 +39,40 @@ type Template struct {
 	script *script // renders instead of these, if not nil
 }
 
-// New chooses the template. A vocabulary with moebot's special tokens has moebot's own
+// New chooses the template: the one that came in the vocabulary's file, in Jinja. Where
+// there is none, or it cannot be used (see Warning), it is moebot's own, for
+// vocabularies with its special tokens,
 //
 //	<|bos|>[<|system|>text<|end|>]<|user|>Name: text<|end|><|assistant|>text<|end|>
 //
-// others the one that came in their file, in Jinja. Where there is none, or it cannot
-// be used (see Warning), it is ChatML, if the vocabulary has its tokens:
+// or ChatML:
 //
 //	<|im_start|>user⏎Name: text<|im_end|>⏎
 //
 // A vocabulary that has none of the three is an error.
 func New(tok *tokenizer.Tokenizer) (*Template, error) {
+	t, err := builtIn(tok)
+	source := tok.Spec().ChatTemplate
+	if source == "" {
+		return t, err
+	}
+	s, unusable := newScript(tok, source)
+	switch {
+	case unusable == nil && err == nil && s.is(t):
+		return t, nil // it says the same, without Jinja
+	case unusable == nil:
+		return &Template{tok: tok, script: s}, nil
+	}
+	unusable = fmt.Errorf("the chat template of the model's file cannot be used: %w", unusable)
+	if err != nil {
+		return nil, fmt.Errorf("%w, and %w", err, unusable)
+	}
+	t.Warning = unusable
+	return t, nil
+}
+
+// builtIn is the template that goes with the vocabulary's special tokens.
+func builtIn(tok *tokenizer.Tokenizer) (*Template, error) {
 	t := &Template{tok: tok, open: map[Role][]int32{}}
 	if id := tok.Spec().BOS; tok.Spec().AddBOS && id >= 0 {
 		t.start = []int32{id}
@@ -68,20 +91,10 @@ func New(tok *tokenizer.Tokenizer) (*Template, error) {
 			return t, nil
 		}
 	}
-	if source := tok.Spec().ChatTemplate; source != "" {
-		if t.script, t.Warning = newScript(tok, source); t.Warning == nil {
-			return t, nil
-		}
-		t.script, t.Warning = nil, fmt.Errorf("the chat template of the model's file cannot be used: %w", t.Warning)
-	}
 	open, ok := tok.ID("<|im_start|>")
 	end, ok2 := tok.ID("<|im_end|>")
 	if !ok || !ok2 {
-		err := errors.New("the vocabulary has neither the special tokens of moebot's chat format (<|user|>, <|end|>, ...) nor those of ChatML (<|im_start|>, <|im_end|>)")
-		if t.Warning != nil {
-			err = fmt.Errorf("%w, and %w", err, t.Warning)
-		}
-		return nil, fmt.Errorf("prompt: %w", err)
+		return nil, errors.New("prompt: the vocabulary has neither the special tokens of moebot's chat format (<|user|>, <|end|>, ...) nor those of ChatML (<|im_start|>, <|im_end|>)")
 	}
 	for _, r := range roles {
 		t.open[r] = append([]int32{open}, tok.Encode(string(r)+"\n", false)...)
