@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"moebot/moe/backprop"
 	"moebot/moe/gguf"
@@ -75,7 +76,7 @@ func VocabularyMetadata(s tokenizer.Spec) []gguf.KV {
 		}
 	}
 	template := s.ChatTemplate
-	if template == "" {
+	if template == "" && slices.Contains(s.Tokens, "<|assistant|>") {
 		template = chatTemplate
 	}
 	kv := []gguf.KV{{Key: "tokenizer.ggml.model", Value: s.Model}, {Key: "tokenizer.ggml.tokens", Value: s.Tokens}, {Key: "tokenizer.ggml.token_type", Value: kinds}}
@@ -92,8 +93,10 @@ func VocabularyMetadata(s tokenizer.Spec) []gguf.KV {
 			kv = append(kv, gguf.KV{Key: "tokenizer.ggml." + id.key + "_token_id", Value: uint32(id.id)})
 		}
 	}
-	return append(kv, gguf.KV{Key: "tokenizer.ggml.add_bos_token", Value: s.AddBOS}, gguf.KV{Key: "tokenizer.ggml.add_eos_token", Value: s.AddEOS},
-		gguf.KV{Key: "tokenizer.chat_template", Value: template})
+	if template != "" {
+		kv = append(kv, gguf.KV{Key: "tokenizer.chat_template", Value: template})
+	}
+	return append(kv, gguf.KV{Key: "tokenizer.ggml.add_bos_token", Value: s.AddBOS}, gguf.KV{Key: "tokenizer.ggml.add_eos_token", Value: s.AddEOS})
 }
 
 // Import reads a model file for training or measuring: its shape, its weights as

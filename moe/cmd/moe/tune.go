@@ -82,7 +82,14 @@ func (t tuning) run(ctx context.Context, out io.Writer) error {
 	if c.Vocab > 1<<16 {
 		return fmt.Errorf("%s: its vocabulary of %d tokens is too large, training reads at most %d", label(t.model), c.Vocab, 1<<16)
 	}
-	learn, held, err := t.conversations(tok, out)
+	tmpl, err := prompt.New(tok)
+	if err != nil { // a model that never talked
+		if tok, tmpl, err = plainTalk(tok, err); err != nil {
+			return fmt.Errorf("%s: %w", label(t.model), err)
+		}
+		fmt.Fprintln(out, "the model has no chat format; it learns one of plain words")
+	}
+	learn, held, err := t.conversations(tok, tmpl, out)
 	if err != nil {
 		return err
 	}
@@ -106,6 +113,28 @@ func (t tuning) run(ctx context.Context, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "%s: talk to it with moe chat -m %s\n", file, file)
 	return nil
+}
+
+// plainTemplate is the chat format of a model that has none: words and line ends, and
+// the model's own token for the end.
+const plainTemplate = `{{ bos_token }}{% for m in messages %}{{ {'system': 'System', 'user': 'User', 'assistant': 'Assistant'}[m.role] + ': ' + m.content + eos_token + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}`
+
+// plainTalk gives a vocabulary the plain template; cause is why it has no other.
+func plainTalk(tok *tokenizer.Tokenizer, cause error) (*tokenizer.Tokenizer, *prompt.Template, error) {
+	spec := tok.Spec()
+	if spec.EOS < 0 {
+		return nil, nil, fmt.Errorf("%w, nor a token that ends a text", cause)
+	}
+	spec.ChatTemplate = plainTemplate
+	tok, err := tokenizer.New(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	tmpl, err := prompt.New(tok)
+	if err == nil && tmpl.Warning != nil {
+		err = tmpl.Warning
+	}
+	return tok, tmpl, err
 }
 
 // recipe is gentle: AdamW, a small learning rate, a cosine; only replies are learnt.
@@ -136,11 +165,7 @@ func (t tuning) recipe(s *dataset.Shard) train.Config {
 
 // conversations reads the files in the model's own chat format. Which conversations
 // are held out depends on their text alone. held is nil if none are.
-func (t tuning) conversations(tok *tokenizer.Tokenizer, out io.Writer) (learn, held *dataset.Shard, err error) {
-	tmpl, err := prompt.New(tok)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", label(t.model), err)
-	}
+func (t tuning) conversations(tok *tokenizer.Tokenizer, tmpl *prompt.Template, out io.Writer) (learn, held *dataset.Shard, err error) {
 	learn, held = &dataset.Shard{Source: "conversations", Vocab: tok.Size()}, &dataset.Shard{Source: "conversations", Vocab: tok.Size()}
 	read, texts, bad, long := 0, 0, 0, 0
 	var first error

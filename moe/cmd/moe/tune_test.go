@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moebot/moe/backprop"
+	"moebot/moe/tensor"
+	"moebot/moe/tokenizer"
+	"moebot/moe/train"
 )
 
 // The embedded model learns an answer that it cannot know, with all weights and with
@@ -55,5 +61,44 @@ func TestTune(t *testing.T) {
 		if status != tc.status || !strings.Contains(errOut, tc.want) {
 			t.Errorf("moe %v: status %d, %q; want %d and %q", tc.args, status, errOut, tc.status, tc.want)
 		}
+	}
+}
+
+// A model that never talked learns to, in a format of plain words that its file then holds.
+func TestTuneGivesAFormat(t *testing.T) {
+	dir := t.TempDir()
+	spec := tokenizer.Spec{Model: "gpt2", Pre: "gpt-2", BOS: 0, EOS: 1, EOT: -1, Pad: -1, AddBOS: true}
+	spec.Tokens, spec.Kinds = []string{"<s>", "</s>"}, []tokenizer.Kind{tokenizer.Control, tokenizer.Control}
+	next := rune(256)
+	for b := range 256 { // one token a byte, written as GPT-2 writes bytes
+		r := rune(b)
+		if !(b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae) {
+			r = next
+			next++
+		}
+		spec.Tokens, spec.Kinds = append(spec.Tokens, string(r)), append(spec.Kinds, tokenizer.Normal)
+	}
+	c := backprop.Config{Vocab: len(spec.Tokens), Dim: 48, Layers: 2, Heads: 2, KVHeads: 1, HeadDim: 24, Hidden: 48, Experts: 2, TopK: 1, Context: 64, RopeBase: 1e4, NormEps: 1e-5, Tied: true}
+	total, _ := c.Parameters()
+	w := make([]float32, total)
+	backprop.Init(c, w, 1)
+	var file bytes.Buffer
+	if err := train.Export(&file, c, w, spec, train.About{}, tensor.F32); err != nil {
+		t.Fatal(err)
+	}
+	base, mine := filepath.Join(dir, "base.gguf"), filepath.Join(dir, "mine.jsonl")
+	if err := os.WriteFile(base, file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	line := `{"messages":[{"role":"user","content":"Knock?"},{"role":"assistant","content":"Who is it"}]}` + "\n"
+	if err := os.WriteFile(mine, []byte(strings.Repeat(line, 50)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "run")
+	if text := ok(t, "", "tune", "-m", base, "-o", out, "-lr", "0.01", "-epochs", "15", "-held", "0", "-type", "F32", mine); !strings.Contains(text, "plain words") {
+		t.Errorf("tune says %q", text)
+	}
+	if got := ok(t, "Knock?\n", "chat", "-m", filepath.Join(out, "tuned.gguf"), "-temperature", "0", "-repeat-penalty", "1"); !strings.Contains(got, "Who is it\n") {
+		t.Errorf("the tuned model says %q", got)
 	}
 }
