@@ -20,8 +20,10 @@
 //
 // Uses:
 //   - engine: many requests on one model
-//   - backprop: the network as it is trained, forward and backward; eval: its loss
-//   - train: the loop, its log, export and import
+//   - backprop: the network as it is trained, forward and backward
+//   - eval: its loss beside counting models, minimal pairs, variety of replies
+//   - train: the loop, its log, LoRA, export and import; chart draws it, watch shows it
+//     on a page, compare trains variants of a recipe against each other
 //
 // cmd/moe is the workshop that joins them. The way of one token through an answer:
 // engine/step.go, model/model.go (embedding, attention, router, experts),
