@@ -188,19 +188,20 @@ loop:
 	RET
 
 // func widenF16AVX2(dst *float32, w *byte, n int)
-// Requires: AVX, F16C
+// Requires: AVX, F16C, MMX+
 TEXT ·widenF16AVX2(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VCVTPH2PS (CX), Y0
-	VMOVUPS   Y0, (AX)
-	ADDQ      $0x00000020, AX
-	ADDQ      $0x00000010, CX
-	SUBQ      $0x00000008, DX
-	JNZ       loop
+	PREFETCHT0 6144(CX)
+	VCVTPH2PS  (CX), Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       $0x00000020, AX
+	ADDQ       $0x00000010, CX
+	SUBQ       $0x00000008, DX
+	JNZ        loop
 	VZEROUPPER
 	RET
 
@@ -315,20 +316,21 @@ loop:
 	RET
 
 // func widenBF16AVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·widenBF16AVX2(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VPMOVZXWD (CX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, (AX)
-	ADDQ      $0x00000020, AX
-	ADDQ      $0x00000010, CX
-	SUBQ      $0x00000008, DX
-	JNZ       loop
+	PREFETCHT0 6144(CX)
+	VPMOVZXWD  (CX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       $0x00000020, AX
+	ADDQ       $0x00000010, CX
+	SUBQ       $0x00000008, DX
+	JNZ        loop
 	VZEROUPPER
 	RET
 
@@ -451,13 +453,14 @@ loop:
 	RET
 
 // func widenQ8AVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·widenQ8AVX2(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
 	VPMOVSXBD    2(CX), Y1
@@ -739,13 +742,14 @@ loop:
 	RET
 
 // func widenQ4AVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·widenQ4AVX2(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
 	VPMOVZXBD    2(CX), Y1
@@ -1119,13 +1123,14 @@ loop:
 	RET
 
 // func widenQ4x1AVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·widenQ4x1AVX2(SB), $16-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X0
 	VMOVSS       X0, (SP)
 	VCVTPH2PS    2(CX), X0
@@ -1533,13 +1538,14 @@ loop:
 	RET
 
 // func widenQ5AVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·widenQ5AVX2(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
 	VPMOVZXBD    6(CX), Y1
@@ -2133,13 +2139,14 @@ loop:
 	RET
 
 // func widenQ5x1AVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·widenQ5x1AVX2(SB), $16-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X0
 	VMOVSS       X0, (SP)
 	VCVTPH2PS    2(CX), X0
@@ -2727,13 +2734,14 @@ loop:
 	RET
 
 // func widenIQ4NLAVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·widenIQ4NLAVX2(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Y0
 	VMOVDQU      rows_nonlinear<>+0(SB), X1
@@ -3189,13 +3197,14 @@ loop:
 	RET
 
 // func widenMXFP4AVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, CMOV
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·widenMXFP4AVX2(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	MOVBLZX      (CX), BX
 	LEAL         -1(BX), SI
 	SHLL         $0x17, SI
@@ -3726,13 +3735,16 @@ loop:
 	RET
 
 // func widenQ4KAVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·widenQ4KAVX2(SB), $64-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
+	PREFETCHT0   6208(CX)
+	PREFETCHT0   6272(CX)
 	MOVL         4(CX), BX
 	MOVL         8(CX), SI
 	MOVL         12(CX), DI
@@ -6530,13 +6542,16 @@ loop:
 	RET
 
 // func widenQ5KAVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·widenQ5KAVX2(SB), $64-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
+	PREFETCHT0   6208(CX)
+	PREFETCHT0   6272(CX)
 	MOVL         4(CX), BX
 	MOVL         8(CX), SI
 	MOVL         12(CX), DI
@@ -10440,13 +10455,17 @@ loop:
 	RET
 
 // func widenQ6KAVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·widenQ6KAVX2(SB), $128-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
+	PREFETCHT0   6208(CX)
+	PREFETCHT0   6272(CX)
+	PREFETCHT0   6336(CX)
 	VPBROADCASTW 208(CX), X0
 	VCVTPH2PS    X0, X0
 	VBROADCASTSS X0, Y0
@@ -14954,19 +14973,20 @@ loop:
 	RET
 
 // func widenF16AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·widenF16AVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VCVTPH2PS (CX), Z0
-	VMOVUPS   Z0, (AX)
-	ADDQ      $0x00000040, AX
-	ADDQ      $0x00000020, CX
-	SUBQ      $0x00000010, DX
-	JNZ       loop
+	PREFETCHT0 6144(CX)
+	VCVTPH2PS  (CX), Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $0x00000040, AX
+	ADDQ       $0x00000020, CX
+	SUBQ       $0x00000010, DX
+	JNZ        loop
 	VZEROUPPER
 	RET
 
@@ -15123,20 +15143,21 @@ loop:
 	RET
 
 // func widenBF16AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·widenBF16AVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
-	VPMOVZXWD (CX), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVUPS   Z0, (AX)
-	ADDQ      $0x00000040, AX
-	ADDQ      $0x00000020, CX
-	SUBQ      $0x00000010, DX
-	JNZ       loop
+	PREFETCHT0 6144(CX)
+	VPMOVZXWD  (CX), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $0x00000040, AX
+	ADDQ       $0x00000020, CX
+	SUBQ       $0x00000010, DX
+	JNZ        loop
 	VZEROUPPER
 	RET
 
@@ -15301,13 +15322,14 @@ loop:
 	RET
 
 // func widenQ8AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C, MMX+
 TEXT ·widenQ8AVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Z0
 	VPMOVSXBD    2(CX), Z1
@@ -15547,7 +15569,7 @@ loop:
 	RET
 
 // func widenQ4AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C, MMX+
 TEXT ·widenQ4AVX512(SB), $0-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -15555,6 +15577,7 @@ TEXT ·widenQ4AVX512(SB), $0-24
 	VMOVUPS rows_heldQ40<>+0(SB), Z0
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X1
 	VBROADCASTSS X1, Z1
 	VMULPS       Z0, Z1, Z1
@@ -15805,7 +15828,7 @@ loop:
 	RET
 
 // func widenQ4x1AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C, MMX+
 TEXT ·widenQ4x1AVX512(SB), $0-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -15813,6 +15836,7 @@ TEXT ·widenQ4x1AVX512(SB), $0-24
 	VMOVUPS rows_heldQ4x10<>+0(SB), Z0
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X1
 	VBROADCASTSS X1, Z1
 	VCVTPH2PS    2(CX), X2
@@ -16081,13 +16105,14 @@ loop:
 	RET
 
 // func widenQ5AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C, MMX+
 TEXT ·widenQ5AVX512(SB), $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X0
 	VBROADCASTSS X0, Z0
 	VPMOVZXBD    6(CX), Z1
@@ -16543,13 +16568,14 @@ loop:
 	RET
 
 // func widenQ5x1AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C, MMX+
 TEXT ·widenQ5x1AVX512(SB), $16-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X0
 	VMOVSS       X0, (SP)
 	VCVTPH2PS    2(CX), X0
@@ -16951,7 +16977,7 @@ loop:
 	RET
 
 // func widenIQ4NLAVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX512F, F16C
+// Requires: AVX, AVX512F, F16C, MMX+
 TEXT ·widenIQ4NLAVX512(SB), $0-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -16959,6 +16985,7 @@ TEXT ·widenIQ4NLAVX512(SB), $0-24
 	VMOVUPS rows_heldIQ4NL0<>+0(SB), Z0
 
 loop:
+	PREFETCHT0   6144(CX)
 	VCVTPH2PS    (CX), X1
 	VBROADCASTSS X1, Z1
 	VMULPS       Z0, Z1, Z1
@@ -17209,7 +17236,7 @@ loop:
 	RET
 
 // func widenMXFP4AVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·widenMXFP4AVX512(SB), $0-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -17217,6 +17244,7 @@ TEXT ·widenMXFP4AVX512(SB), $0-24
 	VMOVUPS rows_heldMXFP40<>+0(SB), Z0
 
 loop:
+	PREFETCHT0   6144(CX)
 	MOVBLZX      (CX), BX
 	LEAL         -1(BX), SI
 	SHLL         $0x17, SI
@@ -17548,7 +17576,7 @@ loop:
 	RET
 
 // func widenQ4KAVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C
+// Requires: AVX, AVX2, AVX512F, F16C, MMX+
 TEXT ·widenQ4KAVX512(SB), $64-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -17556,6 +17584,9 @@ TEXT ·widenQ4KAVX512(SB), $64-24
 	VMOVUPS rows_heldQ4K0<>+0(SB), Z0
 
 loop:
+	PREFETCHT0       6144(CX)
+	PREFETCHT0       6208(CX)
+	PREFETCHT0       6272(CX)
 	MOVL             4(CX), BX
 	MOVL             8(CX), SI
 	MOVL             12(CX), DI
@@ -18725,7 +18756,7 @@ loop:
 	RET
 
 // func widenQ5KAVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C
+// Requires: AVX, AVX2, AVX512F, F16C, MMX+
 TEXT ·widenQ5KAVX512(SB), $64-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -18735,6 +18766,9 @@ TEXT ·widenQ5KAVX512(SB), $64-24
 	VMOVUPS rows_heldQ5K2<>+0(SB), Z2
 
 loop:
+	PREFETCHT0       6144(CX)
+	PREFETCHT0       6208(CX)
+	PREFETCHT0       6272(CX)
 	MOVL             4(CX), BX
 	MOVL             8(CX), SI
 	MOVL             12(CX), DI
@@ -20574,7 +20608,7 @@ loop:
 	RET
 
 // func widenQ6KAVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C
+// Requires: AVX, AVX2, AVX512F, F16C, MMX+
 TEXT ·widenQ6KAVX512(SB), $128-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    w+8(FP), CX
@@ -20583,6 +20617,10 @@ TEXT ·widenQ6KAVX512(SB), $128-24
 	VMOVUPS rows_heldQ6K1<>+0(SB), Z1
 
 loop:
+	PREFETCHT0   6144(CX)
+	PREFETCHT0   6208(CX)
+	PREFETCHT0   6272(CX)
+	PREFETCHT0   6336(CX)
 	VPBROADCASTW 208(CX), X2
 	VCVTPH2PS    X2, X2
 	VBROADCASTSS X2, Y2

@@ -12,12 +12,15 @@ import (
 	"time"
 
 	"moebot/moe/kernel"
+	"moebot/moe/kvcache"
 	"moebot/moe/model"
 )
 
 // benchRow is one line of the table.
 type benchRow struct {
-	Test    string  `json:"test"`   // pp64: 64 prompt tokens in one batch; tg128: 128 tokens one by one
+	// pp64: 64 prompt tokens in one batch; tg128: 128 tokens one by one; tg64x8: 64 tokens
+	// one by one of 8 conversations at once, after prompts of 128, all tokens counted
+	Test    string  `json:"test"`
 	Median  float64 `json:"median"` // tokens per second
 	Min     float64 `json:"min"`
 	Max     float64 `json:"max"`
@@ -57,11 +60,8 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	b := newBench(m, *threads)
 	defer b.pool.Close()
 	var rows []benchRow
-	for _, t := range []struct {
-		name           string
-		prompt, answer int
-	}{{"pp64", 64, 0}, {"pp512", 512, 0}, {"tg128", 1, 128}} {
-		row, err := b.measure(ctx, t.name, t.prompt, t.answer, *runs)
+	for _, t := range []benchTest{{"pp64", 64, 0, 1}, {"pp512", 512, 0, 1}, {"tg128", 1, 128, 1}, {"tg64x8", 128, 64, 8}, {"tg64x16", 128, 64, 16}} {
+		row, err := b.measure(ctx, t, *runs)
 		if err != nil {
 			return err
 		}
@@ -94,34 +94,46 @@ func newBench(m *model.Model, threads int) *bench {
 	return b
 }
 
-// measure times runs of a test: prompt tokens in one batch and, if answer is not 0,
-// that many tokens one by one, which alone are timed then.
-func (b *bench) measure(ctx context.Context, name string, prompt, answer, runs int) (benchRow, error) {
-	row := benchRow{Test: name, Runs: runs}
+// benchTest has conversations of so many prompt tokens, each read in one batch, and
+// then answered; without an answer the reading is timed, else the answering alone.
+type benchTest struct {
+	name                    string
+	prompt, answer, talking int
+}
+
+// measure times runs of a test, after one to warm up.
+func (b *bench) measure(ctx context.Context, t benchTest, runs int) (benchRow, error) {
+	row := benchRow{Test: t.name, Runs: runs}
 	var speeds []float64
-	cache := b.m.Config.NewCache(prompt + answer)
-	cache.Reserve(prompt + answer)
-	one := make([]model.Input, 1)
+	caches := make([]*kvcache.Cache, t.talking)
+	for i := range caches {
+		caches[i] = b.m.Config.NewCache(t.prompt + t.answer)
+		caches[i].Reserve(t.prompt + t.answer)
+	}
+	step := make([]model.Input, t.talking)
 	for i := range runs + 1 {
 		if err := ctx.Err(); err != nil {
 			return row, err
 		}
-		cache.Truncate(0)
-		var batch []model.Input
-		for j := range prompt {
-			batch = append(batch, model.Input{ID: b.ids[j], Cache: cache, Logits: j == prompt-1})
+		start, n := time.Now(), t.talking*t.prompt
+		for _, cache := range caches {
+			cache.Truncate(0)
+			var batch []model.Input
+			for j := range t.prompt {
+				batch = append(batch, model.Input{ID: b.ids[j], Cache: cache, Logits: j == t.prompt-1})
+			}
+			b.m.Forward(b.s, batch)
 		}
-		start := time.Now()
-		b.m.Forward(b.s, batch)
-		n := prompt
-		if answer > 0 {
-			start, n = time.Now(), answer
-			for j := range answer {
-				one[0] = model.Input{ID: b.ids[prompt+j], Cache: cache, Logits: true}
-				b.m.Forward(b.s, one)
+		if t.answer > 0 {
+			start, n = time.Now(), t.talking*t.answer
+			for j := range t.answer {
+				for k, cache := range caches { // each says something else
+					step[k] = model.Input{ID: b.ids[(t.prompt+j+31*k)%len(b.ids)], Cache: cache, Logits: true}
+				}
+				b.m.Forward(b.s, step)
 			}
 		}
-		if speed := float64(n) / time.Since(start).Seconds(); i > 0 { // the first run warms up
+		if speed := float64(n) / time.Since(start).Seconds(); i > 0 {
 			speeds = append(speeds, speed)
 		}
 	}

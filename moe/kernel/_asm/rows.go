@@ -28,6 +28,10 @@ func rowsFile(c *asm) {
 	}
 }
 
+// widenAhead is how far before its use a weight is asked for, bytes: what comes from
+// memory in the time that it takes.
+const widenAhead = 6 << 10
+
 // widen writes the conversion of a row to float32.
 func widen(c *asm, f format, w width) {
 	name := "widen" + f.name + w.suffix
@@ -37,6 +41,9 @@ func widen(c *asm, f format, w width) {
 	p := c.args("dst", "w", "n")
 	c.hold(f, w)
 	c.Label("loop")
+	for line := 0; line < f.bytes(w); line += 64 {
+		c.PREFETCHT0(Mem{Base: p[1], Disp: widenAhead + line})
+	}
 	for i, v := range f.unpack(c, w, Mem{Base: p[1]}) {
 		c.VMOVUPS(v(), Mem{Base: p[0], Disp: 4 * w.lanes * i})
 	}
