@@ -55,7 +55,7 @@ func inspectHistory(ctx context.Context, args []string, out, errOut io.Writer) e
 // stagesOf finds the models that the arguments name.
 func stagesOf(args []string) (row []stageFile, err error) {
 	if len(args) == 0 {
-		return nil, usageError{errors.New("usage: moe inspect history [flags] RUN|CHECKPOINT.ckpt|MODEL.gguf ...")}
+		return nil, usageError{errors.New("usage: moe inspect history [flags] RUN|CHECKPOINT.ckpt|MODEL.gguf and more")}
 	}
 	for _, path := range args {
 		info, err := os.Stat(path)
