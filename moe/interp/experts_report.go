@@ -29,11 +29,12 @@ func (x *Experts) Report() Report {
 			for _, f := range y.Favourites[e] {
 				likes = append(likes, fmt.Sprintf("%s %.0f%%", f.Token, 100*f.Share.Mean))
 			}
-			var s Estimate
+			row := []any{n, e, y.Load[e], "", "", "", strings.Join(likes, "  ")}
 			if x.Loss != nil && x.Loss.Silenced != nil {
-				s = x.Loss.Silenced[i][e]
+				s := x.Loss.Silenced[i][e]
+				row[3], row[4], row[5] = s.Mean, s.Low, s.High
 			}
-			load.add(n, e, y.Load[e], s.Mean, s.Low, s.High, strings.Join(likes, "  "))
+			load.add(row...)
 			for o := range experts {
 				if o != e {
 					together.add(n, e, o, y.Together[e][o])

@@ -162,7 +162,11 @@ func (p *inspection) parts(run string) []reportPart {
 			return v, v.Report(), nil
 		}},
 		{"circuit", "Which parts make the verb agree with its subject. Null models: parts from random tokens, and as many parts drawn at random.", command("circuit"), func(ctx context.Context) (any, interp.Report, error) {
-			c, err := lab.Circuit(ctx, lab.AgreementPairs())
+			pairs := lab.AgreementPairs()
+			if c := lab.Model.Config; c.Layers*(c.Heads+c.Experts) > 150 { // as many passes for each pair, twice
+				pairs = pairs[:min(4, len(pairs))]
+			}
+			c, err := lab.Circuit(ctx, pairs)
 			if err != nil {
 				return nil, interp.Report{}, err
 			}
