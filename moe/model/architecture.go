@@ -129,7 +129,13 @@ func (r *metaReader) rope(c *Config) {
 	c.RopeGain = r.gain("rope.scaling.attn_factor")
 	c.RopeScale = 1
 	kind := r.text("rope.scaling.type")
-	scale := r.real("rope.scaling.factor", r.real("rope.scale_linear", 1, 0, 1e6), 0, 1e6)
+	scale := r.gain("rope.scaling.factor")
+	if old := r.gain("rope.scale_linear"); scale == 1 {
+		scale = old
+	}
+	if scale < 0 {
+		r.fail("%s.rope.scaling.factor is %g", r.arch, scale)
+	}
 	switch kind {
 	case "none":
 		return

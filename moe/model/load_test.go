@@ -79,6 +79,7 @@ func TestLoadNamesEveryFault(t *testing.T) {
 		{"more experts used than there are", func(f *file) { f.set("llama.expert_used_count", uint32(9)) }, []string{"expert_used_count (9)"}},
 		{"numbers that are none", func(f *file) { f.set("llama.attention.layer_norm_rms_epsilon", float32(math.NaN())) }, []string{"epsilon is NaN"}},
 		{"an odd number of dimensions turned", func(f *file) { f.set("llama.rope.dimension_count", uint32(7)) }, []string{"rope.dimension_count is 7"}},
+		{"positions that run backwards", func(f *file) { f.set("llama.rope.scaling.factor", float32(-2)) }, []string{"llama.rope.scaling.factor is -2"}},
 		{"an unknown RoPE scaling", func(f *file) { f.set("llama.rope.scaling.type", "dynamic") }, []string{`"dynamic"`}},
 		{"a RoPE factor of zero", func(f *file) {
 			f.tensors = append(f.tensors, tensor.Tensor{Name: "rope_freqs.weight", Type: tensor.F32, Shape: []int{4}, Data: make([]byte, 16)})
