@@ -207,10 +207,14 @@ func (m *mind) trace(tokens []engine.TokenTrace) chat.Trace {
 const maxTraces = 200
 
 // Keep is chat.Tracer.
-func (m *mind) Keep(messageID string, t chat.Trace) {
+func (m *mind) Keep(messageID string, t chat.Trace, more bool) {
 	m.mu.Lock()
-	if _, ok := m.traces[messageID]; !ok {
+	before, ok := m.traces[messageID]
+	if !ok {
 		m.order = append(m.order, messageID)
+	}
+	if more {
+		t.Tokens = append(before.Tokens[:len(before.Tokens):len(before.Tokens)], t.Tokens...)
 	}
 	m.traces[messageID] = t
 	if len(m.order) > maxTraces {

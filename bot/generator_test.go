@@ -124,7 +124,7 @@ func TestSeedAndTrace(t *testing.T) {
 		t.Errorf("the trace spells %q, the answer is %q", said.String(), a.Text)
 	}
 	for i := range maxTraces + 10 {
-		m.Keep(fmt.Sprint(i), a.Trace)
+		m.Keep(fmt.Sprint(i), a.Trace, false)
 	}
 	if _, ok := m.Trace("3"); ok {
 		t.Error("an old trace is still kept")

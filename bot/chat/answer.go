@@ -91,9 +91,10 @@ func (s *Service) withdraw(r Reply) {
 	r.Withdraw(ctx)
 }
 
-// Tracer is a Generator that wants to know which message an answer became.
+// Tracer is a Generator that wants to know which message an answer became, or, if more,
+// which message's answer was gone on with.
 type Tracer interface {
-	Keep(messageID string, t Trace)
+	Keep(messageID string, t Trace, more bool)
 }
 
 // prompt reads the conversation up to the question.
@@ -185,7 +186,7 @@ func (s *Service) keep(q Question, turn session.Turn, a Answer, start time.Time)
 	}
 	s.count(q, a, start, stored)
 	if t, ok := s.gen.(Tracer); ok {
-		t.Keep(turn.ID, a.Trace)
+		t.Keep(turn.ID, a.Trace, false)
 	}
 }
 

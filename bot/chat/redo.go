@@ -101,8 +101,8 @@ func (s *Service) again(w *work) {
 	})
 	s.stats.redone.Add(1)
 	s.count(w.q, a, start, stored)
-	if t, ok := s.gen.(Tracer); ok && !r.Continue {
-		t.Keep(turn.ID, a.Trace)
+	if t, ok := s.gen.(Tracer); ok {
+		t.Keep(turn.ID, a.Trace, r.Continue)
 	}
 }
 

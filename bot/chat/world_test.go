@@ -73,7 +73,7 @@ func (e *echo) Generate(ctx context.Context, p Prompt, emit func(string) error) 
 	return a, nil
 }
 
-func (e *echo) Keep(id string, t Trace) {
+func (e *echo) Keep(id string, t Trace, more bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.traces[id] = t

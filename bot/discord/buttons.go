@@ -62,7 +62,7 @@ func parsePress(id string) (p press, ok bool) {
 	return press{parts[0], parts[1], parts[2], n}, err == nil
 }
 
-// button makes one with a picture.
+// button makes one, with a picture if emoji is not empty.
 func button(p press, emoji, label string, style discordgo.ButtonStyle, disabled bool) discordgo.Button {
 	b := discordgo.Button{CustomID: p.String(), Label: label, Style: style, Disabled: disabled}
 	if emoji != "" {
@@ -74,7 +74,7 @@ func button(p press, emoji, label string, style discordgo.ButtonStyle, disabled 
 // stopRow is below an answer that is being made or waits to be.
 func stopRow(question, asker string) buttons {
 	return buttons{discordgo.ActionsRow{Components: []discordgo.MessageComponent{
-		button(press{actStop, question, asker, 0}, "⏹️", "Stop", discordgo.SecondaryButton, false),
+		button(press{actStop, question, asker, 0}, "", "Stop", discordgo.SecondaryButton, false),
 	}}}
 }
 
@@ -93,12 +93,12 @@ func endRow(e chat.End, question, asker string) buttons {
 			button(press{actPick, question, asker, e.Chosen + 1}, "▶️", "", discordgo.SecondaryButton, e.Chosen == e.Of-1))
 	}
 	if e.Stale {
-		row = append(row, button(press{actEdited, question, asker, e.Of}, "✏️", "Answer the edit", discordgo.PrimaryButton, false))
+		row = append(row, button(press{actEdited, question, asker, e.Of}, "", "Answer the edit", discordgo.PrimaryButton, false))
 	} else {
-		row = append(row, button(press{actAgain, question, asker, e.Of}, "🔁", "Regenerate", discordgo.SecondaryButton, false))
+		row = append(row, button(press{actAgain, question, asker, e.Of}, "", "Regenerate", discordgo.SecondaryButton, false))
 	}
 	if e.Cut {
-		row = append(row, button(press{actMore, question, asker, e.Chosen}, "➕", "Continue", discordgo.SecondaryButton, false))
+		row = append(row, button(press{actMore, question, asker, e.Chosen}, "", "Continue", discordgo.SecondaryButton, false))
 	}
 	return buttons{discordgo.ActionsRow{Components: row}}
 }

@@ -96,7 +96,7 @@ func whyText(t chat.Trace) string {
 		line := fmt.Sprintf("\n- %s %.0f %%", code1(token.Text), 100*token.Prob)
 		var instead []string
 		for _, a := range token.Alternatives {
-			if a.Text != token.Text && len(instead) < 3 {
+			if a.Text != token.Text && len(instead) < 3 && a.Prob >= 0.005 {
 				instead = append(instead, fmt.Sprintf("%s %.0f %%", code1(a.Text), 100*a.Prob))
 			}
 		}

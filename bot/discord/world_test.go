@@ -238,3 +238,13 @@ func (w *world) run(channel, user, name string, opts ...discordtest.Option) disc
 	}
 	return r
 }
+
+// public are the bot's messages in a channel that everybody sees.
+func (w *world) public(channel string) (out []discordtest.Message) {
+	for _, m := range w.replies(channel) {
+		if m.OnlyFor == "" {
+			out = append(out, m)
+		}
+	}
+	return out
+}

@@ -166,18 +166,31 @@ function regroup() {
   }
 }
 
+let following = true; // the newest line is kept in view: until somebody scrolls up
+let lastTop = 0;
+
+// What grows moves the end away without a scroll; only a hand moves the view up.
+function scrolled() {
+  const top = $("scroller").scrollTop;
+  if (nearEnd()) following = true;
+  else if (top < lastTop - 2) following = false;
+  lastTop = top;
+  if (nearEnd()) $("jump").hidden = true;
+}
+
 const nearEnd = () => { const s = $("scroller"); return s.scrollHeight - s.scrollTop - s.clientHeight < NEAR_END_PX; };
 
 /** toEnd shows the newest message. */
 export function toEnd() {
   const s = $("scroller");
+  following = true;
   s.scrollTop = s.scrollHeight;
   $("jump").hidden = true;
 }
 
 function changed({ message, fresh }) {
   if (message.channel !== state.channel) return;
-  const follow = nearEnd();
+  const own = message.author === state.me || message.only_for === state.me || message.command?.user === state.me;
   const el = elements.get(message.id);
   if (!visible(message)) {
     el?.remove();
@@ -197,7 +210,7 @@ function changed({ message, fresh }) {
       elements.get(other.id).querySelector(".context")?.replaceWith(context(other));
     }
   }
-  if (follow || (fresh && message.author === state.me)) toEnd();
+  if (following || (fresh && own)) toEnd();
   else if (fresh) $("jump").hidden = false;
   announce(message);
 }
@@ -264,10 +277,8 @@ export function install() {
   on("delete", removed);
   $("log").addEventListener("keydown", walk);
   $("jump").addEventListener("click", toEnd);
-  $("scroller").addEventListener("scroll", () => { if (nearEnd()) $("jump").hidden = true; }, { passive: true });
+  $("scroller").addEventListener("scroll", scrolled, { passive: true });
   // Pictures and growing text above the end keep the newest line in view.
-  let follow = true;
-  $("scroller").addEventListener("scroll", () => { follow = nearEnd(); }, { passive: true });
-  new ResizeObserver(() => { if (follow) toEnd(); }).observe($("log"));
-  new ResizeObserver(() => { if (follow) toEnd(); }).observe($("scroller"));
+  new ResizeObserver(() => { if (following) toEnd(); }).observe($("log"));
+  new ResizeObserver(() => { if (following) toEnd(); }).observe($("scroller"));
 }
