@@ -19,7 +19,7 @@
 //   - dataset: a corpus to batches
 //
 // Uses:
-//   - engine: many requests on one model
+//   - engine: many requests on one model; interp: what its parts do
 //   - backprop: the network as it is trained, forward and backward
 //   - eval: its loss beside counting models, minimal pairs, variety of replies
 //   - train: the loop, its log, LoRA, export and import; chart draws it, watch shows it

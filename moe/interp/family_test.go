@@ -2,6 +2,7 @@ package interp
 
 import (
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -48,6 +49,7 @@ func checkFamily(t *testing.T, l *Lab) {
 	if want := float64(x.logits[3] - x.logits[7]); math.Abs(sum-want) > 1e-3*(1+math.Abs(want)) {
 		t.Errorf("parts add up to %v, the logits to %v", sum, want)
 	}
+	checkSlope(t, l, x.streams[len(x.streams)-1][:l.Model.Config.Dim])
 	replaced := l.replace(y, l.parts())
 	got := l.trace(a, func(p model.Point, layer int, rows []float32, width int) {
 		if p == model.AtEmbedding {
@@ -100,5 +102,36 @@ func checkFamily(t *testing.T, l *Lab) {
 	s, err := l.Steer(t.Context(), a, []Edit{{Kind: ScaleHead, Layer: last, Index: c.Heads - 1}, {Kind: Forbid, Layer: last, Index: 0}}, oneReply)
 	if err != nil || s.Distance == 0 {
 		t.Errorf("two edits change %v bits, %v", s.Distance, err)
+	}
+}
+
+// checkSlope compares the direction by which logits are attributed with finite
+// differences of the logits, along ways that leave the final norm's scale alone: those
+// at right angles to the state.
+func checkSlope(t *testing.T, l *Lab, x []float32) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	direction := make([]float32, len(x))
+	l.Model.LogitDifference(direction, x, 3, 7)
+	for range 5 {
+		v := float64s(l.randomDirection(rng, 1))
+		away := dot(v, float64s(x)) / dot(float64s(x), float64s(x))
+		want := 0.0
+		for i := range v {
+			v[i] -= away * float64(x[i])
+			want += v[i] * float64(direction[i])
+		}
+		const h = 0.05
+		var side [2]float64
+		for k, step := range []float64{h, -h} {
+			moved := make([]float32, len(x))
+			for i := range x {
+				moved[i] = x[i] + float32(step*v[i])
+			}
+			l.read(moved, func(_ int, logits []float32) { side[k] = float64(logits[3] - logits[7]) })
+		}
+		if got := (side[0] - side[1]) / (2 * h); math.Abs(got-want) > 0.02*(0.1+math.Abs(want)) {
+			t.Errorf("slope of the logits %v, attributed %v", got, want)
+		}
 	}
 }

@@ -42,9 +42,6 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, pool *kernel.Pool, length int
 	if length < 2 {
 		return nil, &RangeError{"length", length, 2, max(2, m.Config.Context)}
 	}
-	if n := m.Config.DenseLayers; n > 0 && n < m.Config.Layers {
-		return nil, fmt.Errorf("interp: the first %d layers have a dense FFN and the others experts, of other widths: the instruments want layers of one kind", n)
-	}
 	if tok.Size() != m.Config.Vocab {
 		return nil, fmt.Errorf("interp: the tokenizer has %d tokens, the model %d", tok.Size(), m.Config.Vocab)
 	}

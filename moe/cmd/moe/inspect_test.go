@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,14 +24,14 @@ func TestInstruments(t *testing.T) {
 		{"chain", []string{"-shuffles", "2", "the", "dog", "ran"}},
 		{"lens", []string{"-chat", "hello there"}},
 		{"experts", []string{"-tokens", "100", "-shuffles", "2", "-effects", "30", "-silence=false", text}},
-		{"attention", []string{"-tokens", "100", "-gaps", "0", "-layer", "2", "-head", "4", text}},
+		{"attention", []string{"-tokens", "100", "-gaps", "0", "-layer", "1", "-head", "0", text}},
 		{"neuron", []string{"-tokens", "100", text}},
-		{"neuron", []string{"-tokens", "100", "-layer", "1", "-expert", "2", "-neuron", "3", "-contexts", "4", text}},
+		{"neuron", []string{"-tokens", "100", "-layer", "1", "-expert", "0", "-neuron", "3", "-contexts", "4", text}},
 		{"neuron", []string{"-concept", "question", "-shuffles", "5"}},
 		{"embed", []string{"-map", "30", "-tokens", "300"}},
 		{"similarity", []string{"-places", "40", "-shuffles", "2", text}},
-		{"circuit", []string{"-clean", "The dogs", "-corrupt", "The dog", "-answer", " are", "-other", " is"}},
-		{"steer", []string{"-edit", "direction:2=3", "-concept", "numbers", "-edit", "head:1.4=0", "-n", "5", "-random", "2", "Hello"}},
+		{"circuit", nil},
+		{"steer", []string{"-edit", "direction:1=3", "-concept", "numbers", "-edit", "head:1.0=0", "-n", "5", "-random", "2", "Hello"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			picture := filepath.Join(dir, tc.name+".png")
@@ -45,7 +46,7 @@ func TestInstruments(t *testing.T) {
 			if b, err := os.ReadFile(picture); err != nil || !strings.HasPrefix(string(b), "\x89PNG") {
 				t.Errorf("picture: %v", err)
 			}
-			if tc.name == "attention" || tc.name == "embed" {
+			if tc.name == "attention" || tc.name == "embed" || tc.name == "circuit" {
 				return // the longest ones once
 			}
 			rows, err := csv.NewReader(strings.NewReader(ok(t, "", append([]string{"inspect", tc.name, "-csv"}, tc.args...)...))).ReadAll()
@@ -57,22 +58,37 @@ func TestInstruments(t *testing.T) {
 }
 
 func TestInspectRefuses(t *testing.T) {
+	m, f, err := openModel("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	c := m.Config
+	// none is the first number that the model does not have, and says what it has.
+	none := func(what string, n int) (string, string) {
+		return fmt.Sprint(n), fmt.Sprintf("%s is %d, want 0 to %d", what, n, n-1)
+	}
+	layer, noLayer := none("layer", c.Layers)
+	head, noHead := none("head", c.Heads)
+	expert, noExpert := none("expert", m.LayerExperts(0))
+	neuron, noNeuron := none("neuron", m.LayerHidden(0))
+	token, noToken := none("token", c.Vocab)
 	for _, tc := range []struct {
 		status int
 		want   string
 		args   []string
 	}{
 		{2, "unknown instrument \"nose\", want one of chain, lens", []string{"nose"}},
-		{2, "layer is 5, want 0 to 4", []string{"attention", "-layer", "5", "-head", "0"}},
-		{2, "head is 6, want 0 to 5", []string{"attention", "-layer", "0", "-head", "6"}},
-		{1, "expert is 8, want 0 to 7", []string{"neuron", "-layer", "0", "-expert", "8", "-neuron", "0"}},
-		{1, "neuron is 256, want 0 to 255", []string{"neuron", "-layer", "0", "-neuron", "256"}},
-		{2, "token is 4096, want 0 to 4095", []string{"embed", "-words", "#4096"}},
-		{2, "tokens (", []string{"circuit", "-clean", "a", "-corrupt", "b", "-answer", "hippopotamus", "-other", " is"}},
+		{2, noLayer, []string{"attention", "-layer", layer, "-head", "0"}},
+		{2, noHead, []string{"attention", "-layer", "0", "-head", head}},
+		{1, noExpert, []string{"neuron", "-layer", "0", "-expert", expert, "-neuron", "0"}},
+		{1, noNeuron, []string{"neuron", "-layer", "0", "-neuron", neuron}},
+		{2, noToken, []string{"embed", "-words", "#" + token}},
+		{2, "tokens (", []string{"circuit", "-clean", "a", "-corrupt", "b", "-answer", "hippopotamus and more", "-other", " is"}},
 		{2, "unknown property \"smell\", want some of question, tense", []string{"probe", "smell"}},
 		{2, "unknown concept \"smell\"", []string{"neuron", "-concept", "smell"}},
 		{2, "no edit", []string{"steer", "-edit", "head:1"}},
-		{2, "layer is 9, want 0 to 4", []string{"steer", "-edit", "force:9.0"}},
+		{2, noLayer, []string{"steer", "-edit", "force:" + layer + ".0"}},
 		{2, "want a file .png or .svg", []string{"chain", "-plot", "x.jpg"}},
 		{2, "no table \"legs\", want one of tokens", []string{"chain", "-shuffles", "0", "-table", "legs"}},
 		{2, "-temperatures has \"warm\"", []string{"chain", "-temperatures", "warm"}},
