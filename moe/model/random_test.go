@@ -44,8 +44,7 @@ type shape struct {
 	temperature                                       float64
 	temperatureTokens                                 int
 	fusedQKV, fusedGateUp, noRope                     bool
-	expertKey                                         bool // the experts' width has a key of its own
-	shortContext                                      bool
+	expertKey                                         bool      // the experts' width has a key of its own
 	extra                                             []gguf.KV // keys that change nothing
 	secondNorm                                        string
 }

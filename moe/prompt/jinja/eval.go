@@ -16,7 +16,7 @@ func (v variable) eval(_ *run, s *scope) any {
 	if x, ok := s.get(v.name); ok {
 		return x
 	}
-	return undefined{v.name}
+	return undefined(v)
 }
 
 func (l listExpr) eval(r *run, s *scope) any {
