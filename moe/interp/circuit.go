@@ -25,9 +25,9 @@ type Circuit struct {
 	Pairs   int          `json:"pairs"`
 	Clean   Estimate     `json:"clean"`    // logit of the answer less that of the other, behind the clean prompts
 	Corrupt Estimate     `json:"corrupt"`  // and behind the corrupt ones
-	Tokens  []string     `json:"tokens"`   // of the first pair's clean prompt
-	Other   []string     `json:"other"`    // and of its corrupt one
-	Stream  [][]float64  `json:"stream"`   // [layers+1][position] of the first pair: the clean stream put into one place of the corrupt pass
+	Tokens  []string     `json:"tokens"`   // of the longest clean prompt
+	Other   []string     `json:"other"`    // and of the corrupt one beside it
+	Stream  [][]float64  `json:"stream"`   // [layers+1][position] of that pair: the clean stream put into one place of the corrupt pass
 	Parts   []PartEffect `json:"parts"`    // strongest first
 	Null    float64      `json:"null"`     // the strongest effect, by magnitude and as a mean over pairs, of any part taken from random tokens instead of the clean prompt
 	Set     []SetStep    `json:"set"`      // parts added one by one, the best first, to a clean pass whose other parts are those of the corrupt pass
@@ -79,10 +79,7 @@ func (l *Lab) Circuit(ctx context.Context, pairs []Pair) (*Circuit, error) {
 		if q.high-q.low < circuitGap {
 			continue
 		}
-		if kept = append(kept, q); len(kept) == 1 {
-			out.Tokens, out.Other = l.shows(p.Clean), l.shows(p.Corrupt)
-			out.Stream = l.streamEffects(q)
-		}
+		kept = append(kept, q)
 		cleans, corrupts = append(cleans, q.high), append(corrupts, q.low)
 		noise := l.trace(append(slices.Clone(p.Clean[:1]), l.randomTokens(rng, len(p.Clean)-1)...), nil)
 		for part, v := range l.attribute(q.clean, p.Answer, p.Other) {
@@ -100,6 +97,9 @@ func (l *Lab) Circuit(ctx context.Context, pairs []Pair) (*Circuit, error) {
 	if len(kept) == 0 {
 		return nil, fmt.Errorf("the model tells none of the %d pairs of prompts apart by %.1f of a logit: there is no behaviour to explain", len(pairs), circuitGap)
 	}
+	longest := slices.MaxFunc(kept, func(a, b tracedPair) int { return cmp.Compare(len(a.Pair.Clean), len(b.Pair.Clean)) })
+	out.Tokens, out.Other = l.shows(longest.Pair.Clean), l.shows(longest.Pair.Corrupt)
+	out.Stream = l.streamEffects(longest)
 	out.Pairs, out.Clean, out.Corrupt = len(kept), estimate(cleans), estimate(corrupts)
 	for _, x := range parts {
 		out.Parts = append(out.Parts, PartEffect{x, x.String(), estimate(effects[x]), estimate(direct[x])})
