@@ -35,6 +35,12 @@ func (b *Bot) ask(ctx context.Context, i *discordgo.Interaction) error {
 
 // once answers a question that an interaction asks; head stands before the answer.
 func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head string, private bool) error {
+	short, cancel := soon(ctx)
+	mine, err := b.mine(short, i) // without the store it is answered all the same
+	cancel()
+	if err == nil && !mine {
+		return nil
+	}
 	if why := b.barred(ctx, person(i), question); why != "" {
 		return b.respond(ctx, i, why, true)
 	}
@@ -42,8 +48,8 @@ func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head
 	if err := b.deferred(ctx, i, private); err != nil {
 		return err
 	}
-	short, cancel := soon(ctx)
-	set, err := b.store.Settings(short, keyOf(i)) // without them it is answered all the same
+	short, cancel = soon(ctx)
+	set, err := b.store.Settings(short, keyOf(i)) // as above
 	cancel()
 	if err != nil {
 		b.log.Warn("the settings of a channel could not be read for a question", "channel", i.ChannelID, "err", err)

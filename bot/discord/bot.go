@@ -27,6 +27,7 @@ type Store interface {
 	Pending(ctx context.Context) ([]session.Pending, error)
 	Undo(ctx context.Context, k session.Key) (turns int, err error)
 	Forget(ctx context.Context, personID string) (turns int, err error)
+	Take(ctx context.Context, name string, size int, every time.Duration) (wait time.Duration, err error)
 	Reset(ctx context.Context, k session.Key) error
 	Settings(ctx context.Context, k session.Key) (session.Settings, error)
 	UpdateSettings(ctx context.Context, k session.Key, change func(*session.Settings) error) (session.Settings, error)
@@ -95,6 +96,7 @@ type Bot struct {
 	lost   chan struct{} // the connection has ended; holds one
 
 	self    atomic.Pointer[discordgo.User]
+	app     atomic.Pointer[string] // id of the application, which old bots do not share
 	ready   atomic.Bool
 	content atomic.Bool // the MESSAGE_CONTENT intent is on
 	opened  atomic.Int64

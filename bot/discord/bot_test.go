@@ -112,3 +112,37 @@ func TestLongAnswersAndFailuresOnTheWay(t *testing.T) {
 		t.Errorf("%d messages, want 3", n)
 	}
 }
+
+// What is deleted leaves the conversation, question and answer alike, and an answer
+// under way ends.
+func TestDeletedMessagesLeaveTheContext(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	q := w.send(c, w.mia.ID, w.at("hello"))
+	a := w.says(c, "re: hello")
+	w.stored(c, "hello", "re: hello")
+	w.idle(c, q.ID)
+	if err := w.d.Delete(c, q.ID, w.mia.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.stored(c, "re: hello")
+	if err := w.d.Delete(c, a.ID, w.owner.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.stored(c)
+	slow := w.send(c, w.mia.ID, w.at("slow 400"))
+	behind := w.send(c, w.mia.ID, w.at("behind"))
+	w.until("an answer and one that waits", func() bool { return len(w.replies(c)) == 2 })
+	for _, m := range []discordtest.Message{behind, slow} {
+		if err := w.d.Delete(c, m.ID, w.mia.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.idle(c, slow.ID)
+	w.idle(c, behind.ID)
+	w.until("only what was said is left", func() bool {
+		r := w.replies(c)
+		return len(r) == 1 && strings.HasPrefix(r[0].Content, "re: slow 400") && !strings.HasSuffix(r[0].Content, "399")
+	})
+	w.stored(c)
+}

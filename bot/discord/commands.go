@@ -177,6 +177,7 @@ func (b *Bot) stopHere(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	n := b.chat.StopAll(session.Key{Channel: i.ChannelID}, who) + b.chat.StopAll(chat.OnceKey, person(i).ID)
 	if n == 0 {
+		b.yield(ctx)
 		return b.respond(ctx, i, "I'm not answering anything of yours here.", true)
 	}
 	return b.respond(ctx, i, "Stopped.", true)

@@ -96,8 +96,21 @@ func (b *Bot) me() string {
 	return ""
 }
 
+// application is the id under which commands are registered.
+func (b *Bot) application() string {
+	if id := b.app.Load(); id != nil {
+		return *id
+	}
+	return b.me()
+}
+
 func (b *Bot) onReady(e *discordgo.Ready) {
 	b.self.Store(e.User)
+	app := e.User.ID
+	if e.Application != nil && e.Application.ID != "" {
+		app = e.Application.ID
+	}
+	b.app.Store(&app)
 	b.ready.Store(true)
 	b.trouble.Store(nil)
 	b.log.Info("connected to Discord", "bot", e.User.Username, "servers", len(e.Guilds), "message_content", b.content.Load())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -79,8 +80,18 @@ func TestTwoInstances(t *testing.T) {
 	if len(s.Turns) != 24 || len(w.public(c)) != 12 {
 		t.Errorf("%d turns and %d messages, want 24 and 12", len(s.Turns), len(w.public(c)))
 	}
-	w.run(c, w.mia.ID, "stop")
 	w.run(c, w.mia.ID, "status")
+	for n := range 5 { // the change is told by who made it
+		want := fmt.Sprintf("→ **%g**", float64(n)/4)
+		if r := w.run(c, w.owner.ID, "temperature", opt("value", float64(n)/4)); !strings.Contains(r.Message.Content, want) || strings.Contains(r.Message.Content, fmt.Sprintf("%g →", float64(n)/4)) {
+			t.Errorf("setting it: %q", r.Message.Content)
+		}
+	}
+	w.send(c, w.mia.ID, w.at("slow 400"))
+	w.until("first words", func() bool { return len(w.public(c)) > 17 })
+	if r := w.run(c, w.mia.ID, "stop"); r.Message.Content != "Stopped." {
+		t.Errorf("/stop: %q", r.Message.Content)
+	}
 }
 
 // Every interaction is acknowledged in time while many channels stream and presses

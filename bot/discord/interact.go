@@ -16,6 +16,25 @@ import (
 // (interactions/receiving-and-responding); past it the token is void.
 const ackTime = 3 * time.Second
 
+// mine claims an interaction for this process: true for one of those that share the
+// store. It is for what must not be done twice; what is merely shown is settled by
+// whose acknowledgement Discord takes.
+func (b *Bot) mine(ctx context.Context, i *discordgo.Interaction) (bool, error) {
+	wait, err := b.store.Take(ctx, "interaction/"+i.ID, 1, 15*time.Minute)
+	return wait == 0, err
+}
+
+// yield lets another process go first that may know more.
+func (b *Bot) yield(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(yieldTime):
+	}
+}
+
+// yieldTime is short for a person and long for another process.
+const yieldTime = 250 * time.Millisecond
+
 // webhook sends one request of an interaction, once. It goes past discordgo's rate
 // limiter: interactions have no part in the global limit (topics/rate-limits), which
 // must not delay an acknowledgement, and the limiter would keep a bucket for each

@@ -24,18 +24,18 @@ func (b *Bot) register() {
 		return
 	}
 	sum := sha256.Sum256(text)
-	hash, fact := hex.EncodeToString(sum[:]), "discord/commands/"+b.me()+"/"+b.opt.CommandGuild
+	hash, fact := hex.EncodeToString(sum[:]), "discord/commands/"+b.application()+"/"+b.opt.CommandGuild
 	old, err := b.store.Recall(ctx, fact)
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
 		b.log.Warn("it is not known which commands Discord has; sending them", "err", err)
 	}
 	if old == hash {
-		if there, err := b.dg.ApplicationCommands(b.me(), b.opt.CommandGuild, once(ctx)...); err == nil && len(there) == len(cmds) {
+		if there, err := b.dg.ApplicationCommands(b.application(), b.opt.CommandGuild, once(ctx)...); err == nil && len(there) == len(cmds) {
 			return
 		}
 	}
 	err = insist(ctx, func() error {
-		_, err := b.dg.ApplicationCommandBulkOverwrite(b.me(), b.opt.CommandGuild, cmds, once(ctx)...)
+		_, err := b.dg.ApplicationCommandBulkOverwrite(b.application(), b.opt.CommandGuild, cmds, once(ctx)...)
 		return err
 	})
 	if err != nil {

@@ -29,7 +29,14 @@ func (b *Bot) reset(ctx context.Context, i *discordgo.Interaction) error {
 func (b *Bot) pressUndo(ctx context.Context, i *discordgo.Interaction) error {
 	short, cancel := soon(ctx)
 	defer cancel()
-	n, err := b.store.Undo(short, keyOf(i))
+	mine, err := b.mine(short, i)
+	if err == nil && !mine {
+		return nil
+	}
+	n := 0
+	if err == nil {
+		n, err = b.store.Undo(short, keyOf(i))
+	}
 	switch {
 	case err != nil:
 		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))

@@ -177,9 +177,19 @@ func (b *Bot) showDials(ctx context.Context, i *discordgo.Interaction) error {
 func (b *Bot) change(ctx context.Context, i *discordgo.Interaction, f func(*session.Settings) error) error {
 	short, cancel := soon(ctx)
 	defer cancel()
-	_, err := b.store.UpdateSettings(short, keyOf(i), f)
+	mine, err := b.mine(short, i)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		return errElsewhere
+	}
+	_, err = b.store.UpdateSettings(short, keyOf(i), f)
 	return err
 }
+
+// errElsewhere is returned for what another process does.
+var errElsewhere = errors.New("discord: another process is at it")
 
 // changed tells the person why a change failed; said is false if it did not.
 func (b *Bot) changed(ctx context.Context, i *discordgo.Interaction, err error) (said bool, _ error) {
@@ -187,6 +197,8 @@ func (b *Bot) changed(ctx context.Context, i *discordgo.Interaction, err error) 
 	switch {
 	case err == nil:
 		return false, nil
+	case errors.Is(err, errElsewhere):
+		return true, nil
 	case errors.As(err, &bad):
 		return true, b.respond(ctx, i, "That won't do: "+bad.Error()+".", true)
 	}

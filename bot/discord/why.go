@@ -37,6 +37,7 @@ func (b *Bot) traced(ctx context.Context, i *discordgo.Interaction) (t chat.Trac
 		t, ok = b.opt.Trace(a.ID)
 	}
 	if !ok || len(t.Tokens) == 0 || !spells(t, a.Text) {
+		b.yield(ctx)
 		return t, false, b.respond(ctx, i, sayNoTrace, true)
 	}
 	return t, true, b.deferred(ctx, i, true)
