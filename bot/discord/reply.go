@@ -43,6 +43,7 @@ type reply struct {
 	interval time.Duration
 	old      *session.Turn // the answer to replace; nil for a new one
 	head     string        // stands before the text
+	later    func(func())  // runs what need not be waited for
 
 	mu    sync.Mutex
 	stage stage
@@ -89,7 +90,7 @@ type face struct{ text, row string }
 const unknownRow = "?"
 
 func (b *Bot) newReply(channel, question, asker string) *reply {
-	return &reply{rest: b.rest(), log: b.log, channel: channel, question: question, asker: asker, nonce: question, interval: b.opt.EditInterval, news: make(chan struct{}, 1)}
+	return &reply{rest: b.rest(), log: b.log, channel: channel, question: question, asker: asker, nonce: question, interval: b.opt.EditInterval, later: b.begin, news: make(chan struct{}, 1)}
 }
 
 // newRedo returns a reply that shows another answer in place of old. nonce tells its
@@ -212,8 +213,8 @@ func (r *reply) preview(ctx context.Context) error {
 		}
 		r.grown = i + 1
 	}
-	if spoken && r.wait != "" {
-		return r.unwait(ctx)
+	if spoken {
+		r.unwait()
 	}
 	return nil
 }
@@ -229,17 +230,25 @@ func (r *reply) sayWait(ctx context.Context, text string) error {
 	return err
 }
 
-// unwait removes what sayWait has shown.
-func (r *reply) unwait(ctx context.Context) error {
-	if r.wait == "" {
-		return nil
+// unwait removes what sayWait has shown, without waiting for that: the next question's
+// turn must not hang on it.
+func (r *reply) unwait() {
+	id := r.wait
+	if id == "" {
+		return
 	}
-	err := r.rest.remove(ctx, r.channel, r.wait)
-	if err == nil {
-		r.wait = ""
-	}
-	return err
+	r.wait = ""
+	r.later(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), removeTime)
+		defer cancel()
+		if err := insist(ctx, func() error { return r.rest.remove(ctx, r.channel, id) }); err != nil {
+			r.log.Warn("what said that a question waits could not be removed", "channel", r.channel, "message", id, "err", err)
+		}
+	})
 }
+
+// removeTime bounds that; a stop of the program waits no longer for it.
+const removeTime = 4 * time.Second
 
 // show makes message i of the answer say text above a row of buttons, which may be
 // empty.
@@ -299,9 +308,7 @@ func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 		}
 	}
 	if err == nil {
-		if uerr := insist(ctx, func() error { return r.unwait(ctx) }); uerr != nil {
-			r.log.Warn("what said that a question waits could not be removed", "channel", r.channel, "err", uerr)
-		}
+		r.unwait()
 	}
 	if hint := explain(err); hint != "" {
 		r.log.Error(hint, "channel", r.channel)

@@ -93,6 +93,16 @@ func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 	close(stop)
 	faults.Wait()
 	f.Clear()
+	w.until("nothing is said to wait", func() bool {
+		for _, id := range ids {
+			for _, m := range w.replies(id) {
+				if strings.HasPrefix(m.Content, "*waiting") {
+					return false
+				}
+			}
+		}
+		return true
+	})
 	for c, id := range ids {
 		var order []string
 		texts := map[string]string{}
