@@ -48,7 +48,6 @@ type program struct {
 	hangup   chan os.Signal
 	mu       sync.Mutex
 	next     func() (config.Config, error) // what is read at a hangup
-	profiles string
 	channels map[string]string
 	people   map[string]string
 	bot      string

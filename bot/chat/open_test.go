@@ -141,10 +141,11 @@ func TestTwoInstancesAnswerOnce(t *testing.T) {
 			}
 		}
 	}
-	said := w.board.wait(t, n)
+	w.board.wait(t, n)
 	w.settle()
 	time.Sleep(20 * time.Millisecond)
-	if said = w.board.wait(t, n); len(said) != n {
+	said := w.board.wait(t, n)
+	if len(said) != n {
 		t.Errorf("%d answers to %d questions", len(said), n)
 	}
 	got := map[string]int{}

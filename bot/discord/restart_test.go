@@ -91,7 +91,6 @@ func TestRestart(t *testing.T) {
 	w.restart(w.store)
 	w.send(c, w.mia.ID, w.at("live"))
 	w.says(c, "re: live")
-	answers := w.answers(c)
 	w.until("no waiting is shown any more", func() bool {
 		for _, m := range w.replies(c) {
 			if strings.HasPrefix(m.Content, "*waiting") {
@@ -100,7 +99,7 @@ func TestRestart(t *testing.T) {
 		}
 		return true
 	})
-	answers = w.answers(c)
+	answers := w.answers(c)
 	for i, q := range missed {
 		want := "re: waiting"
 		if i > 0 {

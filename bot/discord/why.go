@@ -57,9 +57,6 @@ func spells(t chat.Trace, text string) bool {
 	return strings.HasPrefix(squeeze(all.String()), squeeze(text)[:min(len(squeeze(text)), 20)])
 }
 
-// unsure is the chance below which a token is marked.
-const unsure = 0.3
-
 // why shows the tokens of the last answer, how likely each was, and what else might
 // have been said there.
 func (b *Bot) why(ctx context.Context, i *discordgo.Interaction) error {
