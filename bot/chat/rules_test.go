@@ -77,6 +77,7 @@ func TestRules(t *testing.T) {
 	mu.Unlock()
 	for i := 2; i <= 4; i++ {
 		w.must("c", fmt.Sprint(i), "x")
+		w.board.wait(t, i)
 		w.settle()
 	}
 	said := w.board.wait(t, 4)

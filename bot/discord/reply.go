@@ -63,6 +63,8 @@ type reply struct {
 	// wait is the message that says that the question waits; "" for none. It is none
 	// of the answer's, which begins below all that was said meanwhile.
 	wait string
+	// lost is that message if the answer to its creation was: it may be there
+	lost *draft
 }
 
 // surface is where a reply is shown: a channel's messages, or those of an interaction.
@@ -226,21 +228,34 @@ func (r *reply) sayWait(ctx context.Context, text string) error {
 	}
 	d := draft{content: text, replyTo: r.question, nonce: r.nonce + "-w", silent: true, noPing: true, row: stopRow(r.question, r.asker)}
 	id, _, err := r.rest.create(ctx, r.channel, d)
-	r.wait = id
+	r.wait, r.lost = id, nil
+	if err != nil && (passing(err) || ctx.Err() != nil) {
+		r.lost = &d
+	}
 	return err
 }
 
 // unwait removes what sayWait has shown, without waiting for that: the next question's
 // turn must not hang on it.
 func (r *reply) unwait() {
-	id := r.wait
-	if id == "" {
+	id, lost := r.wait, r.lost
+	if id == "" && lost == nil {
 		return
 	}
-	r.wait = ""
+	r.wait, r.lost = "", nil
 	r.later(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 		defer cancel()
+		if id == "" { // the nonce finds it, or else makes it now, for a moment
+			err := insist(ctx, func() (err error) {
+				id, _, err = r.rest.create(ctx, r.channel, *lost)
+				return err
+			})
+			if err != nil {
+				r.log.Warn("what said that a question waits may still be there", "channel", r.channel, "err", err)
+				return
+			}
+		}
 		if err := insist(ctx, func() error { return r.rest.remove(ctx, r.channel, id) }); err != nil {
 			r.log.Warn("what said that a question waits could not be removed", "channel", r.channel, "message", id, "err", err)
 		}
@@ -248,7 +263,7 @@ func (r *reply) unwait() {
 }
 
 // removeTime bounds that; a stop of the program waits no longer for it.
-const removeTime = 4 * time.Second
+const removeTime = 8 * time.Second
 
 // show makes message i of the answer say text above a row of buttons, which may be
 // empty.
