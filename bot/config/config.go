@@ -79,7 +79,7 @@ type Reply struct {
 	// MinP keeps tokens with at least this share of the likeliest's probability.
 	MinP float64 `toml:"min_p"` // 0.1
 	// RepeatPenalty, 1 to 2, makes words of the same reply less likely; 1 is off.
-	RepeatPenalty float64 `toml:"repeat_penalty"` // 1
+	RepeatPenalty float64 `toml:"repeat_penalty"` // 1.15
 	// MaxTokens of an answer; never more than half the context window.
 	MaxTokens int `toml:"max_tokens"` // 256
 	// Timeout of an answer, from its turn in the queue.
@@ -140,7 +140,7 @@ func Default() Config {
 		HTTP:  HTTP{Addr: "127.0.0.1:8080", Metrics: true},
 		Log:   Log{Level: "info", Format: "text"},
 		Model: Model{Slots: 8, CacheMiB: 512},
-		Reply: Reply{Temperature: 0.4, TopK: 40, TopP: 0.9, MinP: 0.1, RepeatPenalty: 1, MaxTokens: 256,
+		Reply: Reply{Temperature: 0.4, TopK: 40, TopP: 0.9, MinP: 0.1, RepeatPenalty: 1.15, MaxTokens: 256,
 			Timeout: Duration(2 * time.Minute), QueueLen: 8},
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},

@@ -19,7 +19,7 @@ import (
 // runTrain trains a model from shards; moe export writes it as a model file.
 func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
 	fs := newFlags("train", errOut)
-	config := fs.String("config", "", "recipe, a JSON `file` (see moe/defaultmodel/recipe.json)")
+	config := fs.String("config", "", "recipe, a JSON `file` (see moe/defaultmodel/recipe-1.json)")
 	shards := fs.String("data", "", "`directory` of token shards, made by moe data")
 	held := fs.String("held", "", "`directory` of held-out shards; may be empty")
 	dir := fs.String("o", "", "`directory` of the run: checkpoints and log")
