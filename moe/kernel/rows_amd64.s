@@ -16107,36 +16107,33 @@ loop:
 // func widenQ5AVX512(dst *float32, w *byte, n int)
 // Requires: AVX, AVX512F, F16C, MMX+
 TEXT ·widenQ5AVX512(SB), $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ w+8(FP), CX
-	MOVQ n+16(FP), DX
+	MOVQ    dst+0(FP), AX
+	MOVQ    w+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS rows_heldQ50<>+0(SB), Z0
+	VMOVUPS rows_heldQ51<>+0(SB), Z1
+	VMOVUPS rows_heldQ52<>+0(SB), Z2
+	VMOVUPS rows_heldQ53<>+0(SB), Z3
+	VMOVUPS rows_heldQ54<>+0(SB), Z4
 
 loop:
 	PREFETCHT0   6144(CX)
-	VCVTPH2PS    (CX), X0
-	VBROADCASTSS X0, Z0
-	VPMOVZXBD    6(CX), Z1
-	VPANDD       rows_low4x16<>+0(SB), Z1, Z1
-	VPBROADCASTD 2(CX), Z2
-	VPSRLVD      rows_shifts0x16<>+0(SB), Z2, Z2
-	VPSLLD       $0x04, Z2, Z2
-	VPANDD       rows_bit4x16<>+0(SB), Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPADDD       rows_minus16x16<>+0(SB), Z1, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	VPMOVZXBD    6(CX), Z1
-	VPSRLD       $0x04, Z1, Z1
-	VPBROADCASTD 2(CX), Z2
-	VPSRLVD      rows_shifts1x16<>+0(SB), Z2, Z2
-	VPSLLD       $0x04, Z2, Z2
-	VPANDD       rows_bit4x16<>+0(SB), Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPADDD       rows_minus16x16<>+0(SB), Z1, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, 64(AX)
+	VCVTPH2PS    (CX), X5
+	VBROADCASTSS X5, Z5
+	VMULPS       Z1, Z5, Z6
+	VMULPS       Z0, Z5, Z5
+	VPMOVZXBD    6(CX), Z7
+	VPBROADCASTD 2(CX), Z8
+	VPRORVD      Z3, Z8, Z8
+	VPTERNLOGD   $0xd8, Z2, Z7, Z8
+	VPERMI2PS    Z6, Z5, Z8
+	VMOVUPS      Z8, (AX)
+	VPBROADCASTD 2(CX), Z8
+	VPRORVD      Z4, Z8, Z8
+	VPSRLD       $0x04, Z7, Z7
+	VPTERNLOGD   $0xd8, Z2, Z7, Z8
+	VPERMI2PS    Z6, Z5, Z8
+	VMOVUPS      Z8, 64(AX)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000016, CX
 	SUBQ         $0x00000020, DX
@@ -16144,114 +16141,119 @@ loop:
 	VZEROUPPER
 	RET
 
-DATA rows_low4x16<>+0(SB)/4, $0x0000000f
-DATA rows_low4x16<>+4(SB)/4, $0x0000000f
-DATA rows_low4x16<>+8(SB)/4, $0x0000000f
-DATA rows_low4x16<>+12(SB)/4, $0x0000000f
-DATA rows_low4x16<>+16(SB)/4, $0x0000000f
-DATA rows_low4x16<>+20(SB)/4, $0x0000000f
-DATA rows_low4x16<>+24(SB)/4, $0x0000000f
-DATA rows_low4x16<>+28(SB)/4, $0x0000000f
-DATA rows_low4x16<>+32(SB)/4, $0x0000000f
-DATA rows_low4x16<>+36(SB)/4, $0x0000000f
-DATA rows_low4x16<>+40(SB)/4, $0x0000000f
-DATA rows_low4x16<>+44(SB)/4, $0x0000000f
-DATA rows_low4x16<>+48(SB)/4, $0x0000000f
-DATA rows_low4x16<>+52(SB)/4, $0x0000000f
-DATA rows_low4x16<>+56(SB)/4, $0x0000000f
-DATA rows_low4x16<>+60(SB)/4, $0x0000000f
-GLOBL rows_low4x16<>(SB), RODATA|NOPTR, $64
+DATA rows_heldQ50<>+0(SB)/4, $0xc1800000
+DATA rows_heldQ50<>+4(SB)/4, $0xc1700000
+DATA rows_heldQ50<>+8(SB)/4, $0xc1600000
+DATA rows_heldQ50<>+12(SB)/4, $0xc1500000
+DATA rows_heldQ50<>+16(SB)/4, $0xc1400000
+DATA rows_heldQ50<>+20(SB)/4, $0xc1300000
+DATA rows_heldQ50<>+24(SB)/4, $0xc1200000
+DATA rows_heldQ50<>+28(SB)/4, $0xc1100000
+DATA rows_heldQ50<>+32(SB)/4, $0xc1000000
+DATA rows_heldQ50<>+36(SB)/4, $0xc0e00000
+DATA rows_heldQ50<>+40(SB)/4, $0xc0c00000
+DATA rows_heldQ50<>+44(SB)/4, $0xc0a00000
+DATA rows_heldQ50<>+48(SB)/4, $0xc0800000
+DATA rows_heldQ50<>+52(SB)/4, $0xc0400000
+DATA rows_heldQ50<>+56(SB)/4, $0xc0000000
+DATA rows_heldQ50<>+60(SB)/4, $0xbf800000
+GLOBL rows_heldQ50<>(SB), RODATA|NOPTR, $64
 
-DATA rows_shifts0x16<>+0(SB)/4, $0x00000000
-DATA rows_shifts0x16<>+4(SB)/4, $0x00000001
-DATA rows_shifts0x16<>+8(SB)/4, $0x00000002
-DATA rows_shifts0x16<>+12(SB)/4, $0x00000003
-DATA rows_shifts0x16<>+16(SB)/4, $0x00000004
-DATA rows_shifts0x16<>+20(SB)/4, $0x00000005
-DATA rows_shifts0x16<>+24(SB)/4, $0x00000006
-DATA rows_shifts0x16<>+28(SB)/4, $0x00000007
-DATA rows_shifts0x16<>+32(SB)/4, $0x00000008
-DATA rows_shifts0x16<>+36(SB)/4, $0x00000009
-DATA rows_shifts0x16<>+40(SB)/4, $0x0000000a
-DATA rows_shifts0x16<>+44(SB)/4, $0x0000000b
-DATA rows_shifts0x16<>+48(SB)/4, $0x0000000c
-DATA rows_shifts0x16<>+52(SB)/4, $0x0000000d
-DATA rows_shifts0x16<>+56(SB)/4, $0x0000000e
-DATA rows_shifts0x16<>+60(SB)/4, $0x0000000f
-GLOBL rows_shifts0x16<>(SB), RODATA|NOPTR, $64
+DATA rows_heldQ51<>+0(SB)/4, $0x00000000
+DATA rows_heldQ51<>+4(SB)/4, $0x3f800000
+DATA rows_heldQ51<>+8(SB)/4, $0x40000000
+DATA rows_heldQ51<>+12(SB)/4, $0x40400000
+DATA rows_heldQ51<>+16(SB)/4, $0x40800000
+DATA rows_heldQ51<>+20(SB)/4, $0x40a00000
+DATA rows_heldQ51<>+24(SB)/4, $0x40c00000
+DATA rows_heldQ51<>+28(SB)/4, $0x40e00000
+DATA rows_heldQ51<>+32(SB)/4, $0x41000000
+DATA rows_heldQ51<>+36(SB)/4, $0x41100000
+DATA rows_heldQ51<>+40(SB)/4, $0x41200000
+DATA rows_heldQ51<>+44(SB)/4, $0x41300000
+DATA rows_heldQ51<>+48(SB)/4, $0x41400000
+DATA rows_heldQ51<>+52(SB)/4, $0x41500000
+DATA rows_heldQ51<>+56(SB)/4, $0x41600000
+DATA rows_heldQ51<>+60(SB)/4, $0x41700000
+GLOBL rows_heldQ51<>(SB), RODATA|NOPTR, $64
 
-DATA rows_bit4x16<>+0(SB)/4, $0x00000010
-DATA rows_bit4x16<>+4(SB)/4, $0x00000010
-DATA rows_bit4x16<>+8(SB)/4, $0x00000010
-DATA rows_bit4x16<>+12(SB)/4, $0x00000010
-DATA rows_bit4x16<>+16(SB)/4, $0x00000010
-DATA rows_bit4x16<>+20(SB)/4, $0x00000010
-DATA rows_bit4x16<>+24(SB)/4, $0x00000010
-DATA rows_bit4x16<>+28(SB)/4, $0x00000010
-DATA rows_bit4x16<>+32(SB)/4, $0x00000010
-DATA rows_bit4x16<>+36(SB)/4, $0x00000010
-DATA rows_bit4x16<>+40(SB)/4, $0x00000010
-DATA rows_bit4x16<>+44(SB)/4, $0x00000010
-DATA rows_bit4x16<>+48(SB)/4, $0x00000010
-DATA rows_bit4x16<>+52(SB)/4, $0x00000010
-DATA rows_bit4x16<>+56(SB)/4, $0x00000010
-DATA rows_bit4x16<>+60(SB)/4, $0x00000010
-GLOBL rows_bit4x16<>(SB), RODATA|NOPTR, $64
+DATA rows_heldQ52<>+0(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+4(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+8(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+12(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+16(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+20(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+24(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+28(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+32(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+36(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+40(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+44(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+48(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+52(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+56(SB)/4, $0x0000000f
+DATA rows_heldQ52<>+60(SB)/4, $0x0000000f
+GLOBL rows_heldQ52<>(SB), RODATA|NOPTR, $64
 
-DATA rows_minus16x16<>+0(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+4(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+8(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+12(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+16(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+20(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+24(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+28(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+32(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+36(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+40(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+44(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+48(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+52(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+56(SB)/4, $0xfffffff0
-DATA rows_minus16x16<>+60(SB)/4, $0xfffffff0
-GLOBL rows_minus16x16<>(SB), RODATA|NOPTR, $64
+DATA rows_heldQ53<>+0(SB)/4, $0x0000001c
+DATA rows_heldQ53<>+4(SB)/4, $0x0000001d
+DATA rows_heldQ53<>+8(SB)/4, $0x0000001e
+DATA rows_heldQ53<>+12(SB)/4, $0x0000001f
+DATA rows_heldQ53<>+16(SB)/4, $0x00000000
+DATA rows_heldQ53<>+20(SB)/4, $0x00000001
+DATA rows_heldQ53<>+24(SB)/4, $0x00000002
+DATA rows_heldQ53<>+28(SB)/4, $0x00000003
+DATA rows_heldQ53<>+32(SB)/4, $0x00000004
+DATA rows_heldQ53<>+36(SB)/4, $0x00000005
+DATA rows_heldQ53<>+40(SB)/4, $0x00000006
+DATA rows_heldQ53<>+44(SB)/4, $0x00000007
+DATA rows_heldQ53<>+48(SB)/4, $0x00000008
+DATA rows_heldQ53<>+52(SB)/4, $0x00000009
+DATA rows_heldQ53<>+56(SB)/4, $0x0000000a
+DATA rows_heldQ53<>+60(SB)/4, $0x0000000b
+GLOBL rows_heldQ53<>(SB), RODATA|NOPTR, $64
 
-DATA rows_shifts1x16<>+0(SB)/4, $0x00000010
-DATA rows_shifts1x16<>+4(SB)/4, $0x00000011
-DATA rows_shifts1x16<>+8(SB)/4, $0x00000012
-DATA rows_shifts1x16<>+12(SB)/4, $0x00000013
-DATA rows_shifts1x16<>+16(SB)/4, $0x00000014
-DATA rows_shifts1x16<>+20(SB)/4, $0x00000015
-DATA rows_shifts1x16<>+24(SB)/4, $0x00000016
-DATA rows_shifts1x16<>+28(SB)/4, $0x00000017
-DATA rows_shifts1x16<>+32(SB)/4, $0x00000018
-DATA rows_shifts1x16<>+36(SB)/4, $0x00000019
-DATA rows_shifts1x16<>+40(SB)/4, $0x0000001a
-DATA rows_shifts1x16<>+44(SB)/4, $0x0000001b
-DATA rows_shifts1x16<>+48(SB)/4, $0x0000001c
-DATA rows_shifts1x16<>+52(SB)/4, $0x0000001d
-DATA rows_shifts1x16<>+56(SB)/4, $0x0000001e
-DATA rows_shifts1x16<>+60(SB)/4, $0x0000001f
-GLOBL rows_shifts1x16<>(SB), RODATA|NOPTR, $64
+DATA rows_heldQ54<>+0(SB)/4, $0x0000000c
+DATA rows_heldQ54<>+4(SB)/4, $0x0000000d
+DATA rows_heldQ54<>+8(SB)/4, $0x0000000e
+DATA rows_heldQ54<>+12(SB)/4, $0x0000000f
+DATA rows_heldQ54<>+16(SB)/4, $0x00000010
+DATA rows_heldQ54<>+20(SB)/4, $0x00000011
+DATA rows_heldQ54<>+24(SB)/4, $0x00000012
+DATA rows_heldQ54<>+28(SB)/4, $0x00000013
+DATA rows_heldQ54<>+32(SB)/4, $0x00000014
+DATA rows_heldQ54<>+36(SB)/4, $0x00000015
+DATA rows_heldQ54<>+40(SB)/4, $0x00000016
+DATA rows_heldQ54<>+44(SB)/4, $0x00000017
+DATA rows_heldQ54<>+48(SB)/4, $0x00000018
+DATA rows_heldQ54<>+52(SB)/4, $0x00000019
+DATA rows_heldQ54<>+56(SB)/4, $0x0000001a
+DATA rows_heldQ54<>+60(SB)/4, $0x0000001b
+GLOBL rows_heldQ54<>(SB), RODATA|NOPTR, $64
 
 // func dotsQ5x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·dotsQ5x1AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	LEAQ   (DX)(CX*4), DI
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VMOVUPS rows_heldQ50<>+0(SB), Z4
+	VMOVUPS rows_heldQ51<>+0(SB), Z5
+	VMOVUPS rows_heldQ52<>+0(SB), Z6
+	VMOVUPS rows_heldQ53<>+0(SB), Z7
+	VMOVUPS rows_heldQ54<>+0(SB), Z8
+	LEAQ    (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -16259,102 +16261,70 @@ loop:
 	PREFETCHT0    (DI)(BX*2)
 	PREFETCHT0    (DI)(CX*1)
 	ADDQ          $0x00000016, DI
-	VCVTPH2PS     (DX), X4
-	VBROADCASTSS  X4, Z4
-	VCVTPH2PS     (DX)(BX*1), X5
-	VBROADCASTSS  X5, Z5
-	VCVTPH2PS     (DX)(BX*2), X6
-	VBROADCASTSS  X6, Z6
-	VCVTPH2PS     (DX)(CX*1), X7
-	VBROADCASTSS  X7, Z7
-	VPMOVZXBD     6(DX), Z8
-	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
-	VPBROADCASTD  2(DX), Z9
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z9, Z9
-	VPSLLD        $0x04, Z9, Z9
-	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
-	VPADDD        Z9, Z8, Z8
-	VPADDD        rows_minus16x16<>+0(SB), Z8, Z8
-	VCVTDQ2PS     Z8, Z8
-	VMULPS        Z4, Z8, Z8
-	VFMADD231PS   (SI), Z8, Z0
-	VPMOVZXBD     6(DX)(BX*1), Z8
-	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VCVTPH2PS     (DX), X9
+	VBROADCASTSS  X9, Z9
+	VMULPS        Z5, Z9, Z10
+	VMULPS        Z4, Z9, Z9
+	VPMOVZXBD     6(DX), Z11
+	VCVTPH2PS     (DX)(BX*1), X12
+	VBROADCASTSS  X12, Z12
+	VMULPS        Z5, Z12, Z13
+	VMULPS        Z4, Z12, Z12
+	VPMOVZXBD     6(DX)(BX*1), Z14
+	VCVTPH2PS     (DX)(BX*2), X15
+	VBROADCASTSS  X15, Z15
+	VMULPS        Z5, Z15, Z16
+	VMULPS        Z4, Z15, Z15
+	VPMOVZXBD     6(DX)(BX*2), Z17
+	VCVTPH2PS     (DX)(CX*1), X18
+	VBROADCASTSS  X18, Z18
+	VMULPS        Z5, Z18, Z19
+	VMULPS        Z4, Z18, Z18
+	VPMOVZXBD     6(DX)(CX*1), Z20
+	VPBROADCASTD  2(DX), Z21
+	VPRORVD       Z7, Z21, Z21
+	VPTERNLOGD    $0xd8, Z6, Z11, Z21
+	VPERMI2PS     Z10, Z9, Z21
+	VFMADD231PS   (SI), Z21, Z0
+	VPBROADCASTD  2(DX)(BX*1), Z21
+	VPRORVD       Z7, Z21, Z21
+	VPTERNLOGD    $0xd8, Z6, Z14, Z21
+	VPERMI2PS     Z13, Z12, Z21
+	VFMADD231PS   (SI), Z21, Z1
+	VPBROADCASTD  2(DX)(BX*2), Z21
+	VPRORVD       Z7, Z21, Z21
+	VPTERNLOGD    $0xd8, Z6, Z17, Z21
+	VPERMI2PS     Z16, Z15, Z21
+	VFMADD231PS   (SI), Z21, Z2
+	VPBROADCASTD  2(DX)(CX*1), Z21
+	VPRORVD       Z7, Z21, Z21
+	VPTERNLOGD    $0xd8, Z6, Z20, Z21
+	VPERMI2PS     Z19, Z18, Z21
+	VFMADD231PS   (SI), Z21, Z3
+	VPBROADCASTD  2(DX), Z21
+	VPRORVD       Z8, Z21, Z21
+	VPSRLD        $0x04, Z11, Z11
+	VPTERNLOGD    $0xd8, Z6, Z11, Z21
+	VPERMI2PS     Z10, Z9, Z21
+	VFMADD231PS   64(SI), Z21, Z0
 	VPBROADCASTD  2(DX)(BX*1), Z9
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z9, Z9
-	VPSLLD        $0x04, Z9, Z9
-	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
-	VPADDD        Z9, Z8, Z8
-	VPADDD        rows_minus16x16<>+0(SB), Z8, Z8
-	VCVTDQ2PS     Z8, Z8
-	VMULPS        Z5, Z8, Z8
-	VFMADD231PS   (SI), Z8, Z1
-	VPMOVZXBD     6(DX)(BX*2), Z8
-	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPRORVD       Z8, Z9, Z9
+	VPSRLD        $0x04, Z14, Z10
+	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPERMI2PS     Z13, Z12, Z9
+	VFMADD231PS   64(SI), Z9, Z1
 	VPBROADCASTD  2(DX)(BX*2), Z9
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z9, Z9
-	VPSLLD        $0x04, Z9, Z9
-	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
-	VPADDD        Z9, Z8, Z8
-	VPADDD        rows_minus16x16<>+0(SB), Z8, Z8
-	VCVTDQ2PS     Z8, Z8
-	VMULPS        Z6, Z8, Z8
-	VFMADD231PS   (SI), Z8, Z2
-	VPMOVZXBD     6(DX)(CX*1), Z8
-	VPANDD        rows_low4x16<>+0(SB), Z8, Z8
+	VPRORVD       Z8, Z9, Z9
+	VPSRLD        $0x04, Z17, Z10
+	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPERMI2PS     Z16, Z15, Z9
+	VFMADD231PS   64(SI), Z9, Z2
 	VPBROADCASTD  2(DX)(CX*1), Z9
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z9, Z9
-	VPSLLD        $0x04, Z9, Z9
-	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
-	VPADDD        Z9, Z8, Z8
-	VPADDD        rows_minus16x16<>+0(SB), Z8, Z8
-	VCVTDQ2PS     Z8, Z8
-	VMULPS        Z7, Z8, Z8
-	VFMADD231PS   (SI), Z8, Z3
-	VPMOVZXBD     6(DX), Z8
-	VPSRLD        $0x04, Z8, Z8
-	VPBROADCASTD  2(DX), Z9
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z9, Z9
-	VPSLLD        $0x04, Z9, Z9
-	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
-	VPADDD        Z9, Z8, Z8
-	VPADDD        rows_minus16x16<>+0(SB), Z8, Z8
-	VCVTDQ2PS     Z8, Z8
-	VMULPS        Z4, Z8, Z8
-	VFMADD231PS   64(SI), Z8, Z0
-	VPMOVZXBD     6(DX)(BX*1), Z4
-	VPSRLD        $0x04, Z4, Z4
-	VPBROADCASTD  2(DX)(BX*1), Z8
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z8, Z8
-	VPSLLD        $0x04, Z8, Z8
-	VPANDD        rows_bit4x16<>+0(SB), Z8, Z8
-	VPADDD        Z8, Z4, Z4
-	VPADDD        rows_minus16x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VMULPS        Z5, Z4, Z4
-	VFMADD231PS   64(SI), Z4, Z1
-	VPMOVZXBD     6(DX)(BX*2), Z4
-	VPSRLD        $0x04, Z4, Z4
-	VPBROADCASTD  2(DX)(BX*2), Z5
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VPADDD        rows_minus16x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VMULPS        Z6, Z4, Z4
-	VFMADD231PS   64(SI), Z4, Z2
-	VPMOVZXBD     6(DX)(CX*1), Z4
-	VPSRLD        $0x04, Z4, Z4
-	VPBROADCASTD  2(DX)(CX*1), Z5
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VPADDD        rows_minus16x16<>+0(SB), Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VMULPS        Z7, Z4, Z4
-	VFMADD231PS   64(SI), Z4, Z3
+	VPRORVD       Z8, Z9, Z9
+	VPSRLD        $0x04, Z20, Z10
+	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPERMI2PS     Z19, Z18, Z9
+	VFMADD231PS   64(SI), Z9, Z3
 	ADDQ          $0x00000016, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
@@ -16385,25 +16355,30 @@ loop:
 // func dotsQ5x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·dotsQ5x2AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	LEAQ   (DX)(R9*4), R10
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), R9
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VMOVUPS rows_heldQ50<>+0(SB), Z8
+	VMOVUPS rows_heldQ51<>+0(SB), Z9
+	VMOVUPS rows_heldQ52<>+0(SB), Z10
+	VMOVUPS rows_heldQ53<>+0(SB), Z11
+	VMOVUPS rows_heldQ54<>+0(SB), Z12
+	LEAQ    (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -16411,114 +16386,82 @@ loop:
 	PREFETCHT0    (R10)(BX*2)
 	PREFETCHT0    (R10)(R9*1)
 	ADDQ          $0x00000016, R10
-	VCVTPH2PS     (DX), X8
-	VBROADCASTSS  X8, Z8
-	VCVTPH2PS     (DX)(BX*1), X9
-	VBROADCASTSS  X9, Z9
-	VCVTPH2PS     (DX)(BX*2), X10
-	VBROADCASTSS  X10, Z10
-	VCVTPH2PS     (DX)(R9*1), X11
-	VBROADCASTSS  X11, Z11
-	VMOVUPS       (SI), Z12
-	VMOVUPS       (SI)(DI*1), Z13
-	VPMOVZXBD     6(DX), Z14
-	VPANDD        rows_low4x16<>+0(SB), Z14, Z14
-	VPBROADCASTD  2(DX), Z15
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z15, Z15
-	VPSLLD        $0x04, Z15, Z15
-	VPANDD        rows_bit4x16<>+0(SB), Z15, Z15
-	VPADDD        Z15, Z14, Z14
-	VPADDD        rows_minus16x16<>+0(SB), Z14, Z14
-	VCVTDQ2PS     Z14, Z14
-	VMULPS        Z8, Z14, Z14
-	VFMADD231PS   Z12, Z14, Z0
-	VFMADD231PS   Z13, Z14, Z1
-	VPMOVZXBD     6(DX)(BX*1), Z14
-	VPANDD        rows_low4x16<>+0(SB), Z14, Z14
-	VPBROADCASTD  2(DX)(BX*1), Z15
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z15, Z15
-	VPSLLD        $0x04, Z15, Z15
-	VPANDD        rows_bit4x16<>+0(SB), Z15, Z15
-	VPADDD        Z15, Z14, Z14
-	VPADDD        rows_minus16x16<>+0(SB), Z14, Z14
-	VCVTDQ2PS     Z14, Z14
-	VMULPS        Z9, Z14, Z14
-	VFMADD231PS   Z12, Z14, Z2
-	VFMADD231PS   Z13, Z14, Z3
-	VPMOVZXBD     6(DX)(BX*2), Z14
-	VPANDD        rows_low4x16<>+0(SB), Z14, Z14
-	VPBROADCASTD  2(DX)(BX*2), Z15
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z15, Z15
-	VPSLLD        $0x04, Z15, Z15
-	VPANDD        rows_bit4x16<>+0(SB), Z15, Z15
-	VPADDD        Z15, Z14, Z14
-	VPADDD        rows_minus16x16<>+0(SB), Z14, Z14
-	VCVTDQ2PS     Z14, Z14
-	VMULPS        Z10, Z14, Z14
-	VFMADD231PS   Z12, Z14, Z4
-	VFMADD231PS   Z13, Z14, Z5
-	VPMOVZXBD     6(DX)(R9*1), Z14
-	VPANDD        rows_low4x16<>+0(SB), Z14, Z14
-	VPBROADCASTD  2(DX)(R9*1), Z15
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z15, Z15
-	VPSLLD        $0x04, Z15, Z15
-	VPANDD        rows_bit4x16<>+0(SB), Z15, Z15
-	VPADDD        Z15, Z14, Z14
-	VPADDD        rows_minus16x16<>+0(SB), Z14, Z14
-	VCVTDQ2PS     Z14, Z14
-	VMULPS        Z11, Z14, Z14
-	VFMADD231PS   Z12, Z14, Z6
-	VFMADD231PS   Z13, Z14, Z7
-	VMOVUPS       64(SI), Z12
-	VMOVUPS       64(SI)(DI*1), Z13
-	VPMOVZXBD     6(DX), Z14
-	VPSRLD        $0x04, Z14, Z14
-	VPBROADCASTD  2(DX), Z15
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z15, Z15
-	VPSLLD        $0x04, Z15, Z15
-	VPANDD        rows_bit4x16<>+0(SB), Z15, Z15
-	VPADDD        Z15, Z14, Z14
-	VPADDD        rows_minus16x16<>+0(SB), Z14, Z14
-	VCVTDQ2PS     Z14, Z14
-	VMULPS        Z8, Z14, Z14
-	VFMADD231PS   Z12, Z14, Z0
-	VFMADD231PS   Z13, Z14, Z1
-	VPMOVZXBD     6(DX)(BX*1), Z8
-	VPSRLD        $0x04, Z8, Z8
-	VPBROADCASTD  2(DX)(BX*1), Z14
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z14, Z14
-	VPSLLD        $0x04, Z14, Z14
-	VPANDD        rows_bit4x16<>+0(SB), Z14, Z14
-	VPADDD        Z14, Z8, Z8
-	VPADDD        rows_minus16x16<>+0(SB), Z8, Z8
-	VCVTDQ2PS     Z8, Z8
-	VMULPS        Z9, Z8, Z8
-	VFMADD231PS   Z12, Z8, Z2
-	VFMADD231PS   Z13, Z8, Z3
-	VPMOVZXBD     6(DX)(BX*2), Z8
-	VPSRLD        $0x04, Z8, Z8
-	VPBROADCASTD  2(DX)(BX*2), Z9
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z9, Z9
-	VPSLLD        $0x04, Z9, Z9
-	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
-	VPADDD        Z9, Z8, Z8
-	VPADDD        rows_minus16x16<>+0(SB), Z8, Z8
-	VCVTDQ2PS     Z8, Z8
-	VMULPS        Z10, Z8, Z8
-	VFMADD231PS   Z12, Z8, Z4
-	VFMADD231PS   Z13, Z8, Z5
-	VPMOVZXBD     6(DX)(R9*1), Z8
-	VPSRLD        $0x04, Z8, Z8
-	VPBROADCASTD  2(DX)(R9*1), Z9
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z9, Z9
-	VPSLLD        $0x04, Z9, Z9
-	VPANDD        rows_bit4x16<>+0(SB), Z9, Z9
-	VPADDD        Z9, Z8, Z8
-	VPADDD        rows_minus16x16<>+0(SB), Z8, Z8
-	VCVTDQ2PS     Z8, Z8
-	VMULPS        Z11, Z8, Z8
-	VFMADD231PS   Z12, Z8, Z6
-	VFMADD231PS   Z13, Z8, Z7
+	VCVTPH2PS     (DX), X13
+	VBROADCASTSS  X13, Z13
+	VMULPS        Z9, Z13, Z14
+	VMULPS        Z8, Z13, Z13
+	VPMOVZXBD     6(DX), Z15
+	VCVTPH2PS     (DX)(BX*1), X16
+	VBROADCASTSS  X16, Z16
+	VMULPS        Z9, Z16, Z17
+	VMULPS        Z8, Z16, Z16
+	VPMOVZXBD     6(DX)(BX*1), Z18
+	VCVTPH2PS     (DX)(BX*2), X19
+	VBROADCASTSS  X19, Z19
+	VMULPS        Z9, Z19, Z20
+	VMULPS        Z8, Z19, Z19
+	VPMOVZXBD     6(DX)(BX*2), Z21
+	VCVTPH2PS     (DX)(R9*1), X22
+	VBROADCASTSS  X22, Z22
+	VMULPS        Z9, Z22, Z23
+	VMULPS        Z8, Z22, Z22
+	VPMOVZXBD     6(DX)(R9*1), Z24
+	VMOVUPS       (SI), Z25
+	VMOVUPS       (SI)(DI*1), Z26
+	VPBROADCASTD  2(DX), Z27
+	VPRORVD       Z11, Z27, Z27
+	VPTERNLOGD    $0xd8, Z10, Z15, Z27
+	VPERMI2PS     Z14, Z13, Z27
+	VFMADD231PS   Z25, Z27, Z0
+	VFMADD231PS   Z26, Z27, Z1
+	VPBROADCASTD  2(DX)(BX*1), Z27
+	VPRORVD       Z11, Z27, Z27
+	VPTERNLOGD    $0xd8, Z10, Z18, Z27
+	VPERMI2PS     Z17, Z16, Z27
+	VFMADD231PS   Z25, Z27, Z2
+	VFMADD231PS   Z26, Z27, Z3
+	VPBROADCASTD  2(DX)(BX*2), Z27
+	VPRORVD       Z11, Z27, Z27
+	VPTERNLOGD    $0xd8, Z10, Z21, Z27
+	VPERMI2PS     Z20, Z19, Z27
+	VFMADD231PS   Z25, Z27, Z4
+	VFMADD231PS   Z26, Z27, Z5
+	VPBROADCASTD  2(DX)(R9*1), Z27
+	VPRORVD       Z11, Z27, Z27
+	VPTERNLOGD    $0xd8, Z10, Z24, Z27
+	VPERMI2PS     Z23, Z22, Z27
+	VFMADD231PS   Z25, Z27, Z6
+	VFMADD231PS   Z26, Z27, Z7
+	VMOVUPS       64(SI), Z25
+	VMOVUPS       64(SI)(DI*1), Z26
+	VPBROADCASTD  2(DX), Z27
+	VPRORVD       Z12, Z27, Z27
+	VPSRLD        $0x04, Z15, Z15
+	VPTERNLOGD    $0xd8, Z10, Z15, Z27
+	VPERMI2PS     Z14, Z13, Z27
+	VFMADD231PS   Z25, Z27, Z0
+	VFMADD231PS   Z26, Z27, Z1
+	VPBROADCASTD  2(DX)(BX*1), Z13
+	VPRORVD       Z12, Z13, Z13
+	VPSRLD        $0x04, Z18, Z14
+	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPERMI2PS     Z17, Z16, Z13
+	VFMADD231PS   Z25, Z13, Z2
+	VFMADD231PS   Z26, Z13, Z3
+	VPBROADCASTD  2(DX)(BX*2), Z13
+	VPRORVD       Z12, Z13, Z13
+	VPSRLD        $0x04, Z21, Z14
+	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPERMI2PS     Z20, Z19, Z13
+	VFMADD231PS   Z25, Z13, Z4
+	VFMADD231PS   Z26, Z13, Z5
+	VPBROADCASTD  2(DX)(R9*1), Z13
+	VPRORVD       Z12, Z13, Z13
+	VPSRLD        $0x04, Z24, Z14
+	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPERMI2PS     Z23, Z22, Z13
+	VFMADD231PS   Z25, Z13, Z6
+	VFMADD231PS   Z26, Z13, Z7
 	ADDQ          $0x00000016, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
@@ -16569,41 +16512,37 @@ loop:
 
 // func widenQ5x1AVX512(dst *float32, w *byte, n int)
 // Requires: AVX, AVX512F, F16C, MMX+
-TEXT ·widenQ5x1AVX512(SB), $16-24
-	MOVQ dst+0(FP), AX
-	MOVQ w+8(FP), CX
-	MOVQ n+16(FP), DX
+TEXT ·widenQ5x1AVX512(SB), $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    w+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS rows_heldQ5x10<>+0(SB), Z0
+	VMOVUPS rows_heldQ5x11<>+0(SB), Z1
+	VMOVUPS rows_heldQ5x12<>+0(SB), Z2
+	VMOVUPS rows_heldQ5x13<>+0(SB), Z3
+	VMOVUPS rows_heldQ5x14<>+0(SB), Z4
 
 loop:
 	PREFETCHT0   6144(CX)
-	VCVTPH2PS    (CX), X0
-	VMOVSS       X0, (SP)
-	VCVTPH2PS    2(CX), X0
-	VMOVSS       X0, 8(SP)
-	VPMOVZXBD    8(CX), Z0
-	VPANDD       rows_low4x16<>+0(SB), Z0, Z0
-	VPBROADCASTD 4(CX), Z1
-	VPSRLVD      rows_shifts0x16<>+0(SB), Z1, Z1
-	VPSLLD       $0x04, Z1, Z1
-	VPANDD       rows_bit4x16<>+0(SB), Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VCVTDQ2PS    Z0, Z0
-	VBROADCASTSS 8(SP), Z1
-	VBROADCASTSS (SP), Z2
-	VFMADD213PS  Z1, Z2, Z0
-	VMOVUPS      Z0, (AX)
-	VPMOVZXBD    8(CX), Z0
-	VPSRLD       $0x04, Z0, Z0
-	VPBROADCASTD 4(CX), Z1
-	VPSRLVD      rows_shifts1x16<>+0(SB), Z1, Z1
-	VPSLLD       $0x04, Z1, Z1
-	VPANDD       rows_bit4x16<>+0(SB), Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VCVTDQ2PS    Z0, Z0
-	VBROADCASTSS 8(SP), Z1
-	VBROADCASTSS (SP), Z2
-	VFMADD213PS  Z1, Z2, Z0
-	VMOVUPS      Z0, 64(AX)
+	VCVTPH2PS    (CX), X5
+	VBROADCASTSS X5, Z5
+	VCVTPH2PS    2(CX), X6
+	VBROADCASTSS X6, Z6
+	VMOVAPS      Z5, Z7
+	VFMADD213PS  Z6, Z1, Z7
+	VFMADD213PS  Z6, Z0, Z5
+	VPMOVZXBD    8(CX), Z6
+	VPBROADCASTD 4(CX), Z8
+	VPRORVD      Z3, Z8, Z8
+	VPTERNLOGD   $0xd8, Z2, Z6, Z8
+	VPERMI2PS    Z7, Z5, Z8
+	VMOVUPS      Z8, (AX)
+	VPBROADCASTD 4(CX), Z8
+	VPRORVD      Z4, Z8, Z8
+	VPSRLD       $0x04, Z6, Z6
+	VPTERNLOGD   $0xd8, Z2, Z6, Z8
+	VPERMI2PS    Z7, Z5, Z8
+	VMOVUPS      Z8, 64(AX)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000018, CX
 	SUBQ         $0x00000020, DX
@@ -16611,24 +16550,119 @@ loop:
 	VZEROUPPER
 	RET
 
+DATA rows_heldQ5x10<>+0(SB)/4, $0x00000000
+DATA rows_heldQ5x10<>+4(SB)/4, $0x3f800000
+DATA rows_heldQ5x10<>+8(SB)/4, $0x40000000
+DATA rows_heldQ5x10<>+12(SB)/4, $0x40400000
+DATA rows_heldQ5x10<>+16(SB)/4, $0x40800000
+DATA rows_heldQ5x10<>+20(SB)/4, $0x40a00000
+DATA rows_heldQ5x10<>+24(SB)/4, $0x40c00000
+DATA rows_heldQ5x10<>+28(SB)/4, $0x40e00000
+DATA rows_heldQ5x10<>+32(SB)/4, $0x41000000
+DATA rows_heldQ5x10<>+36(SB)/4, $0x41100000
+DATA rows_heldQ5x10<>+40(SB)/4, $0x41200000
+DATA rows_heldQ5x10<>+44(SB)/4, $0x41300000
+DATA rows_heldQ5x10<>+48(SB)/4, $0x41400000
+DATA rows_heldQ5x10<>+52(SB)/4, $0x41500000
+DATA rows_heldQ5x10<>+56(SB)/4, $0x41600000
+DATA rows_heldQ5x10<>+60(SB)/4, $0x41700000
+GLOBL rows_heldQ5x10<>(SB), RODATA|NOPTR, $64
+
+DATA rows_heldQ5x11<>+0(SB)/4, $0x41800000
+DATA rows_heldQ5x11<>+4(SB)/4, $0x41880000
+DATA rows_heldQ5x11<>+8(SB)/4, $0x41900000
+DATA rows_heldQ5x11<>+12(SB)/4, $0x41980000
+DATA rows_heldQ5x11<>+16(SB)/4, $0x41a00000
+DATA rows_heldQ5x11<>+20(SB)/4, $0x41a80000
+DATA rows_heldQ5x11<>+24(SB)/4, $0x41b00000
+DATA rows_heldQ5x11<>+28(SB)/4, $0x41b80000
+DATA rows_heldQ5x11<>+32(SB)/4, $0x41c00000
+DATA rows_heldQ5x11<>+36(SB)/4, $0x41c80000
+DATA rows_heldQ5x11<>+40(SB)/4, $0x41d00000
+DATA rows_heldQ5x11<>+44(SB)/4, $0x41d80000
+DATA rows_heldQ5x11<>+48(SB)/4, $0x41e00000
+DATA rows_heldQ5x11<>+52(SB)/4, $0x41e80000
+DATA rows_heldQ5x11<>+56(SB)/4, $0x41f00000
+DATA rows_heldQ5x11<>+60(SB)/4, $0x41f80000
+GLOBL rows_heldQ5x11<>(SB), RODATA|NOPTR, $64
+
+DATA rows_heldQ5x12<>+0(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+4(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+8(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+12(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+16(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+20(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+24(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+28(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+32(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+36(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+40(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+44(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+48(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+52(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+56(SB)/4, $0x0000000f
+DATA rows_heldQ5x12<>+60(SB)/4, $0x0000000f
+GLOBL rows_heldQ5x12<>(SB), RODATA|NOPTR, $64
+
+DATA rows_heldQ5x13<>+0(SB)/4, $0x0000001c
+DATA rows_heldQ5x13<>+4(SB)/4, $0x0000001d
+DATA rows_heldQ5x13<>+8(SB)/4, $0x0000001e
+DATA rows_heldQ5x13<>+12(SB)/4, $0x0000001f
+DATA rows_heldQ5x13<>+16(SB)/4, $0x00000000
+DATA rows_heldQ5x13<>+20(SB)/4, $0x00000001
+DATA rows_heldQ5x13<>+24(SB)/4, $0x00000002
+DATA rows_heldQ5x13<>+28(SB)/4, $0x00000003
+DATA rows_heldQ5x13<>+32(SB)/4, $0x00000004
+DATA rows_heldQ5x13<>+36(SB)/4, $0x00000005
+DATA rows_heldQ5x13<>+40(SB)/4, $0x00000006
+DATA rows_heldQ5x13<>+44(SB)/4, $0x00000007
+DATA rows_heldQ5x13<>+48(SB)/4, $0x00000008
+DATA rows_heldQ5x13<>+52(SB)/4, $0x00000009
+DATA rows_heldQ5x13<>+56(SB)/4, $0x0000000a
+DATA rows_heldQ5x13<>+60(SB)/4, $0x0000000b
+GLOBL rows_heldQ5x13<>(SB), RODATA|NOPTR, $64
+
+DATA rows_heldQ5x14<>+0(SB)/4, $0x0000000c
+DATA rows_heldQ5x14<>+4(SB)/4, $0x0000000d
+DATA rows_heldQ5x14<>+8(SB)/4, $0x0000000e
+DATA rows_heldQ5x14<>+12(SB)/4, $0x0000000f
+DATA rows_heldQ5x14<>+16(SB)/4, $0x00000010
+DATA rows_heldQ5x14<>+20(SB)/4, $0x00000011
+DATA rows_heldQ5x14<>+24(SB)/4, $0x00000012
+DATA rows_heldQ5x14<>+28(SB)/4, $0x00000013
+DATA rows_heldQ5x14<>+32(SB)/4, $0x00000014
+DATA rows_heldQ5x14<>+36(SB)/4, $0x00000015
+DATA rows_heldQ5x14<>+40(SB)/4, $0x00000016
+DATA rows_heldQ5x14<>+44(SB)/4, $0x00000017
+DATA rows_heldQ5x14<>+48(SB)/4, $0x00000018
+DATA rows_heldQ5x14<>+52(SB)/4, $0x00000019
+DATA rows_heldQ5x14<>+56(SB)/4, $0x0000001a
+DATA rows_heldQ5x14<>+60(SB)/4, $0x0000001b
+GLOBL rows_heldQ5x14<>(SB), RODATA|NOPTR, $64
+
 // func dotsQ5x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ5x1x1AVX512(SB), $64-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	LEAQ   (DX)(CX*4), DI
+TEXT ·dotsQ5x1x1AVX512(SB), $0-56
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VMOVUPS rows_heldQ5x10<>+0(SB), Z4
+	VMOVUPS rows_heldQ5x11<>+0(SB), Z5
+	VMOVUPS rows_heldQ5x12<>+0(SB), Z6
+	VMOVUPS rows_heldQ5x13<>+0(SB), Z7
+	VMOVUPS rows_heldQ5x14<>+0(SB), Z8
+	LEAQ    (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -16636,118 +16670,82 @@ loop:
 	PREFETCHT0    (DI)(BX*2)
 	PREFETCHT0    (DI)(CX*1)
 	ADDQ          $0x00000018, DI
-	VCVTPH2PS     (DX), X4
-	VMOVSS        X4, (SP)
-	VCVTPH2PS     2(DX), X4
-	VMOVSS        X4, 8(SP)
-	VCVTPH2PS     (DX)(BX*1), X4
-	VMOVSS        X4, 16(SP)
-	VCVTPH2PS     2(DX)(BX*1), X4
-	VMOVSS        X4, 24(SP)
-	VCVTPH2PS     (DX)(BX*2), X4
-	VMOVSS        X4, 32(SP)
-	VCVTPH2PS     2(DX)(BX*2), X4
-	VMOVSS        X4, 40(SP)
-	VCVTPH2PS     (DX)(CX*1), X4
-	VMOVSS        X4, 48(SP)
-	VCVTPH2PS     2(DX)(CX*1), X4
-	VMOVSS        X4, 56(SP)
-	VPMOVZXBD     8(DX), Z4
-	VPANDD        rows_low4x16<>+0(SB), Z4, Z4
-	VPBROADCASTD  4(DX), Z5
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VBROADCASTSS  8(SP), Z5
-	VBROADCASTSS  (SP), Z6
-	VFMADD213PS   Z5, Z6, Z4
-	VFMADD231PS   (SI), Z4, Z0
-	VPMOVZXBD     8(DX)(BX*1), Z4
-	VPANDD        rows_low4x16<>+0(SB), Z4, Z4
-	VPBROADCASTD  4(DX)(BX*1), Z5
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VBROADCASTSS  24(SP), Z5
-	VBROADCASTSS  16(SP), Z6
-	VFMADD213PS   Z5, Z6, Z4
-	VFMADD231PS   (SI), Z4, Z1
-	VPMOVZXBD     8(DX)(BX*2), Z4
-	VPANDD        rows_low4x16<>+0(SB), Z4, Z4
-	VPBROADCASTD  4(DX)(BX*2), Z5
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VBROADCASTSS  40(SP), Z5
-	VBROADCASTSS  32(SP), Z6
-	VFMADD213PS   Z5, Z6, Z4
-	VFMADD231PS   (SI), Z4, Z2
-	VPMOVZXBD     8(DX)(CX*1), Z4
-	VPANDD        rows_low4x16<>+0(SB), Z4, Z4
-	VPBROADCASTD  4(DX)(CX*1), Z5
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VBROADCASTSS  56(SP), Z5
-	VBROADCASTSS  48(SP), Z6
-	VFMADD213PS   Z5, Z6, Z4
-	VFMADD231PS   (SI), Z4, Z3
-	VPMOVZXBD     8(DX), Z4
-	VPSRLD        $0x04, Z4, Z4
-	VPBROADCASTD  4(DX), Z5
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VBROADCASTSS  8(SP), Z5
-	VBROADCASTSS  (SP), Z6
-	VFMADD213PS   Z5, Z6, Z4
-	VFMADD231PS   64(SI), Z4, Z0
-	VPMOVZXBD     8(DX)(BX*1), Z4
-	VPSRLD        $0x04, Z4, Z4
-	VPBROADCASTD  4(DX)(BX*1), Z5
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VBROADCASTSS  24(SP), Z5
-	VBROADCASTSS  16(SP), Z6
-	VFMADD213PS   Z5, Z6, Z4
-	VFMADD231PS   64(SI), Z4, Z1
-	VPMOVZXBD     8(DX)(BX*2), Z4
-	VPSRLD        $0x04, Z4, Z4
-	VPBROADCASTD  4(DX)(BX*2), Z5
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VBROADCASTSS  40(SP), Z5
-	VBROADCASTSS  32(SP), Z6
-	VFMADD213PS   Z5, Z6, Z4
-	VFMADD231PS   64(SI), Z4, Z2
-	VPMOVZXBD     8(DX)(CX*1), Z4
-	VPSRLD        $0x04, Z4, Z4
-	VPBROADCASTD  4(DX)(CX*1), Z5
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z5, Z5
-	VPSLLD        $0x04, Z5, Z5
-	VPANDD        rows_bit4x16<>+0(SB), Z5, Z5
-	VPADDD        Z5, Z4, Z4
-	VCVTDQ2PS     Z4, Z4
-	VBROADCASTSS  56(SP), Z5
-	VBROADCASTSS  48(SP), Z6
-	VFMADD213PS   Z5, Z6, Z4
-	VFMADD231PS   64(SI), Z4, Z3
+	VCVTPH2PS     (DX), X9
+	VBROADCASTSS  X9, Z9
+	VCVTPH2PS     2(DX), X10
+	VBROADCASTSS  X10, Z10
+	VMOVAPS       Z9, Z11
+	VFMADD213PS   Z10, Z5, Z11
+	VFMADD213PS   Z10, Z4, Z9
+	VPMOVZXBD     8(DX), Z10
+	VCVTPH2PS     (DX)(BX*1), X12
+	VBROADCASTSS  X12, Z12
+	VCVTPH2PS     2(DX)(BX*1), X13
+	VBROADCASTSS  X13, Z13
+	VMOVAPS       Z12, Z14
+	VFMADD213PS   Z13, Z5, Z14
+	VFMADD213PS   Z13, Z4, Z12
+	VPMOVZXBD     8(DX)(BX*1), Z13
+	VCVTPH2PS     (DX)(BX*2), X15
+	VBROADCASTSS  X15, Z15
+	VCVTPH2PS     2(DX)(BX*2), X16
+	VBROADCASTSS  X16, Z16
+	VMOVAPS       Z15, Z17
+	VFMADD213PS   Z16, Z5, Z17
+	VFMADD213PS   Z16, Z4, Z15
+	VPMOVZXBD     8(DX)(BX*2), Z16
+	VCVTPH2PS     (DX)(CX*1), X18
+	VBROADCASTSS  X18, Z18
+	VCVTPH2PS     2(DX)(CX*1), X19
+	VBROADCASTSS  X19, Z19
+	VMOVAPS       Z18, Z20
+	VFMADD213PS   Z19, Z5, Z20
+	VFMADD213PS   Z19, Z4, Z18
+	VPMOVZXBD     8(DX)(CX*1), Z19
+	VPBROADCASTD  4(DX), Z21
+	VPRORVD       Z7, Z21, Z21
+	VPTERNLOGD    $0xd8, Z6, Z10, Z21
+	VPERMI2PS     Z11, Z9, Z21
+	VFMADD231PS   (SI), Z21, Z0
+	VPBROADCASTD  4(DX)(BX*1), Z21
+	VPRORVD       Z7, Z21, Z21
+	VPTERNLOGD    $0xd8, Z6, Z13, Z21
+	VPERMI2PS     Z14, Z12, Z21
+	VFMADD231PS   (SI), Z21, Z1
+	VPBROADCASTD  4(DX)(BX*2), Z21
+	VPRORVD       Z7, Z21, Z21
+	VPTERNLOGD    $0xd8, Z6, Z16, Z21
+	VPERMI2PS     Z17, Z15, Z21
+	VFMADD231PS   (SI), Z21, Z2
+	VPBROADCASTD  4(DX)(CX*1), Z21
+	VPRORVD       Z7, Z21, Z21
+	VPTERNLOGD    $0xd8, Z6, Z19, Z21
+	VPERMI2PS     Z20, Z18, Z21
+	VFMADD231PS   (SI), Z21, Z3
+	VPBROADCASTD  4(DX), Z21
+	VPRORVD       Z8, Z21, Z21
+	VPSRLD        $0x04, Z10, Z10
+	VPTERNLOGD    $0xd8, Z6, Z10, Z21
+	VPERMI2PS     Z11, Z9, Z21
+	VFMADD231PS   64(SI), Z21, Z0
+	VPBROADCASTD  4(DX)(BX*1), Z9
+	VPRORVD       Z8, Z9, Z9
+	VPSRLD        $0x04, Z13, Z10
+	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPERMI2PS     Z14, Z12, Z9
+	VFMADD231PS   64(SI), Z9, Z1
+	VPBROADCASTD  4(DX)(BX*2), Z9
+	VPRORVD       Z8, Z9, Z9
+	VPSRLD        $0x04, Z16, Z10
+	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPERMI2PS     Z17, Z15, Z9
+	VFMADD231PS   64(SI), Z9, Z2
+	VPBROADCASTD  4(DX)(CX*1), Z9
+	VPRORVD       Z8, Z9, Z9
+	VPSRLD        $0x04, Z19, Z10
+	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPERMI2PS     Z20, Z18, Z9
+	VFMADD231PS   64(SI), Z9, Z3
 	ADDQ          $0x00000018, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
@@ -16777,26 +16775,31 @@ loop:
 
 // func dotsQ5x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ5x1x2AVX512(SB), $64-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	LEAQ   (DX)(R9*4), R10
+TEXT ·dotsQ5x1x2AVX512(SB), $0-56
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), R9
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VMOVUPS rows_heldQ5x10<>+0(SB), Z8
+	VMOVUPS rows_heldQ5x11<>+0(SB), Z9
+	VMOVUPS rows_heldQ5x12<>+0(SB), Z10
+	VMOVUPS rows_heldQ5x13<>+0(SB), Z11
+	VMOVUPS rows_heldQ5x14<>+0(SB), Z12
+	LEAQ    (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -16804,130 +16807,94 @@ loop:
 	PREFETCHT0    (R10)(BX*2)
 	PREFETCHT0    (R10)(R9*1)
 	ADDQ          $0x00000018, R10
-	VCVTPH2PS     (DX), X8
-	VMOVSS        X8, (SP)
-	VCVTPH2PS     2(DX), X8
-	VMOVSS        X8, 8(SP)
-	VCVTPH2PS     (DX)(BX*1), X8
-	VMOVSS        X8, 16(SP)
-	VCVTPH2PS     2(DX)(BX*1), X8
-	VMOVSS        X8, 24(SP)
-	VCVTPH2PS     (DX)(BX*2), X8
-	VMOVSS        X8, 32(SP)
-	VCVTPH2PS     2(DX)(BX*2), X8
-	VMOVSS        X8, 40(SP)
-	VCVTPH2PS     (DX)(R9*1), X8
-	VMOVSS        X8, 48(SP)
-	VCVTPH2PS     2(DX)(R9*1), X8
-	VMOVSS        X8, 56(SP)
-	VMOVUPS       (SI), Z8
-	VMOVUPS       (SI)(DI*1), Z9
-	VPMOVZXBD     8(DX), Z10
-	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
-	VPBROADCASTD  4(DX), Z11
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z11, Z11
-	VPSLLD        $0x04, Z11, Z11
-	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
-	VPADDD        Z11, Z10, Z10
-	VCVTDQ2PS     Z10, Z10
-	VBROADCASTSS  8(SP), Z11
-	VBROADCASTSS  (SP), Z12
-	VFMADD213PS   Z11, Z12, Z10
-	VFMADD231PS   Z8, Z10, Z0
-	VFMADD231PS   Z9, Z10, Z1
-	VPMOVZXBD     8(DX)(BX*1), Z10
-	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
-	VPBROADCASTD  4(DX)(BX*1), Z11
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z11, Z11
-	VPSLLD        $0x04, Z11, Z11
-	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
-	VPADDD        Z11, Z10, Z10
-	VCVTDQ2PS     Z10, Z10
-	VBROADCASTSS  24(SP), Z11
-	VBROADCASTSS  16(SP), Z12
-	VFMADD213PS   Z11, Z12, Z10
-	VFMADD231PS   Z8, Z10, Z2
-	VFMADD231PS   Z9, Z10, Z3
-	VPMOVZXBD     8(DX)(BX*2), Z10
-	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
-	VPBROADCASTD  4(DX)(BX*2), Z11
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z11, Z11
-	VPSLLD        $0x04, Z11, Z11
-	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
-	VPADDD        Z11, Z10, Z10
-	VCVTDQ2PS     Z10, Z10
-	VBROADCASTSS  40(SP), Z11
-	VBROADCASTSS  32(SP), Z12
-	VFMADD213PS   Z11, Z12, Z10
-	VFMADD231PS   Z8, Z10, Z4
-	VFMADD231PS   Z9, Z10, Z5
-	VPMOVZXBD     8(DX)(R9*1), Z10
-	VPANDD        rows_low4x16<>+0(SB), Z10, Z10
-	VPBROADCASTD  4(DX)(R9*1), Z11
-	VPSRLVD       rows_shifts0x16<>+0(SB), Z11, Z11
-	VPSLLD        $0x04, Z11, Z11
-	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
-	VPADDD        Z11, Z10, Z10
-	VCVTDQ2PS     Z10, Z10
-	VBROADCASTSS  56(SP), Z11
-	VBROADCASTSS  48(SP), Z12
-	VFMADD213PS   Z11, Z12, Z10
-	VFMADD231PS   Z8, Z10, Z6
-	VFMADD231PS   Z9, Z10, Z7
-	VMOVUPS       64(SI), Z8
-	VMOVUPS       64(SI)(DI*1), Z9
-	VPMOVZXBD     8(DX), Z10
-	VPSRLD        $0x04, Z10, Z10
-	VPBROADCASTD  4(DX), Z11
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z11, Z11
-	VPSLLD        $0x04, Z11, Z11
-	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
-	VPADDD        Z11, Z10, Z10
-	VCVTDQ2PS     Z10, Z10
-	VBROADCASTSS  8(SP), Z11
-	VBROADCASTSS  (SP), Z12
-	VFMADD213PS   Z11, Z12, Z10
-	VFMADD231PS   Z8, Z10, Z0
-	VFMADD231PS   Z9, Z10, Z1
-	VPMOVZXBD     8(DX)(BX*1), Z10
-	VPSRLD        $0x04, Z10, Z10
-	VPBROADCASTD  4(DX)(BX*1), Z11
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z11, Z11
-	VPSLLD        $0x04, Z11, Z11
-	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
-	VPADDD        Z11, Z10, Z10
-	VCVTDQ2PS     Z10, Z10
-	VBROADCASTSS  24(SP), Z11
-	VBROADCASTSS  16(SP), Z12
-	VFMADD213PS   Z11, Z12, Z10
-	VFMADD231PS   Z8, Z10, Z2
-	VFMADD231PS   Z9, Z10, Z3
-	VPMOVZXBD     8(DX)(BX*2), Z10
-	VPSRLD        $0x04, Z10, Z10
-	VPBROADCASTD  4(DX)(BX*2), Z11
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z11, Z11
-	VPSLLD        $0x04, Z11, Z11
-	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
-	VPADDD        Z11, Z10, Z10
-	VCVTDQ2PS     Z10, Z10
-	VBROADCASTSS  40(SP), Z11
-	VBROADCASTSS  32(SP), Z12
-	VFMADD213PS   Z11, Z12, Z10
-	VFMADD231PS   Z8, Z10, Z4
-	VFMADD231PS   Z9, Z10, Z5
-	VPMOVZXBD     8(DX)(R9*1), Z10
-	VPSRLD        $0x04, Z10, Z10
-	VPBROADCASTD  4(DX)(R9*1), Z11
-	VPSRLVD       rows_shifts1x16<>+0(SB), Z11, Z11
-	VPSLLD        $0x04, Z11, Z11
-	VPANDD        rows_bit4x16<>+0(SB), Z11, Z11
-	VPADDD        Z11, Z10, Z10
-	VCVTDQ2PS     Z10, Z10
-	VBROADCASTSS  56(SP), Z11
-	VBROADCASTSS  48(SP), Z12
-	VFMADD213PS   Z11, Z12, Z10
-	VFMADD231PS   Z8, Z10, Z6
-	VFMADD231PS   Z9, Z10, Z7
+	VCVTPH2PS     (DX), X13
+	VBROADCASTSS  X13, Z13
+	VCVTPH2PS     2(DX), X14
+	VBROADCASTSS  X14, Z14
+	VMOVAPS       Z13, Z15
+	VFMADD213PS   Z14, Z9, Z15
+	VFMADD213PS   Z14, Z8, Z13
+	VPMOVZXBD     8(DX), Z14
+	VCVTPH2PS     (DX)(BX*1), X16
+	VBROADCASTSS  X16, Z16
+	VCVTPH2PS     2(DX)(BX*1), X17
+	VBROADCASTSS  X17, Z17
+	VMOVAPS       Z16, Z18
+	VFMADD213PS   Z17, Z9, Z18
+	VFMADD213PS   Z17, Z8, Z16
+	VPMOVZXBD     8(DX)(BX*1), Z17
+	VCVTPH2PS     (DX)(BX*2), X19
+	VBROADCASTSS  X19, Z19
+	VCVTPH2PS     2(DX)(BX*2), X20
+	VBROADCASTSS  X20, Z20
+	VMOVAPS       Z19, Z21
+	VFMADD213PS   Z20, Z9, Z21
+	VFMADD213PS   Z20, Z8, Z19
+	VPMOVZXBD     8(DX)(BX*2), Z20
+	VCVTPH2PS     (DX)(R9*1), X22
+	VBROADCASTSS  X22, Z22
+	VCVTPH2PS     2(DX)(R9*1), X23
+	VBROADCASTSS  X23, Z23
+	VMOVAPS       Z22, Z24
+	VFMADD213PS   Z23, Z9, Z24
+	VFMADD213PS   Z23, Z8, Z22
+	VPMOVZXBD     8(DX)(R9*1), Z23
+	VMOVUPS       (SI), Z25
+	VMOVUPS       (SI)(DI*1), Z26
+	VPBROADCASTD  4(DX), Z27
+	VPRORVD       Z11, Z27, Z27
+	VPTERNLOGD    $0xd8, Z10, Z14, Z27
+	VPERMI2PS     Z15, Z13, Z27
+	VFMADD231PS   Z25, Z27, Z0
+	VFMADD231PS   Z26, Z27, Z1
+	VPBROADCASTD  4(DX)(BX*1), Z27
+	VPRORVD       Z11, Z27, Z27
+	VPTERNLOGD    $0xd8, Z10, Z17, Z27
+	VPERMI2PS     Z18, Z16, Z27
+	VFMADD231PS   Z25, Z27, Z2
+	VFMADD231PS   Z26, Z27, Z3
+	VPBROADCASTD  4(DX)(BX*2), Z27
+	VPRORVD       Z11, Z27, Z27
+	VPTERNLOGD    $0xd8, Z10, Z20, Z27
+	VPERMI2PS     Z21, Z19, Z27
+	VFMADD231PS   Z25, Z27, Z4
+	VFMADD231PS   Z26, Z27, Z5
+	VPBROADCASTD  4(DX)(R9*1), Z27
+	VPRORVD       Z11, Z27, Z27
+	VPTERNLOGD    $0xd8, Z10, Z23, Z27
+	VPERMI2PS     Z24, Z22, Z27
+	VFMADD231PS   Z25, Z27, Z6
+	VFMADD231PS   Z26, Z27, Z7
+	VMOVUPS       64(SI), Z25
+	VMOVUPS       64(SI)(DI*1), Z26
+	VPBROADCASTD  4(DX), Z27
+	VPRORVD       Z12, Z27, Z27
+	VPSRLD        $0x04, Z14, Z14
+	VPTERNLOGD    $0xd8, Z10, Z14, Z27
+	VPERMI2PS     Z15, Z13, Z27
+	VFMADD231PS   Z25, Z27, Z0
+	VFMADD231PS   Z26, Z27, Z1
+	VPBROADCASTD  4(DX)(BX*1), Z13
+	VPRORVD       Z12, Z13, Z13
+	VPSRLD        $0x04, Z17, Z14
+	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPERMI2PS     Z18, Z16, Z13
+	VFMADD231PS   Z25, Z13, Z2
+	VFMADD231PS   Z26, Z13, Z3
+	VPBROADCASTD  4(DX)(BX*2), Z13
+	VPRORVD       Z12, Z13, Z13
+	VPSRLD        $0x04, Z20, Z14
+	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPERMI2PS     Z21, Z19, Z13
+	VFMADD231PS   Z25, Z13, Z4
+	VFMADD231PS   Z26, Z13, Z5
+	VPBROADCASTD  4(DX)(R9*1), Z13
+	VPRORVD       Z12, Z13, Z13
+	VPSRLD        $0x04, Z23, Z14
+	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPERMI2PS     Z24, Z22, Z13
+	VFMADD231PS   Z25, Z13, Z6
+	VFMADD231PS   Z26, Z13, Z7
 	ADDQ          $0x00000018, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8

@@ -113,21 +113,35 @@ var formats = []format{
 	}, []func(int) uint32{count}},
 	{"Q5", "of Q5_0" + blockDoc, false, true, 32, 22, func(c *asm, w width, m Mem) []vector {
 		d := c.half(w, m, true)
+		if w.lanes == 16 {
+			upper := c.ZMM()
+			c.VMULPS(c.held[1], d, upper)
+			c.VMULPS(c.held[0], d, d)
+			return c.pick32(d, upper, m.Offset(2), m.Offset(6))
+		}
 		return c.nibbles(w, m.Offset(6), func(i int, v reg.VecVirtual) {
 			c.fifths(w, i, m.Offset(2), v)
 			c.VPADDD(c.all(w, "minus16", 1<<32-16), v, v)
 			c.VCVTDQ2PS(v, v)
 			c.VMULPS(d, v, v)
 		})
-	}, nil},
+	}, append([]func(int) uint32{float(func(i int) float32 { return float32(i - 16) }), count}, pick32Held...)},
 	{"Q5x1", "of Q5_1" + blockDoc, false, true, 32, 24, func(c *asm, w width, m Mem) []vector {
+		if w.lanes == 16 {
+			d, low := c.half(w, m, true), c.half(w, m.Offset(2), true)
+			upper := c.ZMM()
+			c.VMOVAPS(d, upper)
+			c.VFMADD213PS(low, c.held[1], upper)
+			c.VFMADD213PS(low, c.held[0], d)
+			return c.pick32(d, upper, m.Offset(4), m.Offset(8))
+		}
 		d, low := c.converted(m), c.converted(m.Offset(2))
 		return c.nibbles(w, m.Offset(8), func(i int, v reg.VecVirtual) {
 			c.fifths(w, i, m.Offset(4), v)
 			c.VCVTDQ2PS(v, v)
 			c.VFMADD213PS(c.spread(w, low), c.spread(w, d), v)
 		})
-	}, nil},
+	}, append([]func(int) uint32{count, float(func(i int) float32 { return float32(i + 16) })}, pick32Held...)},
 	{"IQ4NL", "of IQ4_NL" + blockDoc, false, true, 32, 18, func(c *asm, w width, m Mem) []vector {
 		d := c.half(w, m, true)
 		return c.lookup(w, "nonlinear", nonlinear, d, m.Offset(2))

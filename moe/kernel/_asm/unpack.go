@@ -75,6 +75,36 @@ func (c *asm) pick(table reg.VecVirtual, m Mem) []vector {
 	}
 }
 
+// pick32 is pick with tables of 32: the upper entries are for numbers whose fifth bit, in a
+// word at high, is set. held[2:5] are pick32Held.
+func (c *asm) pick32(lower, upper reg.VecVirtual, high, m Mem) (out []vector) {
+	bytes := c.ZMM()
+	c.VPMOVZXBD(m, bytes)
+	for i := range 2 {
+		out = append(out, func() reg.VecVirtual {
+			q, v := bytes, c.ZMM()
+			c.VPBROADCASTD(high, v)
+			c.VPRORVD(c.held[3+i], v, v)
+			if i == 1 {
+				q = c.ZMM()
+				c.VPSRLD(Imm(4), bytes, q)
+			}
+			c.VPTERNLOGD(U8(0xd8), c.held[2], q, v) // the low 4 bits from q, the fifth from v, the others do not matter
+			c.VPERMI2PS(upper, lower, v)
+			return v
+		})
+	}
+	return out
+}
+
+// pick32Held are a mask of 4 bits, and how far right to turn a word so that the bits of the
+// first 16 elements, or of the last, come to be the fifth.
+var pick32Held = []func(int) uint32{
+	func(int) uint32 { return 15 },
+	func(i int) uint32 { return uint32(i+28) % 32 },
+	func(i int) uint32 { return uint32(i + 12) },
+}
+
 // nibbles returns the 32 numbers of 4 bits of 16 bytes, the low halves first, each vector
 // as finish leaves it.
 func (c *asm) nibbles(w width, m Mem, finish func(i int, v reg.VecVirtual)) (out []vector) {
