@@ -8,7 +8,7 @@
 //   - defaultmodel: the embedded model and its card
 //
 // Computing and files:
-//   - kernel: the hot loops, AVX2 and plain Go, and the pool of workers
+//   - kernel: the hot loops, AVX2, AVX-512 and plain Go, and the pool of workers
 //   - kvcache: keys and values of one sequence
 //   - gguf: model files; checkpoint: the state of a training
 //   - optim: AdamW, Muon, schedules
@@ -16,10 +16,10 @@
 // The network and its text:
 //   - model: the network as it answers, of several architectures
 //   - prompt: conversations to tokens; jinja runs the templates of foreign models
-//   - dataset: a corpus to batches
+//   - dataset: a corpus to batches; phrasebook writes conversations from a grammar
 //
 // Uses:
-//   - engine: many requests on one model; interp: what its parts do
+//   - engine: many requests on one model; interp: what its parts do; quant: smaller weights
 //   - backprop: the network as it is trained, forward and backward
 //   - eval: its loss beside counting models, minimal pairs, variety of replies
 //   - train: the loop, its log, LoRA, export and import; chart draws it, watch shows it
