@@ -253,28 +253,16 @@ func shuffleColumns(rows [][]float64) [][]float64 {
 // principal is the principal component analysis of rows: the n first scores of each
 // [rows][n], and the share of the variance of each component.
 func principal(rows [][]float64, n int) (scores [][]float64, variance []float64) {
-	m, d := len(rows), len(rows[0])
-	x := mat.NewDense(m, d, nil)
-	for k := range d {
-		mid := 0.0
-		for i := range rows {
-			mid += rows[i][k] / float64(m)
-		}
-		for i := range rows {
-			x.Set(i, k, rows[i][k]-mid)
-		}
-	}
+	m := len(rows)
 	// The Gram matrix has the same eigenvalues as the covariance, and its size does not
 	// depend on the width of the stream.
-	var gram mat.SymDense
-	gram.SymOuterK(1, x)
 	var e mat.EigenSym
 	n = min(n, m)
 	scores = make([][]float64, m)
 	for i := range scores {
 		scores[i] = make([]float64, n)
 	}
-	if !e.Factorize(&gram, true) {
+	if !e.Factorize(gram(rows), true) {
 		return scores, make([]float64, n)
 	}
 	values := e.Values(nil) // ascending

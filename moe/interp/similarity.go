@@ -196,9 +196,9 @@ func (v *Similarity) compare(ctx context.Context, l *Lab, a, b states, shuffles 
 
 // gram is the Gram matrix of rows from which their mean is taken.
 func gram(rows [][]float64) *mat.SymDense {
-	m, d := len(rows), len(rows[0])
-	x := mat.NewDense(m, d, nil)
-	for k := range d {
+	m := len(rows)
+	x := mat.NewDense(m, len(rows[0]), nil)
+	for k := range rows[0] {
 		mid := 0.0
 		for i := range rows {
 			mid += rows[i][k] / float64(m)

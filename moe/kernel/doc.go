@@ -10,7 +10,7 @@
 // no function allocates once its pooled buffers are warm.
 //
 // Every kernel is written twice: in portable Go, and for amd64 with AVX2, FMA and
-// F16C in assembly made by the avo program in _asm ("cd _asm && go run ." writes
+// F16C, the products with AVX-512 besides, in assembly made by the avo program in _asm ("cd _asm && go run ." writes
 // the files *_amd64.s and stubs_amd64.go anew). The processor is asked once, at
 // start; the build tag purego leaves the assembly out. The two agree within
 // rounding, not bit for bit.

@@ -22,15 +22,7 @@ func scanCased(s string, i, digits int, contractions bool) int {
 		return j
 	}
 	if c == number {
-		j := i + n
-		for k := 1; k < digits; k++ {
-			c, n := classAt(s, j)
-			if c != number {
-				break
-			}
-			j += n
-		}
-		return j
+		return numbers(s, i+n, digits-1)
 	}
 	j := i
 	if s[i] == ' ' {

@@ -144,6 +144,18 @@ func scanGPT2(s string, i int) int {
 	return spaces(s, i)
 }
 
+// numbers is the end of the digits at i, at most so many.
+func numbers(s string, i, most int) int {
+	for ; most > 0; most-- {
+		c, n := classAt(s, i)
+		if c != number {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
 // scanLlama3 is, with numbers cut to at most digits characters,
 //
 //	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
@@ -156,15 +168,7 @@ func scanLlama3(s string, i, digits int) int {
 		return run(s, i+n, letter)
 	}
 	if c == number {
-		j := i + n
-		for k := 1; k < digits; k++ {
-			c, n := classAt(s, j)
-			if c != number {
-				break
-			}
-			j += n
-		}
-		return j
+		return numbers(s, i+n, digits-1)
 	}
 	if !isBreak(s[i]) {
 		if c, _ := classAt(s, i+n); c == letter {
