@@ -16,9 +16,6 @@ import (
 // server errors and repeated events.
 func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 	channels, each := 20, 100
-	if underRace { // about ten times as slow
-		channels, each = 8, 50
-	}
 	if testing.Short() {
 		channels, each = 5, 20
 	}
