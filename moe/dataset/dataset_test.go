@@ -282,6 +282,28 @@ func TestLoaderIsDeterministic(t *testing.T) {
 	}
 }
 
+func TestAnUnusedSourceChangesNoBatch(t *testing.T) {
+	batches := func(shards ...*Shard) (out [][]int32) {
+		l, err := NewLoader(shards, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.SetMix(Mix{Weights: map[string]float64{"b": 1, "d": 2}}); err != nil {
+			t.Fatal(err)
+		}
+		for range 50 {
+			var b Batch
+			l.Next(&b, 2, 16)
+			out = append(out, b.Tokens)
+		}
+		return out
+	}
+	b, d := shard("b", 3, 9, 12, 4, 7, 8), shard("d", 30, 8, 5, 6, 7)
+	if diff := cmp.Diff(batches(b, d), batches(shard("a", 3, 4, 5), b, shard("c", 6, 7), d)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestLoaderErrors(t *testing.T) {
 	a := shard("a", 4)
 	other := shard("b", 4)

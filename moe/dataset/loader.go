@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"sort"
 )
@@ -18,10 +19,10 @@ type Mix struct {
 // Loader mixes shards into micro-batches. It is for one goroutine.
 type Loader struct {
 	shards []*Shard
-	rng    *rand.Rand
-	order  [][]int // [shard] shuffled sequences
-	next   []int   // [shard] position in order
-	passes []int   // [shard] times the shard was used up
+	rng    []*rand.Rand // [shard] its own, so that a source's order does not depend on which others there are
+	order  [][]int      // [shard] shuffled sequences
+	next   []int        // [shard] position in order
+	passes []int        // [shard] times the shard was used up
 	mix    Mix
 	weight []float64 // [shard] cumulative
 	// given counts the tokens that each shard contributed under the present mix:
@@ -37,7 +38,7 @@ type piece struct{ shard, lo, hi int }
 
 // NewLoader returns a loader over shards of one vocabulary.
 func NewLoader(shards []*Shard, seed uint64) (*Loader, error) {
-	l := &Loader{rng: rand.New(rand.NewPCG(seed, 0x6461746173657400))}
+	l := &Loader{}
 	l.shards = append(l.shards, shards...)
 	sort.Slice(l.shards, func(i, j int) bool { return l.shards[i].Source < l.shards[j].Source })
 	for i, s := range l.shards {
@@ -50,7 +51,10 @@ func NewLoader(shards []*Shard, seed uint64) (*Loader, error) {
 		if s.Sequences() == 0 {
 			return nil, fmt.Errorf("shard %s is empty", s.Source)
 		}
-		l.order = append(l.order, l.rng.Perm(s.Sequences()))
+		name := fnv.New64a()
+		name.Write([]byte(s.Source))
+		l.rng = append(l.rng, rand.New(rand.NewPCG(seed, name.Sum64())))
+		l.order = append(l.order, l.rng[i].Perm(s.Sequences()))
 	}
 	l.next, l.passes = make([]int, len(l.shards)), make([]int, len(l.shards))
 	return l, nil
@@ -135,7 +139,7 @@ func (l *Loader) draw() piece {
 	}
 	s := l.shards[best]
 	if l.next[best] == len(l.order[best]) {
-		l.rng.Shuffle(len(l.order[best]), func(i, j int) {
+		l.rng[best].Shuffle(len(l.order[best]), func(i, j int) {
 			o := l.order[best]
 			o[i], o[j] = o[j], o[i]
 		})
