@@ -35,6 +35,7 @@ func commands() []command {
 		{"compare", "train variants of a recipe, with several seeds each, and tabulate them", runCompare},
 		{"watch", "serve a page that shows a training as it goes on", runWatch},
 		{"plot", "draw a training's losses, learning rate, gradient norm and expert load", runPlot},
+		{"remake", "make the embedded model again, from the corpus to the measured file", runRemake},
 		{"export", "write a training's weights as a GGUF file", runExport},
 		{"eval", "measure a model's loss on shards", runEval},
 	}

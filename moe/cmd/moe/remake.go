@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"moebot/moe/train"
+)
+
+const remakeUsage = "usage: moe remake -corpus DIRECTORY -held DIRECTORY -o DIRECTORY [-recipe moe/defaultmodel] [-steps N] [-other] [-t THREADS]"
+
+// How the embedded model is made, beside its recipe.
+const (
+	remakeTalks     = 150000 // conversations from the phrasebooks
+	remakeHeldTalks = "600"
+	remakeLimit     = "6000000" // tokens of a corpus file at most: cuts the novels
+	remakeType      = "Q5_0"
+	remakeEval      = "60000" // tokens of a held-out source
+)
+
+// runRemake makes the embedded model again, from the corpus and the phrasebooks to
+// the measured file. Stopped, it goes on where it was when called again.
+func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) error {
+	fs := newFlags("remake", errOut)
+	m := remake{ctx: ctx, in: in, out: out, errOut: errOut}
+	fs.StringVar(&m.corpus, "corpus", "", "`directory` of the corpus: */*.jsonl*")
+	fs.StringVar(&m.held, "held", "", "`directory` of its held-out part")
+	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe.json, corpus.sha256 and dialogues/*.txt")
+	fs.StringVar(&m.dir, "o", "", "`directory` for all that is made; default.gguf and eval.txt at the end")
+	fs.IntVar(&m.talks, "talks", remakeTalks, "conversations to make from the phrasebooks")
+	fs.IntVar(&m.steps, "steps", 0, "train for so many steps instead of the recipe's, to try the whole thing out")
+	other := fs.Bool("other", false, "go on although the corpus is another than the recipe's")
+	threads := fs.Int("t", runtime.NumCPU(), "threads")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	if m.corpus == "" || m.held == "" || m.dir == "" {
+		return usageError{errors.New(remakeUsage)}
+	}
+	m.threads = strconv.Itoa(*threads)
+	if err := m.verify(*other); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(m.dir, 0o755); err != nil {
+		return err
+	}
+	return m.all()
+}
+
+// remake runs the workshop's own commands one after the other. A product that is
+// there already is not made again.
+type remake struct {
+	ctx          context.Context
+	in           io.Reader
+	out, errOut  io.Writer
+	corpus, held string
+	recipe, dir  string
+	talks, steps int
+	threads      string
+}
+
+func (m *remake) path(name ...string) string {
+	return filepath.Join(append([]string{m.dir}, name...)...)
+}
+
+// verify compares the corpus with the recipe's list of SHA-256 sums, which is in the
+// format of sha256sum.
+func (m *remake) verify(other bool) error {
+	f, err := os.Open(filepath.Join(m.recipe, "corpus.sha256"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		want, name, ok := strings.Cut(lines.Text(), "  ")
+		if !ok {
+			return fmt.Errorf("%s:%d: want a sum, two spaces and a name", f.Name(), n)
+		}
+		got, err := sum(filepath.Join(m.corpus, filepath.FromSlash(name)))
+		if err == nil && got != want {
+			err = fmt.Errorf("%s is not the file of the recipe: its SHA-256 is %s, not %s", name, got, want)
+		}
+		if err != nil && !other {
+			return fmt.Errorf("%w; -other goes on with another corpus", err)
+		}
+	}
+	return lines.Err()
+}
+
+func sum(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func (m *remake) all() error {
+	books, err := filepath.Glob(filepath.Join(m.recipe, "dialogues", "*.txt"))
+	if err != nil {
+		return err
+	}
+	corpus, err := filepath.Glob(filepath.Join(m.corpus, "*", "*.jsonl*"))
+	if err != nil {
+		return err
+	}
+	held, err := filepath.Glob(filepath.Join(m.held, "*", "*.jsonl*"))
+	if err != nil {
+		return err
+	}
+	for name, found := range map[string][]string{filepath.Join(m.recipe, "dialogues", "*.txt"): books, filepath.Join(m.corpus, "*", "*.jsonl*"): corpus, filepath.Join(m.held, "*", "*.jsonl*"): held} {
+		if len(found) == 0 {
+			return fmt.Errorf("no files %s", name)
+		}
+	}
+	talks, heldTalks := m.path("phrasebook.jsonl"), m.path("held", "phrasebook.jsonl")
+	for _, err := range []error{
+		os.MkdirAll(m.path("held"), 0o755),
+		m.make(talks, func(to string) error {
+			return m.run(runPhrasebook, append([]string{"-n", strconv.Itoa(m.talks), "-seed", "1", "-o", to}, books...)...)
+		}),
+		m.make(heldTalks, func(to string) error {
+			return m.run(runPhrasebook, append([]string{"-n", remakeHeldTalks, "-seed", "999", "-o", to}, books...)...)
+		}),
+		m.make(m.path("shards"), func(to string) error {
+			return errors.Join(
+				m.run(runData, append([]string{"-limit", remakeLimit, "-t", m.threads, "-o", to}, corpus...)...),
+				m.run(runData, "-t", m.threads, "-o", to, talks))
+		}),
+		m.make(m.path("held", "shards"), func(to string) error {
+			return m.run(runData, append([]string{"-t", m.threads, "-o", to, heldTalks}, held...)...)
+		}),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if err := m.make(m.path("trained.gguf"), m.train); err != nil {
+		return err
+	}
+	if err := m.make(m.path("default.gguf"), func(to string) error {
+		return m.run(runQuantize, "-m", m.path("trained.gguf"), "-type", remakeType, "-o", to)
+	}); err != nil {
+		return err
+	}
+	return m.make(m.path("eval.txt"), m.eval)
+}
+
+// make calls f to make the product at path, under another name until it is whole.
+func (m *remake) make(path string, f func(to string) error) error {
+	if _, err := os.Stat(path); err == nil {
+		fmt.Fprintf(m.out, "%s is there\n", path)
+		return nil
+	}
+	to := filepath.Join(filepath.Dir(path), "unfinished-"+filepath.Base(path))
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	if err := f(to); err != nil {
+		return err
+	}
+	if err := os.Rename(to, path); err != nil {
+		return err
+	}
+	fmt.Fprintf(m.out, "made %s\n", path)
+	return nil
+}
+
+func (m *remake) run(f func(context.Context, []string, io.Reader, io.Writer, io.Writer) error, args ...string) error {
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	return f(m.ctx, args, m.in, m.out, m.errOut)
+}
+
+// train runs the recipe, or goes on with the run that was stopped, and exports the
+// weights in full precision.
+func (m *remake) train(to string) error {
+	c, err := train.ReadConfig(filepath.Join(m.recipe, "recipe.json"))
+	if err != nil {
+		return err
+	}
+	if m.steps > 0 {
+		c.Steps, c.Minutes = m.steps, 0
+	}
+	data, err := json.MarshalIndent(c, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(m.path("recipe.json"), data, 0o644); err != nil {
+		return err
+	}
+	args := []string{"-config", m.path("recipe.json"), "-data", m.path("shards"), "-held", m.path("held", "shards"), "-o", m.path("run"), "-t", m.threads}
+	if _, err := os.Stat(m.path("run", "latest.ckpt")); err == nil {
+		args = append(args, "-resume")
+	}
+	if err := m.run(runTrain, args...); err != nil {
+		return err
+	}
+	return m.run(runExport, "-run", m.path("run"), "-type", "F32", "-name", "moebot-3", "-o", to)
+}
+
+// eval writes the held-out losses beside those of counting models, and the minimal
+// pairs, to a file.
+func (m *remake) eval(to string) error {
+	f, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	out := m.out
+	m.out = io.MultiWriter(out, f)
+	defer func() { m.out = out }()
+	return errors.Join(
+		m.run(runEval, "-m", m.path("default.gguf"), "-data", m.path("held", "shards"), "-limit", remakeEval, "-ngram", m.path("shards"), "-pairs", "-t", m.threads),
+		f.Close())
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// smallRecipe is a directory as moe/defaultmodel is one, for a model of a moment.
+func smallRecipe(t *testing.T) (recipe, corpus, held string) {
+	t.Helper()
+	dir := t.TempDir()
+	recipe, corpus, held = filepath.Join(dir, "recipe"), filepath.Join(dir, "corpus"), filepath.Join(dir, "held")
+	write := func(text string, name ...string) {
+		path := filepath.Join(name...)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	talk := strings.Repeat(`{"messages":[{"role":"user","content":"Where does the cat sleep?"},{"role":"assistant","content":"It sleeps on the warm mat, and at night on the chair."}]}`+"\n", 40)
+	for _, root := range []string{corpus, held} {
+		write(talk, root, "chat", "talk.jsonl")
+	}
+	write(`{
+ "model": {"vocab": 4096, "dim": 16, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 8, "hidden": 16, "experts": 2, "top_k": 1,
+  "context": 64, "rope_base": 10000, "norm_eps": 1e-5, "tied": true},
+ "losses": {"load_balance": 0.01},
+ "optim": {"beta1": 0.9, "beta2": 0.95, "eps": 1e-9},
+ "schedule": {"kind": "wsd", "warmup": 0.1, "decay": 0.3, "floor": 0.1},
+ "lr": 0.01, "clip": 1, "rows": 2, "length": 64, "micro": 1, "steps": 1000, "seed": 1, "log_steps": 1, "checkpoint_minutes": 1,
+ "phases": [{"until": 1, "mix": {"prompt_weight": 1, "weights": {"talk": 1, "phrasebook": 1}}}]
+}`, recipe, "recipe.json")
+	write("intent greet\n  u hello | hi\n  m Hello! How are you?\n", recipe, "dialogues", "greet.txt")
+	got, err := sum(filepath.Join(corpus, "chat", "talk.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(got+"  chat/talk.jsonl\n", recipe, "corpus.sha256")
+	return recipe, corpus, held
+}
+
+func TestRemake(t *testing.T) {
+	recipe, corpus, held := smallRecipe(t)
+	dir := t.TempDir()
+	args := []string{"remake", "-recipe", recipe, "-corpus", corpus, "-held", held, "-o", dir, "-steps", "2", "-talks", "30", "-t", "1"}
+	status, out, errOut := moe(t, "", args...)
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, errOut)
+	}
+	for _, want := range []string{"phrasebook.jsonl: 30 conversations", "step 2 ", "default.gguf", "5-gram"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+	made, err := os.ReadFile(filepath.Join(dir, "default.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// what is missing is made again, from what is there
+	for _, name := range []string{"default.gguf", "eval.txt"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, out, errOut = moe(t, "", args...)
+	if status != 0 || strings.Contains(out, "step 2 ") || !strings.Contains(out, "trained.gguf is there") {
+		t.Errorf("status %d, %s:\n%s", status, errOut, out)
+	}
+	if again, err := os.ReadFile(filepath.Join(dir, "default.gguf")); err != nil || !bytes.Equal(again, made) {
+		t.Errorf("the file made again is another one: %d bytes, were %d; %v", len(again), len(made), err)
+	}
+}
+
+func TestRemakeRefusesAnotherCorpus(t *testing.T) {
+	recipe, corpus, held := smallRecipe(t)
+	file := filepath.Join(corpus, "chat", "talk.jsonl")
+	args := []string{"remake", "-recipe", recipe, "-corpus", corpus, "-held", held, "-o", filepath.Join(t.TempDir(), "made"), "-steps", "1", "-talks", "5", "-t", "1"}
+	if err := os.WriteFile(file, []byte(`{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errOut := moe(t, "", args...); status != 1 || !strings.Contains(errOut, "chat/talk.jsonl is not the file of the recipe") {
+		t.Errorf("status %d: %s", status, errOut)
+	}
+	if status, _, errOut := moe(t, "", append(args, "-other")...); status != 0 {
+		t.Errorf("with -other, status %d: %s", status, errOut)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errOut := moe(t, "", args...); status != 1 || !strings.Contains(errOut, "talk.jsonl") {
+		t.Errorf("status %d: %s", status, errOut)
+	}
+}
