@@ -320,7 +320,7 @@ func TestNoMemory(t *testing.T) {
 // TestClusterNodeKilled: with a master gone and no replica, the whole cluster
 // refuses; the store says so and comes back with it.
 func TestClusterNodeKilled(t *testing.T) {
-	nodes := sessiontest.StartCluster(t)
+	nodes := sessiontest.StartCluster(t, 0)
 	s := open(t, sessiontest.ClusterURL(nodes), sessiontest.Limits{})
 	accept := func(i int) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)

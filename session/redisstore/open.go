@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,11 +17,15 @@ const openTimeout = 3 * time.Second
 
 // Open connects to the Redis at o.URL:
 //
-//	redis://user:password@host:6379/0                      one node; rediss:// for TLS
-//	unix:///path/redis.sock?db=0                           one node on a Unix socket
-//	redis://host:26379?master_name=NAME&addr=host2:26379   Sentinel: the sentinels' addresses
-//	redis://host:6379?addr=host2:6379&addr=host3:6379      Cluster: some of its nodes
-//	redis://host:6379?cluster=true                         Cluster with one known node
+//	redis://user:password@host:6379/0                             one node; rediss:// for TLS
+//	unix:///path/redis.sock?db=0                                  one node on a Unix socket
+//	redis://host1:26379,host2:26379,host3:26379/0?master_name=NAME  Sentinel: the sentinels' addresses
+//	redis://user:password@host1:6379,host2:6379                   Cluster: some of its nodes
+//	redis://host:6379?cluster=true                                Cluster with one known node
+//
+// With Sentinel, the user and password before the hosts are the sentinels'; those of
+// the Redis behind are the parameters username and password. Addresses can also be
+// given one by one, as parameters addr=host:port.
 //
 // Further query parameters are those of go-redis, such as read_timeout=2s; an
 // unknown one is an error. No error text repeats the URL or its password.
@@ -63,19 +65,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 // newClient makes the client an URL asks for and says what kind it is.
 func newClient(rawURL string) (redis.UniversalClient, string, error) {
-	u, err := url.Parse(rawURL)
+	u, cluster, err := parse(rawURL)
 	if err != nil {
-		return nil, "", withoutURL(err)
+		return nil, "", err
 	}
-	q := u.Query()
-	cluster := q.Get("cluster")
-	q.Del("cluster")
-	u.RawQuery = q.Encode()
-	switch {
-	case u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix":
-		return nil, "", fmt.Errorf("scheme must be redis, rediss or unix, not %q", u.Scheme)
-	case cluster != "" && cluster != "true" && cluster != "false":
-		return nil, "", fmt.Errorf("cluster must be true or false, not %q", cluster)
+	switch q := u.Query(); {
 	case q.Has("master_name"):
 		f, err := redis.ParseFailoverURL(u.String())
 		if err != nil {
@@ -84,7 +78,7 @@ func newClient(rawURL string) (redis.UniversalClient, string, error) {
 		tune(&f.DialTimeout, &f.ReadTimeout, &f.WriteTimeout, &f.MaxRetries, &f.DialerRetries, &f.PipelinePoolSize)
 		f.ContextTimeoutEnabled, f.DisableIdentity = true, true
 		return redis.NewFailoverClient(f), "redis sentinel", nil
-	case cluster == "true" || cluster == "" && q.Has("addr"):
+	case cluster:
 		c, err := redis.ParseClusterURL(u.String())
 		if err != nil {
 			return nil, "", withoutURL(err)
@@ -126,23 +120,4 @@ func tune(dial, read, write *time.Duration, retries, dialRetries, pipelinePool *
 	if *pipelinePool == 0 {
 		*pipelinePool = -1
 	}
-}
-
-// withoutURL drops the URL, which may hold a password, from a parse error.
-func withoutURL(err error) error {
-	var e *url.Error
-	if errors.As(err, &e) {
-		err = e.Err
-	}
-	// net/url quotes what it could not read: a port may be half a password.
-	return errors.New("not understood: " + redact(err.Error()))
-}
-
-// redact removes what net/url and go-redis quote from the input.
-func redact(text string) string {
-	head, _, quoted := strings.Cut(text, `"`)
-	if quoted {
-		return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(head), ":"))
-	}
-	return text
 }

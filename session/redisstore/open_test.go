@@ -23,6 +23,9 @@ func TestOpenKinds(t *testing.T) {
 		"redis://127.0.0.1:1?cluster=true":                                "redis cluster",
 		"redis://127.0.0.1:1?addr=127.0.0.1:2&addr=127.0.0.1:3":           "redis cluster",
 		"redis://127.0.0.1:1?master_name=m&addr=127.0.0.1:2&password=pwd": "redis sentinel",
+		"redis://127.0.0.1:1,127.0.0.1:2,[::1]:3":                         "redis cluster",
+		"rediss://u:p@127.0.0.1:1,127.0.0.1:2/0?cluster=true":             "redis cluster",
+		"redis://127.0.0.1:1,127.0.0.1:2/3?master_name=m":                 "redis sentinel",
 	} {
 		s := open(t, url, sessiontest.Limits{})
 		if got := s.Kind(); got != kind {
@@ -52,6 +55,15 @@ func TestOpenErrors(t *testing.T) {
 		"bad port":        {"redis://localhost:hunter2", "port"},
 		"bad escape":      {"redis://u:hunter2%zz@localhost", "escape"},
 		"bad timeout":     {"redis://u:hunter2@localhost?read_timeout=hunter2", "duration"},
+		"bad address":     {"redis://u:hunter2@a:1,b:hunter2", "address 2 of 2"},
+		"bad addr":        {"redis://u@a:1,b:2?addr=hunter2", "address 3 of 3"},
+		"no master":       {"redis://u:hunter2@a:1,b:2?master_name=", "master_name"},
+		"both":            {"redis://u:hunter2@a:1?master_name=m&cluster=true", "master_name"},
+		"many":            {"redis://u:hunter2@a:1,b:2?cluster=false", "2 addresses"},
+		"cluster's 3":     {"redis://u:hunter2@a:1,b:2/3", "database"},
+		"stale":           {"redis://u:hunter2@a:1,b:2?read_only=true", "read_only"},
+		"unix cluster":    {"unix:///hunter2?cluster=true", "unix"},
+		"bad parameters":  {"redis://u@a:1?hunter2=%zz", "parameters"},
 		"bad cluster":     {"redis://u@localhost?cluster=maybe", "cluster"},
 		"wrong password":  {"redis://:hunter2@" + m.Addr(), "WRONGPASS"},
 		"without one":     {"redis://" + m.Addr(), "password"},

@@ -64,8 +64,8 @@ func TestConformance(t *testing.T) {
 		{"miniredis", "redis", startMini},
 		{"redis", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() }},
 		{"redis RESP2", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() + "?protocol=2" }},
-		{"sentinel", "redis sentinel", sessiontest.StartSentinel},
-		{"cluster", "redis cluster", func(t testing.TB) string { return sessiontest.ClusterURL(sessiontest.StartCluster(t)) }},
+		{"sentinel", "redis sentinel", func(t testing.TB) string { return sessiontest.StartSentinel(t, 2, 10*time.Second).URL() }},
+		{"cluster", "redis cluster", func(t testing.TB) string { return sessiontest.ClusterURL(sessiontest.StartCluster(t, 1)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := c.start(t) // ends after the parallel tests

@@ -154,63 +154,20 @@ func (r *Redis) ask(words ...string) (string, error) {
 	return string(text), nil
 }
 
-// StartSentinel starts a Redis with a Sentinel that watches it, and returns
-// their address as redisstore.Open takes it. Both end with the test; it skips
-// as StartRedis does.
-func StartSentinel(t testing.TB) string {
-	t.Helper()
-	master := StartRedis(t)
-	host, port, _ := net.SplitHostPort(master.Addr)
-	conf := filepath.Join(master.dir, "sentinel.conf")
-	text := fmt.Sprintf("sentinel monitor moebot %s %s 1\n", host, port)
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r := start(t, func(r *Redis, port string) []string {
-		return []string{conf, "--sentinel", "--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log"}
-	})
-	return "redis://" + r.Addr + "?master_name=moebot"
+// Is reports whether the server says a line of that kind about its replication, such
+// as "role:master".
+func (r *Redis) Is(line string) bool {
+	text, err := r.ask("INFO", "replication")
+	return err == nil && strings.Contains(text, line)
 }
 
-// StartCluster starts a Redis Cluster of three masters without replicas and
-// returns its nodes. It ends with the test, and skips as StartRedis does.
-func StartCluster(t testing.TB) []*Redis {
-	t.Helper()
-	if _, err := exec.LookPath("redis-cli"); err != nil {
-		skip(t, "redis-cli is not installed")
+// Ask sends one command of plain words and returns the first line of the reply or, of
+// a text, all of it; an error of the server fails the test.
+func (r *Redis) Ask(words ...string) string {
+	r.t.Helper()
+	reply, err := r.ask(words...)
+	if err != nil || strings.HasPrefix(reply, "-") {
+		r.t.Fatalf("%s: %s, %v", strings.Join(words, " "), reply, err)
 	}
-	args := []string{"--cluster", "create"}
-	var nodes []*Redis
-	for range 3 {
-		_, bus, _ := net.SplitHostPort(freeAddr(t))
-		r := StartRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus)
-		nodes = append(nodes, r)
-		args = append(args, r.Addr)
-	}
-	if out, err := exec.Command("redis-cli", append(args, "--cluster-yes")...).CombinedOutput(); err != nil {
-		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
-	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		good := 0
-		for _, r := range nodes {
-			if text, err := r.ask("CLUSTER", "INFO"); err == nil && strings.Contains(text, "cluster_state:ok") {
-				good++
-			}
-		}
-		if good == len(nodes) {
-			return nodes
-		}
-		if time.Now().After(end) {
-			t.Fatal("the cluster is not ready after 30 s")
-		}
-	}
-}
-
-// ClusterURL returns the address of a cluster as redisstore.Open takes it.
-func ClusterURL(nodes []*Redis) string {
-	url := "redis://" + nodes[0].Addr + "?cluster=true"
-	for _, r := range nodes[1:] {
-		url += "&addr=" + r.Addr
-	}
-	return url
+	return reply
 }
