@@ -36,10 +36,10 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 	m := remake{ctx: ctx, in: in, out: out, errOut: errOut}
 	fs.StringVar(&m.corpus, "corpus", "", "`directory` of the corpus: */*.jsonl*")
 	fs.StringVar(&m.held, "held", "", "`directory` of its held-out part")
-	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe.json, corpus.sha256 and dialogues/*.txt")
+	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more, corpus.sha256 and dialogues/*.txt")
 	fs.StringVar(&m.dir, "o", "", "`directory` for all that is made; default.gguf and eval.txt at the end")
 	fs.IntVar(&m.talks, "talks", remakeTalks, "conversations to make from the phrasebooks")
-	fs.IntVar(&m.steps, "steps", 0, "train for so many steps instead of the recipe's, to try the whole thing out")
+	fs.IntVar(&m.steps, "steps", 0, "train for so many steps by each recipe instead of its own length, to try the whole thing out")
 	other := fs.Bool("other", false, "go on although the corpus is another than the recipe's")
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	if err := parse(fs, args); err != nil {
@@ -152,11 +152,12 @@ func (m *remake) all() error {
 			return err
 		}
 	}
-	if err := m.make(m.path("trained.gguf"), m.train); err != nil {
+	trained, err := m.train()
+	if err != nil {
 		return err
 	}
 	if err := m.make(m.path("default.gguf"), func(to string) error {
-		return m.run(runQuantize, "-m", m.path("trained.gguf"), "-type", remakeType, "-o", to)
+		return m.run(runQuantize, "-m", trained, "-type", remakeType, "-o", to)
 	}); err != nil {
 		return err
 	}
@@ -190,10 +191,27 @@ func (m *remake) run(f func(context.Context, []string, io.Reader, io.Writer, io.
 	return f(m.ctx, args, m.in, m.out, m.errOut)
 }
 
-// train runs the recipe, or goes on with the run that was stopped, and exports the
-// weights in full precision.
-func (m *remake) train(to string) error {
-	c, err := train.ReadConfig(filepath.Join(m.recipe, "recipe.json"))
+// train runs the recipes one after the other, each from the weights that the one
+// before ended with, and returns the file of the last.
+func (m *remake) train() (string, error) {
+	trained := ""
+	for n := 1; ; n++ {
+		recipe := filepath.Join(m.recipe, fmt.Sprintf("recipe-%d.json", n))
+		if _, err := os.Stat(recipe); n > 1 && errors.Is(err, os.ErrNotExist) {
+			return trained, nil
+		}
+		file := m.path(fmt.Sprintf("run-%d.gguf", n))
+		if err := m.make(file, func(to string) error { return m.recipeRun(n, recipe, trained, to) }); err != nil {
+			return "", err
+		}
+		trained = file
+	}
+}
+
+// recipeRun trains by recipe n from the weights in initial, if there are any, or goes
+// on with the run of it that was stopped, and exports the weights in full precision.
+func (m *remake) recipeRun(n int, recipe, initial, to string) error {
+	c, err := train.ReadConfig(recipe)
 	if err != nil {
 		return err
 	}
@@ -204,17 +222,21 @@ func (m *remake) train(to string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(m.path("recipe.json"), data, 0o644); err != nil {
+	run := m.path(fmt.Sprintf("run-%d", n))
+	if err := errors.Join(os.MkdirAll(run, 0o755), os.WriteFile(filepath.Join(run, "recipe.json"), data, 0o644)); err != nil {
 		return err
 	}
-	args := []string{"-config", m.path("recipe.json"), "-data", m.path("shards"), "-held", m.path("held", "shards"), "-o", m.path("run"), "-t", m.threads}
-	if _, err := os.Stat(m.path("run", "latest.ckpt")); err == nil {
+	args := []string{"-config", filepath.Join(run, "recipe.json"), "-data", m.path("shards"), "-held", m.path("held", "shards"), "-o", run, "-t", m.threads}
+	if _, err := os.Stat(filepath.Join(run, "latest.ckpt")); err == nil {
 		args = append(args, "-resume")
+	} else if initial != "" {
+		args = append(args, "-init", initial)
 	}
+	fmt.Fprintf(m.out, "run %d of %s\n", n, recipe)
 	if err := m.run(runTrain, args...); err != nil {
 		return err
 	}
-	return m.run(runExport, "-run", m.path("run"), "-type", "F32", "-name", "moebot-3", "-o", to)
+	return m.run(runExport, "-run", run, "-type", "F32", "-name", "moebot-3", "-o", to)
 }
 
 // eval writes the held-out losses beside those of counting models, and the minimal

@@ -26,7 +26,8 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
 	for _, root := range []string{corpus, held} {
 		write(talk, root, "chat", "talk.jsonl")
 	}
-	write(`{
+	for _, name := range []string{"recipe-1.json", "recipe-2.json"} {
+		write(`{
  "model": {"vocab": 4096, "dim": 16, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 8, "hidden": 16, "experts": 2, "top_k": 1,
   "context": 64, "rope_base": 10000, "norm_eps": 1e-5, "tied": true},
  "losses": {"load_balance": 0.01},
@@ -34,7 +35,8 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
  "schedule": {"kind": "wsd", "warmup": 0.1, "decay": 0.3, "floor": 0.1},
  "lr": 0.01, "clip": 1, "rows": 2, "length": 64, "micro": 1, "steps": 1000, "seed": 1, "log_steps": 1, "checkpoint_minutes": 1,
  "phases": [{"until": 1, "mix": {"prompt_weight": 1, "weights": {"talk": 1, "phrasebook": 1}}}]
-}`, recipe, "recipe.json")
+}`, recipe, name)
+	}
 	write("intent greet\n  u hello | hi\n  m Hello! How are you?\n", recipe, "dialogues", "greet.txt")
 	got, err := sum(filepath.Join(corpus, "chat", "talk.jsonl"))
 	if err != nil {
@@ -52,7 +54,7 @@ func TestRemake(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errOut)
 	}
-	for _, want := range []string{"phrasebook.jsonl: 30 conversations", "step 2 ", "default.gguf", "5-gram"} {
+	for _, want := range []string{"phrasebook.jsonl: 30 conversations", "run 2 of", "step 2 ", "default.gguf", "5-gram"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
@@ -68,7 +70,7 @@ func TestRemake(t *testing.T) {
 		}
 	}
 	status, out, errOut = moe(t, "", args...)
-	if status != 0 || strings.Contains(out, "step 2 ") || !strings.Contains(out, "trained.gguf is there") {
+	if status != 0 || strings.Contains(out, "step 2 ") || !strings.Contains(out, "run-2.gguf is there") {
 		t.Errorf("status %d, %s:\n%s", status, errOut, out)
 	}
 	if again, err := os.ReadFile(filepath.Join(dir, "default.gguf")); err != nil || !bytes.Equal(again, made) {
