@@ -79,6 +79,22 @@ type settingsV1 struct {
 	MaxTokens     *int     `json:"max_tokens,omitempty"`
 	Seed          *uint64  `json:"seed,omitempty"`
 	Persona       *string  `json:"persona,omitempty"`
+
+	AlwaysOn      *bool     `json:"always_on,omitempty"`
+	WakeWords     *[]string `json:"wake_words,omitempty"`
+	ChimeIn       *float64  `json:"chime_in,omitempty"`
+	ChimeInFall   *float64  `json:"chime_in_fall,omitempty"`
+	AnswerBots    *bool     `json:"answer_bots,omitempty"`
+	BotTurns      *int      `json:"bot_turns,omitempty"`
+	Mode          *string   `json:"mode,omitempty"`
+	Allow         *[]string `json:"allow,omitempty"`
+	Block         *[]string `json:"block,omitempty"`
+	Muted         *[]string `json:"muted,omitempty"`
+	WordsIn       *[]string `json:"words_in,omitempty"`
+	WordsOut      *[]string `json:"words_out,omitempty"`
+	LimitMessages *int      `json:"limit_messages,omitempty"`
+	LimitSeconds  *float64  `json:"limit_seconds,omitempty"`
+	AuditChannel  *string   `json:"audit_channel,omitempty"`
 }
 
 // EncodeTurn returns t in the current version. Bytes of its strings that are

@@ -3,16 +3,17 @@ package session
 import (
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 )
 
-// Settings are what people may change for a channel. A nil field means the
-// default of whoever reads it. The pointed-to values are never changed in
-// place, so copies may share them.
+// Settings are what people may change at one level of a Tree. A nil field is not set
+// there: an outer level or the default of whoever reads it holds. The pointed-to
+// values are never changed in place, so copies may share them. Fields describes each
+// of them in words.
 type Settings struct {
+	// How answers are made.
+
 	// Temperature divides the logits: 0 (always the likeliest token) to 2.
 	Temperature *float64
 	// TopP keeps the likeliest tokens that together reach this probability:
@@ -32,7 +33,47 @@ type Settings struct {
 	// Persona is the system turn, UTF-8, at most 4,000 characters. An empty
 	// one means none, unlike nil.
 	Persona *string
+
+	// When there is an answer.
+
+	// AlwaysOn has every message of a person answered.
+	AlwaysOn *bool
+	// WakeWords are words or phrases that call like a mention does.
+	WakeWords *[]string
+	// ChimeIn is the probability, 0 to 1, of an answer to a message that is not meant
+	// for the bot; each such answer multiplies it by ChimeInFall, 0 to 1.
+	ChimeIn, ChimeInFall *float64
+	// AnswerBots has other bots answered that call; BotTurns, 1 to 20, is how often
+	// until a person says something.
+	AnswerBots *bool
+	BotTurns   *int
+
+	// What those decide who manage the server.
+
+	// Mode is ModeOn, ModeDrain or ModePause.
+	Mode *string
+	// Allow and Block are who and what is answered and not: targets such as
+	// "role:42". Those of all levels' Block count.
+	Allow, Block *[]string
+	// Muted are the people not answered for a time: see Mute. Those of all levels count.
+	Muted *[]string
+	// WordsIn are words of questions that are not answered, WordsOut those that are
+	// not said. Those of all levels count.
+	WordsIn, WordsOut *[]string
+	// LimitMessages is how many questions a person may ask at once, 0 to 1,000 and 0
+	// for any number; LimitSeconds, 0.01 to 3,600, is the time for one more.
+	LimitMessages *int
+	LimitSeconds  *float64
+	// AuditChannel is the id of the channel that is told of changes; an empty one is none.
+	AuditChannel *string
 }
+
+// Values of Settings.Mode.
+const (
+	ModeOn    = "on"    // questions are answered
+	ModeDrain = "drain" // no new ones are taken; those taken are answered
+	ModePause = "pause" // none are answered
+)
 
 // Bounds of Settings.
 const (
@@ -41,6 +82,12 @@ const (
 	MaxTopK          = 1000
 	MaxMaxTokens     = 32768
 	MaxPersona       = 4000 // characters
+	MaxBotTurns      = 20
+	MaxWord          = 60  // characters of a word or phrase
+	MaxWakeWords     = 20  // at one level
+	MaxWords         = 200 // of WordsIn, and of WordsOut, at one level
+	MaxTargets       = 200 // of Allow, and of Block, at one level
+	MaxMuted         = 200
 )
 
 // SettingError is one setting with a value it cannot have.
@@ -49,40 +96,62 @@ type SettingError struct {
 	Name string
 	// Value is what was given.
 	Value string
-	// Want describes what is allowed, such as "a number from 0 to 2".
+	// Want describes what is allowed, such as "a number from 0 to 2"; it is empty if
+	// there is no setting of that name.
 	Want string
 }
 
 // Error returns one sentence that can be shown to the person who set it.
 func (e *SettingError) Error() string {
+	if e.Want == "" {
+		return fmt.Sprintf("there is no setting called %s", e.Name)
+	}
 	return fmt.Sprintf("%s must be %s, not %s", e.Name, e.Want, e.Value)
 }
 
-// IsZero reports whether every setting is the default.
+// IsZero reports whether nothing is set.
 func (s Settings) IsZero() bool { return s == Settings{} }
 
 // Equal reports whether both set the same settings to the same values.
 func (s Settings) Equal(t Settings) bool {
-	return same(s.Temperature, t.Temperature) && same(s.TopP, t.TopP) && same(s.MinP, t.MinP) &&
-		same(s.RepeatPenalty, t.RepeatPenalty) && same(s.TopK, t.TopK) && same(s.MaxTokens, t.MaxTokens) &&
-		same(s.Seed, t.Seed) && same(s.Persona, t.Persona)
+	for i := range fields {
+		if !sameValue(fields[i].ref(&s), fields[i].ref(&t)) {
+			return false
+		}
+	}
+	return true
 }
 
-func same[T comparable](a, b *T) bool {
-	return a == b || a != nil && b != nil && *a == *b
-}
-
-// Merge returns s with the fields that over sets taken from over: defaults
-// merged with a channel's own settings give the ones in force.
+// Merge returns s with what over, the nearer level, sets taken from over. Lists of what
+// is blocked add up instead: nothing that an outer level blocks is unblocked by a nearer
+// one. Merging is associative, and with nothing changes nothing.
 func (s Settings) Merge(over Settings) Settings {
-	pick(&s.Temperature, over.Temperature)
-	pick(&s.TopP, over.TopP)
-	pick(&s.MinP, over.MinP)
-	pick(&s.RepeatPenalty, over.RepeatPenalty)
-	pick(&s.TopK, over.TopK)
-	pick(&s.MaxTokens, over.MaxTokens)
-	pick(&s.Seed, over.Seed)
-	pick(&s.Persona, over.Persona)
+	if over.IsZero() {
+		return s
+	}
+	for i := range fields {
+		f := &fields[i]
+		dst, src := f.ref(&s), f.ref(&over)
+		switch d := dst.(type) {
+		case **float64:
+			pick(d, *src.(**float64))
+		case **int:
+			pick(d, *src.(**int))
+		case **uint64:
+			pick(d, *src.(**uint64))
+		case **bool:
+			pick(d, *src.(**bool))
+		case **string:
+			pick(d, *src.(**string))
+		case **[]string:
+			if o := *src.(**[]string); f.Adds && *d != nil && o != nil {
+				both := union(**d, *o)
+				*d = &both
+			} else {
+				pick(d, o)
+			}
+		}
+	}
 	return s
 }
 
@@ -92,35 +161,71 @@ func pick[T any](dst **T, over *T) {
 	}
 }
 
+// union is a followed by what of b is not in it.
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, v := range b {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // Validate returns nil, or an error joining a *SettingError for every field
 // out of its range; NaN and infinities are in no range.
 func (s Settings) Validate() error {
 	var errs []error
-	number := func(name string, v *float64, ok func(float64) bool, want string) {
-		if v != nil && (math.IsNaN(*v) || !ok(*v)) {
-			errs = append(errs, &SettingError{name, formatFloat(*v), want})
+	for i := range fields {
+		f := &fields[i]
+		bad := ""
+		switch v := f.ref(&s).(type) {
+		case **float64:
+			if *v != nil && !(**v >= f.lo && **v <= f.hi) {
+				bad = formatFloat(**v)
+			}
+		case **int:
+			if *v != nil && !(float64(**v) >= f.lo && float64(**v) <= f.hi) {
+				bad = strconv.Itoa(**v)
+			}
+		case **string:
+			if *v != nil {
+				bad = f.badText(**v)
+			}
+		case **[]string:
+			if *v != nil {
+				bad = f.badList(**v)
+			}
 		}
-	}
-	whole := func(name string, v *int, lo, hi int) {
-		if v != nil && (*v < lo || *v > hi) {
-			errs = append(errs, &SettingError{name, strconv.Itoa(*v), fmt.Sprintf("a whole number from %d to %d", lo, hi)})
-		}
-	}
-	number("temperature", s.Temperature, func(v float64) bool { return v >= 0 && v <= MaxTemperature }, "a number from 0 to 2")
-	number("top_p", s.TopP, func(v float64) bool { return v > 0 && v <= 1 }, "a number above 0 and at most 1")
-	number("min_p", s.MinP, func(v float64) bool { return v >= 0 && v <= 1 }, "a number from 0 to 1")
-	number("repeat_penalty", s.RepeatPenalty, func(v float64) bool { return v >= 1 && v <= MaxRepeatPenalty }, "a number from 1 to 2")
-	whole("top_k", s.TopK, 0, MaxTopK)
-	whole("max_tokens", s.MaxTokens, 1, MaxMaxTokens)
-	if s.Persona != nil {
-		switch n := utf8.RuneCountInString(*s.Persona); {
-		case n > MaxPersona:
-			errs = append(errs, &SettingError{"persona", fmt.Sprintf("%d characters", n), fmt.Sprintf("at most %d characters", MaxPersona)})
-		case !utf8.ValidString(*s.Persona) || strings.ContainsRune(*s.Persona, 0):
-			errs = append(errs, &SettingError{"persona", "bytes that are none", "text in UTF-8"})
+		if bad != "" {
+			errs = append(errs, &SettingError{f.Name, bad, f.Want})
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// sameValue compares what two pointers of the same field point to.
+func sameValue(a, b any) bool {
+	switch a := a.(type) {
+	case **float64:
+		return same(*a, *b.(**float64))
+	case **int:
+		return same(*a, *b.(**int))
+	case **uint64:
+		return same(*a, *b.(**uint64))
+	case **bool:
+		return same(*a, *b.(**bool))
+	case **string:
+		return same(*a, *b.(**string))
+	case **[]string:
+		x, y := *a, *b.(**[]string)
+		return x == y || x != nil && y != nil && slices.Equal(*x, *y)
+	}
+	panic(fmt.Sprintf("session: no setting has type %T", a))
+}
+
+func same[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // formatFloat writes v shortly and without an exponent for ordinary sizes;

@@ -90,6 +90,11 @@ func (r *reopening) UpdateSettings(ctx context.Context, k session.Key, f func(*s
 	return
 }
 
+func (r *reopening) SettingsOf(ctx context.Context, keys ...session.Key) (set []session.Settings, err error) {
+	r.with(func(s *redisstore.Store) { set, err = s.SettingsOf(ctx, keys...) })
+	return
+}
+
 func (r *reopening) Pending(ctx context.Context) (p []session.Pending, err error) {
 	r.with(func(s *redisstore.Store) { p, err = s.Pending(ctx) })
 	return

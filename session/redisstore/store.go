@@ -19,7 +19,7 @@
 //	mb:{pNN}:log:<channel>   list    turns, oldest first; Options.MaxTurns at most
 //	mb:{pNN}:seen:<channel>  zset    message ids known, score = when, in ms; Options.SeenIDs at most
 //	mb:{pNN}:wait:<channel>  hash    open questions: message id → token (32 bytes) + turn as in the log
-//	mb:{pNN}:cfg:<channel>   string  settings; no expiry
+//	mb:{pNN}:cfg:<channel>   string  settings, also of a server: "server/<id>"; no expiry
 //	mb:{pNN}:undo:<channel>  list    turns of before the last Reset; undoTTL
 //	mb:{pNN}:hold:<channel>:<message id> string  the process that is at an open question; Options.HoldTTL
 //	mb:{pNN}:rate:<name>     string  when a token bucket is full again, in ms; until then; partition of the name

@@ -32,6 +32,7 @@ type Store interface {
 	Settings(context.Context, session.Key) (session.Settings, error)
 	SetSettings(context.Context, session.Key, session.Settings) error
 	UpdateSettings(context.Context, session.Key, func(*session.Settings) error) (session.Settings, error)
+	SettingsOf(context.Context, ...session.Key) ([]session.Settings, error)
 	Pending(context.Context) ([]session.Pending, error)
 	Remember(ctx context.Context, name, value string) error
 	Recall(ctx context.Context, name string) (string, error)
@@ -79,6 +80,7 @@ func Run(t *testing.T, open func(testing.TB, Limits) Store) {
 		{"LongTurns", Limits{}, testLongTurns},
 		{"Settings", Limits{}, testSettings},
 		{"UpdateSettings", Limits{}, testUpdateSettings},
+		{"SettingsOf", Limits{}, testSettingsOf},
 		{"Pending", Limits{}, testPending},
 		{"PendingGivenUp", Limits{PendingTTL: 2 * time.Second}, testPendingGivenUp},
 		{"Facts", Limits{}, testFacts},
