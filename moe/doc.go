@@ -15,6 +15,7 @@
 //
 // The network and its text:
 //   - model: the network as it answers, of several architectures
+//     model/steer changes what it does inside while it works
 //   - prompt: conversations to tokens; jinja runs the templates of foreign models
 //   - dataset: a corpus to batches; phrasebook writes conversations from a grammar
 //

@@ -9,6 +9,7 @@ import (
 
 	"moebot/moe/kernel"
 	"moebot/moe/model"
+	"moebot/moe/model/steer"
 	"moebot/moe/sample"
 	"moebot/moe/tokenizer"
 )
@@ -63,6 +64,12 @@ type Request struct {
 	StopStrings []string // the reply ends before the first of these
 	Forbid      []int32  // tokens never drawn
 	Trace       bool     // collect Result.Trace
+	// Watch is told each token as it is drawn, with the trace Result.Trace would have of
+	// it, on the goroutine that called Generate. May be nil.
+	Watch func(TokenTrace)
+	// Plan changes what the model does in this request, and in no other; nil, nothing.
+	// What was cached under another plan is not used.
+	Plan *steer.Plan
 }
 
 // StopReason says why a reply ended.
@@ -175,7 +182,11 @@ func (e *Engine) Generate(ctx context.Context, r Request, emit func(piece string
 	}
 	var emitErr error
 	give := func() {
-		for _, piece := range q.out.take() {
+		pieces, tokens := q.out.take()
+		for _, t := range tokens {
+			r.Watch(t)
+		}
+		for _, piece := range pieces {
 			if emitErr == nil {
 				if emitErr = emit(piece); emitErr != nil {
 					cancel()

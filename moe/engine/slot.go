@@ -11,6 +11,7 @@ import (
 type conversation struct {
 	key   string // "" is kept only while seq runs
 	cache *kvcache.Cache
+	plan  string // the key of the plan under which the cache was computed
 	used  time.Time
 	seq   *sequence
 }
@@ -45,9 +46,13 @@ func (cs conversations) find(key string) *conversation {
 	return nil
 }
 
-// longest is the conversation that holds most of the beginning of ids, and how much.
-func (cs conversations) longest(ids []int32) (best *conversation, n int) {
+// longest is the conversation that holds most of the beginning of ids, computed under
+// the same plan, and how much.
+func (cs conversations) longest(ids []int32, plan string) (best *conversation, n int) {
 	for _, c := range cs {
+		if c.plan != plan {
+			continue
+		}
 		if p := c.cache.Prefix(ids); p > n {
 			best, n = c, p
 		}
@@ -113,8 +118,8 @@ func (s *stepper) start(q *sequence) bool {
 	if fresh {
 		c = &conversation{key: q.req.Key, cache: s.model.Config.NewCache(s.opt.ContextTokens)}
 	}
-	ids := q.req.Tokens
-	other, shared := s.all.longest(ids[:len(ids)-1])
+	ids, plan := q.req.Tokens, q.req.Plan.Key()
+	other, shared := s.all.longest(ids[:len(ids)-1], plan)
 	total := len(ids) + q.limit
 	need := func() int {
 		n := s.all.bytes() + c.cache.BytesFor(total)
@@ -133,7 +138,11 @@ func (s *stepper) start(q *sequence) bool {
 		break // alone, it may take what it needs
 	}
 	// the last token of the prompt is always computed: its logits are the first wanted
-	n := min(c.cache.Prefix(ids), len(ids)-1)
+	n := 0
+	if c.plan == plan {
+		n = min(c.cache.Prefix(ids), len(ids)-1)
+	}
+	c.plan = plan
 	c.cache.Truncate(n)
 	c.cache.Reserve(total)
 	if shared > n { // another conversation begins alike, more than this one's past

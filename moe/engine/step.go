@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"moebot/moe/model"
+	"moebot/moe/model/steer"
 )
 
 // stepper is the state of the loop: what it may touch without a lock.
@@ -97,6 +98,7 @@ func (s *stepper) step() {
 	if len(s.batch) == 0 {
 		return
 	}
+	s.steer()
 	s.model.Forward(s.scratch, s.batch)
 	for _, sp := range s.spans {
 		s.counters.experts(s.scratch, sp.first, sp.n)
@@ -145,6 +147,26 @@ func (s *stepper) plan() {
 	}
 }
 
+// steer lets the plans of the batch's sequences into the pass, if there are any.
+func (s *stepper) steer() {
+	s.scratch.Hook = nil
+	for _, sp := range s.spans {
+		if sp.of.seq.req.Plan.Key() != "" {
+			s.scratch.Hook = s.hook
+			return
+		}
+	}
+}
+
+// hook applies each sequence's plan to its own rows of the batch.
+func (s *stepper) hook(at model.Point, layer int, rows []float32, width int) {
+	for _, sp := range s.spans {
+		if p := sp.of.seq.req.Plan; p.Key() != "" {
+			p.Apply(s.scratch, steer.Rows{First: sp.first, N: sp.n, Position: len(sp.of.cache.Tokens) - sp.n}, at, layer, rows, width)
+		}
+	}
+}
+
 var errNoToken = errors.New("engine: the model gave no finite logit")
 
 // advance draws a sequence's next token.
@@ -154,7 +176,8 @@ func (s *stepper) advance(sp span) {
 	if q.first.IsZero() {
 		q.first = time.Now()
 	}
-	if q.req.Trace {
+	traced := q.req.Trace || q.req.Watch != nil
+	if traced {
 		s.dist.set(logits)
 	}
 	id := q.sampler.Sample(logits)
@@ -167,8 +190,14 @@ func (s *stepper) advance(sp span) {
 		return
 	}
 	q.result.Usage.DecodedTokens++
-	if q.req.Trace {
-		q.result.Trace = append(q.result.Trace, s.trace(id, sp))
+	if traced {
+		t := s.trace(id, sp)
+		if q.req.Trace {
+			q.result.Trace = append(q.result.Trace, t)
+		}
+		if q.req.Watch != nil {
+			q.out.putToken(t)
+		}
 	}
 	if q.take(q.stream.Push(id)) {
 		s.finish(sp.of, StopString, nil)

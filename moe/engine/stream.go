@@ -43,25 +43,37 @@ func (e *Engine) newSequence(ctx context.Context, r Request) *sequence {
 type outbox struct {
 	mu     sync.Mutex
 	pieces []string
-	more   chan struct{} // holds one element after put
+	tokens []TokenTrace
+	more   chan struct{} // holds one element after put and putToken
 }
 
 func (o *outbox) put(piece string) {
 	o.mu.Lock()
 	o.pieces = append(o.pieces, piece)
 	o.mu.Unlock()
+	o.tell()
+}
+
+func (o *outbox) putToken(t TokenTrace) {
+	o.mu.Lock()
+	o.tokens = append(o.tokens, t)
+	o.mu.Unlock()
+	o.tell()
+}
+
+func (o *outbox) tell() {
 	select {
 	case o.more <- struct{}{}:
 	default:
 	}
 }
 
-func (o *outbox) take() []string {
+func (o *outbox) take() (pieces []string, tokens []TokenTrace) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p := o.pieces
-	o.pieces = nil
-	return p
+	pieces, tokens = o.pieces, o.tokens
+	o.pieces, o.tokens = nil, nil
+	return pieces, tokens
 }
 
 // prefilling reports whether prompt tokens remain to be read.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"moebot/moe/model"
+	"moebot/moe/model/steer"
 )
 
 // Attention is what the heads attend to.
@@ -182,7 +183,7 @@ func (t *tally) score() HeadScore {
 // PatternOf is the attention of one head over a text.
 func (l *Lab) PatternOf(ids []int32, layer, head int) (*Pattern, error) {
 	c := l.Model.Config
-	if err := errors.Join(CheckLayer(c, layer), CheckHead(c, head), inRange("number of tokens", len(ids), 2, l.length)); err != nil {
+	if err := errors.Join(steer.CheckLayer(c, layer), steer.CheckHead(c, head), inRange("number of tokens", len(ids), 2, l.length)); err != nil {
 		return nil, err
 	}
 	n := len(ids)

@@ -29,7 +29,7 @@ func (l *Lab) Recall(ctx context.Context, gaps []int) ([]Distance, error) {
 	var out []Distance
 	for n, gap := range gaps {
 		if gap < 0 {
-			return nil, &RangeError{"gap", gap, 0, l.length - 2*recallLen - 1}
+			return nil, &RangeError{What: "gap", Got: gap, Lo: 0, Hi: l.length - 2*recallLen - 1}
 		}
 		if gap+2*recallLen+1 > l.length {
 			continue

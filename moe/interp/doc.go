@@ -45,9 +45,10 @@
 //     into the other, against parts from random tokens; what each adds to the logits by
 //     itself; the smallest set of parts that keeps the behaviour, searched greedily,
 //     against as many drawn at random.
-//   - Steer: heads, experts and neurons scaled, experts forced or forbidden, directions
-//     added (MeanDifference), and replies side by side; null model: edits of the same
-//     kind and strength drawn at random.
+//   - Steer: the edits of moe/model/steer (heads, experts and neurons scaled, experts
+//     forced or forbidden, directions added or scaled), and replies side by side; null
+//     model: edits of the same kind and strength drawn at random. Direction finds
+//     directions: a difference of means or a probe's.
 //   - History: loss, agreement, heads, specialisation, saturation and CKA over the
 //     checkpoints of a training or any row of models; null model: a network with the
 //     same weights in random places (Shuffled).

@@ -173,7 +173,7 @@ func (l *Lab) meanStates(ctx context.Context, corpus *Corpus, n int) ([]int32, [
 		}
 	}
 	if len(ids) < nearest+2 {
-		return nil, nil, &RangeError{"number of different tokens in the corpus", len(ids), nearest + 2, c.Vocab}
+		return nil, nil, &RangeError{What: "number of different tokens in the corpus", Got: len(ids), Lo: nearest + 2, Hi: c.Vocab}
 	}
 	states := make([][][]float64, c.Layers+1)
 	for i := range states {

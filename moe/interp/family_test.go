@@ -9,6 +9,7 @@ import (
 
 	"moebot/moe/gguf"
 	"moebot/moe/model"
+	"moebot/moe/model/steer"
 )
 
 // TestFamilies runs the instruments over models of other architectures, small and
@@ -99,7 +100,7 @@ func checkFamily(t *testing.T, l *Lab) {
 	if _, err := l.Attention(t.Context(), corpus); err != nil {
 		t.Error(err)
 	}
-	s, err := l.Steer(t.Context(), a, []Edit{{Kind: ScaleHead, Layer: last, Index: c.Heads - 1}, {Kind: Forbid, Layer: last, Index: 0}}, oneReply)
+	s, err := l.Steer(t.Context(), a, []steer.Edit{{Kind: steer.ScaleHead, Layer: last, Index: c.Heads - 1}, {Kind: steer.Forbid, Layer: last, Index: 0}}, oneReply)
 	if err != nil || s.Distance == 0 {
 		t.Errorf("two edits change %v bits, %v", s.Distance, err)
 	}

@@ -40,7 +40,7 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, pool *kernel.Pool, length int
 		length = min(length, m.Config.Context)
 	}
 	if length < 2 {
-		return nil, &RangeError{"length", length, 2, max(2, m.Config.Context)}
+		return nil, &RangeError{What: "length", Got: length, Lo: 2, Hi: max(2, m.Config.Context)}
 	}
 	if tok.Size() != m.Config.Vocab {
 		return nil, fmt.Errorf("interp: the tokenizer has %d tokens, the model %d", tok.Size(), m.Config.Vocab)

@@ -9,6 +9,7 @@ import (
 
 	"moebot/moe/kernel"
 	"moebot/moe/model"
+	"moebot/moe/model/steer"
 )
 
 // Neurons is how the hidden layers of all experts are used over a corpus. An
@@ -133,10 +134,10 @@ type Context struct {
 // Its direct effect on the logits leaves out the final norm's scale and all that later
 // layers make of it.
 func (l *Lab) Neuron(ctx context.Context, corpus *Corpus, layer, expert, neuron, contexts int) (*Neuron, error) {
-	if err := CheckLayer(l.Model.Config, layer); err != nil {
+	if err := steer.CheckLayer(l.Model.Config, layer); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(CheckExpert(l.Model, layer, expert), CheckNeuron(l.Model, layer, neuron), inRange("number of contexts", contexts, 1, 10000)); err != nil {
+	if err := errors.Join(steer.CheckExpert(l.Model, layer, expert), steer.CheckNeuron(l.Model, layer, neuron), inRange("number of contexts", contexts, 1, 10000)); err != nil {
 		return nil, err
 	}
 	out := &Neuron{Layer: layer, Expert: expert, Neuron: neuron}

@@ -99,7 +99,7 @@ func (a *Lab) Similarity(ctx context.Context, b *Lab, corpus *Corpus, places, sh
 	}
 	n := len(sa.at[0])
 	if n < 8 {
-		return nil, &RangeError{"number of places in the corpus", n, 8, math.MaxInt32}
+		return nil, &RangeError{What: "number of places in the corpus", Got: n, Lo: 8, Hi: math.MaxInt32}
 	}
 	other := sa
 	if b != nil {

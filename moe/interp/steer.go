@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"moebot/moe/model"
+	"moebot/moe/model/steer"
 )
 
 // Steered is a text continued by a model as it is and by the edited one.
@@ -40,13 +41,13 @@ type SteerOptions struct {
 }
 
 // Steer answers ids as the model is and with edits, side by side.
-func (l *Lab) Steer(ctx context.Context, ids []int32, edits []Edit, o SteerOptions) (*Steered, error) {
+func (l *Lab) Steer(ctx context.Context, ids []int32, edits []steer.Edit, o SteerOptions) (*Steered, error) {
 	if err := errors.Join(inRange("number of prompt tokens", len(ids), 1, l.length-1), inRange("number of reply tokens", o.Tokens, 1, l.length),
 		inRange("number of replies", o.Seeds, 1, 1000), inRange("number of random edits", o.Random, 1, 10000)); err != nil {
 		return nil, err
 	}
 	if len(edits) == 0 {
-		return nil, errors.New("no edits: " + editForms)
+		return nil, errors.New("no edits: " + steer.Forms)
 	}
 	if !(o.Temperature >= 0 && o.Temperature <= 10) {
 		return nil, fmt.Errorf("temperature is %v, want 0 to 10", o.Temperature)
@@ -73,7 +74,7 @@ func (l *Lab) Steer(ctx context.Context, ids []int32, edits []Edit, o SteerOptio
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		drawn := make([]Edit, len(edits))
+		drawn := make([]steer.Edit, len(edits))
 		for i, e := range edits {
 			drawn[i] = l.randomlyLike(rng, e)
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"moebot/moe/model/steer"
 )
 
 var oneReply = SteerOptions{Tokens: 4, Seeds: 1, Random: 10}
@@ -19,11 +21,11 @@ func TestTakingOutTheInductionHead(t *testing.T) {
 		edit string
 		same bool
 	}{{"head:1.0=0", false}, {"head:1.1=0", true}, {"head:0.0=0", false}, {"expert:1.3=0", true}} {
-		e, err := ParseEdit(tc.edit)
+		e, err := steer.Parse(tc.edit)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := l.Steer(t.Context(), ids, []Edit{e}, oneReply)
+		s, err := l.Steer(t.Context(), ids, []steer.Edit{e}, oneReply)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,14 +45,14 @@ func TestSteering(t *testing.T) {
 	l := plantedLab(t)
 	direction := make([]float32, pDim)
 	direction[atOut+13] = 1
-	s, err := l.Steer(t.Context(), l.Encode("acd", false), []Edit{{Kind: Add, Layer: 1, Amount: 40, Direction: direction}}, oneReply)
+	s, err := l.Steer(t.Context(), l.Encode("acd", false), []steer.Edit{{Kind: steer.Add, Layer: 1, Amount: 40, Direction: direction}}, oneReply)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.Replies[0][1] != "mmmm" || s.P > 0.1 {
 		t.Errorf("pushed to m it says %q, p = %v", s.Replies[0][1], s.P)
 	}
-	s, err = l.Steer(t.Context(), l.Encode("cbe", false), []Edit{{Kind: ScaleNeuron, Layer: 0, Index: 1, Neuron: 0, Amount: 40}}, SteerOptions{Tokens: 1, Seeds: 1, Random: 10})
+	s, err = l.Steer(t.Context(), l.Encode("cbe", false), []steer.Edit{{Kind: steer.ScaleNeuron, Layer: 0, Index: 1, Neuron: 0, Amount: 40}}, SteerOptions{Tokens: 1, Seeds: 1, Random: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,10 +73,10 @@ func TestForceAndForbid(t *testing.T) {
 	l := plantedLab(t)
 	ids := l.Encode("abcdefgh", false)
 	for _, tc := range []struct {
-		edit Edit
+		edit steer.Edit
 		used bool
-	}{{Edit{Kind: Force, Layer: 1, Index: 3}, true}, {Edit{Kind: Forbid, Layer: 1, Index: 3}, false}} {
-		hook, err := l.Hook([]Edit{tc.edit})
+	}{{steer.Edit{Kind: steer.Force, Layer: 1, Index: 3}, true}, {steer.Edit{Kind: steer.Forbid, Layer: 1, Index: 3}, false}} {
+		hook, err := l.Hook([]steer.Edit{tc.edit})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +92,7 @@ func TestForceAndForbid(t *testing.T) {
 			}
 		}
 	}
-	three := []Edit{{Kind: Forbid, Layer: 0, Index: 0}, {Kind: Forbid, Layer: 0, Index: 1}, {Kind: Forbid, Layer: 0, Index: 2}}
+	three := []steer.Edit{{Kind: steer.Forbid, Layer: 0, Index: 0}, {Kind: steer.Forbid, Layer: 0, Index: 1}, {Kind: steer.Forbid, Layer: 0, Index: 2}}
 	if _, err := l.Hook(three); err == nil || !strings.Contains(err.Error(), "1 experts left") {
 		t.Errorf("three of four forbidden: %v", err)
 	}
@@ -98,23 +100,23 @@ func TestForceAndForbid(t *testing.T) {
 
 func TestEdits(t *testing.T) {
 	for _, text := range []string{"head:2.0=0", "expert:3.5=2.5", "neuron:1.4.17=-1", "force:0.7", "forbid:0.7", "direction:2=4"} {
-		e, err := ParseEdit(text)
+		e, err := steer.Parse(text)
 		if err != nil || e.String() != text {
 			t.Errorf("%q becomes %v, %v", text, e, err)
 		}
 	}
 	for _, text := range []string{"", "head", "head:1=0", "head:1.2", "head:a.b=1", "force:0.7=1", "nose:1.2=3", "neuron:1.2=3", "direction:1=NaN"} {
-		if _, err := ParseEdit(text); err == nil || !strings.Contains(err.Error(), "no edit") {
+		if _, err := steer.Parse(text); err == nil || !strings.Contains(err.Error(), "no edit") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 	l := plantedLab(t)
 	for _, tc := range []struct {
-		edit Edit
+		edit steer.Edit
 		what string
 		hi   int
-	}{{Edit{Kind: ScaleHead, Index: 2}, "head", 1}, {Edit{Kind: Force, Layer: 2}, "layer", 1}, {Edit{Kind: ScaleExpert, Index: 4}, "expert", 3}, {Edit{Kind: ScaleNeuron, Neuron: 16}, "neuron", 15}} {
-		_, err := l.Hook([]Edit{tc.edit})
+	}{{steer.Edit{Kind: steer.ScaleHead, Index: 2}, "head", 1}, {steer.Edit{Kind: steer.Force, Layer: 2}, "layer", 1}, {steer.Edit{Kind: steer.ScaleExpert, Index: 4}, "expert", 3}, {steer.Edit{Kind: steer.ScaleNeuron, Neuron: 16}, "neuron", 15}} {
+		_, err := l.Hook([]steer.Edit{tc.edit})
 		var r *RangeError
 		if !errors.As(err, &r) || r.What != tc.what || r.Hi != tc.hi {
 			t.Errorf("%+v: %v", tc.edit, err)

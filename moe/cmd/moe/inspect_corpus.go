@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"moebot/moe/interp"
+	"moebot/moe/model/steer"
 )
 
 const corpusUsage = "[FILE.jsonl|FILE.txt[.zst] ...]"
@@ -71,7 +72,7 @@ func inspectAttention(ctx context.Context, args []string, out, errOut io.Writer)
 	}
 	chosen := *layer != -1 || *head != -1
 	if chosen { // before the long work, so that a wrong number does not cost it
-		if err := errors.Join(interp.CheckLayer(p.lab.Model.Config, *layer), interp.CheckHead(p.lab.Model.Config, *head)); err != nil {
+		if err := errors.Join(steer.CheckLayer(p.lab.Model.Config, *layer), steer.CheckHead(p.lab.Model.Config, *head)); err != nil {
 			return usageError{err}
 		}
 	}

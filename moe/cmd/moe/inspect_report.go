@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"moebot/moe/interp"
+	"moebot/moe/model/steer"
 )
 
 // reportPart is one section of the report and how it is measured.
@@ -193,7 +194,7 @@ func (p *inspection) steerPart(ctx context.Context) (any, interp.Report, error) 
 	if said, err := p.message("Hello, how are you today?"); err == nil {
 		ids = said
 	}
-	s, err := p.lab.Steer(ctx, ids, []interp.Edit{{Kind: interp.Add, Layer: layer, Amount: 2, Direction: d}}, interp.SteerOptions{Tokens: 30, Seeds: 1, Random: 20})
+	s, err := p.lab.Steer(ctx, ids, []steer.Edit{{Kind: steer.Add, Layer: layer, Amount: 2, Direction: d}}, interp.SteerOptions{Tokens: 30, Seeds: 1, Random: 20})
 	if err != nil {
 		return nil, interp.Report{}, err
 	}

@@ -9,18 +9,19 @@ import (
 	"strings"
 
 	"moebot/moe/interp"
+	"moebot/moe/model/steer"
 )
 
 // inspectSteer changes parts of the model and shows what it says then.
 func inspectSteer(ctx context.Context, args []string, out, errOut io.Writer) error {
 	p := newInspection("steer", "[TEXT]", out, errOut).withText()
-	var edits []interp.Edit
-	p.Func("edit", "what is changed, may be given several times: head:LAYER.HEAD=FACTOR, expert:LAYER.EXPERT=FACTOR, neuron:LAYER.EXPERT.NEURON=FACTOR, force:LAYER.EXPERT, forbid:LAYER.EXPERT, direction:LAYER=AMOUNT (with -concept, or -with and -without)", func(s string) error {
-		e, err := interp.ParseEdit(s)
+	var edits []steer.Edit
+	p.Func("edit", "what is changed, may be given several times: head:LAYER.HEAD=FACTOR, expert:LAYER.EXPERT=FACTOR, neuron:LAYER.EXPERT.NEURON=FACTOR, force:LAYER.EXPERT, forbid:LAYER.EXPERT, direction:LAYER=AMOUNT adds a direction, component:LAYER=FACTOR scales the stream along it (its name behind the layer, as in direction:2.question=3, or -concept, or -with and -without)", func(s string) error {
+		e, err := steer.Parse(s)
 		edits = append(edits, e)
 		return err
 	})
-	concept := p.String("concept", "", "the direction is from other sentences to those of this concept")
+	concept := p.String("concept", "", "`name` of the direction: a concept, to whose sentences it leads from others, or probe- and a property")
 	with := p.String("with", "", "`file` of sentences, one a line, to which the direction leads")
 	without := p.String("without", "", "`file` of sentences from which it leads")
 	o := interp.SteerOptions{}
@@ -33,8 +34,12 @@ func inspectSteer(ctx context.Context, args []string, out, errOut io.Writer) err
 		return err
 	}
 	for i, e := range edits {
-		if e.Kind == interp.Add {
-			d, err := p.direction(ctx, e.Layer, *concept, *with, *without)
+		if e.Directed() {
+			name := *concept
+			if e.Name != "" {
+				name = e.Name
+			}
+			d, err := p.direction(ctx, e.Layer, name, *with, *without)
 			if err != nil {
 				return err
 			}
@@ -62,31 +67,27 @@ func inspectSteer(ctx context.Context, args []string, out, errOut io.Writer) err
 	return p.show(s, s.Report())
 }
 
-// direction is the difference of means that the flags ask for.
-func (p *inspection) direction(ctx context.Context, layer int, concept, with, without string) ([]float32, error) {
-	if err := interp.CheckLayer(p.lab.Model.Config, layer); err != nil {
+// direction is what the flags ask for: a named one, or a difference of means.
+func (p *inspection) direction(ctx context.Context, layer int, name, with, without string) ([]float32, error) {
+	if err := steer.CheckLayer(p.lab.Model.Config, layer); err != nil {
 		return nil, usageError{err}
 	}
-	names, sentences := interp.Concepts()
+	names := p.lab.DirectionNames()
 	switch {
-	case with != "" || without != "":
-		a, err := sentencesOf(with)
-		if err != nil {
-			return nil, err
-		}
-		b, err := sentencesOf(without)
-		if err != nil {
-			return nil, err
-		}
-		return p.lab.MeanDifference(ctx, layer, a, b)
-	case slices.Contains(names, concept):
-		var rest []string
-		for _, n := range names {
-			if n != concept {
-				rest = append(rest, sentences[n]...)
-			}
-		}
-		return p.lab.MeanDifference(ctx, layer, sentences[concept], rest)
+	case name != "" && !slices.Contains(names, name):
+		return nil, usageError{fmt.Errorf("unknown direction %q, want one of %s", name, strings.Join(names, ", "))}
+	case name != "":
+		return p.lab.Direction(ctx, name, layer)
+	case with == "" && without == "":
+		return nil, usageError{fmt.Errorf("a direction needs -concept, one of %s, or -with and -without", strings.Join(names, ", "))}
 	}
-	return nil, usageError{fmt.Errorf("a direction needs -concept, one of %s, or -with and -without", strings.Join(names, ", "))}
+	a, err := sentencesOf(with)
+	if err != nil {
+		return nil, err
+	}
+	b, err := sentencesOf(without)
+	if err != nil {
+		return nil, err
+	}
+	return p.lab.MeanDifference(ctx, layer, a, b)
 }

@@ -31,6 +31,7 @@ func TestInstruments(t *testing.T) {
 		{"embed", []string{"-map", "30", "-tokens", "300"}},
 		{"similarity", []string{"-places", "40", "-shuffles", "2", text}},
 		{"circuit", nil},
+		{"steer", []string{"-edit", "component:1.probe-tense=0", "-edit", "direction:0.question=1", "-n", "3", "-random", "1", "Hello"}},
 		{"steer", []string{"-edit", "direction:1=3", "-concept", "numbers", "-edit", "head:1.0=0", "-n", "5", "-random", "2", "Hello"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -89,6 +90,11 @@ func TestInspectRefuses(t *testing.T) {
 		{2, "unknown concept \"smell\"", []string{"neuron", "-concept", "smell"}},
 		{2, "no edit", []string{"steer", "-edit", "head:1"}},
 		{2, noLayer, []string{"steer", "-edit", "force:" + layer + ".0"}},
+		{2, noLayer, []string{"steer", "-edit", "direction:" + layer + ".question=1"}},
+		{2, noHead, []string{"steer", "-edit", "head:0." + head + "=0"}},
+		{2, noExpert, []string{"steer", "-edit", "forbid:0." + expert}},
+		{2, noNeuron, []string{"steer", "-edit", "neuron:0.0." + neuron + "=0"}},
+		{2, "unknown direction \"smell\", want one of question", []string{"steer", "-edit", "direction:1.smell=1"}},
 		{2, "want a file .png or .svg", []string{"chain", "-plot", "x.jpg"}},
 		{2, "no table \"legs\", want one of tokens", []string{"chain", "-shuffles", "0", "-table", "legs"}},
 		{2, "-temperatures has \"warm\"", []string{"chain", "-temperatures", "warm"}},
