@@ -3734,6 +3734,9817 @@ loop:
 	VZEROUPPER
 	RET
 
+// func widenIQ4XSAVX2(dst *float32, w *byte, n int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·widenIQ4XSAVX2(SB), $32-24
+	MOVQ dst+0(FP), AX
+	MOVQ w+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	PREFETCHT0   6144(CX)
+	PREFETCHT0   6208(CX)
+	PREFETCHT0   6272(CX)
+	VPBROADCASTD 4(CX), Y0
+	VPSRLVD      rows_nibbles<>+0(SB), Y0, Y0
+	VPAND        rows_low4<>+0(SB), Y0, Y0
+	VPBROADCASTW 2(CX), Y1
+	VPSRLVD      rows_pairs<>+0(SB), Y1, Y1
+	VPAND        rows_low2<>+0(SB), Y1, Y1
+	VPSLLD       $0x04, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VCVTPH2PS    (CX), X1
+	VBROADCASTSS X1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS (SP), Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        8(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        16(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        8(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 64(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        16(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 96(AX)
+	VBROADCASTSS 4(SP), Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        24(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 128(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        32(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 160(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        24(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 192(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        32(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 224(AX)
+	VBROADCASTSS 8(SP), Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        40(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 256(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        48(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 288(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        40(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 320(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        48(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 352(AX)
+	VBROADCASTSS 12(SP), Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        56(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 384(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        64(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 416(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        56(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 448(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        64(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 480(AX)
+	VBROADCASTSS 16(SP), Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        72(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 512(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        80(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 544(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        72(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 576(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        80(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 608(AX)
+	VBROADCASTSS 20(SP), Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        88(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 640(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        96(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 672(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        88(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 704(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        96(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 736(AX)
+	VBROADCASTSS 24(SP), Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        104(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 768(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        112(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 800(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        104(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 832(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        112(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 864(AX)
+	VBROADCASTSS 28(SP), Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        120(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 896(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        128(CX), X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 928(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        120(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 960(AX)
+	VMOVDQU      rows_nonlinear<>+0(SB), X1
+	VMOVQ        128(CX), X2
+	VPSRLW       $0x04, X2, X2
+	VPAND        rows_low4bytes<>+0(SB), X2, X2
+	VPSHUFB      X2, X1, X2
+	VPMOVSXBD    X2, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 992(AX)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000088, CX
+	SUBQ         $0x00000100, DX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA rows_nibbles<>+0(SB)/4, $0x00000000
+DATA rows_nibbles<>+4(SB)/4, $0x00000004
+DATA rows_nibbles<>+8(SB)/4, $0x00000008
+DATA rows_nibbles<>+12(SB)/4, $0x0000000c
+DATA rows_nibbles<>+16(SB)/4, $0x00000010
+DATA rows_nibbles<>+20(SB)/4, $0x00000014
+DATA rows_nibbles<>+24(SB)/4, $0x00000018
+DATA rows_nibbles<>+28(SB)/4, $0x0000001c
+GLOBL rows_nibbles<>(SB), RODATA|NOPTR, $32
+
+DATA rows_pairs<>+0(SB)/4, $0x00000000
+DATA rows_pairs<>+4(SB)/4, $0x00000002
+DATA rows_pairs<>+8(SB)/4, $0x00000004
+DATA rows_pairs<>+12(SB)/4, $0x00000006
+DATA rows_pairs<>+16(SB)/4, $0x00000008
+DATA rows_pairs<>+20(SB)/4, $0x0000000a
+DATA rows_pairs<>+24(SB)/4, $0x0000000c
+DATA rows_pairs<>+28(SB)/4, $0x0000000e
+GLOBL rows_pairs<>(SB), RODATA|NOPTR, $32
+
+DATA rows_low2<>+0(SB)/4, $0x00000003
+DATA rows_low2<>+4(SB)/4, $0x00000003
+DATA rows_low2<>+8(SB)/4, $0x00000003
+DATA rows_low2<>+12(SB)/4, $0x00000003
+DATA rows_low2<>+16(SB)/4, $0x00000003
+DATA rows_low2<>+20(SB)/4, $0x00000003
+DATA rows_low2<>+24(SB)/4, $0x00000003
+DATA rows_low2<>+28(SB)/4, $0x00000003
+GLOBL rows_low2<>(SB), RODATA|NOPTR, $32
+
+DATA rows_minus32<>+0(SB)/4, $0xffffffe0
+DATA rows_minus32<>+4(SB)/4, $0xffffffe0
+DATA rows_minus32<>+8(SB)/4, $0xffffffe0
+DATA rows_minus32<>+12(SB)/4, $0xffffffe0
+DATA rows_minus32<>+16(SB)/4, $0xffffffe0
+DATA rows_minus32<>+20(SB)/4, $0xffffffe0
+DATA rows_minus32<>+24(SB)/4, $0xffffffe0
+DATA rows_minus32<>+28(SB)/4, $0xffffffe0
+GLOBL rows_minus32<>(SB), RODATA|NOPTR, $32
+
+// func dotsIQ4XSx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsIQ4XSx1AVX2(SB), $128-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(CX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	PREFETCHT0   128(DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   64(DI)(BX*1)
+	PREFETCHT0   128(DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   64(DI)(BX*2)
+	PREFETCHT0   128(DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	PREFETCHT0   64(DI)(CX*1)
+	PREFETCHT0   128(DI)(CX*1)
+	ADDQ         $0x00000088, DI
+	VPBROADCASTD 4(DX), Y4
+	VPSRLVD      rows_nibbles<>+0(SB), Y4, Y4
+	VPAND        rows_low4<>+0(SB), Y4, Y4
+	VPBROADCASTW 2(DX), Y5
+	VPSRLVD      rows_pairs<>+0(SB), Y5, Y5
+	VPAND        rows_low2<>+0(SB), Y5, Y5
+	VPSLLD       $0x04, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VCVTPH2PS    (DX), X5
+	VBROADCASTSS X5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPBROADCASTD 4(DX)(BX*1), Y4
+	VPSRLVD      rows_nibbles<>+0(SB), Y4, Y4
+	VPAND        rows_low4<>+0(SB), Y4, Y4
+	VPBROADCASTW 2(DX)(BX*1), Y5
+	VPSRLVD      rows_pairs<>+0(SB), Y5, Y5
+	VPAND        rows_low2<>+0(SB), Y5, Y5
+	VPSLLD       $0x04, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VCVTPH2PS    (DX)(BX*1), X5
+	VBROADCASTSS X5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	VPBROADCASTD 4(DX)(BX*2), Y4
+	VPSRLVD      rows_nibbles<>+0(SB), Y4, Y4
+	VPAND        rows_low4<>+0(SB), Y4, Y4
+	VPBROADCASTW 2(DX)(BX*2), Y5
+	VPSRLVD      rows_pairs<>+0(SB), Y5, Y5
+	VPAND        rows_low2<>+0(SB), Y5, Y5
+	VPSLLD       $0x04, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VCVTPH2PS    (DX)(BX*2), X5
+	VBROADCASTSS X5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      Y4, 64(SP)
+	VPBROADCASTD 4(DX)(CX*1), Y4
+	VPSRLVD      rows_nibbles<>+0(SB), Y4, Y4
+	VPAND        rows_low4<>+0(SB), Y4, Y4
+	VPBROADCASTW 2(DX)(CX*1), Y5
+	VPSRLVD      rows_pairs<>+0(SB), Y5, Y5
+	VPAND        rows_low2<>+0(SB), Y5, Y5
+	VPSLLD       $0x04, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VCVTPH2PS    (DX)(CX*1), X5
+	VBROADCASTSS X5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      Y4, 96(SP)
+	VBROADCASTSS (SP), Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVQ        8(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  (SI), Y5, Y0
+	VBROADCASTSS 32(SP), Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X6
+	VMOVQ        8(DX)(BX*1), X7
+	VPAND        rows_low4bytes<>+0(SB), X7, X7
+	VPSHUFB      X7, X6, X7
+	VPMOVSXBD    X7, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  (SI), Y6, Y1
+	VBROADCASTSS 64(SP), Y6
+	VMOVDQU      rows_nonlinear<>+0(SB), X7
+	VMOVQ        8(DX)(BX*2), X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X7, X8
+	VPMOVSXBD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  (SI), Y7, Y2
+	VBROADCASTSS 96(SP), Y7
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        8(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  (SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        16(DX), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  32(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        16(DX)(BX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  32(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        16(DX)(BX*2), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  32(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        16(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  32(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        8(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  64(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        8(DX)(BX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  64(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        8(DX)(BX*2), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  64(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        8(DX)(CX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  64(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        16(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  96(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        16(DX)(BX*1), X8
+	VPSRLW       $0x04, X8, X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X4, X8
+	VPMOVSXBD    X8, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  96(SI), Y4, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        16(DX)(BX*2), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VFMADD231PS  96(SI), Y4, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        16(DX)(CX*1), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VFMADD231PS  96(SI), Y4, Y3
+	VBROADCASTSS 4(SP), Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVQ        24(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  128(SI), Y5, Y0
+	VBROADCASTSS 36(SP), Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X6
+	VMOVQ        24(DX)(BX*1), X7
+	VPAND        rows_low4bytes<>+0(SB), X7, X7
+	VPSHUFB      X7, X6, X7
+	VPMOVSXBD    X7, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  128(SI), Y6, Y1
+	VBROADCASTSS 68(SP), Y6
+	VMOVDQU      rows_nonlinear<>+0(SB), X7
+	VMOVQ        24(DX)(BX*2), X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X7, X8
+	VPMOVSXBD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  128(SI), Y7, Y2
+	VBROADCASTSS 100(SP), Y7
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        24(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  128(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        32(DX), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  160(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        32(DX)(BX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  160(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        32(DX)(BX*2), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  160(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        32(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  160(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        24(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  192(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        24(DX)(BX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  192(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        24(DX)(BX*2), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  192(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        24(DX)(CX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  192(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        32(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  224(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        32(DX)(BX*1), X8
+	VPSRLW       $0x04, X8, X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X4, X8
+	VPMOVSXBD    X8, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  224(SI), Y4, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        32(DX)(BX*2), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VFMADD231PS  224(SI), Y4, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        32(DX)(CX*1), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VFMADD231PS  224(SI), Y4, Y3
+	VBROADCASTSS 8(SP), Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVQ        40(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  256(SI), Y5, Y0
+	VBROADCASTSS 40(SP), Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X6
+	VMOVQ        40(DX)(BX*1), X7
+	VPAND        rows_low4bytes<>+0(SB), X7, X7
+	VPSHUFB      X7, X6, X7
+	VPMOVSXBD    X7, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  256(SI), Y6, Y1
+	VBROADCASTSS 72(SP), Y6
+	VMOVDQU      rows_nonlinear<>+0(SB), X7
+	VMOVQ        40(DX)(BX*2), X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X7, X8
+	VPMOVSXBD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  256(SI), Y7, Y2
+	VBROADCASTSS 104(SP), Y7
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        40(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  256(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        48(DX), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  288(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        48(DX)(BX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  288(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        48(DX)(BX*2), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  288(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        48(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  288(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        40(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  320(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        40(DX)(BX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  320(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        40(DX)(BX*2), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  320(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        40(DX)(CX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  320(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        48(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  352(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        48(DX)(BX*1), X8
+	VPSRLW       $0x04, X8, X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X4, X8
+	VPMOVSXBD    X8, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  352(SI), Y4, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        48(DX)(BX*2), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VFMADD231PS  352(SI), Y4, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        48(DX)(CX*1), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VFMADD231PS  352(SI), Y4, Y3
+	VBROADCASTSS 12(SP), Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVQ        56(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  384(SI), Y5, Y0
+	VBROADCASTSS 44(SP), Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X6
+	VMOVQ        56(DX)(BX*1), X7
+	VPAND        rows_low4bytes<>+0(SB), X7, X7
+	VPSHUFB      X7, X6, X7
+	VPMOVSXBD    X7, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  384(SI), Y6, Y1
+	VBROADCASTSS 76(SP), Y6
+	VMOVDQU      rows_nonlinear<>+0(SB), X7
+	VMOVQ        56(DX)(BX*2), X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X7, X8
+	VPMOVSXBD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  384(SI), Y7, Y2
+	VBROADCASTSS 108(SP), Y7
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        56(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  384(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        64(DX), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  416(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        64(DX)(BX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  416(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        64(DX)(BX*2), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  416(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        64(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  416(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        56(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  448(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        56(DX)(BX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  448(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        56(DX)(BX*2), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  448(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        56(DX)(CX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  448(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        64(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  480(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        64(DX)(BX*1), X8
+	VPSRLW       $0x04, X8, X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X4, X8
+	VPMOVSXBD    X8, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  480(SI), Y4, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        64(DX)(BX*2), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VFMADD231PS  480(SI), Y4, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        64(DX)(CX*1), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VFMADD231PS  480(SI), Y4, Y3
+	VBROADCASTSS 16(SP), Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVQ        72(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  512(SI), Y5, Y0
+	VBROADCASTSS 48(SP), Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X6
+	VMOVQ        72(DX)(BX*1), X7
+	VPAND        rows_low4bytes<>+0(SB), X7, X7
+	VPSHUFB      X7, X6, X7
+	VPMOVSXBD    X7, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  512(SI), Y6, Y1
+	VBROADCASTSS 80(SP), Y6
+	VMOVDQU      rows_nonlinear<>+0(SB), X7
+	VMOVQ        72(DX)(BX*2), X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X7, X8
+	VPMOVSXBD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  512(SI), Y7, Y2
+	VBROADCASTSS 112(SP), Y7
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        72(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  512(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        80(DX), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  544(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        80(DX)(BX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  544(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        80(DX)(BX*2), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  544(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        80(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  544(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        72(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  576(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        72(DX)(BX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  576(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        72(DX)(BX*2), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  576(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        72(DX)(CX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  576(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        80(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  608(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        80(DX)(BX*1), X8
+	VPSRLW       $0x04, X8, X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X4, X8
+	VPMOVSXBD    X8, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  608(SI), Y4, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        80(DX)(BX*2), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VFMADD231PS  608(SI), Y4, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        80(DX)(CX*1), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VFMADD231PS  608(SI), Y4, Y3
+	VBROADCASTSS 20(SP), Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVQ        88(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  640(SI), Y5, Y0
+	VBROADCASTSS 52(SP), Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X6
+	VMOVQ        88(DX)(BX*1), X7
+	VPAND        rows_low4bytes<>+0(SB), X7, X7
+	VPSHUFB      X7, X6, X7
+	VPMOVSXBD    X7, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  640(SI), Y6, Y1
+	VBROADCASTSS 84(SP), Y6
+	VMOVDQU      rows_nonlinear<>+0(SB), X7
+	VMOVQ        88(DX)(BX*2), X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X7, X8
+	VPMOVSXBD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  640(SI), Y7, Y2
+	VBROADCASTSS 116(SP), Y7
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        88(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  640(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        96(DX), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  672(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        96(DX)(BX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  672(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        96(DX)(BX*2), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  672(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        96(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  672(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        88(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  704(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        88(DX)(BX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  704(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        88(DX)(BX*2), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  704(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        88(DX)(CX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  704(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        96(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  736(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        96(DX)(BX*1), X8
+	VPSRLW       $0x04, X8, X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X4, X8
+	VPMOVSXBD    X8, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  736(SI), Y4, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        96(DX)(BX*2), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VFMADD231PS  736(SI), Y4, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        96(DX)(CX*1), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VFMADD231PS  736(SI), Y4, Y3
+	VBROADCASTSS 24(SP), Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVQ        104(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  768(SI), Y5, Y0
+	VBROADCASTSS 56(SP), Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X6
+	VMOVQ        104(DX)(BX*1), X7
+	VPAND        rows_low4bytes<>+0(SB), X7, X7
+	VPSHUFB      X7, X6, X7
+	VPMOVSXBD    X7, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  768(SI), Y6, Y1
+	VBROADCASTSS 88(SP), Y6
+	VMOVDQU      rows_nonlinear<>+0(SB), X7
+	VMOVQ        104(DX)(BX*2), X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X7, X8
+	VPMOVSXBD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  768(SI), Y7, Y2
+	VBROADCASTSS 120(SP), Y7
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        104(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  768(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        112(DX), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  800(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        112(DX)(BX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  800(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        112(DX)(BX*2), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  800(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        112(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  800(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        104(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  832(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        104(DX)(BX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  832(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        104(DX)(BX*2), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  832(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        104(DX)(CX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  832(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        112(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  864(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        112(DX)(BX*1), X8
+	VPSRLW       $0x04, X8, X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X4, X8
+	VPMOVSXBD    X8, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  864(SI), Y4, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        112(DX)(BX*2), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VFMADD231PS  864(SI), Y4, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        112(DX)(CX*1), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VFMADD231PS  864(SI), Y4, Y3
+	VBROADCASTSS 28(SP), Y4
+	VMOVDQU      rows_nonlinear<>+0(SB), X5
+	VMOVQ        120(DX), X6
+	VPAND        rows_low4bytes<>+0(SB), X6, X6
+	VPSHUFB      X6, X5, X6
+	VPMOVSXBD    X6, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  896(SI), Y5, Y0
+	VBROADCASTSS 60(SP), Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X6
+	VMOVQ        120(DX)(BX*1), X7
+	VPAND        rows_low4bytes<>+0(SB), X7, X7
+	VPSHUFB      X7, X6, X7
+	VPMOVSXBD    X7, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  896(SI), Y6, Y1
+	VBROADCASTSS 92(SP), Y6
+	VMOVDQU      rows_nonlinear<>+0(SB), X7
+	VMOVQ        120(DX)(BX*2), X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X7, X8
+	VPMOVSXBD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  896(SI), Y7, Y2
+	VBROADCASTSS 124(SP), Y7
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        120(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  896(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        128(DX), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  928(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        128(DX)(BX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  928(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        128(DX)(BX*2), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  928(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        128(DX)(CX*1), X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  928(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        120(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  960(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        120(DX)(BX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VFMADD231PS  960(SI), Y8, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        120(DX)(BX*2), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y6, Y8, Y8
+	VFMADD231PS  960(SI), Y8, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        120(DX)(CX*1), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y7, Y8, Y8
+	VFMADD231PS  960(SI), Y8, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X8
+	VMOVQ        128(DX), X9
+	VPSRLW       $0x04, X9, X9
+	VPAND        rows_low4bytes<>+0(SB), X9, X9
+	VPSHUFB      X9, X8, X9
+	VPMOVSXBD    X9, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VFMADD231PS  992(SI), Y8, Y0
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        128(DX)(BX*1), X8
+	VPSRLW       $0x04, X8, X8
+	VPAND        rows_low4bytes<>+0(SB), X8, X8
+	VPSHUFB      X8, X4, X8
+	VPMOVSXBD    X8, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  992(SI), Y4, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        128(DX)(BX*2), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VFMADD231PS  992(SI), Y4, Y2
+	VMOVDQU      rows_nonlinear<>+0(SB), X4
+	VMOVQ        128(DX)(CX*1), X5
+	VPSRLW       $0x04, X5, X5
+	VPAND        rows_low4bytes<>+0(SB), X5, X5
+	VPSHUFB      X5, X4, X5
+	VPMOVSXBD    X5, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VFMADD231PS  992(SI), Y4, Y3
+	ADDQ         $0x00000088, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsIQ4XSx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsIQ4XSx2AVX2(SB), $128-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(R9*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   64(R10)(BX*1)
+	PREFETCHT0   128(R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   64(R10)(BX*2)
+	PREFETCHT0   128(R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	PREFETCHT0   64(R10)(R9*1)
+	PREFETCHT0   128(R10)(R9*1)
+	ADDQ         $0x00000088, R10
+	VPBROADCASTD 4(DX), Y8
+	VPSRLVD      rows_nibbles<>+0(SB), Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPBROADCASTW 2(DX), Y9
+	VPSRLVD      rows_pairs<>+0(SB), Y9, Y9
+	VPAND        rows_low2<>+0(SB), Y9, Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPADDD       rows_minus32<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VCVTPH2PS    (DX), X9
+	VBROADCASTSS X9, Y9
+	VMULPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VPBROADCASTD 4(DX)(BX*1), Y8
+	VPSRLVD      rows_nibbles<>+0(SB), Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPBROADCASTW 2(DX)(BX*1), Y9
+	VPSRLVD      rows_pairs<>+0(SB), Y9, Y9
+	VPAND        rows_low2<>+0(SB), Y9, Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPADDD       rows_minus32<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VCVTPH2PS    (DX)(BX*1), X9
+	VBROADCASTSS X9, Y9
+	VMULPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 32(SP)
+	VPBROADCASTD 4(DX)(BX*2), Y8
+	VPSRLVD      rows_nibbles<>+0(SB), Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPBROADCASTW 2(DX)(BX*2), Y9
+	VPSRLVD      rows_pairs<>+0(SB), Y9, Y9
+	VPAND        rows_low2<>+0(SB), Y9, Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPADDD       rows_minus32<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VCVTPH2PS    (DX)(BX*2), X9
+	VBROADCASTSS X9, Y9
+	VMULPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 64(SP)
+	VPBROADCASTD 4(DX)(R9*1), Y8
+	VPSRLVD      rows_nibbles<>+0(SB), Y8, Y8
+	VPAND        rows_low4<>+0(SB), Y8, Y8
+	VPBROADCASTW 2(DX)(R9*1), Y9
+	VPSRLVD      rows_pairs<>+0(SB), Y9, Y9
+	VPAND        rows_low2<>+0(SB), Y9, Y9
+	VPSLLD       $0x04, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VPADDD       rows_minus32<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VCVTPH2PS    (DX)(R9*1), X9
+	VBROADCASTSS X9, Y9
+	VMULPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 96(SP)
+	VMOVUPS      (SI), Y8
+	VMOVUPS      (SI)(DI*1), Y9
+	VBROADCASTSS (SP), Y10
+	VMOVDQU      rows_nonlinear<>+0(SB), X11
+	VMOVQ        8(DX), X12
+	VPAND        rows_low4bytes<>+0(SB), X12, X12
+	VPSHUFB      X12, X11, X12
+	VPMOVSXBD    X12, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y8, Y11, Y0
+	VFMADD231PS  Y9, Y11, Y1
+	VBROADCASTSS 32(SP), Y11
+	VMOVDQU      rows_nonlinear<>+0(SB), X12
+	VMOVQ        8(DX)(BX*1), X13
+	VPAND        rows_low4bytes<>+0(SB), X13, X13
+	VPSHUFB      X13, X12, X13
+	VPMOVSXBD    X13, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y11, Y12, Y12
+	VFMADD231PS  Y8, Y12, Y2
+	VFMADD231PS  Y9, Y12, Y3
+	VBROADCASTSS 64(SP), Y12
+	VMOVDQU      rows_nonlinear<>+0(SB), X13
+	VMOVQ        8(DX)(BX*2), X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X13, X14
+	VPMOVSXBD    X14, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y12, Y13, Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VFMADD231PS  Y9, Y13, Y5
+	VBROADCASTSS 96(SP), Y13
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        8(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      32(SI), Y8
+	VMOVUPS      32(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        16(DX), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        16(DX)(BX*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        16(DX)(BX*2), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        16(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      64(SI), Y8
+	VMOVUPS      64(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        8(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        8(DX)(BX*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        8(DX)(BX*2), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        8(DX)(R9*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      96(SI), Y8
+	VMOVUPS      96(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        16(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        16(DX)(BX*1), X14
+	VPSRLW       $0x04, X14, X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X10, X14
+	VPMOVSXBD    X14, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        16(DX)(BX*2), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        16(DX)(R9*1), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      128(SI), Y8
+	VMOVUPS      128(SI)(DI*1), Y9
+	VBROADCASTSS 4(SP), Y10
+	VMOVDQU      rows_nonlinear<>+0(SB), X11
+	VMOVQ        24(DX), X12
+	VPAND        rows_low4bytes<>+0(SB), X12, X12
+	VPSHUFB      X12, X11, X12
+	VPMOVSXBD    X12, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y8, Y11, Y0
+	VFMADD231PS  Y9, Y11, Y1
+	VBROADCASTSS 36(SP), Y11
+	VMOVDQU      rows_nonlinear<>+0(SB), X12
+	VMOVQ        24(DX)(BX*1), X13
+	VPAND        rows_low4bytes<>+0(SB), X13, X13
+	VPSHUFB      X13, X12, X13
+	VPMOVSXBD    X13, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y11, Y12, Y12
+	VFMADD231PS  Y8, Y12, Y2
+	VFMADD231PS  Y9, Y12, Y3
+	VBROADCASTSS 68(SP), Y12
+	VMOVDQU      rows_nonlinear<>+0(SB), X13
+	VMOVQ        24(DX)(BX*2), X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X13, X14
+	VPMOVSXBD    X14, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y12, Y13, Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VFMADD231PS  Y9, Y13, Y5
+	VBROADCASTSS 100(SP), Y13
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        24(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      160(SI), Y8
+	VMOVUPS      160(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        32(DX), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        32(DX)(BX*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        32(DX)(BX*2), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        32(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      192(SI), Y8
+	VMOVUPS      192(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        24(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        24(DX)(BX*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        24(DX)(BX*2), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        24(DX)(R9*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      224(SI), Y8
+	VMOVUPS      224(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        32(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        32(DX)(BX*1), X14
+	VPSRLW       $0x04, X14, X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X10, X14
+	VPMOVSXBD    X14, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        32(DX)(BX*2), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        32(DX)(R9*1), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      256(SI), Y8
+	VMOVUPS      256(SI)(DI*1), Y9
+	VBROADCASTSS 8(SP), Y10
+	VMOVDQU      rows_nonlinear<>+0(SB), X11
+	VMOVQ        40(DX), X12
+	VPAND        rows_low4bytes<>+0(SB), X12, X12
+	VPSHUFB      X12, X11, X12
+	VPMOVSXBD    X12, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y8, Y11, Y0
+	VFMADD231PS  Y9, Y11, Y1
+	VBROADCASTSS 40(SP), Y11
+	VMOVDQU      rows_nonlinear<>+0(SB), X12
+	VMOVQ        40(DX)(BX*1), X13
+	VPAND        rows_low4bytes<>+0(SB), X13, X13
+	VPSHUFB      X13, X12, X13
+	VPMOVSXBD    X13, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y11, Y12, Y12
+	VFMADD231PS  Y8, Y12, Y2
+	VFMADD231PS  Y9, Y12, Y3
+	VBROADCASTSS 72(SP), Y12
+	VMOVDQU      rows_nonlinear<>+0(SB), X13
+	VMOVQ        40(DX)(BX*2), X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X13, X14
+	VPMOVSXBD    X14, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y12, Y13, Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VFMADD231PS  Y9, Y13, Y5
+	VBROADCASTSS 104(SP), Y13
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        40(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      288(SI), Y8
+	VMOVUPS      288(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        48(DX), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        48(DX)(BX*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        48(DX)(BX*2), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        48(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      320(SI), Y8
+	VMOVUPS      320(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        40(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        40(DX)(BX*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        40(DX)(BX*2), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        40(DX)(R9*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      352(SI), Y8
+	VMOVUPS      352(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        48(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        48(DX)(BX*1), X14
+	VPSRLW       $0x04, X14, X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X10, X14
+	VPMOVSXBD    X14, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        48(DX)(BX*2), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        48(DX)(R9*1), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      384(SI), Y8
+	VMOVUPS      384(SI)(DI*1), Y9
+	VBROADCASTSS 12(SP), Y10
+	VMOVDQU      rows_nonlinear<>+0(SB), X11
+	VMOVQ        56(DX), X12
+	VPAND        rows_low4bytes<>+0(SB), X12, X12
+	VPSHUFB      X12, X11, X12
+	VPMOVSXBD    X12, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y8, Y11, Y0
+	VFMADD231PS  Y9, Y11, Y1
+	VBROADCASTSS 44(SP), Y11
+	VMOVDQU      rows_nonlinear<>+0(SB), X12
+	VMOVQ        56(DX)(BX*1), X13
+	VPAND        rows_low4bytes<>+0(SB), X13, X13
+	VPSHUFB      X13, X12, X13
+	VPMOVSXBD    X13, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y11, Y12, Y12
+	VFMADD231PS  Y8, Y12, Y2
+	VFMADD231PS  Y9, Y12, Y3
+	VBROADCASTSS 76(SP), Y12
+	VMOVDQU      rows_nonlinear<>+0(SB), X13
+	VMOVQ        56(DX)(BX*2), X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X13, X14
+	VPMOVSXBD    X14, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y12, Y13, Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VFMADD231PS  Y9, Y13, Y5
+	VBROADCASTSS 108(SP), Y13
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        56(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      416(SI), Y8
+	VMOVUPS      416(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        64(DX), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        64(DX)(BX*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        64(DX)(BX*2), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        64(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      448(SI), Y8
+	VMOVUPS      448(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        56(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        56(DX)(BX*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        56(DX)(BX*2), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        56(DX)(R9*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      480(SI), Y8
+	VMOVUPS      480(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        64(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        64(DX)(BX*1), X14
+	VPSRLW       $0x04, X14, X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X10, X14
+	VPMOVSXBD    X14, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        64(DX)(BX*2), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        64(DX)(R9*1), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      512(SI), Y8
+	VMOVUPS      512(SI)(DI*1), Y9
+	VBROADCASTSS 16(SP), Y10
+	VMOVDQU      rows_nonlinear<>+0(SB), X11
+	VMOVQ        72(DX), X12
+	VPAND        rows_low4bytes<>+0(SB), X12, X12
+	VPSHUFB      X12, X11, X12
+	VPMOVSXBD    X12, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y8, Y11, Y0
+	VFMADD231PS  Y9, Y11, Y1
+	VBROADCASTSS 48(SP), Y11
+	VMOVDQU      rows_nonlinear<>+0(SB), X12
+	VMOVQ        72(DX)(BX*1), X13
+	VPAND        rows_low4bytes<>+0(SB), X13, X13
+	VPSHUFB      X13, X12, X13
+	VPMOVSXBD    X13, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y11, Y12, Y12
+	VFMADD231PS  Y8, Y12, Y2
+	VFMADD231PS  Y9, Y12, Y3
+	VBROADCASTSS 80(SP), Y12
+	VMOVDQU      rows_nonlinear<>+0(SB), X13
+	VMOVQ        72(DX)(BX*2), X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X13, X14
+	VPMOVSXBD    X14, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y12, Y13, Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VFMADD231PS  Y9, Y13, Y5
+	VBROADCASTSS 112(SP), Y13
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        72(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      544(SI), Y8
+	VMOVUPS      544(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        80(DX), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        80(DX)(BX*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        80(DX)(BX*2), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        80(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      576(SI), Y8
+	VMOVUPS      576(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        72(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        72(DX)(BX*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        72(DX)(BX*2), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        72(DX)(R9*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      608(SI), Y8
+	VMOVUPS      608(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        80(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        80(DX)(BX*1), X14
+	VPSRLW       $0x04, X14, X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X10, X14
+	VPMOVSXBD    X14, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        80(DX)(BX*2), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        80(DX)(R9*1), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      640(SI), Y8
+	VMOVUPS      640(SI)(DI*1), Y9
+	VBROADCASTSS 20(SP), Y10
+	VMOVDQU      rows_nonlinear<>+0(SB), X11
+	VMOVQ        88(DX), X12
+	VPAND        rows_low4bytes<>+0(SB), X12, X12
+	VPSHUFB      X12, X11, X12
+	VPMOVSXBD    X12, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y8, Y11, Y0
+	VFMADD231PS  Y9, Y11, Y1
+	VBROADCASTSS 52(SP), Y11
+	VMOVDQU      rows_nonlinear<>+0(SB), X12
+	VMOVQ        88(DX)(BX*1), X13
+	VPAND        rows_low4bytes<>+0(SB), X13, X13
+	VPSHUFB      X13, X12, X13
+	VPMOVSXBD    X13, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y11, Y12, Y12
+	VFMADD231PS  Y8, Y12, Y2
+	VFMADD231PS  Y9, Y12, Y3
+	VBROADCASTSS 84(SP), Y12
+	VMOVDQU      rows_nonlinear<>+0(SB), X13
+	VMOVQ        88(DX)(BX*2), X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X13, X14
+	VPMOVSXBD    X14, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y12, Y13, Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VFMADD231PS  Y9, Y13, Y5
+	VBROADCASTSS 116(SP), Y13
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        88(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      672(SI), Y8
+	VMOVUPS      672(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        96(DX), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        96(DX)(BX*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        96(DX)(BX*2), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        96(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      704(SI), Y8
+	VMOVUPS      704(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        88(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        88(DX)(BX*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        88(DX)(BX*2), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        88(DX)(R9*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      736(SI), Y8
+	VMOVUPS      736(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        96(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        96(DX)(BX*1), X14
+	VPSRLW       $0x04, X14, X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X10, X14
+	VPMOVSXBD    X14, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        96(DX)(BX*2), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        96(DX)(R9*1), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      768(SI), Y8
+	VMOVUPS      768(SI)(DI*1), Y9
+	VBROADCASTSS 24(SP), Y10
+	VMOVDQU      rows_nonlinear<>+0(SB), X11
+	VMOVQ        104(DX), X12
+	VPAND        rows_low4bytes<>+0(SB), X12, X12
+	VPSHUFB      X12, X11, X12
+	VPMOVSXBD    X12, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y8, Y11, Y0
+	VFMADD231PS  Y9, Y11, Y1
+	VBROADCASTSS 56(SP), Y11
+	VMOVDQU      rows_nonlinear<>+0(SB), X12
+	VMOVQ        104(DX)(BX*1), X13
+	VPAND        rows_low4bytes<>+0(SB), X13, X13
+	VPSHUFB      X13, X12, X13
+	VPMOVSXBD    X13, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y11, Y12, Y12
+	VFMADD231PS  Y8, Y12, Y2
+	VFMADD231PS  Y9, Y12, Y3
+	VBROADCASTSS 88(SP), Y12
+	VMOVDQU      rows_nonlinear<>+0(SB), X13
+	VMOVQ        104(DX)(BX*2), X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X13, X14
+	VPMOVSXBD    X14, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y12, Y13, Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VFMADD231PS  Y9, Y13, Y5
+	VBROADCASTSS 120(SP), Y13
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        104(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      800(SI), Y8
+	VMOVUPS      800(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        112(DX), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        112(DX)(BX*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        112(DX)(BX*2), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        112(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      832(SI), Y8
+	VMOVUPS      832(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        104(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        104(DX)(BX*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        104(DX)(BX*2), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        104(DX)(R9*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      864(SI), Y8
+	VMOVUPS      864(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        112(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        112(DX)(BX*1), X14
+	VPSRLW       $0x04, X14, X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X10, X14
+	VPMOVSXBD    X14, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        112(DX)(BX*2), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        112(DX)(R9*1), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      896(SI), Y8
+	VMOVUPS      896(SI)(DI*1), Y9
+	VBROADCASTSS 28(SP), Y10
+	VMOVDQU      rows_nonlinear<>+0(SB), X11
+	VMOVQ        120(DX), X12
+	VPAND        rows_low4bytes<>+0(SB), X12, X12
+	VPSHUFB      X12, X11, X12
+	VPMOVSXBD    X12, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y8, Y11, Y0
+	VFMADD231PS  Y9, Y11, Y1
+	VBROADCASTSS 60(SP), Y11
+	VMOVDQU      rows_nonlinear<>+0(SB), X12
+	VMOVQ        120(DX)(BX*1), X13
+	VPAND        rows_low4bytes<>+0(SB), X13, X13
+	VPSHUFB      X13, X12, X13
+	VPMOVSXBD    X13, Y12
+	VCVTDQ2PS    Y12, Y12
+	VMULPS       Y11, Y12, Y12
+	VFMADD231PS  Y8, Y12, Y2
+	VFMADD231PS  Y9, Y12, Y3
+	VBROADCASTSS 92(SP), Y12
+	VMOVDQU      rows_nonlinear<>+0(SB), X13
+	VMOVQ        120(DX)(BX*2), X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X13, X14
+	VPMOVSXBD    X14, Y13
+	VCVTDQ2PS    Y13, Y13
+	VMULPS       Y12, Y13, Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VFMADD231PS  Y9, Y13, Y5
+	VBROADCASTSS 124(SP), Y13
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        120(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      928(SI), Y8
+	VMOVUPS      928(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        128(DX), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        128(DX)(BX*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        128(DX)(BX*2), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        128(DX)(R9*1), X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      960(SI), Y8
+	VMOVUPS      960(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        120(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        120(DX)(BX*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y11, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y2
+	VFMADD231PS  Y9, Y14, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        120(DX)(BX*2), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y12, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y4
+	VFMADD231PS  Y9, Y14, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        120(DX)(R9*1), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y13, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y6
+	VFMADD231PS  Y9, Y14, Y7
+	VMOVUPS      992(SI), Y8
+	VMOVUPS      992(SI)(DI*1), Y9
+	VMOVDQU      rows_nonlinear<>+0(SB), X14
+	VMOVQ        128(DX), X15
+	VPSRLW       $0x04, X15, X15
+	VPAND        rows_low4bytes<>+0(SB), X15, X15
+	VPSHUFB      X15, X14, X15
+	VPMOVSXBD    X15, Y14
+	VCVTDQ2PS    Y14, Y14
+	VMULPS       Y10, Y14, Y14
+	VFMADD231PS  Y8, Y14, Y0
+	VFMADD231PS  Y9, Y14, Y1
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        128(DX)(BX*1), X14
+	VPSRLW       $0x04, X14, X14
+	VPAND        rows_low4bytes<>+0(SB), X14, X14
+	VPSHUFB      X14, X10, X14
+	VPMOVSXBD    X14, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        128(DX)(BX*2), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVDQU      rows_nonlinear<>+0(SB), X10
+	VMOVQ        128(DX)(R9*1), X11
+	VPSRLW       $0x04, X11, X11
+	VPAND        rows_low4bytes<>+0(SB), X11, X11
+	VPSHUFB      X11, X10, X11
+	VPMOVSXBD    X11, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000088, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func widenQ2KAVX2(dst *float32, w *byte, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·widenQ2KAVX2(SB), $128-24
+	MOVQ dst+0(FP), AX
+	MOVQ w+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	PREFETCHT0   6144(CX)
+	PREFETCHT0   6208(CX)
+	VPBROADCASTW 80(CX), X0
+	VCVTPH2PS    X0, X0
+	VBROADCASTSS X0, Y0
+	VPBROADCASTW 82(CX), X1
+	VCVTPH2PS    X1, X1
+	VBROADCASTSS X1, Y1
+	VPMOVZXBD    (CX), Y2
+	VPAND        rows_low4<>+0(SB), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VPMOVZXBD    8(CX), Y2
+	VPAND        rows_low4<>+0(SB), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	VPMOVZXBD    (CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VXORPS       rows_signs<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+	VPMOVZXBD    8(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VXORPS       rows_signs<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(SP)
+	VPMOVZXBD    16(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 64(SP), Y1
+	VBROADCASTSS (SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, (AX)
+	VPMOVZXBD    24(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 64(SP), Y1
+	VBROADCASTSS (SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 32(AX)
+	VPMOVZXBD    32(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 68(SP), Y1
+	VBROADCASTSS 4(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 64(AX)
+	VPMOVZXBD    40(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 68(SP), Y1
+	VBROADCASTSS 4(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 96(AX)
+	VPMOVZXBD    16(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 72(SP), Y1
+	VBROADCASTSS 8(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 128(AX)
+	VPMOVZXBD    24(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 72(SP), Y1
+	VBROADCASTSS 8(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 160(AX)
+	VPMOVZXBD    32(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 76(SP), Y1
+	VBROADCASTSS 12(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 192(AX)
+	VPMOVZXBD    40(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 76(SP), Y1
+	VBROADCASTSS 12(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 224(AX)
+	VPMOVZXBD    16(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 80(SP), Y1
+	VBROADCASTSS 16(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 256(AX)
+	VPMOVZXBD    24(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 80(SP), Y1
+	VBROADCASTSS 16(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 288(AX)
+	VPMOVZXBD    32(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 84(SP), Y1
+	VBROADCASTSS 20(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 320(AX)
+	VPMOVZXBD    40(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 84(SP), Y1
+	VBROADCASTSS 20(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 352(AX)
+	VPMOVZXBD    16(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 88(SP), Y1
+	VBROADCASTSS 24(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 384(AX)
+	VPMOVZXBD    24(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 88(SP), Y1
+	VBROADCASTSS 24(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 416(AX)
+	VPMOVZXBD    32(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 92(SP), Y1
+	VBROADCASTSS 28(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 448(AX)
+	VPMOVZXBD    40(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 92(SP), Y1
+	VBROADCASTSS 28(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 480(AX)
+	VPMOVZXBD    48(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 96(SP), Y1
+	VBROADCASTSS 32(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 512(AX)
+	VPMOVZXBD    56(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 96(SP), Y1
+	VBROADCASTSS 32(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 544(AX)
+	VPMOVZXBD    64(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 100(SP), Y1
+	VBROADCASTSS 36(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 576(AX)
+	VPMOVZXBD    72(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 100(SP), Y1
+	VBROADCASTSS 36(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 608(AX)
+	VPMOVZXBD    48(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 104(SP), Y1
+	VBROADCASTSS 40(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 640(AX)
+	VPMOVZXBD    56(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 104(SP), Y1
+	VBROADCASTSS 40(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 672(AX)
+	VPMOVZXBD    64(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 108(SP), Y1
+	VBROADCASTSS 44(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 704(AX)
+	VPMOVZXBD    72(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 108(SP), Y1
+	VBROADCASTSS 44(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 736(AX)
+	VPMOVZXBD    48(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 112(SP), Y1
+	VBROADCASTSS 48(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 768(AX)
+	VPMOVZXBD    56(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 112(SP), Y1
+	VBROADCASTSS 48(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 800(AX)
+	VPMOVZXBD    64(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 116(SP), Y1
+	VBROADCASTSS 52(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 832(AX)
+	VPMOVZXBD    72(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 116(SP), Y1
+	VBROADCASTSS 52(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 864(AX)
+	VPMOVZXBD    48(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 120(SP), Y1
+	VBROADCASTSS 56(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 896(AX)
+	VPMOVZXBD    56(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 120(SP), Y1
+	VBROADCASTSS 56(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 928(AX)
+	VPMOVZXBD    64(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 124(SP), Y1
+	VBROADCASTSS 60(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 960(AX)
+	VPMOVZXBD    72(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 124(SP), Y1
+	VBROADCASTSS 60(SP), Y2
+	VFMADD213PS  Y1, Y2, Y0
+	VMOVUPS      Y0, 992(AX)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000054, CX
+	SUBQ         $0x00000100, DX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA rows_signs<>+0(SB)/4, $0x80000000
+DATA rows_signs<>+4(SB)/4, $0x80000000
+DATA rows_signs<>+8(SB)/4, $0x80000000
+DATA rows_signs<>+12(SB)/4, $0x80000000
+DATA rows_signs<>+16(SB)/4, $0x80000000
+DATA rows_signs<>+20(SB)/4, $0x80000000
+DATA rows_signs<>+24(SB)/4, $0x80000000
+DATA rows_signs<>+28(SB)/4, $0x80000000
+GLOBL rows_signs<>(SB), RODATA|NOPTR, $32
+
+// func dotsQ2Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ2Kx1AVX2(SB), $512-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(CX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   64(DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   64(DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	PREFETCHT0   64(DI)(CX*1)
+	ADDQ         $0x00000054, DI
+	VPBROADCASTW 80(DX), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPBROADCASTW 82(DX), X5
+	VCVTPH2PS    X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    (DX), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      Y6, (SP)
+	VPMOVZXBD    8(DX), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VPMOVZXBD    (DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 64(SP)
+	VPMOVZXBD    8(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 96(SP)
+	VPBROADCASTW 80(DX)(BX*1), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPBROADCASTW 82(DX)(BX*1), X5
+	VCVTPH2PS    X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    (DX)(BX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      Y6, 128(SP)
+	VPMOVZXBD    8(DX)(BX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      Y6, 160(SP)
+	VPMOVZXBD    (DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 192(SP)
+	VPMOVZXBD    8(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 224(SP)
+	VPBROADCASTW 80(DX)(BX*2), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPBROADCASTW 82(DX)(BX*2), X5
+	VCVTPH2PS    X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    (DX)(BX*2), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      Y6, 256(SP)
+	VPMOVZXBD    8(DX)(BX*2), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      Y6, 288(SP)
+	VPMOVZXBD    (DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 320(SP)
+	VPMOVZXBD    8(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 352(SP)
+	VPBROADCASTW 80(DX)(CX*1), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPBROADCASTW 82(DX)(CX*1), X5
+	VCVTPH2PS    X5, X5
+	VBROADCASTSS X5, Y5
+	VPMOVZXBD    (DX)(CX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      Y6, 384(SP)
+	VPMOVZXBD    8(DX)(CX*1), Y6
+	VPAND        rows_low4<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      Y6, 416(SP)
+	VPMOVZXBD    (DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 448(SP)
+	VPMOVZXBD    8(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 480(SP)
+	VPMOVZXBD    16(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 64(SP), Y5
+	VBROADCASTSS (SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  (SI), Y4, Y0
+	VPMOVZXBD    16(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 192(SP), Y5
+	VBROADCASTSS 128(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  (SI), Y4, Y1
+	VPMOVZXBD    16(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 320(SP), Y5
+	VBROADCASTSS 256(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  (SI), Y4, Y2
+	VPMOVZXBD    16(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 448(SP), Y5
+	VBROADCASTSS 384(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  (SI), Y4, Y3
+	VPMOVZXBD    24(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 64(SP), Y5
+	VBROADCASTSS (SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  32(SI), Y4, Y0
+	VPMOVZXBD    24(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 192(SP), Y5
+	VBROADCASTSS 128(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  32(SI), Y4, Y1
+	VPMOVZXBD    24(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 320(SP), Y5
+	VBROADCASTSS 256(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  32(SI), Y4, Y2
+	VPMOVZXBD    24(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 448(SP), Y5
+	VBROADCASTSS 384(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  32(SI), Y4, Y3
+	VPMOVZXBD    32(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 68(SP), Y5
+	VBROADCASTSS 4(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  64(SI), Y4, Y0
+	VPMOVZXBD    32(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 196(SP), Y5
+	VBROADCASTSS 132(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  64(SI), Y4, Y1
+	VPMOVZXBD    32(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 324(SP), Y5
+	VBROADCASTSS 260(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  64(SI), Y4, Y2
+	VPMOVZXBD    32(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 452(SP), Y5
+	VBROADCASTSS 388(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  64(SI), Y4, Y3
+	VPMOVZXBD    40(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 68(SP), Y5
+	VBROADCASTSS 4(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  96(SI), Y4, Y0
+	VPMOVZXBD    40(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 196(SP), Y5
+	VBROADCASTSS 132(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  96(SI), Y4, Y1
+	VPMOVZXBD    40(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 324(SP), Y5
+	VBROADCASTSS 260(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  96(SI), Y4, Y2
+	VPMOVZXBD    40(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 452(SP), Y5
+	VBROADCASTSS 388(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  96(SI), Y4, Y3
+	VPMOVZXBD    16(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 72(SP), Y5
+	VBROADCASTSS 8(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  128(SI), Y4, Y0
+	VPMOVZXBD    16(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 200(SP), Y5
+	VBROADCASTSS 136(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  128(SI), Y4, Y1
+	VPMOVZXBD    16(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 328(SP), Y5
+	VBROADCASTSS 264(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  128(SI), Y4, Y2
+	VPMOVZXBD    16(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 456(SP), Y5
+	VBROADCASTSS 392(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  128(SI), Y4, Y3
+	VPMOVZXBD    24(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 72(SP), Y5
+	VBROADCASTSS 8(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  160(SI), Y4, Y0
+	VPMOVZXBD    24(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 200(SP), Y5
+	VBROADCASTSS 136(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  160(SI), Y4, Y1
+	VPMOVZXBD    24(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 328(SP), Y5
+	VBROADCASTSS 264(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  160(SI), Y4, Y2
+	VPMOVZXBD    24(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 456(SP), Y5
+	VBROADCASTSS 392(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  160(SI), Y4, Y3
+	VPMOVZXBD    32(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 76(SP), Y5
+	VBROADCASTSS 12(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  192(SI), Y4, Y0
+	VPMOVZXBD    32(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 204(SP), Y5
+	VBROADCASTSS 140(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  192(SI), Y4, Y1
+	VPMOVZXBD    32(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 332(SP), Y5
+	VBROADCASTSS 268(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  192(SI), Y4, Y2
+	VPMOVZXBD    32(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 460(SP), Y5
+	VBROADCASTSS 396(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  192(SI), Y4, Y3
+	VPMOVZXBD    40(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 76(SP), Y5
+	VBROADCASTSS 12(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  224(SI), Y4, Y0
+	VPMOVZXBD    40(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 204(SP), Y5
+	VBROADCASTSS 140(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  224(SI), Y4, Y1
+	VPMOVZXBD    40(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 332(SP), Y5
+	VBROADCASTSS 268(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  224(SI), Y4, Y2
+	VPMOVZXBD    40(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 460(SP), Y5
+	VBROADCASTSS 396(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  224(SI), Y4, Y3
+	VPMOVZXBD    16(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 80(SP), Y5
+	VBROADCASTSS 16(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  256(SI), Y4, Y0
+	VPMOVZXBD    16(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 208(SP), Y5
+	VBROADCASTSS 144(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  256(SI), Y4, Y1
+	VPMOVZXBD    16(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 336(SP), Y5
+	VBROADCASTSS 272(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  256(SI), Y4, Y2
+	VPMOVZXBD    16(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 464(SP), Y5
+	VBROADCASTSS 400(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  256(SI), Y4, Y3
+	VPMOVZXBD    24(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 80(SP), Y5
+	VBROADCASTSS 16(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  288(SI), Y4, Y0
+	VPMOVZXBD    24(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 208(SP), Y5
+	VBROADCASTSS 144(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  288(SI), Y4, Y1
+	VPMOVZXBD    24(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 336(SP), Y5
+	VBROADCASTSS 272(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  288(SI), Y4, Y2
+	VPMOVZXBD    24(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 464(SP), Y5
+	VBROADCASTSS 400(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  288(SI), Y4, Y3
+	VPMOVZXBD    32(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 84(SP), Y5
+	VBROADCASTSS 20(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  320(SI), Y4, Y0
+	VPMOVZXBD    32(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 212(SP), Y5
+	VBROADCASTSS 148(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  320(SI), Y4, Y1
+	VPMOVZXBD    32(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 340(SP), Y5
+	VBROADCASTSS 276(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  320(SI), Y4, Y2
+	VPMOVZXBD    32(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 468(SP), Y5
+	VBROADCASTSS 404(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  320(SI), Y4, Y3
+	VPMOVZXBD    40(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 84(SP), Y5
+	VBROADCASTSS 20(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  352(SI), Y4, Y0
+	VPMOVZXBD    40(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 212(SP), Y5
+	VBROADCASTSS 148(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  352(SI), Y4, Y1
+	VPMOVZXBD    40(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 340(SP), Y5
+	VBROADCASTSS 276(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  352(SI), Y4, Y2
+	VPMOVZXBD    40(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 468(SP), Y5
+	VBROADCASTSS 404(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  352(SI), Y4, Y3
+	VPMOVZXBD    16(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 88(SP), Y5
+	VBROADCASTSS 24(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  384(SI), Y4, Y0
+	VPMOVZXBD    16(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 216(SP), Y5
+	VBROADCASTSS 152(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  384(SI), Y4, Y1
+	VPMOVZXBD    16(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 344(SP), Y5
+	VBROADCASTSS 280(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  384(SI), Y4, Y2
+	VPMOVZXBD    16(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 472(SP), Y5
+	VBROADCASTSS 408(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  384(SI), Y4, Y3
+	VPMOVZXBD    24(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 88(SP), Y5
+	VBROADCASTSS 24(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  416(SI), Y4, Y0
+	VPMOVZXBD    24(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 216(SP), Y5
+	VBROADCASTSS 152(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  416(SI), Y4, Y1
+	VPMOVZXBD    24(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 344(SP), Y5
+	VBROADCASTSS 280(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  416(SI), Y4, Y2
+	VPMOVZXBD    24(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 472(SP), Y5
+	VBROADCASTSS 408(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  416(SI), Y4, Y3
+	VPMOVZXBD    32(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 92(SP), Y5
+	VBROADCASTSS 28(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  448(SI), Y4, Y0
+	VPMOVZXBD    32(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 220(SP), Y5
+	VBROADCASTSS 156(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  448(SI), Y4, Y1
+	VPMOVZXBD    32(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 348(SP), Y5
+	VBROADCASTSS 284(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  448(SI), Y4, Y2
+	VPMOVZXBD    32(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 476(SP), Y5
+	VBROADCASTSS 412(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  448(SI), Y4, Y3
+	VPMOVZXBD    40(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 92(SP), Y5
+	VBROADCASTSS 28(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  480(SI), Y4, Y0
+	VPMOVZXBD    40(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 220(SP), Y5
+	VBROADCASTSS 156(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  480(SI), Y4, Y1
+	VPMOVZXBD    40(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 348(SP), Y5
+	VBROADCASTSS 284(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  480(SI), Y4, Y2
+	VPMOVZXBD    40(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 476(SP), Y5
+	VBROADCASTSS 412(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  480(SI), Y4, Y3
+	VPMOVZXBD    48(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 96(SP), Y5
+	VBROADCASTSS 32(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  512(SI), Y4, Y0
+	VPMOVZXBD    48(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 224(SP), Y5
+	VBROADCASTSS 160(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  512(SI), Y4, Y1
+	VPMOVZXBD    48(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 352(SP), Y5
+	VBROADCASTSS 288(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  512(SI), Y4, Y2
+	VPMOVZXBD    48(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 480(SP), Y5
+	VBROADCASTSS 416(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  512(SI), Y4, Y3
+	VPMOVZXBD    56(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 96(SP), Y5
+	VBROADCASTSS 32(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  544(SI), Y4, Y0
+	VPMOVZXBD    56(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 224(SP), Y5
+	VBROADCASTSS 160(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  544(SI), Y4, Y1
+	VPMOVZXBD    56(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 352(SP), Y5
+	VBROADCASTSS 288(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  544(SI), Y4, Y2
+	VPMOVZXBD    56(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 480(SP), Y5
+	VBROADCASTSS 416(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  544(SI), Y4, Y3
+	VPMOVZXBD    64(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 100(SP), Y5
+	VBROADCASTSS 36(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  576(SI), Y4, Y0
+	VPMOVZXBD    64(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 228(SP), Y5
+	VBROADCASTSS 164(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  576(SI), Y4, Y1
+	VPMOVZXBD    64(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 356(SP), Y5
+	VBROADCASTSS 292(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  576(SI), Y4, Y2
+	VPMOVZXBD    64(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 484(SP), Y5
+	VBROADCASTSS 420(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  576(SI), Y4, Y3
+	VPMOVZXBD    72(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 100(SP), Y5
+	VBROADCASTSS 36(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  608(SI), Y4, Y0
+	VPMOVZXBD    72(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 228(SP), Y5
+	VBROADCASTSS 164(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  608(SI), Y4, Y1
+	VPMOVZXBD    72(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 356(SP), Y5
+	VBROADCASTSS 292(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  608(SI), Y4, Y2
+	VPMOVZXBD    72(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 484(SP), Y5
+	VBROADCASTSS 420(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  608(SI), Y4, Y3
+	VPMOVZXBD    48(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 104(SP), Y5
+	VBROADCASTSS 40(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  640(SI), Y4, Y0
+	VPMOVZXBD    48(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 232(SP), Y5
+	VBROADCASTSS 168(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  640(SI), Y4, Y1
+	VPMOVZXBD    48(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 360(SP), Y5
+	VBROADCASTSS 296(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  640(SI), Y4, Y2
+	VPMOVZXBD    48(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 488(SP), Y5
+	VBROADCASTSS 424(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  640(SI), Y4, Y3
+	VPMOVZXBD    56(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 104(SP), Y5
+	VBROADCASTSS 40(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  672(SI), Y4, Y0
+	VPMOVZXBD    56(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 232(SP), Y5
+	VBROADCASTSS 168(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  672(SI), Y4, Y1
+	VPMOVZXBD    56(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 360(SP), Y5
+	VBROADCASTSS 296(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  672(SI), Y4, Y2
+	VPMOVZXBD    56(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 488(SP), Y5
+	VBROADCASTSS 424(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  672(SI), Y4, Y3
+	VPMOVZXBD    64(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 108(SP), Y5
+	VBROADCASTSS 44(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  704(SI), Y4, Y0
+	VPMOVZXBD    64(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 236(SP), Y5
+	VBROADCASTSS 172(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  704(SI), Y4, Y1
+	VPMOVZXBD    64(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 364(SP), Y5
+	VBROADCASTSS 300(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  704(SI), Y4, Y2
+	VPMOVZXBD    64(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 492(SP), Y5
+	VBROADCASTSS 428(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  704(SI), Y4, Y3
+	VPMOVZXBD    72(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 108(SP), Y5
+	VBROADCASTSS 44(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  736(SI), Y4, Y0
+	VPMOVZXBD    72(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 236(SP), Y5
+	VBROADCASTSS 172(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  736(SI), Y4, Y1
+	VPMOVZXBD    72(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 364(SP), Y5
+	VBROADCASTSS 300(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  736(SI), Y4, Y2
+	VPMOVZXBD    72(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 492(SP), Y5
+	VBROADCASTSS 428(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  736(SI), Y4, Y3
+	VPMOVZXBD    48(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 112(SP), Y5
+	VBROADCASTSS 48(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  768(SI), Y4, Y0
+	VPMOVZXBD    48(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 240(SP), Y5
+	VBROADCASTSS 176(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  768(SI), Y4, Y1
+	VPMOVZXBD    48(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 368(SP), Y5
+	VBROADCASTSS 304(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  768(SI), Y4, Y2
+	VPMOVZXBD    48(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 496(SP), Y5
+	VBROADCASTSS 432(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  768(SI), Y4, Y3
+	VPMOVZXBD    56(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 112(SP), Y5
+	VBROADCASTSS 48(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  800(SI), Y4, Y0
+	VPMOVZXBD    56(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 240(SP), Y5
+	VBROADCASTSS 176(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  800(SI), Y4, Y1
+	VPMOVZXBD    56(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 368(SP), Y5
+	VBROADCASTSS 304(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  800(SI), Y4, Y2
+	VPMOVZXBD    56(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 496(SP), Y5
+	VBROADCASTSS 432(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  800(SI), Y4, Y3
+	VPMOVZXBD    64(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 116(SP), Y5
+	VBROADCASTSS 52(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  832(SI), Y4, Y0
+	VPMOVZXBD    64(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 244(SP), Y5
+	VBROADCASTSS 180(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  832(SI), Y4, Y1
+	VPMOVZXBD    64(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 372(SP), Y5
+	VBROADCASTSS 308(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  832(SI), Y4, Y2
+	VPMOVZXBD    64(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 500(SP), Y5
+	VBROADCASTSS 436(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  832(SI), Y4, Y3
+	VPMOVZXBD    72(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 116(SP), Y5
+	VBROADCASTSS 52(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  864(SI), Y4, Y0
+	VPMOVZXBD    72(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 244(SP), Y5
+	VBROADCASTSS 180(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  864(SI), Y4, Y1
+	VPMOVZXBD    72(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 372(SP), Y5
+	VBROADCASTSS 308(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  864(SI), Y4, Y2
+	VPMOVZXBD    72(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 500(SP), Y5
+	VBROADCASTSS 436(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  864(SI), Y4, Y3
+	VPMOVZXBD    48(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 120(SP), Y5
+	VBROADCASTSS 56(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  896(SI), Y4, Y0
+	VPMOVZXBD    48(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 248(SP), Y5
+	VBROADCASTSS 184(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  896(SI), Y4, Y1
+	VPMOVZXBD    48(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 376(SP), Y5
+	VBROADCASTSS 312(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  896(SI), Y4, Y2
+	VPMOVZXBD    48(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 504(SP), Y5
+	VBROADCASTSS 440(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  896(SI), Y4, Y3
+	VPMOVZXBD    56(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 120(SP), Y5
+	VBROADCASTSS 56(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  928(SI), Y4, Y0
+	VPMOVZXBD    56(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 248(SP), Y5
+	VBROADCASTSS 184(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  928(SI), Y4, Y1
+	VPMOVZXBD    56(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 376(SP), Y5
+	VBROADCASTSS 312(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  928(SI), Y4, Y2
+	VPMOVZXBD    56(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 504(SP), Y5
+	VBROADCASTSS 440(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  928(SI), Y4, Y3
+	VPMOVZXBD    64(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 124(SP), Y5
+	VBROADCASTSS 60(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  960(SI), Y4, Y0
+	VPMOVZXBD    64(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 252(SP), Y5
+	VBROADCASTSS 188(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  960(SI), Y4, Y1
+	VPMOVZXBD    64(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 380(SP), Y5
+	VBROADCASTSS 316(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  960(SI), Y4, Y2
+	VPMOVZXBD    64(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 508(SP), Y5
+	VBROADCASTSS 444(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  960(SI), Y4, Y3
+	VPMOVZXBD    72(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 124(SP), Y5
+	VBROADCASTSS 60(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  992(SI), Y4, Y0
+	VPMOVZXBD    72(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 252(SP), Y5
+	VBROADCASTSS 188(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  992(SI), Y4, Y1
+	VPMOVZXBD    72(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 380(SP), Y5
+	VBROADCASTSS 316(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  992(SI), Y4, Y2
+	VPMOVZXBD    72(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 508(SP), Y5
+	VBROADCASTSS 444(SP), Y6
+	VFMADD213PS  Y5, Y6, Y4
+	VFMADD231PS  992(SI), Y4, Y3
+	ADDQ         $0x00000054, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ2Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ2Kx2AVX2(SB), $512-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(R9*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   64(R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   64(R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	PREFETCHT0   64(R10)(R9*1)
+	ADDQ         $0x00000054, R10
+	VPBROADCASTW 80(DX), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPBROADCASTW 82(DX), X9
+	VCVTPH2PS    X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    (DX), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMOVUPS      Y10, (SP)
+	VPMOVZXBD    8(DX), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 32(SP)
+	VPMOVZXBD    (DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
+	VMOVUPS      Y8, 64(SP)
+	VPMOVZXBD    8(DX), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
+	VMOVUPS      Y8, 96(SP)
+	VPBROADCASTW 80(DX)(BX*1), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPBROADCASTW 82(DX)(BX*1), X9
+	VCVTPH2PS    X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    (DX)(BX*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 128(SP)
+	VPMOVZXBD    8(DX)(BX*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 160(SP)
+	VPMOVZXBD    (DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
+	VMOVUPS      Y8, 192(SP)
+	VPMOVZXBD    8(DX)(BX*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
+	VMOVUPS      Y8, 224(SP)
+	VPBROADCASTW 80(DX)(BX*2), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPBROADCASTW 82(DX)(BX*2), X9
+	VCVTPH2PS    X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    (DX)(BX*2), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 256(SP)
+	VPMOVZXBD    8(DX)(BX*2), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 288(SP)
+	VPMOVZXBD    (DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
+	VMOVUPS      Y8, 320(SP)
+	VPMOVZXBD    8(DX)(BX*2), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
+	VMOVUPS      Y8, 352(SP)
+	VPBROADCASTW 80(DX)(R9*1), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPBROADCASTW 82(DX)(R9*1), X9
+	VCVTPH2PS    X9, X9
+	VBROADCASTSS X9, Y9
+	VPMOVZXBD    (DX)(R9*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 384(SP)
+	VPMOVZXBD    8(DX)(R9*1), Y10
+	VPAND        rows_low4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 416(SP)
+	VPMOVZXBD    (DX)(R9*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
+	VMOVUPS      Y8, 448(SP)
+	VPMOVZXBD    8(DX)(R9*1), Y8
+	VPSRLD       $0x04, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
+	VMOVUPS      Y8, 480(SP)
+	VMOVUPS      (SI), Y8
+	VMOVUPS      (SI)(DI*1), Y9
+	VPMOVZXBD    16(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 64(SP), Y11
+	VBROADCASTSS (SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    16(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 192(SP), Y11
+	VBROADCASTSS 128(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    16(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 320(SP), Y11
+	VBROADCASTSS 256(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    16(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 448(SP), Y11
+	VBROADCASTSS 384(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      32(SI), Y8
+	VMOVUPS      32(SI)(DI*1), Y9
+	VPMOVZXBD    24(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 64(SP), Y11
+	VBROADCASTSS (SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    24(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 192(SP), Y11
+	VBROADCASTSS 128(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    24(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 320(SP), Y11
+	VBROADCASTSS 256(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    24(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 448(SP), Y11
+	VBROADCASTSS 384(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(SI), Y8
+	VMOVUPS      64(SI)(DI*1), Y9
+	VPMOVZXBD    32(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 68(SP), Y11
+	VBROADCASTSS 4(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 196(SP), Y11
+	VBROADCASTSS 132(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    32(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 324(SP), Y11
+	VBROADCASTSS 260(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    32(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 452(SP), Y11
+	VBROADCASTSS 388(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      96(SI), Y8
+	VMOVUPS      96(SI)(DI*1), Y9
+	VPMOVZXBD    40(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 68(SP), Y11
+	VBROADCASTSS 4(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 196(SP), Y11
+	VBROADCASTSS 132(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    40(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 324(SP), Y11
+	VBROADCASTSS 260(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    40(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 452(SP), Y11
+	VBROADCASTSS 388(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      128(SI), Y8
+	VMOVUPS      128(SI)(DI*1), Y9
+	VPMOVZXBD    16(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 72(SP), Y11
+	VBROADCASTSS 8(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    16(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 200(SP), Y11
+	VBROADCASTSS 136(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    16(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 328(SP), Y11
+	VBROADCASTSS 264(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    16(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 456(SP), Y11
+	VBROADCASTSS 392(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      160(SI), Y8
+	VMOVUPS      160(SI)(DI*1), Y9
+	VPMOVZXBD    24(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 72(SP), Y11
+	VBROADCASTSS 8(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    24(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 200(SP), Y11
+	VBROADCASTSS 136(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    24(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 328(SP), Y11
+	VBROADCASTSS 264(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    24(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 456(SP), Y11
+	VBROADCASTSS 392(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      192(SI), Y8
+	VMOVUPS      192(SI)(DI*1), Y9
+	VPMOVZXBD    32(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 76(SP), Y11
+	VBROADCASTSS 12(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 204(SP), Y11
+	VBROADCASTSS 140(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    32(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 332(SP), Y11
+	VBROADCASTSS 268(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    32(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 460(SP), Y11
+	VBROADCASTSS 396(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      224(SI), Y8
+	VMOVUPS      224(SI)(DI*1), Y9
+	VPMOVZXBD    40(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 76(SP), Y11
+	VBROADCASTSS 12(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 204(SP), Y11
+	VBROADCASTSS 140(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    40(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 332(SP), Y11
+	VBROADCASTSS 268(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    40(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 460(SP), Y11
+	VBROADCASTSS 396(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      256(SI), Y8
+	VMOVUPS      256(SI)(DI*1), Y9
+	VPMOVZXBD    16(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 80(SP), Y11
+	VBROADCASTSS 16(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    16(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 208(SP), Y11
+	VBROADCASTSS 144(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    16(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 336(SP), Y11
+	VBROADCASTSS 272(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    16(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 464(SP), Y11
+	VBROADCASTSS 400(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      288(SI), Y8
+	VMOVUPS      288(SI)(DI*1), Y9
+	VPMOVZXBD    24(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 80(SP), Y11
+	VBROADCASTSS 16(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    24(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 208(SP), Y11
+	VBROADCASTSS 144(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    24(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 336(SP), Y11
+	VBROADCASTSS 272(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    24(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 464(SP), Y11
+	VBROADCASTSS 400(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      320(SI), Y8
+	VMOVUPS      320(SI)(DI*1), Y9
+	VPMOVZXBD    32(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 84(SP), Y11
+	VBROADCASTSS 20(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 212(SP), Y11
+	VBROADCASTSS 148(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    32(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 340(SP), Y11
+	VBROADCASTSS 276(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    32(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 468(SP), Y11
+	VBROADCASTSS 404(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      352(SI), Y8
+	VMOVUPS      352(SI)(DI*1), Y9
+	VPMOVZXBD    40(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 84(SP), Y11
+	VBROADCASTSS 20(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 212(SP), Y11
+	VBROADCASTSS 148(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    40(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 340(SP), Y11
+	VBROADCASTSS 276(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    40(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 468(SP), Y11
+	VBROADCASTSS 404(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      384(SI), Y8
+	VMOVUPS      384(SI)(DI*1), Y9
+	VPMOVZXBD    16(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 88(SP), Y11
+	VBROADCASTSS 24(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    16(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 216(SP), Y11
+	VBROADCASTSS 152(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    16(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 344(SP), Y11
+	VBROADCASTSS 280(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    16(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 472(SP), Y11
+	VBROADCASTSS 408(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      416(SI), Y8
+	VMOVUPS      416(SI)(DI*1), Y9
+	VPMOVZXBD    24(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 88(SP), Y11
+	VBROADCASTSS 24(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    24(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 216(SP), Y11
+	VBROADCASTSS 152(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    24(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 344(SP), Y11
+	VBROADCASTSS 280(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    24(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 472(SP), Y11
+	VBROADCASTSS 408(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      448(SI), Y8
+	VMOVUPS      448(SI)(DI*1), Y9
+	VPMOVZXBD    32(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 92(SP), Y11
+	VBROADCASTSS 28(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 220(SP), Y11
+	VBROADCASTSS 156(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    32(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 348(SP), Y11
+	VBROADCASTSS 284(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    32(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 476(SP), Y11
+	VBROADCASTSS 412(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      480(SI), Y8
+	VMOVUPS      480(SI)(DI*1), Y9
+	VPMOVZXBD    40(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 92(SP), Y11
+	VBROADCASTSS 28(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 220(SP), Y11
+	VBROADCASTSS 156(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    40(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 348(SP), Y11
+	VBROADCASTSS 284(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    40(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 476(SP), Y11
+	VBROADCASTSS 412(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      512(SI), Y8
+	VMOVUPS      512(SI)(DI*1), Y9
+	VPMOVZXBD    48(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 96(SP), Y11
+	VBROADCASTSS 32(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 224(SP), Y11
+	VBROADCASTSS 160(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    48(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 352(SP), Y11
+	VBROADCASTSS 288(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    48(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 480(SP), Y11
+	VBROADCASTSS 416(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      544(SI), Y8
+	VMOVUPS      544(SI)(DI*1), Y9
+	VPMOVZXBD    56(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 96(SP), Y11
+	VBROADCASTSS 32(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 224(SP), Y11
+	VBROADCASTSS 160(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    56(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 352(SP), Y11
+	VBROADCASTSS 288(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    56(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 480(SP), Y11
+	VBROADCASTSS 416(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      576(SI), Y8
+	VMOVUPS      576(SI)(DI*1), Y9
+	VPMOVZXBD    64(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 100(SP), Y11
+	VBROADCASTSS 36(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 228(SP), Y11
+	VBROADCASTSS 164(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    64(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 356(SP), Y11
+	VBROADCASTSS 292(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    64(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 484(SP), Y11
+	VBROADCASTSS 420(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      608(SI), Y8
+	VMOVUPS      608(SI)(DI*1), Y9
+	VPMOVZXBD    72(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 100(SP), Y11
+	VBROADCASTSS 36(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 228(SP), Y11
+	VBROADCASTSS 164(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    72(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 356(SP), Y11
+	VBROADCASTSS 292(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    72(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 484(SP), Y11
+	VBROADCASTSS 420(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      640(SI), Y8
+	VMOVUPS      640(SI)(DI*1), Y9
+	VPMOVZXBD    48(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 104(SP), Y11
+	VBROADCASTSS 40(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 232(SP), Y11
+	VBROADCASTSS 168(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    48(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 360(SP), Y11
+	VBROADCASTSS 296(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    48(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 488(SP), Y11
+	VBROADCASTSS 424(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      672(SI), Y8
+	VMOVUPS      672(SI)(DI*1), Y9
+	VPMOVZXBD    56(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 104(SP), Y11
+	VBROADCASTSS 40(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 232(SP), Y11
+	VBROADCASTSS 168(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    56(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 360(SP), Y11
+	VBROADCASTSS 296(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    56(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 488(SP), Y11
+	VBROADCASTSS 424(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      704(SI), Y8
+	VMOVUPS      704(SI)(DI*1), Y9
+	VPMOVZXBD    64(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 108(SP), Y11
+	VBROADCASTSS 44(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 236(SP), Y11
+	VBROADCASTSS 172(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    64(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 364(SP), Y11
+	VBROADCASTSS 300(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    64(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 492(SP), Y11
+	VBROADCASTSS 428(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      736(SI), Y8
+	VMOVUPS      736(SI)(DI*1), Y9
+	VPMOVZXBD    72(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 108(SP), Y11
+	VBROADCASTSS 44(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 236(SP), Y11
+	VBROADCASTSS 172(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    72(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 364(SP), Y11
+	VBROADCASTSS 300(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    72(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 492(SP), Y11
+	VBROADCASTSS 428(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      768(SI), Y8
+	VMOVUPS      768(SI)(DI*1), Y9
+	VPMOVZXBD    48(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 112(SP), Y11
+	VBROADCASTSS 48(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 240(SP), Y11
+	VBROADCASTSS 176(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    48(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 368(SP), Y11
+	VBROADCASTSS 304(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    48(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 496(SP), Y11
+	VBROADCASTSS 432(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      800(SI), Y8
+	VMOVUPS      800(SI)(DI*1), Y9
+	VPMOVZXBD    56(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 112(SP), Y11
+	VBROADCASTSS 48(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 240(SP), Y11
+	VBROADCASTSS 176(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    56(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 368(SP), Y11
+	VBROADCASTSS 304(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    56(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 496(SP), Y11
+	VBROADCASTSS 432(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      832(SI), Y8
+	VMOVUPS      832(SI)(DI*1), Y9
+	VPMOVZXBD    64(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 116(SP), Y11
+	VBROADCASTSS 52(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 244(SP), Y11
+	VBROADCASTSS 180(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    64(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 372(SP), Y11
+	VBROADCASTSS 308(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    64(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 500(SP), Y11
+	VBROADCASTSS 436(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      864(SI), Y8
+	VMOVUPS      864(SI)(DI*1), Y9
+	VPMOVZXBD    72(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 116(SP), Y11
+	VBROADCASTSS 52(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 244(SP), Y11
+	VBROADCASTSS 180(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    72(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 372(SP), Y11
+	VBROADCASTSS 308(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    72(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 500(SP), Y11
+	VBROADCASTSS 436(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      896(SI), Y8
+	VMOVUPS      896(SI)(DI*1), Y9
+	VPMOVZXBD    48(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 120(SP), Y11
+	VBROADCASTSS 56(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 248(SP), Y11
+	VBROADCASTSS 184(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    48(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 376(SP), Y11
+	VBROADCASTSS 312(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    48(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 504(SP), Y11
+	VBROADCASTSS 440(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      928(SI), Y8
+	VMOVUPS      928(SI)(DI*1), Y9
+	VPMOVZXBD    56(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 120(SP), Y11
+	VBROADCASTSS 56(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 248(SP), Y11
+	VBROADCASTSS 184(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    56(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 376(SP), Y11
+	VBROADCASTSS 312(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    56(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 504(SP), Y11
+	VBROADCASTSS 440(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      960(SI), Y8
+	VMOVUPS      960(SI)(DI*1), Y9
+	VPMOVZXBD    64(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 124(SP), Y11
+	VBROADCASTSS 60(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 252(SP), Y11
+	VBROADCASTSS 188(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    64(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 380(SP), Y11
+	VBROADCASTSS 316(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    64(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 508(SP), Y11
+	VBROADCASTSS 444(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      992(SI), Y8
+	VMOVUPS      992(SI)(DI*1), Y9
+	VPMOVZXBD    72(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 124(SP), Y11
+	VBROADCASTSS 60(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 252(SP), Y11
+	VBROADCASTSS 188(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    72(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 380(SP), Y11
+	VBROADCASTSS 316(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    72(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 508(SP), Y11
+	VBROADCASTSS 444(SP), Y12
+	VFMADD213PS  Y11, Y12, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x00000054, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func widenQ3KAVX2(dst *float32, w *byte, n int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·widenQ3KAVX2(SB), $80-24
+	MOVQ dst+0(FP), AX
+	MOVQ w+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	PREFETCHT0   6144(CX)
+	PREFETCHT0   6208(CX)
+	MOVQ         96(CX), BX
+	MOVL         104(CX), SI
+	MOVQ         SI, DI
+	SHRQ         $0x02, DI
+	SHLQ         $0x20, DI
+	ORQ          DI, SI
+	MOVQ         BX, R8
+	MOVQ         SI, R9
+	MOVQ         $0x0f0f0f0f0f0f0f0f, DI
+	ANDQ         DI, R8
+	MOVQ         $0x0303030303030303, DI
+	ANDQ         DI, R9
+	SHLQ         $0x04, R9
+	ORQ          R9, R8
+	MOVQ         R8, (SP)
+	MOVQ         SI, SI
+	SHRQ         $0x04, BX
+	SHRQ         $0x04, SI
+	MOVQ         $0x0f0f0f0f0f0f0f0f, DI
+	ANDQ         DI, BX
+	MOVQ         $0x0303030303030303, DI
+	ANDQ         DI, SI
+	SHLQ         $0x04, SI
+	ORQ          SI, BX
+	MOVQ         BX, 8(SP)
+	VPBROADCASTW 108(CX), X0
+	VCVTPH2PS    X0, X0
+	VBROADCASTSS X0, Y0
+	VPMOVZXBD    (SP), Y1
+	VPADDD       rows_minus32<>+0(SB), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 16(SP)
+	VPMOVZXBD    8(SP), Y1
+	VPADDD       rows_minus32<>+0(SB), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 48(SP)
+	VPMOVZXBD    32(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    (CX), Y1
+	VPSLLD       $0x02, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 16(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VPMOVZXBD    40(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    8(CX), Y1
+	VPSLLD       $0x02, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 16(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	VPMOVZXBD    48(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    16(CX), Y1
+	VPSLLD       $0x02, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 20(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 64(AX)
+	VPMOVZXBD    56(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    24(CX), Y1
+	VPSLLD       $0x02, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 20(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 96(AX)
+	VPMOVZXBD    32(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    (CX), Y1
+	VPSLLD       $0x01, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 24(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 128(AX)
+	VPMOVZXBD    40(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    8(CX), Y1
+	VPSLLD       $0x01, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 24(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 160(AX)
+	VPMOVZXBD    48(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    16(CX), Y1
+	VPSLLD       $0x01, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 28(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 192(AX)
+	VPMOVZXBD    56(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    24(CX), Y1
+	VPSLLD       $0x01, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 28(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 224(AX)
+	VPMOVZXBD    32(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    (CX), Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 32(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 256(AX)
+	VPMOVZXBD    40(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    8(CX), Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 32(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 288(AX)
+	VPMOVZXBD    48(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    16(CX), Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 36(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 320(AX)
+	VPMOVZXBD    56(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    24(CX), Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 36(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 352(AX)
+	VPMOVZXBD    32(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    (CX), Y1
+	VPSRLD       $0x01, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 40(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 384(AX)
+	VPMOVZXBD    40(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    8(CX), Y1
+	VPSRLD       $0x01, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 40(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 416(AX)
+	VPMOVZXBD    48(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    16(CX), Y1
+	VPSRLD       $0x01, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 44(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 448(AX)
+	VPMOVZXBD    56(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    24(CX), Y1
+	VPSRLD       $0x01, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 44(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 480(AX)
+	VPMOVZXBD    64(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    (CX), Y1
+	VPSRLD       $0x02, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 48(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 512(AX)
+	VPMOVZXBD    72(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    8(CX), Y1
+	VPSRLD       $0x02, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 48(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 544(AX)
+	VPMOVZXBD    80(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    16(CX), Y1
+	VPSRLD       $0x02, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 52(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 576(AX)
+	VPMOVZXBD    88(CX), Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    24(CX), Y1
+	VPSRLD       $0x02, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 52(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 608(AX)
+	VPMOVZXBD    64(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    (CX), Y1
+	VPSRLD       $0x03, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 56(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 640(AX)
+	VPMOVZXBD    72(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    8(CX), Y1
+	VPSRLD       $0x03, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 56(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 672(AX)
+	VPMOVZXBD    80(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    16(CX), Y1
+	VPSRLD       $0x03, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 60(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 704(AX)
+	VPMOVZXBD    88(CX), Y0
+	VPSRLD       $0x02, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    24(CX), Y1
+	VPSRLD       $0x03, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 60(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 736(AX)
+	VPMOVZXBD    64(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    (CX), Y1
+	VPSRLD       $0x04, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 64(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 768(AX)
+	VPMOVZXBD    72(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    8(CX), Y1
+	VPSRLD       $0x04, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 64(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 800(AX)
+	VPMOVZXBD    80(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    16(CX), Y1
+	VPSRLD       $0x04, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 68(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 832(AX)
+	VPMOVZXBD    88(CX), Y0
+	VPSRLD       $0x04, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    24(CX), Y1
+	VPSRLD       $0x04, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 68(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 864(AX)
+	VPMOVZXBD    64(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    (CX), Y1
+	VPSRLD       $0x05, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 72(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 896(AX)
+	VPMOVZXBD    72(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    8(CX), Y1
+	VPSRLD       $0x05, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 72(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 928(AX)
+	VPMOVZXBD    80(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    16(CX), Y1
+	VPSRLD       $0x05, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 76(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 960(AX)
+	VPMOVZXBD    88(CX), Y0
+	VPSRLD       $0x06, Y0, Y0
+	VPAND        rows_low2<>+0(SB), Y0, Y0
+	VPMOVZXBD    24(CX), Y1
+	VPSRLD       $0x05, Y1, Y1
+	VPAND        rows_bit2<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus4<>+0(SB), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS 76(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 992(AX)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x0000006e, CX
+	SUBQ         $0x00000100, DX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA rows_bit2<>+0(SB)/4, $0x00000004
+DATA rows_bit2<>+4(SB)/4, $0x00000004
+DATA rows_bit2<>+8(SB)/4, $0x00000004
+DATA rows_bit2<>+12(SB)/4, $0x00000004
+DATA rows_bit2<>+16(SB)/4, $0x00000004
+DATA rows_bit2<>+20(SB)/4, $0x00000004
+DATA rows_bit2<>+24(SB)/4, $0x00000004
+DATA rows_bit2<>+28(SB)/4, $0x00000004
+GLOBL rows_bit2<>(SB), RODATA|NOPTR, $32
+
+DATA rows_minus4<>+0(SB)/4, $0xfffffffc
+DATA rows_minus4<>+4(SB)/4, $0xfffffffc
+DATA rows_minus4<>+8(SB)/4, $0xfffffffc
+DATA rows_minus4<>+12(SB)/4, $0xfffffffc
+DATA rows_minus4<>+16(SB)/4, $0xfffffffc
+DATA rows_minus4<>+20(SB)/4, $0xfffffffc
+DATA rows_minus4<>+24(SB)/4, $0xfffffffc
+DATA rows_minus4<>+28(SB)/4, $0xfffffffc
+GLOBL rows_minus4<>(SB), RODATA|NOPTR, $32
+
+// func dotsQ3Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ3Kx1AVX2(SB), $320-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	LEAQ   (DX)(CX*4), DI
+
+loop:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	PREFETCHT0   (DI)(BX*1)
+	PREFETCHT0   64(DI)(BX*1)
+	PREFETCHT0   (DI)(BX*2)
+	PREFETCHT0   64(DI)(BX*2)
+	PREFETCHT0   (DI)(CX*1)
+	PREFETCHT0   64(DI)(CX*1)
+	ADDQ         $0x0000006e, DI
+	MOVQ         96(DX), R9
+	MOVL         104(DX), R10
+	MOVQ         R10, R11
+	SHRQ         $0x02, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R10
+	MOVQ         R9, R12
+	MOVQ         R10, R13
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ         R11, R12
+	MOVQ         $0x0303030303030303, R11
+	ANDQ         R11, R13
+	SHLQ         $0x04, R13
+	ORQ          R13, R12
+	MOVQ         R12, (SP)
+	MOVQ         R10, R10
+	SHRQ         $0x04, R9
+	SHRQ         $0x04, R10
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ         R11, R9
+	MOVQ         $0x0303030303030303, R11
+	ANDQ         R11, R10
+	SHLQ         $0x04, R10
+	ORQ          R10, R9
+	MOVQ         R9, 8(SP)
+	VPBROADCASTW 108(DX), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPMOVZXBD    (SP), Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 16(SP)
+	VPMOVZXBD    8(SP), Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 48(SP)
+	MOVQ         96(DX)(BX*1), R9
+	MOVL         104(DX)(BX*1), R10
+	MOVQ         R10, R11
+	SHRQ         $0x02, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R10
+	MOVQ         R9, R12
+	MOVQ         R10, R13
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ         R11, R12
+	MOVQ         $0x0303030303030303, R11
+	ANDQ         R11, R13
+	SHLQ         $0x04, R13
+	ORQ          R13, R12
+	MOVQ         R12, 80(SP)
+	MOVQ         R10, R10
+	SHRQ         $0x04, R9
+	SHRQ         $0x04, R10
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ         R11, R9
+	MOVQ         $0x0303030303030303, R11
+	ANDQ         R11, R10
+	SHLQ         $0x04, R10
+	ORQ          R10, R9
+	MOVQ         R9, 88(SP)
+	VPBROADCASTW 108(DX)(BX*1), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPMOVZXBD    80(SP), Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 96(SP)
+	VPMOVZXBD    88(SP), Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 128(SP)
+	MOVQ         96(DX)(BX*2), R9
+	MOVL         104(DX)(BX*2), R10
+	MOVQ         R10, R11
+	SHRQ         $0x02, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R10
+	MOVQ         R9, R12
+	MOVQ         R10, R13
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ         R11, R12
+	MOVQ         $0x0303030303030303, R11
+	ANDQ         R11, R13
+	SHLQ         $0x04, R13
+	ORQ          R13, R12
+	MOVQ         R12, 160(SP)
+	MOVQ         R10, R10
+	SHRQ         $0x04, R9
+	SHRQ         $0x04, R10
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ         R11, R9
+	MOVQ         $0x0303030303030303, R11
+	ANDQ         R11, R10
+	SHLQ         $0x04, R10
+	ORQ          R10, R9
+	MOVQ         R9, 168(SP)
+	VPBROADCASTW 108(DX)(BX*2), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPMOVZXBD    160(SP), Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 176(SP)
+	VPMOVZXBD    168(SP), Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 208(SP)
+	MOVQ         96(DX)(CX*1), R9
+	MOVL         104(DX)(CX*1), R10
+	MOVQ         R10, R11
+	SHRQ         $0x02, R11
+	SHLQ         $0x20, R11
+	ORQ          R11, R10
+	MOVQ         R9, R12
+	MOVQ         R10, R13
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ         R11, R12
+	MOVQ         $0x0303030303030303, R11
+	ANDQ         R11, R13
+	SHLQ         $0x04, R13
+	ORQ          R13, R12
+	MOVQ         R12, 240(SP)
+	MOVQ         R10, R10
+	SHRQ         $0x04, R9
+	SHRQ         $0x04, R10
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ         R11, R9
+	MOVQ         $0x0303030303030303, R11
+	ANDQ         R11, R10
+	SHLQ         $0x04, R10
+	ORQ          R10, R9
+	MOVQ         R9, 248(SP)
+	VPBROADCASTW 108(DX)(CX*1), X4
+	VCVTPH2PS    X4, X4
+	VBROADCASTSS X4, Y4
+	VPMOVZXBD    240(SP), Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 256(SP)
+	VPMOVZXBD    248(SP), Y5
+	VPADDD       rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 288(SP)
+	VPMOVZXBD    32(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 16(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  (SI), Y4, Y0
+	VPMOVZXBD    32(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 96(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  (SI), Y4, Y1
+	VPMOVZXBD    32(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 176(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  (SI), Y4, Y2
+	VPMOVZXBD    32(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 256(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  (SI), Y4, Y3
+	VPMOVZXBD    40(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 16(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  32(SI), Y4, Y0
+	VPMOVZXBD    40(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 96(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  32(SI), Y4, Y1
+	VPMOVZXBD    40(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 176(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  32(SI), Y4, Y2
+	VPMOVZXBD    40(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 256(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  32(SI), Y4, Y3
+	VPMOVZXBD    48(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 20(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  64(SI), Y4, Y0
+	VPMOVZXBD    48(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 100(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  64(SI), Y4, Y1
+	VPMOVZXBD    48(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 180(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  64(SI), Y4, Y2
+	VPMOVZXBD    48(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 260(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  64(SI), Y4, Y3
+	VPMOVZXBD    56(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 20(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  96(SI), Y4, Y0
+	VPMOVZXBD    56(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 100(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  96(SI), Y4, Y1
+	VPMOVZXBD    56(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 180(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  96(SI), Y4, Y2
+	VPMOVZXBD    56(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPSLLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 260(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  96(SI), Y4, Y3
+	VPMOVZXBD    32(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 24(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  128(SI), Y4, Y0
+	VPMOVZXBD    32(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 104(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  128(SI), Y4, Y1
+	VPMOVZXBD    32(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 184(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  128(SI), Y4, Y2
+	VPMOVZXBD    32(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 264(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  128(SI), Y4, Y3
+	VPMOVZXBD    40(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 24(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  160(SI), Y4, Y0
+	VPMOVZXBD    40(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 104(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  160(SI), Y4, Y1
+	VPMOVZXBD    40(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 184(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  160(SI), Y4, Y2
+	VPMOVZXBD    40(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 264(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  160(SI), Y4, Y3
+	VPMOVZXBD    48(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 28(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  192(SI), Y4, Y0
+	VPMOVZXBD    48(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 108(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  192(SI), Y4, Y1
+	VPMOVZXBD    48(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 188(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  192(SI), Y4, Y2
+	VPMOVZXBD    48(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 268(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  192(SI), Y4, Y3
+	VPMOVZXBD    56(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 28(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  224(SI), Y4, Y0
+	VPMOVZXBD    56(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 108(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  224(SI), Y4, Y1
+	VPMOVZXBD    56(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 188(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  224(SI), Y4, Y2
+	VPMOVZXBD    56(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPSLLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 268(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  224(SI), Y4, Y3
+	VPMOVZXBD    32(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 32(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  256(SI), Y4, Y0
+	VPMOVZXBD    32(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 112(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  256(SI), Y4, Y1
+	VPMOVZXBD    32(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 192(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  256(SI), Y4, Y2
+	VPMOVZXBD    32(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 272(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  256(SI), Y4, Y3
+	VPMOVZXBD    40(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 32(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  288(SI), Y4, Y0
+	VPMOVZXBD    40(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 112(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  288(SI), Y4, Y1
+	VPMOVZXBD    40(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 192(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  288(SI), Y4, Y2
+	VPMOVZXBD    40(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 272(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  288(SI), Y4, Y3
+	VPMOVZXBD    48(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 36(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  320(SI), Y4, Y0
+	VPMOVZXBD    48(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 116(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  320(SI), Y4, Y1
+	VPMOVZXBD    48(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 196(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  320(SI), Y4, Y2
+	VPMOVZXBD    48(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 276(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  320(SI), Y4, Y3
+	VPMOVZXBD    56(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 36(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  352(SI), Y4, Y0
+	VPMOVZXBD    56(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 116(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  352(SI), Y4, Y1
+	VPMOVZXBD    56(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 196(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  352(SI), Y4, Y2
+	VPMOVZXBD    56(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 276(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  352(SI), Y4, Y3
+	VPMOVZXBD    32(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 40(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  384(SI), Y4, Y0
+	VPMOVZXBD    32(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 120(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  384(SI), Y4, Y1
+	VPMOVZXBD    32(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 200(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  384(SI), Y4, Y2
+	VPMOVZXBD    32(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 280(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  384(SI), Y4, Y3
+	VPMOVZXBD    40(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 40(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  416(SI), Y4, Y0
+	VPMOVZXBD    40(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 120(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  416(SI), Y4, Y1
+	VPMOVZXBD    40(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 200(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  416(SI), Y4, Y2
+	VPMOVZXBD    40(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 280(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  416(SI), Y4, Y3
+	VPMOVZXBD    48(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 44(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  448(SI), Y4, Y0
+	VPMOVZXBD    48(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 124(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  448(SI), Y4, Y1
+	VPMOVZXBD    48(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 204(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  448(SI), Y4, Y2
+	VPMOVZXBD    48(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 284(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  448(SI), Y4, Y3
+	VPMOVZXBD    56(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 44(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  480(SI), Y4, Y0
+	VPMOVZXBD    56(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 124(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  480(SI), Y4, Y1
+	VPMOVZXBD    56(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 204(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  480(SI), Y4, Y2
+	VPMOVZXBD    56(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPSRLD       $0x01, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 284(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  480(SI), Y4, Y3
+	VPMOVZXBD    64(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 48(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  512(SI), Y4, Y0
+	VPMOVZXBD    64(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 128(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  512(SI), Y4, Y1
+	VPMOVZXBD    64(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 208(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  512(SI), Y4, Y2
+	VPMOVZXBD    64(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 288(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  512(SI), Y4, Y3
+	VPMOVZXBD    72(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 48(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  544(SI), Y4, Y0
+	VPMOVZXBD    72(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 128(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  544(SI), Y4, Y1
+	VPMOVZXBD    72(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 208(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  544(SI), Y4, Y2
+	VPMOVZXBD    72(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 288(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  544(SI), Y4, Y3
+	VPMOVZXBD    80(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 52(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  576(SI), Y4, Y0
+	VPMOVZXBD    80(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 132(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  576(SI), Y4, Y1
+	VPMOVZXBD    80(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 212(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  576(SI), Y4, Y2
+	VPMOVZXBD    80(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 292(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  576(SI), Y4, Y3
+	VPMOVZXBD    88(DX), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 52(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  608(SI), Y4, Y0
+	VPMOVZXBD    88(DX)(BX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 132(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  608(SI), Y4, Y1
+	VPMOVZXBD    88(DX)(BX*2), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 212(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  608(SI), Y4, Y2
+	VPMOVZXBD    88(DX)(CX*1), Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPSRLD       $0x02, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 292(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  608(SI), Y4, Y3
+	VPMOVZXBD    64(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 56(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  640(SI), Y4, Y0
+	VPMOVZXBD    64(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 136(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  640(SI), Y4, Y1
+	VPMOVZXBD    64(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 216(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  640(SI), Y4, Y2
+	VPMOVZXBD    64(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 296(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  640(SI), Y4, Y3
+	VPMOVZXBD    72(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 56(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  672(SI), Y4, Y0
+	VPMOVZXBD    72(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 136(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  672(SI), Y4, Y1
+	VPMOVZXBD    72(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 216(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  672(SI), Y4, Y2
+	VPMOVZXBD    72(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 296(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  672(SI), Y4, Y3
+	VPMOVZXBD    80(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 60(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  704(SI), Y4, Y0
+	VPMOVZXBD    80(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 140(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  704(SI), Y4, Y1
+	VPMOVZXBD    80(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 220(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  704(SI), Y4, Y2
+	VPMOVZXBD    80(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 300(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  704(SI), Y4, Y3
+	VPMOVZXBD    88(DX), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 60(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  736(SI), Y4, Y0
+	VPMOVZXBD    88(DX)(BX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 140(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  736(SI), Y4, Y1
+	VPMOVZXBD    88(DX)(BX*2), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 220(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  736(SI), Y4, Y2
+	VPMOVZXBD    88(DX)(CX*1), Y4
+	VPSRLD       $0x02, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPSRLD       $0x03, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 300(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  736(SI), Y4, Y3
+	VPMOVZXBD    64(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 64(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  768(SI), Y4, Y0
+	VPMOVZXBD    64(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 144(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  768(SI), Y4, Y1
+	VPMOVZXBD    64(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 224(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  768(SI), Y4, Y2
+	VPMOVZXBD    64(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 304(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  768(SI), Y4, Y3
+	VPMOVZXBD    72(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 64(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  800(SI), Y4, Y0
+	VPMOVZXBD    72(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 144(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  800(SI), Y4, Y1
+	VPMOVZXBD    72(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 224(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  800(SI), Y4, Y2
+	VPMOVZXBD    72(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 304(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  800(SI), Y4, Y3
+	VPMOVZXBD    80(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 68(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  832(SI), Y4, Y0
+	VPMOVZXBD    80(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 148(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  832(SI), Y4, Y1
+	VPMOVZXBD    80(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 228(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  832(SI), Y4, Y2
+	VPMOVZXBD    80(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 308(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  832(SI), Y4, Y3
+	VPMOVZXBD    88(DX), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 68(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  864(SI), Y4, Y0
+	VPMOVZXBD    88(DX)(BX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 148(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  864(SI), Y4, Y1
+	VPMOVZXBD    88(DX)(BX*2), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 228(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  864(SI), Y4, Y2
+	VPMOVZXBD    88(DX)(CX*1), Y4
+	VPSRLD       $0x04, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPSRLD       $0x04, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 308(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  864(SI), Y4, Y3
+	VPMOVZXBD    64(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 72(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  896(SI), Y4, Y0
+	VPMOVZXBD    64(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*1), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 152(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  896(SI), Y4, Y1
+	VPMOVZXBD    64(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(BX*2), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 232(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  896(SI), Y4, Y2
+	VPMOVZXBD    64(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    (DX)(CX*1), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 312(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  896(SI), Y4, Y3
+	VPMOVZXBD    72(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 72(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  928(SI), Y4, Y0
+	VPMOVZXBD    72(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*1), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 152(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  928(SI), Y4, Y1
+	VPMOVZXBD    72(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(BX*2), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 232(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  928(SI), Y4, Y2
+	VPMOVZXBD    72(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    8(DX)(CX*1), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 312(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  928(SI), Y4, Y3
+	VPMOVZXBD    80(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 76(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  960(SI), Y4, Y0
+	VPMOVZXBD    80(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*1), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 156(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  960(SI), Y4, Y1
+	VPMOVZXBD    80(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(BX*2), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 236(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  960(SI), Y4, Y2
+	VPMOVZXBD    80(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    16(DX)(CX*1), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 316(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  960(SI), Y4, Y3
+	VPMOVZXBD    88(DX), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 76(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  992(SI), Y4, Y0
+	VPMOVZXBD    88(DX)(BX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*1), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 156(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  992(SI), Y4, Y1
+	VPMOVZXBD    88(DX)(BX*2), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(BX*2), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 236(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  992(SI), Y4, Y2
+	VPMOVZXBD    88(DX)(CX*1), Y4
+	VPSRLD       $0x06, Y4, Y4
+	VPAND        rows_low2<>+0(SB), Y4, Y4
+	VPMOVZXBD    24(DX)(CX*1), Y5
+	VPSRLD       $0x05, Y5, Y5
+	VPAND        rows_bit2<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus4<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS 316(SP), Y5
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  992(SI), Y4, Y3
+	ADDQ         $0x0000006e, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ3Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotsQ3Kx2AVX2(SB), $320-56
+	MOVQ   y+0(FP), AX
+	MOVQ   ldy+8(FP), CX
+	MOVQ   w+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   x+32(FP), SI
+	MOVQ   ldx+40(FP), DI
+	MOVQ   n+48(FP), R8
+	SHLQ   $0x02, CX
+	SHLQ   $0x02, DI
+	LEAQ   (BX)(BX*2), R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	LEAQ   (DX)(R9*4), R10
+
+loop:
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	PREFETCHT0   (R10)(BX*1)
+	PREFETCHT0   64(R10)(BX*1)
+	PREFETCHT0   (R10)(BX*2)
+	PREFETCHT0   64(R10)(BX*2)
+	PREFETCHT0   (R10)(R9*1)
+	PREFETCHT0   64(R10)(R9*1)
+	ADDQ         $0x0000006e, R10
+	MOVQ         96(DX), R11
+	MOVL         104(DX), R12
+	MOVQ         R12, R13
+	SHRQ         $0x02, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	MOVQ         R11, R14
+	MOVQ         R12, R15
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ         R13, R14
+	MOVQ         $0x0303030303030303, R13
+	ANDQ         R13, R15
+	SHLQ         $0x04, R15
+	ORQ          R15, R14
+	MOVQ         R14, (SP)
+	MOVQ         R12, R12
+	SHRQ         $0x04, R11
+	SHRQ         $0x04, R12
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ         R13, R11
+	MOVQ         $0x0303030303030303, R13
+	ANDQ         R13, R12
+	SHLQ         $0x04, R12
+	ORQ          R12, R11
+	MOVQ         R11, 8(SP)
+	VPBROADCASTW 108(DX), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPMOVZXBD    (SP), Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 16(SP)
+	VPMOVZXBD    8(SP), Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 48(SP)
+	MOVQ         96(DX)(BX*1), R11
+	MOVL         104(DX)(BX*1), R12
+	MOVQ         R12, R13
+	SHRQ         $0x02, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	MOVQ         R11, R14
+	MOVQ         R12, R15
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ         R13, R14
+	MOVQ         $0x0303030303030303, R13
+	ANDQ         R13, R15
+	SHLQ         $0x04, R15
+	ORQ          R15, R14
+	MOVQ         R14, 80(SP)
+	MOVQ         R12, R12
+	SHRQ         $0x04, R11
+	SHRQ         $0x04, R12
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ         R13, R11
+	MOVQ         $0x0303030303030303, R13
+	ANDQ         R13, R12
+	SHLQ         $0x04, R12
+	ORQ          R12, R11
+	MOVQ         R11, 88(SP)
+	VPBROADCASTW 108(DX)(BX*1), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPMOVZXBD    80(SP), Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 96(SP)
+	VPMOVZXBD    88(SP), Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 128(SP)
+	MOVQ         96(DX)(BX*2), R11
+	MOVL         104(DX)(BX*2), R12
+	MOVQ         R12, R13
+	SHRQ         $0x02, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	MOVQ         R11, R14
+	MOVQ         R12, R15
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ         R13, R14
+	MOVQ         $0x0303030303030303, R13
+	ANDQ         R13, R15
+	SHLQ         $0x04, R15
+	ORQ          R15, R14
+	MOVQ         R14, 160(SP)
+	MOVQ         R12, R12
+	SHRQ         $0x04, R11
+	SHRQ         $0x04, R12
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ         R13, R11
+	MOVQ         $0x0303030303030303, R13
+	ANDQ         R13, R12
+	SHLQ         $0x04, R12
+	ORQ          R12, R11
+	MOVQ         R11, 168(SP)
+	VPBROADCASTW 108(DX)(BX*2), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPMOVZXBD    160(SP), Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 176(SP)
+	VPMOVZXBD    168(SP), Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 208(SP)
+	MOVQ         96(DX)(R9*1), R11
+	MOVL         104(DX)(R9*1), R12
+	MOVQ         R12, R13
+	SHRQ         $0x02, R13
+	SHLQ         $0x20, R13
+	ORQ          R13, R12
+	MOVQ         R11, R14
+	MOVQ         R12, R15
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ         R13, R14
+	MOVQ         $0x0303030303030303, R13
+	ANDQ         R13, R15
+	SHLQ         $0x04, R15
+	ORQ          R15, R14
+	MOVQ         R14, 240(SP)
+	MOVQ         R12, R12
+	SHRQ         $0x04, R11
+	SHRQ         $0x04, R12
+	MOVQ         $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ         R13, R11
+	MOVQ         $0x0303030303030303, R13
+	ANDQ         R13, R12
+	SHLQ         $0x04, R12
+	ORQ          R12, R11
+	MOVQ         R11, 248(SP)
+	VPBROADCASTW 108(DX)(R9*1), X8
+	VCVTPH2PS    X8, X8
+	VBROADCASTSS X8, Y8
+	VPMOVZXBD    240(SP), Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 256(SP)
+	VPMOVZXBD    248(SP), Y9
+	VPADDD       rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 288(SP)
+	VMOVUPS      (SI), Y8
+	VMOVUPS      (SI)(DI*1), Y9
+	VPMOVZXBD    32(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 16(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*1), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 96(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    32(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*2), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 176(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    32(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(R9*1), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 256(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      32(SI), Y8
+	VMOVUPS      32(SI)(DI*1), Y9
+	VPMOVZXBD    40(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 16(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 96(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    40(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 176(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    40(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 256(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(SI), Y8
+	VMOVUPS      64(SI)(DI*1), Y9
+	VPMOVZXBD    48(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 20(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 100(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    48(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 180(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    48(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 260(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      96(SI), Y8
+	VMOVUPS      96(SI)(DI*1), Y9
+	VPMOVZXBD    56(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 20(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*1), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 100(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    56(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*2), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 180(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    56(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(R9*1), Y11
+	VPSLLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 260(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      128(SI), Y8
+	VMOVUPS      128(SI)(DI*1), Y9
+	VPMOVZXBD    32(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 24(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*1), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 104(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    32(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*2), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 184(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    32(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(R9*1), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 264(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      160(SI), Y8
+	VMOVUPS      160(SI)(DI*1), Y9
+	VPMOVZXBD    40(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 24(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 104(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    40(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 184(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    40(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 264(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      192(SI), Y8
+	VMOVUPS      192(SI)(DI*1), Y9
+	VPMOVZXBD    48(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 28(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 108(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    48(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 188(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    48(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 268(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      224(SI), Y8
+	VMOVUPS      224(SI)(DI*1), Y9
+	VPMOVZXBD    56(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 28(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*1), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 108(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    56(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*2), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 188(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    56(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(R9*1), Y11
+	VPSLLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 268(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      256(SI), Y8
+	VMOVUPS      256(SI)(DI*1), Y9
+	VPMOVZXBD    32(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 32(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*1), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 112(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    32(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*2), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 192(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    32(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(R9*1), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 272(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      288(SI), Y8
+	VMOVUPS      288(SI)(DI*1), Y9
+	VPMOVZXBD    40(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 32(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 112(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    40(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 192(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    40(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 272(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      320(SI), Y8
+	VMOVUPS      320(SI)(DI*1), Y9
+	VPMOVZXBD    48(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 36(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 116(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    48(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 196(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    48(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 276(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      352(SI), Y8
+	VMOVUPS      352(SI)(DI*1), Y9
+	VPMOVZXBD    56(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 36(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*1), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 116(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    56(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*2), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 196(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    56(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(R9*1), Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 276(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      384(SI), Y8
+	VMOVUPS      384(SI)(DI*1), Y9
+	VPMOVZXBD    32(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 40(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    32(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*1), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 120(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    32(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*2), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 200(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    32(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(R9*1), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 280(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      416(SI), Y8
+	VMOVUPS      416(SI)(DI*1), Y9
+	VPMOVZXBD    40(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 40(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    40(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 120(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    40(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 200(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    40(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 280(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      448(SI), Y8
+	VMOVUPS      448(SI)(DI*1), Y9
+	VPMOVZXBD    48(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 44(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    48(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 124(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    48(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 204(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    48(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 284(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      480(SI), Y8
+	VMOVUPS      480(SI)(DI*1), Y9
+	VPMOVZXBD    56(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 44(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    56(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*1), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 124(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    56(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*2), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 204(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    56(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(R9*1), Y11
+	VPSRLD       $0x01, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 284(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      512(SI), Y8
+	VMOVUPS      512(SI)(DI*1), Y9
+	VPMOVZXBD    64(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 48(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*1), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 128(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    64(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*2), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 208(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    64(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(R9*1), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 288(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      544(SI), Y8
+	VMOVUPS      544(SI)(DI*1), Y9
+	VPMOVZXBD    72(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 48(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 128(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    72(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 208(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    72(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 288(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      576(SI), Y8
+	VMOVUPS      576(SI)(DI*1), Y9
+	VPMOVZXBD    80(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 52(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    80(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 132(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    80(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 212(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    80(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 292(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      608(SI), Y8
+	VMOVUPS      608(SI)(DI*1), Y9
+	VPMOVZXBD    88(DX), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 52(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*1), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 132(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    88(DX)(BX*2), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*2), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 212(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    88(DX)(R9*1), Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(R9*1), Y11
+	VPSRLD       $0x02, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 292(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      640(SI), Y8
+	VMOVUPS      640(SI)(DI*1), Y9
+	VPMOVZXBD    64(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 56(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 136(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    64(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*2), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 216(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    64(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(R9*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 296(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      672(SI), Y8
+	VMOVUPS      672(SI)(DI*1), Y9
+	VPMOVZXBD    72(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 56(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 136(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    72(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 216(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    72(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 296(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      704(SI), Y8
+	VMOVUPS      704(SI)(DI*1), Y9
+	VPMOVZXBD    80(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 60(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    80(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 140(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    80(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 220(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    80(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 300(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      736(SI), Y8
+	VMOVUPS      736(SI)(DI*1), Y9
+	VPMOVZXBD    88(DX), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 60(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 140(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    88(DX)(BX*2), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*2), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 220(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    88(DX)(R9*1), Y10
+	VPSRLD       $0x02, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(R9*1), Y11
+	VPSRLD       $0x03, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 300(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      768(SI), Y8
+	VMOVUPS      768(SI)(DI*1), Y9
+	VPMOVZXBD    64(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 64(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 144(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    64(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*2), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 224(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    64(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(R9*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 304(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      800(SI), Y8
+	VMOVUPS      800(SI)(DI*1), Y9
+	VPMOVZXBD    72(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 64(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 144(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    72(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 224(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    72(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 304(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      832(SI), Y8
+	VMOVUPS      832(SI)(DI*1), Y9
+	VPMOVZXBD    80(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 68(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    80(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 148(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    80(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 228(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    80(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 308(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      864(SI), Y8
+	VMOVUPS      864(SI)(DI*1), Y9
+	VPMOVZXBD    88(DX), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 68(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 148(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    88(DX)(BX*2), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*2), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 228(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    88(DX)(R9*1), Y10
+	VPSRLD       $0x04, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(R9*1), Y11
+	VPSRLD       $0x04, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 308(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      896(SI), Y8
+	VMOVUPS      896(SI)(DI*1), Y9
+	VPMOVZXBD    64(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 72(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    64(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*1), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 152(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    64(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(BX*2), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 232(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    64(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    (DX)(R9*1), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 312(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      928(SI), Y8
+	VMOVUPS      928(SI)(DI*1), Y9
+	VPMOVZXBD    72(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 72(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    72(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*1), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 152(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    72(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(BX*2), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 232(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    72(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    8(DX)(R9*1), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 312(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      960(SI), Y8
+	VMOVUPS      960(SI)(DI*1), Y9
+	VPMOVZXBD    80(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 76(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    80(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*1), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 156(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    80(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(BX*2), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 236(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    80(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    16(DX)(R9*1), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 316(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      992(SI), Y8
+	VMOVUPS      992(SI)(DI*1), Y9
+	VPMOVZXBD    88(DX), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 76(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VPMOVZXBD    88(DX)(BX*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*1), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 156(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VPMOVZXBD    88(DX)(BX*2), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(BX*2), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 236(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VPMOVZXBD    88(DX)(R9*1), Y10
+	VPSRLD       $0x06, Y10, Y10
+	VPAND        rows_low2<>+0(SB), Y10, Y10
+	VPMOVZXBD    24(DX)(R9*1), Y11
+	VPSRLD       $0x05, Y11, Y11
+	VPAND        rows_bit2<>+0(SB), Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus4<>+0(SB), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VBROADCASTSS 316(SP), Y11
+	VMULPS       Y11, Y10, Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x0000006e, DX
+	ADDQ         $0x00000400, SI
+	SUBQ         $0x00000100, R8
+	JNZ          loop
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPS       X2, X0, X2
+	VMOVUPS      X2, (AX)
+	ADDQ         CX, AX
+	VHADDPS      Y3, Y1, Y0
+	VHADDPS      Y7, Y5, Y1
+	VHADDPS      Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVUPS      X1, (AX)
+	VZEROUPPER
+	RET
+
 // func widenQ4KAVX2(dst *float32, w *byte, n int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·widenQ4KAVX2(SB), $64-24
@@ -17497,6 +27308,3765 @@ loop:
 	ADDQ          $0x00000011, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func widenIQ4XSAVX512(dst *float32, w *byte, n int)
+// Requires: AVX, AVX2, AVX512F, F16C, MMX+
+TEXT ·widenIQ4XSAVX512(SB), $32-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    w+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS rows_heldIQ4XS0<>+0(SB), Z0
+
+loop:
+	PREFETCHT0   6144(CX)
+	PREFETCHT0   6208(CX)
+	PREFETCHT0   6272(CX)
+	VPBROADCASTD 4(CX), Y1
+	VPSRLVD      rows_nibbles<>+0(SB), Y1, Y1
+	VPAND        rows_low4<>+0(SB), Y1, Y1
+	VPBROADCASTW 2(CX), Y2
+	VPSRLVD      rows_pairs<>+0(SB), Y2, Y2
+	VPAND        rows_low2<>+0(SB), Y2, Y2
+	VPSLLD       $0x04, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPADDD       rows_minus32<>+0(SB), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VCVTPH2PS    (CX), X2
+	VBROADCASTSS X2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS (SP), Z1
+	VMULPS       Z0, Z1, Z1
+	VPMOVZXBD    8(CX), Z2
+	VPERMPS      Z1, Z2, Z3
+	VMOVUPS      Z3, (AX)
+	VPSRLD       $0x04, Z2, Z2
+	VPERMPS      Z1, Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VBROADCASTSS 4(SP), Z1
+	VMULPS       Z0, Z1, Z1
+	VPMOVZXBD    24(CX), Z2
+	VPERMPS      Z1, Z2, Z3
+	VMOVUPS      Z3, 128(AX)
+	VPSRLD       $0x04, Z2, Z2
+	VPERMPS      Z1, Z2, Z2
+	VMOVUPS      Z2, 192(AX)
+	VBROADCASTSS 8(SP), Z1
+	VMULPS       Z0, Z1, Z1
+	VPMOVZXBD    40(CX), Z2
+	VPERMPS      Z1, Z2, Z3
+	VMOVUPS      Z3, 256(AX)
+	VPSRLD       $0x04, Z2, Z2
+	VPERMPS      Z1, Z2, Z2
+	VMOVUPS      Z2, 320(AX)
+	VBROADCASTSS 12(SP), Z1
+	VMULPS       Z0, Z1, Z1
+	VPMOVZXBD    56(CX), Z2
+	VPERMPS      Z1, Z2, Z3
+	VMOVUPS      Z3, 384(AX)
+	VPSRLD       $0x04, Z2, Z2
+	VPERMPS      Z1, Z2, Z2
+	VMOVUPS      Z2, 448(AX)
+	VBROADCASTSS 16(SP), Z1
+	VMULPS       Z0, Z1, Z1
+	VPMOVZXBD    72(CX), Z2
+	VPERMPS      Z1, Z2, Z3
+	VMOVUPS      Z3, 512(AX)
+	VPSRLD       $0x04, Z2, Z2
+	VPERMPS      Z1, Z2, Z2
+	VMOVUPS      Z2, 576(AX)
+	VBROADCASTSS 20(SP), Z1
+	VMULPS       Z0, Z1, Z1
+	VPMOVZXBD    88(CX), Z2
+	VPERMPS      Z1, Z2, Z3
+	VMOVUPS      Z3, 640(AX)
+	VPSRLD       $0x04, Z2, Z2
+	VPERMPS      Z1, Z2, Z2
+	VMOVUPS      Z2, 704(AX)
+	VBROADCASTSS 24(SP), Z1
+	VMULPS       Z0, Z1, Z1
+	VPMOVZXBD    104(CX), Z2
+	VPERMPS      Z1, Z2, Z3
+	VMOVUPS      Z3, 768(AX)
+	VPSRLD       $0x04, Z2, Z2
+	VPERMPS      Z1, Z2, Z2
+	VMOVUPS      Z2, 832(AX)
+	VBROADCASTSS 28(SP), Z1
+	VMULPS       Z0, Z1, Z1
+	VPMOVZXBD    120(CX), Z2
+	VPERMPS      Z1, Z2, Z3
+	VMOVUPS      Z3, 896(AX)
+	VPSRLD       $0x04, Z2, Z2
+	VPERMPS      Z1, Z2, Z2
+	VMOVUPS      Z2, 960(AX)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000088, CX
+	SUBQ         $0x00000100, DX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA rows_heldIQ4XS0<>+0(SB)/4, $0xc2fe0000
+DATA rows_heldIQ4XS0<>+4(SB)/4, $0xc2d00000
+DATA rows_heldIQ4XS0<>+8(SB)/4, $0xc2a60000
+DATA rows_heldIQ4XS0<>+12(SB)/4, $0xc2820000
+DATA rows_heldIQ4XS0<>+16(SB)/4, $0xc2440000
+DATA rows_heldIQ4XS0<>+20(SB)/4, $0xc20c0000
+DATA rows_heldIQ4XS0<>+24(SB)/4, $0xc1b00000
+DATA rows_heldIQ4XS0<>+28(SB)/4, $0xc1200000
+DATA rows_heldIQ4XS0<>+32(SB)/4, $0x3f800000
+DATA rows_heldIQ4XS0<>+36(SB)/4, $0x41500000
+DATA rows_heldIQ4XS0<>+40(SB)/4, $0x41c80000
+DATA rows_heldIQ4XS0<>+44(SB)/4, $0x42180000
+DATA rows_heldIQ4XS0<>+48(SB)/4, $0x42540000
+DATA rows_heldIQ4XS0<>+52(SB)/4, $0x428a0000
+DATA rows_heldIQ4XS0<>+56(SB)/4, $0x42b20000
+DATA rows_heldIQ4XS0<>+60(SB)/4, $0x42e20000
+GLOBL rows_heldIQ4XS0<>(SB), RODATA|NOPTR, $64
+
+// func dotsIQ4XSx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsIQ4XSx1AVX512(SB), $128-56
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VMOVUPS rows_heldIQ4XS0<>+0(SB), Z4
+	LEAQ    (DX)(CX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    64(DI)
+	PREFETCHT0    128(DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    64(DI)(BX*1)
+	PREFETCHT0    128(DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    64(DI)(BX*2)
+	PREFETCHT0    128(DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	PREFETCHT0    64(DI)(CX*1)
+	PREFETCHT0    128(DI)(CX*1)
+	ADDQ          $0x00000088, DI
+	VPBROADCASTD  4(DX), Y5
+	VPSRLVD       rows_nibbles<>+0(SB), Y5, Y5
+	VPAND         rows_low4<>+0(SB), Y5, Y5
+	VPBROADCASTW  2(DX), Y6
+	VPSRLVD       rows_pairs<>+0(SB), Y6, Y6
+	VPAND         rows_low2<>+0(SB), Y6, Y6
+	VPSLLD        $0x04, Y6, Y6
+	VPADDD        Y6, Y5, Y5
+	VPADDD        rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VCVTPH2PS     (DX), X6
+	VBROADCASTSS  X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VMOVUPS       Y5, (SP)
+	VPBROADCASTD  4(DX)(BX*1), Y5
+	VPSRLVD       rows_nibbles<>+0(SB), Y5, Y5
+	VPAND         rows_low4<>+0(SB), Y5, Y5
+	VPBROADCASTW  2(DX)(BX*1), Y6
+	VPSRLVD       rows_pairs<>+0(SB), Y6, Y6
+	VPAND         rows_low2<>+0(SB), Y6, Y6
+	VPSLLD        $0x04, Y6, Y6
+	VPADDD        Y6, Y5, Y5
+	VPADDD        rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VCVTPH2PS     (DX)(BX*1), X6
+	VBROADCASTSS  X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VMOVUPS       Y5, 32(SP)
+	VPBROADCASTD  4(DX)(BX*2), Y5
+	VPSRLVD       rows_nibbles<>+0(SB), Y5, Y5
+	VPAND         rows_low4<>+0(SB), Y5, Y5
+	VPBROADCASTW  2(DX)(BX*2), Y6
+	VPSRLVD       rows_pairs<>+0(SB), Y6, Y6
+	VPAND         rows_low2<>+0(SB), Y6, Y6
+	VPSLLD        $0x04, Y6, Y6
+	VPADDD        Y6, Y5, Y5
+	VPADDD        rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VCVTPH2PS     (DX)(BX*2), X6
+	VBROADCASTSS  X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VMOVUPS       Y5, 64(SP)
+	VPBROADCASTD  4(DX)(CX*1), Y5
+	VPSRLVD       rows_nibbles<>+0(SB), Y5, Y5
+	VPAND         rows_low4<>+0(SB), Y5, Y5
+	VPBROADCASTW  2(DX)(CX*1), Y6
+	VPSRLVD       rows_pairs<>+0(SB), Y6, Y6
+	VPAND         rows_low2<>+0(SB), Y6, Y6
+	VPSLLD        $0x04, Y6, Y6
+	VPADDD        Y6, Y5, Y5
+	VPADDD        rows_minus32<>+0(SB), Y5, Y5
+	VCVTDQ2PS     Y5, Y5
+	VCVTPH2PS     (DX)(CX*1), X6
+	VBROADCASTSS  X6, Y6
+	VMULPS        Y6, Y5, Y5
+	VMOVUPS       Y5, 96(SP)
+	VBROADCASTSS  (SP), Z5
+	VMULPS        Z4, Z5, Z5
+	VPMOVZXBD     8(DX), Z6
+	VPERMPS       Z5, Z6, Z7
+	VFMADD231PS   (SI), Z7, Z0
+	VBROADCASTSS  32(SP), Z7
+	VMULPS        Z4, Z7, Z7
+	VPMOVZXBD     8(DX)(BX*1), Z8
+	VPERMPS       Z7, Z8, Z9
+	VFMADD231PS   (SI), Z9, Z1
+	VBROADCASTSS  64(SP), Z9
+	VMULPS        Z4, Z9, Z9
+	VPMOVZXBD     8(DX)(BX*2), Z10
+	VPERMPS       Z9, Z10, Z11
+	VFMADD231PS   (SI), Z11, Z2
+	VBROADCASTSS  96(SP), Z11
+	VMULPS        Z4, Z11, Z11
+	VPMOVZXBD     8(DX)(CX*1), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   (SI), Z13, Z3
+	VPSRLD        $0x04, Z6, Z6
+	VPERMPS       Z5, Z6, Z6
+	VFMADD231PS   64(SI), Z6, Z0
+	VPSRLD        $0x04, Z8, Z5
+	VPERMPS       Z7, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z1
+	VPSRLD        $0x04, Z10, Z5
+	VPERMPS       Z9, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z2
+	VPSRLD        $0x04, Z12, Z5
+	VPERMPS       Z11, Z5, Z5
+	VFMADD231PS   64(SI), Z5, Z3
+	VBROADCASTSS  4(SP), Z5
+	VMULPS        Z4, Z5, Z5
+	VPMOVZXBD     24(DX), Z6
+	VPERMPS       Z5, Z6, Z7
+	VFMADD231PS   128(SI), Z7, Z0
+	VBROADCASTSS  36(SP), Z7
+	VMULPS        Z4, Z7, Z7
+	VPMOVZXBD     24(DX)(BX*1), Z8
+	VPERMPS       Z7, Z8, Z9
+	VFMADD231PS   128(SI), Z9, Z1
+	VBROADCASTSS  68(SP), Z9
+	VMULPS        Z4, Z9, Z9
+	VPMOVZXBD     24(DX)(BX*2), Z10
+	VPERMPS       Z9, Z10, Z11
+	VFMADD231PS   128(SI), Z11, Z2
+	VBROADCASTSS  100(SP), Z11
+	VMULPS        Z4, Z11, Z11
+	VPMOVZXBD     24(DX)(CX*1), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   128(SI), Z13, Z3
+	VPSRLD        $0x04, Z6, Z6
+	VPERMPS       Z5, Z6, Z6
+	VFMADD231PS   192(SI), Z6, Z0
+	VPSRLD        $0x04, Z8, Z5
+	VPERMPS       Z7, Z5, Z5
+	VFMADD231PS   192(SI), Z5, Z1
+	VPSRLD        $0x04, Z10, Z5
+	VPERMPS       Z9, Z5, Z5
+	VFMADD231PS   192(SI), Z5, Z2
+	VPSRLD        $0x04, Z12, Z5
+	VPERMPS       Z11, Z5, Z5
+	VFMADD231PS   192(SI), Z5, Z3
+	VBROADCASTSS  8(SP), Z5
+	VMULPS        Z4, Z5, Z5
+	VPMOVZXBD     40(DX), Z6
+	VPERMPS       Z5, Z6, Z7
+	VFMADD231PS   256(SI), Z7, Z0
+	VBROADCASTSS  40(SP), Z7
+	VMULPS        Z4, Z7, Z7
+	VPMOVZXBD     40(DX)(BX*1), Z8
+	VPERMPS       Z7, Z8, Z9
+	VFMADD231PS   256(SI), Z9, Z1
+	VBROADCASTSS  72(SP), Z9
+	VMULPS        Z4, Z9, Z9
+	VPMOVZXBD     40(DX)(BX*2), Z10
+	VPERMPS       Z9, Z10, Z11
+	VFMADD231PS   256(SI), Z11, Z2
+	VBROADCASTSS  104(SP), Z11
+	VMULPS        Z4, Z11, Z11
+	VPMOVZXBD     40(DX)(CX*1), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   256(SI), Z13, Z3
+	VPSRLD        $0x04, Z6, Z6
+	VPERMPS       Z5, Z6, Z6
+	VFMADD231PS   320(SI), Z6, Z0
+	VPSRLD        $0x04, Z8, Z5
+	VPERMPS       Z7, Z5, Z5
+	VFMADD231PS   320(SI), Z5, Z1
+	VPSRLD        $0x04, Z10, Z5
+	VPERMPS       Z9, Z5, Z5
+	VFMADD231PS   320(SI), Z5, Z2
+	VPSRLD        $0x04, Z12, Z5
+	VPERMPS       Z11, Z5, Z5
+	VFMADD231PS   320(SI), Z5, Z3
+	VBROADCASTSS  12(SP), Z5
+	VMULPS        Z4, Z5, Z5
+	VPMOVZXBD     56(DX), Z6
+	VPERMPS       Z5, Z6, Z7
+	VFMADD231PS   384(SI), Z7, Z0
+	VBROADCASTSS  44(SP), Z7
+	VMULPS        Z4, Z7, Z7
+	VPMOVZXBD     56(DX)(BX*1), Z8
+	VPERMPS       Z7, Z8, Z9
+	VFMADD231PS   384(SI), Z9, Z1
+	VBROADCASTSS  76(SP), Z9
+	VMULPS        Z4, Z9, Z9
+	VPMOVZXBD     56(DX)(BX*2), Z10
+	VPERMPS       Z9, Z10, Z11
+	VFMADD231PS   384(SI), Z11, Z2
+	VBROADCASTSS  108(SP), Z11
+	VMULPS        Z4, Z11, Z11
+	VPMOVZXBD     56(DX)(CX*1), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   384(SI), Z13, Z3
+	VPSRLD        $0x04, Z6, Z6
+	VPERMPS       Z5, Z6, Z6
+	VFMADD231PS   448(SI), Z6, Z0
+	VPSRLD        $0x04, Z8, Z5
+	VPERMPS       Z7, Z5, Z5
+	VFMADD231PS   448(SI), Z5, Z1
+	VPSRLD        $0x04, Z10, Z5
+	VPERMPS       Z9, Z5, Z5
+	VFMADD231PS   448(SI), Z5, Z2
+	VPSRLD        $0x04, Z12, Z5
+	VPERMPS       Z11, Z5, Z5
+	VFMADD231PS   448(SI), Z5, Z3
+	VBROADCASTSS  16(SP), Z5
+	VMULPS        Z4, Z5, Z5
+	VPMOVZXBD     72(DX), Z6
+	VPERMPS       Z5, Z6, Z7
+	VFMADD231PS   512(SI), Z7, Z0
+	VBROADCASTSS  48(SP), Z7
+	VMULPS        Z4, Z7, Z7
+	VPMOVZXBD     72(DX)(BX*1), Z8
+	VPERMPS       Z7, Z8, Z9
+	VFMADD231PS   512(SI), Z9, Z1
+	VBROADCASTSS  80(SP), Z9
+	VMULPS        Z4, Z9, Z9
+	VPMOVZXBD     72(DX)(BX*2), Z10
+	VPERMPS       Z9, Z10, Z11
+	VFMADD231PS   512(SI), Z11, Z2
+	VBROADCASTSS  112(SP), Z11
+	VMULPS        Z4, Z11, Z11
+	VPMOVZXBD     72(DX)(CX*1), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   512(SI), Z13, Z3
+	VPSRLD        $0x04, Z6, Z6
+	VPERMPS       Z5, Z6, Z6
+	VFMADD231PS   576(SI), Z6, Z0
+	VPSRLD        $0x04, Z8, Z5
+	VPERMPS       Z7, Z5, Z5
+	VFMADD231PS   576(SI), Z5, Z1
+	VPSRLD        $0x04, Z10, Z5
+	VPERMPS       Z9, Z5, Z5
+	VFMADD231PS   576(SI), Z5, Z2
+	VPSRLD        $0x04, Z12, Z5
+	VPERMPS       Z11, Z5, Z5
+	VFMADD231PS   576(SI), Z5, Z3
+	VBROADCASTSS  20(SP), Z5
+	VMULPS        Z4, Z5, Z5
+	VPMOVZXBD     88(DX), Z6
+	VPERMPS       Z5, Z6, Z7
+	VFMADD231PS   640(SI), Z7, Z0
+	VBROADCASTSS  52(SP), Z7
+	VMULPS        Z4, Z7, Z7
+	VPMOVZXBD     88(DX)(BX*1), Z8
+	VPERMPS       Z7, Z8, Z9
+	VFMADD231PS   640(SI), Z9, Z1
+	VBROADCASTSS  84(SP), Z9
+	VMULPS        Z4, Z9, Z9
+	VPMOVZXBD     88(DX)(BX*2), Z10
+	VPERMPS       Z9, Z10, Z11
+	VFMADD231PS   640(SI), Z11, Z2
+	VBROADCASTSS  116(SP), Z11
+	VMULPS        Z4, Z11, Z11
+	VPMOVZXBD     88(DX)(CX*1), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   640(SI), Z13, Z3
+	VPSRLD        $0x04, Z6, Z6
+	VPERMPS       Z5, Z6, Z6
+	VFMADD231PS   704(SI), Z6, Z0
+	VPSRLD        $0x04, Z8, Z5
+	VPERMPS       Z7, Z5, Z5
+	VFMADD231PS   704(SI), Z5, Z1
+	VPSRLD        $0x04, Z10, Z5
+	VPERMPS       Z9, Z5, Z5
+	VFMADD231PS   704(SI), Z5, Z2
+	VPSRLD        $0x04, Z12, Z5
+	VPERMPS       Z11, Z5, Z5
+	VFMADD231PS   704(SI), Z5, Z3
+	VBROADCASTSS  24(SP), Z5
+	VMULPS        Z4, Z5, Z5
+	VPMOVZXBD     104(DX), Z6
+	VPERMPS       Z5, Z6, Z7
+	VFMADD231PS   768(SI), Z7, Z0
+	VBROADCASTSS  56(SP), Z7
+	VMULPS        Z4, Z7, Z7
+	VPMOVZXBD     104(DX)(BX*1), Z8
+	VPERMPS       Z7, Z8, Z9
+	VFMADD231PS   768(SI), Z9, Z1
+	VBROADCASTSS  88(SP), Z9
+	VMULPS        Z4, Z9, Z9
+	VPMOVZXBD     104(DX)(BX*2), Z10
+	VPERMPS       Z9, Z10, Z11
+	VFMADD231PS   768(SI), Z11, Z2
+	VBROADCASTSS  120(SP), Z11
+	VMULPS        Z4, Z11, Z11
+	VPMOVZXBD     104(DX)(CX*1), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   768(SI), Z13, Z3
+	VPSRLD        $0x04, Z6, Z6
+	VPERMPS       Z5, Z6, Z6
+	VFMADD231PS   832(SI), Z6, Z0
+	VPSRLD        $0x04, Z8, Z5
+	VPERMPS       Z7, Z5, Z5
+	VFMADD231PS   832(SI), Z5, Z1
+	VPSRLD        $0x04, Z10, Z5
+	VPERMPS       Z9, Z5, Z5
+	VFMADD231PS   832(SI), Z5, Z2
+	VPSRLD        $0x04, Z12, Z5
+	VPERMPS       Z11, Z5, Z5
+	VFMADD231PS   832(SI), Z5, Z3
+	VBROADCASTSS  28(SP), Z5
+	VMULPS        Z4, Z5, Z5
+	VPMOVZXBD     120(DX), Z6
+	VPERMPS       Z5, Z6, Z7
+	VFMADD231PS   896(SI), Z7, Z0
+	VBROADCASTSS  60(SP), Z7
+	VMULPS        Z4, Z7, Z7
+	VPMOVZXBD     120(DX)(BX*1), Z8
+	VPERMPS       Z7, Z8, Z9
+	VFMADD231PS   896(SI), Z9, Z1
+	VBROADCASTSS  92(SP), Z9
+	VMULPS        Z4, Z9, Z9
+	VPMOVZXBD     120(DX)(BX*2), Z10
+	VPERMPS       Z9, Z10, Z11
+	VFMADD231PS   896(SI), Z11, Z2
+	VBROADCASTSS  124(SP), Z11
+	VMULPS        Z4, Z11, Z11
+	VPMOVZXBD     120(DX)(CX*1), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   896(SI), Z13, Z3
+	VPSRLD        $0x04, Z6, Z6
+	VPERMPS       Z5, Z6, Z6
+	VFMADD231PS   960(SI), Z6, Z0
+	VPSRLD        $0x04, Z8, Z5
+	VPERMPS       Z7, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z1
+	VPSRLD        $0x04, Z10, Z5
+	VPERMPS       Z9, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z2
+	VPSRLD        $0x04, Z12, Z5
+	VPERMPS       Z11, Z5, Z5
+	VFMADD231PS   960(SI), Z5, Z3
+	ADDQ          $0x00000088, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsIQ4XSx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsIQ4XSx2AVX512(SB), $128-56
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), R9
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VMOVUPS rows_heldIQ4XS0<>+0(SB), Z8
+	LEAQ    (DX)(R9*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    64(R10)
+	PREFETCHT0    128(R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    64(R10)(BX*1)
+	PREFETCHT0    128(R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    64(R10)(BX*2)
+	PREFETCHT0    128(R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	PREFETCHT0    64(R10)(R9*1)
+	PREFETCHT0    128(R10)(R9*1)
+	ADDQ          $0x00000088, R10
+	VPBROADCASTD  4(DX), Y9
+	VPSRLVD       rows_nibbles<>+0(SB), Y9, Y9
+	VPAND         rows_low4<>+0(SB), Y9, Y9
+	VPBROADCASTW  2(DX), Y10
+	VPSRLVD       rows_pairs<>+0(SB), Y10, Y10
+	VPAND         rows_low2<>+0(SB), Y10, Y10
+	VPSLLD        $0x04, Y10, Y10
+	VPADDD        Y10, Y9, Y9
+	VPADDD        rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VCVTPH2PS     (DX), X10
+	VBROADCASTSS  X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VMOVUPS       Y9, (SP)
+	VPBROADCASTD  4(DX)(BX*1), Y9
+	VPSRLVD       rows_nibbles<>+0(SB), Y9, Y9
+	VPAND         rows_low4<>+0(SB), Y9, Y9
+	VPBROADCASTW  2(DX)(BX*1), Y10
+	VPSRLVD       rows_pairs<>+0(SB), Y10, Y10
+	VPAND         rows_low2<>+0(SB), Y10, Y10
+	VPSLLD        $0x04, Y10, Y10
+	VPADDD        Y10, Y9, Y9
+	VPADDD        rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VCVTPH2PS     (DX)(BX*1), X10
+	VBROADCASTSS  X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VMOVUPS       Y9, 32(SP)
+	VPBROADCASTD  4(DX)(BX*2), Y9
+	VPSRLVD       rows_nibbles<>+0(SB), Y9, Y9
+	VPAND         rows_low4<>+0(SB), Y9, Y9
+	VPBROADCASTW  2(DX)(BX*2), Y10
+	VPSRLVD       rows_pairs<>+0(SB), Y10, Y10
+	VPAND         rows_low2<>+0(SB), Y10, Y10
+	VPSLLD        $0x04, Y10, Y10
+	VPADDD        Y10, Y9, Y9
+	VPADDD        rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VCVTPH2PS     (DX)(BX*2), X10
+	VBROADCASTSS  X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VMOVUPS       Y9, 64(SP)
+	VPBROADCASTD  4(DX)(R9*1), Y9
+	VPSRLVD       rows_nibbles<>+0(SB), Y9, Y9
+	VPAND         rows_low4<>+0(SB), Y9, Y9
+	VPBROADCASTW  2(DX)(R9*1), Y10
+	VPSRLVD       rows_pairs<>+0(SB), Y10, Y10
+	VPAND         rows_low2<>+0(SB), Y10, Y10
+	VPSLLD        $0x04, Y10, Y10
+	VPADDD        Y10, Y9, Y9
+	VPADDD        rows_minus32<>+0(SB), Y9, Y9
+	VCVTDQ2PS     Y9, Y9
+	VCVTPH2PS     (DX)(R9*1), X10
+	VBROADCASTSS  X10, Y10
+	VMULPS        Y10, Y9, Y9
+	VMOVUPS       Y9, 96(SP)
+	VMOVUPS       (SI), Z9
+	VMOVUPS       (SI)(DI*1), Z10
+	VBROADCASTSS  (SP), Z11
+	VMULPS        Z8, Z11, Z11
+	VPMOVZXBD     8(DX), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   Z9, Z13, Z0
+	VFMADD231PS   Z10, Z13, Z1
+	VBROADCASTSS  32(SP), Z13
+	VMULPS        Z8, Z13, Z13
+	VPMOVZXBD     8(DX)(BX*1), Z14
+	VPERMPS       Z13, Z14, Z15
+	VFMADD231PS   Z9, Z15, Z2
+	VFMADD231PS   Z10, Z15, Z3
+	VBROADCASTSS  64(SP), Z15
+	VMULPS        Z8, Z15, Z15
+	VPMOVZXBD     8(DX)(BX*2), Z16
+	VPERMPS       Z15, Z16, Z17
+	VFMADD231PS   Z9, Z17, Z4
+	VFMADD231PS   Z10, Z17, Z5
+	VBROADCASTSS  96(SP), Z17
+	VMULPS        Z8, Z17, Z17
+	VPMOVZXBD     8(DX)(R9*1), Z18
+	VPERMPS       Z17, Z18, Z19
+	VFMADD231PS   Z9, Z19, Z6
+	VFMADD231PS   Z10, Z19, Z7
+	VMOVUPS       64(SI), Z9
+	VMOVUPS       64(SI)(DI*1), Z10
+	VPSRLD        $0x04, Z12, Z12
+	VPERMPS       Z11, Z12, Z12
+	VFMADD231PS   Z9, Z12, Z0
+	VFMADD231PS   Z10, Z12, Z1
+	VPSRLD        $0x04, Z14, Z11
+	VPERMPS       Z13, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z2
+	VFMADD231PS   Z10, Z11, Z3
+	VPSRLD        $0x04, Z16, Z11
+	VPERMPS       Z15, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z4
+	VFMADD231PS   Z10, Z11, Z5
+	VPSRLD        $0x04, Z18, Z11
+	VPERMPS       Z17, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z6
+	VFMADD231PS   Z10, Z11, Z7
+	VMOVUPS       128(SI), Z9
+	VMOVUPS       128(SI)(DI*1), Z10
+	VBROADCASTSS  4(SP), Z11
+	VMULPS        Z8, Z11, Z11
+	VPMOVZXBD     24(DX), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   Z9, Z13, Z0
+	VFMADD231PS   Z10, Z13, Z1
+	VBROADCASTSS  36(SP), Z13
+	VMULPS        Z8, Z13, Z13
+	VPMOVZXBD     24(DX)(BX*1), Z14
+	VPERMPS       Z13, Z14, Z15
+	VFMADD231PS   Z9, Z15, Z2
+	VFMADD231PS   Z10, Z15, Z3
+	VBROADCASTSS  68(SP), Z15
+	VMULPS        Z8, Z15, Z15
+	VPMOVZXBD     24(DX)(BX*2), Z16
+	VPERMPS       Z15, Z16, Z17
+	VFMADD231PS   Z9, Z17, Z4
+	VFMADD231PS   Z10, Z17, Z5
+	VBROADCASTSS  100(SP), Z17
+	VMULPS        Z8, Z17, Z17
+	VPMOVZXBD     24(DX)(R9*1), Z18
+	VPERMPS       Z17, Z18, Z19
+	VFMADD231PS   Z9, Z19, Z6
+	VFMADD231PS   Z10, Z19, Z7
+	VMOVUPS       192(SI), Z9
+	VMOVUPS       192(SI)(DI*1), Z10
+	VPSRLD        $0x04, Z12, Z12
+	VPERMPS       Z11, Z12, Z12
+	VFMADD231PS   Z9, Z12, Z0
+	VFMADD231PS   Z10, Z12, Z1
+	VPSRLD        $0x04, Z14, Z11
+	VPERMPS       Z13, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z2
+	VFMADD231PS   Z10, Z11, Z3
+	VPSRLD        $0x04, Z16, Z11
+	VPERMPS       Z15, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z4
+	VFMADD231PS   Z10, Z11, Z5
+	VPSRLD        $0x04, Z18, Z11
+	VPERMPS       Z17, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z6
+	VFMADD231PS   Z10, Z11, Z7
+	VMOVUPS       256(SI), Z9
+	VMOVUPS       256(SI)(DI*1), Z10
+	VBROADCASTSS  8(SP), Z11
+	VMULPS        Z8, Z11, Z11
+	VPMOVZXBD     40(DX), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   Z9, Z13, Z0
+	VFMADD231PS   Z10, Z13, Z1
+	VBROADCASTSS  40(SP), Z13
+	VMULPS        Z8, Z13, Z13
+	VPMOVZXBD     40(DX)(BX*1), Z14
+	VPERMPS       Z13, Z14, Z15
+	VFMADD231PS   Z9, Z15, Z2
+	VFMADD231PS   Z10, Z15, Z3
+	VBROADCASTSS  72(SP), Z15
+	VMULPS        Z8, Z15, Z15
+	VPMOVZXBD     40(DX)(BX*2), Z16
+	VPERMPS       Z15, Z16, Z17
+	VFMADD231PS   Z9, Z17, Z4
+	VFMADD231PS   Z10, Z17, Z5
+	VBROADCASTSS  104(SP), Z17
+	VMULPS        Z8, Z17, Z17
+	VPMOVZXBD     40(DX)(R9*1), Z18
+	VPERMPS       Z17, Z18, Z19
+	VFMADD231PS   Z9, Z19, Z6
+	VFMADD231PS   Z10, Z19, Z7
+	VMOVUPS       320(SI), Z9
+	VMOVUPS       320(SI)(DI*1), Z10
+	VPSRLD        $0x04, Z12, Z12
+	VPERMPS       Z11, Z12, Z12
+	VFMADD231PS   Z9, Z12, Z0
+	VFMADD231PS   Z10, Z12, Z1
+	VPSRLD        $0x04, Z14, Z11
+	VPERMPS       Z13, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z2
+	VFMADD231PS   Z10, Z11, Z3
+	VPSRLD        $0x04, Z16, Z11
+	VPERMPS       Z15, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z4
+	VFMADD231PS   Z10, Z11, Z5
+	VPSRLD        $0x04, Z18, Z11
+	VPERMPS       Z17, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z6
+	VFMADD231PS   Z10, Z11, Z7
+	VMOVUPS       384(SI), Z9
+	VMOVUPS       384(SI)(DI*1), Z10
+	VBROADCASTSS  12(SP), Z11
+	VMULPS        Z8, Z11, Z11
+	VPMOVZXBD     56(DX), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   Z9, Z13, Z0
+	VFMADD231PS   Z10, Z13, Z1
+	VBROADCASTSS  44(SP), Z13
+	VMULPS        Z8, Z13, Z13
+	VPMOVZXBD     56(DX)(BX*1), Z14
+	VPERMPS       Z13, Z14, Z15
+	VFMADD231PS   Z9, Z15, Z2
+	VFMADD231PS   Z10, Z15, Z3
+	VBROADCASTSS  76(SP), Z15
+	VMULPS        Z8, Z15, Z15
+	VPMOVZXBD     56(DX)(BX*2), Z16
+	VPERMPS       Z15, Z16, Z17
+	VFMADD231PS   Z9, Z17, Z4
+	VFMADD231PS   Z10, Z17, Z5
+	VBROADCASTSS  108(SP), Z17
+	VMULPS        Z8, Z17, Z17
+	VPMOVZXBD     56(DX)(R9*1), Z18
+	VPERMPS       Z17, Z18, Z19
+	VFMADD231PS   Z9, Z19, Z6
+	VFMADD231PS   Z10, Z19, Z7
+	VMOVUPS       448(SI), Z9
+	VMOVUPS       448(SI)(DI*1), Z10
+	VPSRLD        $0x04, Z12, Z12
+	VPERMPS       Z11, Z12, Z12
+	VFMADD231PS   Z9, Z12, Z0
+	VFMADD231PS   Z10, Z12, Z1
+	VPSRLD        $0x04, Z14, Z11
+	VPERMPS       Z13, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z2
+	VFMADD231PS   Z10, Z11, Z3
+	VPSRLD        $0x04, Z16, Z11
+	VPERMPS       Z15, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z4
+	VFMADD231PS   Z10, Z11, Z5
+	VPSRLD        $0x04, Z18, Z11
+	VPERMPS       Z17, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z6
+	VFMADD231PS   Z10, Z11, Z7
+	VMOVUPS       512(SI), Z9
+	VMOVUPS       512(SI)(DI*1), Z10
+	VBROADCASTSS  16(SP), Z11
+	VMULPS        Z8, Z11, Z11
+	VPMOVZXBD     72(DX), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   Z9, Z13, Z0
+	VFMADD231PS   Z10, Z13, Z1
+	VBROADCASTSS  48(SP), Z13
+	VMULPS        Z8, Z13, Z13
+	VPMOVZXBD     72(DX)(BX*1), Z14
+	VPERMPS       Z13, Z14, Z15
+	VFMADD231PS   Z9, Z15, Z2
+	VFMADD231PS   Z10, Z15, Z3
+	VBROADCASTSS  80(SP), Z15
+	VMULPS        Z8, Z15, Z15
+	VPMOVZXBD     72(DX)(BX*2), Z16
+	VPERMPS       Z15, Z16, Z17
+	VFMADD231PS   Z9, Z17, Z4
+	VFMADD231PS   Z10, Z17, Z5
+	VBROADCASTSS  112(SP), Z17
+	VMULPS        Z8, Z17, Z17
+	VPMOVZXBD     72(DX)(R9*1), Z18
+	VPERMPS       Z17, Z18, Z19
+	VFMADD231PS   Z9, Z19, Z6
+	VFMADD231PS   Z10, Z19, Z7
+	VMOVUPS       576(SI), Z9
+	VMOVUPS       576(SI)(DI*1), Z10
+	VPSRLD        $0x04, Z12, Z12
+	VPERMPS       Z11, Z12, Z12
+	VFMADD231PS   Z9, Z12, Z0
+	VFMADD231PS   Z10, Z12, Z1
+	VPSRLD        $0x04, Z14, Z11
+	VPERMPS       Z13, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z2
+	VFMADD231PS   Z10, Z11, Z3
+	VPSRLD        $0x04, Z16, Z11
+	VPERMPS       Z15, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z4
+	VFMADD231PS   Z10, Z11, Z5
+	VPSRLD        $0x04, Z18, Z11
+	VPERMPS       Z17, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z6
+	VFMADD231PS   Z10, Z11, Z7
+	VMOVUPS       640(SI), Z9
+	VMOVUPS       640(SI)(DI*1), Z10
+	VBROADCASTSS  20(SP), Z11
+	VMULPS        Z8, Z11, Z11
+	VPMOVZXBD     88(DX), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   Z9, Z13, Z0
+	VFMADD231PS   Z10, Z13, Z1
+	VBROADCASTSS  52(SP), Z13
+	VMULPS        Z8, Z13, Z13
+	VPMOVZXBD     88(DX)(BX*1), Z14
+	VPERMPS       Z13, Z14, Z15
+	VFMADD231PS   Z9, Z15, Z2
+	VFMADD231PS   Z10, Z15, Z3
+	VBROADCASTSS  84(SP), Z15
+	VMULPS        Z8, Z15, Z15
+	VPMOVZXBD     88(DX)(BX*2), Z16
+	VPERMPS       Z15, Z16, Z17
+	VFMADD231PS   Z9, Z17, Z4
+	VFMADD231PS   Z10, Z17, Z5
+	VBROADCASTSS  116(SP), Z17
+	VMULPS        Z8, Z17, Z17
+	VPMOVZXBD     88(DX)(R9*1), Z18
+	VPERMPS       Z17, Z18, Z19
+	VFMADD231PS   Z9, Z19, Z6
+	VFMADD231PS   Z10, Z19, Z7
+	VMOVUPS       704(SI), Z9
+	VMOVUPS       704(SI)(DI*1), Z10
+	VPSRLD        $0x04, Z12, Z12
+	VPERMPS       Z11, Z12, Z12
+	VFMADD231PS   Z9, Z12, Z0
+	VFMADD231PS   Z10, Z12, Z1
+	VPSRLD        $0x04, Z14, Z11
+	VPERMPS       Z13, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z2
+	VFMADD231PS   Z10, Z11, Z3
+	VPSRLD        $0x04, Z16, Z11
+	VPERMPS       Z15, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z4
+	VFMADD231PS   Z10, Z11, Z5
+	VPSRLD        $0x04, Z18, Z11
+	VPERMPS       Z17, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z6
+	VFMADD231PS   Z10, Z11, Z7
+	VMOVUPS       768(SI), Z9
+	VMOVUPS       768(SI)(DI*1), Z10
+	VBROADCASTSS  24(SP), Z11
+	VMULPS        Z8, Z11, Z11
+	VPMOVZXBD     104(DX), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   Z9, Z13, Z0
+	VFMADD231PS   Z10, Z13, Z1
+	VBROADCASTSS  56(SP), Z13
+	VMULPS        Z8, Z13, Z13
+	VPMOVZXBD     104(DX)(BX*1), Z14
+	VPERMPS       Z13, Z14, Z15
+	VFMADD231PS   Z9, Z15, Z2
+	VFMADD231PS   Z10, Z15, Z3
+	VBROADCASTSS  88(SP), Z15
+	VMULPS        Z8, Z15, Z15
+	VPMOVZXBD     104(DX)(BX*2), Z16
+	VPERMPS       Z15, Z16, Z17
+	VFMADD231PS   Z9, Z17, Z4
+	VFMADD231PS   Z10, Z17, Z5
+	VBROADCASTSS  120(SP), Z17
+	VMULPS        Z8, Z17, Z17
+	VPMOVZXBD     104(DX)(R9*1), Z18
+	VPERMPS       Z17, Z18, Z19
+	VFMADD231PS   Z9, Z19, Z6
+	VFMADD231PS   Z10, Z19, Z7
+	VMOVUPS       832(SI), Z9
+	VMOVUPS       832(SI)(DI*1), Z10
+	VPSRLD        $0x04, Z12, Z12
+	VPERMPS       Z11, Z12, Z12
+	VFMADD231PS   Z9, Z12, Z0
+	VFMADD231PS   Z10, Z12, Z1
+	VPSRLD        $0x04, Z14, Z11
+	VPERMPS       Z13, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z2
+	VFMADD231PS   Z10, Z11, Z3
+	VPSRLD        $0x04, Z16, Z11
+	VPERMPS       Z15, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z4
+	VFMADD231PS   Z10, Z11, Z5
+	VPSRLD        $0x04, Z18, Z11
+	VPERMPS       Z17, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z6
+	VFMADD231PS   Z10, Z11, Z7
+	VMOVUPS       896(SI), Z9
+	VMOVUPS       896(SI)(DI*1), Z10
+	VBROADCASTSS  28(SP), Z11
+	VMULPS        Z8, Z11, Z11
+	VPMOVZXBD     120(DX), Z12
+	VPERMPS       Z11, Z12, Z13
+	VFMADD231PS   Z9, Z13, Z0
+	VFMADD231PS   Z10, Z13, Z1
+	VBROADCASTSS  60(SP), Z13
+	VMULPS        Z8, Z13, Z13
+	VPMOVZXBD     120(DX)(BX*1), Z14
+	VPERMPS       Z13, Z14, Z15
+	VFMADD231PS   Z9, Z15, Z2
+	VFMADD231PS   Z10, Z15, Z3
+	VBROADCASTSS  92(SP), Z15
+	VMULPS        Z8, Z15, Z15
+	VPMOVZXBD     120(DX)(BX*2), Z16
+	VPERMPS       Z15, Z16, Z17
+	VFMADD231PS   Z9, Z17, Z4
+	VFMADD231PS   Z10, Z17, Z5
+	VBROADCASTSS  124(SP), Z17
+	VMULPS        Z8, Z17, Z17
+	VPMOVZXBD     120(DX)(R9*1), Z18
+	VPERMPS       Z17, Z18, Z19
+	VFMADD231PS   Z9, Z19, Z6
+	VFMADD231PS   Z10, Z19, Z7
+	VMOVUPS       960(SI), Z9
+	VMOVUPS       960(SI)(DI*1), Z10
+	VPSRLD        $0x04, Z12, Z12
+	VPERMPS       Z11, Z12, Z12
+	VFMADD231PS   Z9, Z12, Z0
+	VFMADD231PS   Z10, Z12, Z1
+	VPSRLD        $0x04, Z14, Z11
+	VPERMPS       Z13, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z2
+	VFMADD231PS   Z10, Z11, Z3
+	VPSRLD        $0x04, Z16, Z11
+	VPERMPS       Z15, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z4
+	VFMADD231PS   Z10, Z11, Z5
+	VPSRLD        $0x04, Z18, Z11
+	VPERMPS       Z17, Z11, Z11
+	VFMADD231PS   Z9, Z11, Z6
+	VFMADD231PS   Z10, Z11, Z7
+	ADDQ          $0x00000088, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y8
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF64X4 $0x01, Z4, Y2
+	VADDPS        Y2, Y4, Y2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VADDPS        Y4, Y6, Y4
+	VSHUFPS       $0x88, Y0, Y8, Y6
+	VSHUFPS       $0xdd, Y0, Y8, Y0
+	VADDPS        Y0, Y6, Y6
+	VSHUFPS       $0x88, Y4, Y2, Y0
+	VSHUFPS       $0xdd, Y4, Y2, Y2
+	VADDPS        Y2, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y6, Y2
+	VSHUFPS       $0xdd, Y0, Y6, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X0
+	VADDPS        X0, X2, X0
+	VMOVUPS       X0, (AX)
+	ADDQ          CX, AX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPS        Y1, Y3, Y1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VADDPS        Y2, Y5, Y2
+	VEXTRACTF64X4 $0x01, Z7, Y3
+	VADDPS        Y3, Y7, Y3
+	VSHUFPS       $0x88, Y1, Y0, Y4
+	VSHUFPS       $0xdd, Y1, Y0, Y0
+	VADDPS        Y0, Y4, Y4
+	VSHUFPS       $0x88, Y3, Y2, Y0
+	VSHUFPS       $0xdd, Y3, Y2, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y4, Y1
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func widenQ2KAVX512(dst *float32, w *byte, n int)
+// Requires: AVX, AVX2, AVX512F, F16C, MMX+
+TEXT ·widenQ2KAVX512(SB), $128-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    w+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS rows_heldQ2K0<>+0(SB), Z0
+
+loop:
+	PREFETCHT0       6144(CX)
+	PREFETCHT0       6208(CX)
+	VPBROADCASTW     80(CX), X1
+	VCVTPH2PS        X1, X1
+	VBROADCASTSS     X1, Z1
+	VPBROADCASTW     82(CX), X2
+	VCVTPH2PS        X2, X2
+	VBROADCASTSS     X2, Z2
+	VPMOVZXBD        (CX), Z3
+	VPANDD           rows_low4x16<>+0(SB), Z3, Z3
+	VCVTDQ2PS        Z3, Z3
+	VMULPS           Z1, Z3, Z3
+	VMOVUPS          Z3, (SP)
+	VPMOVZXBD        (CX), Z1
+	VPSRLD           $0x04, Z1, Z1
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z2, Z1, Z1
+	VPXORD           rows_signsx16<>+0(SB), Z1, Z1
+	VMOVUPS          Z1, 64(SP)
+	VBROADCASTSS     (SP), Z1
+	VFMADD213PS.BCST 64(SP), Z0, Z1
+	VPMOVZXBD        16(CX), Z2
+	VPERMPS          Z1, Z2, Z1
+	VMOVUPS          Z1, (AX)
+	VBROADCASTSS     4(SP), Z1
+	VFMADD213PS.BCST 68(SP), Z0, Z1
+	VPMOVZXBD        32(CX), Z3
+	VPERMPS          Z1, Z3, Z1
+	VMOVUPS          Z1, 64(AX)
+	VBROADCASTSS     8(SP), Z4
+	VFMADD213PS.BCST 72(SP), Z0, Z4
+	VPSRLD           $0x02, Z2, Z1
+	VPERMPS          Z4, Z1, Z1
+	VMOVUPS          Z1, 128(AX)
+	VBROADCASTSS     12(SP), Z4
+	VFMADD213PS.BCST 76(SP), Z0, Z4
+	VPSRLD           $0x02, Z3, Z1
+	VPERMPS          Z4, Z1, Z1
+	VMOVUPS          Z1, 192(AX)
+	VBROADCASTSS     16(SP), Z4
+	VFMADD213PS.BCST 80(SP), Z0, Z4
+	VPSRLD           $0x04, Z2, Z1
+	VPERMPS          Z4, Z1, Z1
+	VMOVUPS          Z1, 256(AX)
+	VBROADCASTSS     20(SP), Z4
+	VFMADD213PS.BCST 84(SP), Z0, Z4
+	VPSRLD           $0x04, Z3, Z1
+	VPERMPS          Z4, Z1, Z1
+	VMOVUPS          Z1, 320(AX)
+	VBROADCASTSS     24(SP), Z1
+	VFMADD213PS.BCST 88(SP), Z0, Z1
+	VPSRLD           $0x06, Z2, Z2
+	VPERMPS          Z1, Z2, Z2
+	VMOVUPS          Z2, 384(AX)
+	VBROADCASTSS     28(SP), Z1
+	VFMADD213PS.BCST 92(SP), Z0, Z1
+	VPSRLD           $0x06, Z3, Z2
+	VPERMPS          Z1, Z2, Z2
+	VMOVUPS          Z2, 448(AX)
+	VBROADCASTSS     32(SP), Z1
+	VFMADD213PS.BCST 96(SP), Z0, Z1
+	VPMOVZXBD        48(CX), Z2
+	VPERMPS          Z1, Z2, Z1
+	VMOVUPS          Z1, 512(AX)
+	VBROADCASTSS     36(SP), Z1
+	VFMADD213PS.BCST 100(SP), Z0, Z1
+	VPMOVZXBD        64(CX), Z3
+	VPERMPS          Z1, Z3, Z1
+	VMOVUPS          Z1, 576(AX)
+	VBROADCASTSS     40(SP), Z4
+	VFMADD213PS.BCST 104(SP), Z0, Z4
+	VPSRLD           $0x02, Z2, Z1
+	VPERMPS          Z4, Z1, Z1
+	VMOVUPS          Z1, 640(AX)
+	VBROADCASTSS     44(SP), Z4
+	VFMADD213PS.BCST 108(SP), Z0, Z4
+	VPSRLD           $0x02, Z3, Z1
+	VPERMPS          Z4, Z1, Z1
+	VMOVUPS          Z1, 704(AX)
+	VBROADCASTSS     48(SP), Z4
+	VFMADD213PS.BCST 112(SP), Z0, Z4
+	VPSRLD           $0x04, Z2, Z1
+	VPERMPS          Z4, Z1, Z1
+	VMOVUPS          Z1, 768(AX)
+	VBROADCASTSS     52(SP), Z4
+	VFMADD213PS.BCST 116(SP), Z0, Z4
+	VPSRLD           $0x04, Z3, Z1
+	VPERMPS          Z4, Z1, Z1
+	VMOVUPS          Z1, 832(AX)
+	VBROADCASTSS     56(SP), Z1
+	VFMADD213PS.BCST 120(SP), Z0, Z1
+	VPSRLD           $0x06, Z2, Z2
+	VPERMPS          Z1, Z2, Z2
+	VMOVUPS          Z2, 896(AX)
+	VBROADCASTSS     60(SP), Z1
+	VFMADD213PS.BCST 124(SP), Z0, Z1
+	VPSRLD           $0x06, Z3, Z2
+	VPERMPS          Z1, Z2, Z2
+	VMOVUPS          Z2, 960(AX)
+	ADDQ             $0x00000400, AX
+	ADDQ             $0x00000054, CX
+	SUBQ             $0x00000100, DX
+	JNZ              loop
+	VZEROUPPER
+	RET
+
+DATA rows_heldQ2K0<>+0(SB)/4, $0x00000000
+DATA rows_heldQ2K0<>+4(SB)/4, $0x3f800000
+DATA rows_heldQ2K0<>+8(SB)/4, $0x40000000
+DATA rows_heldQ2K0<>+12(SB)/4, $0x40400000
+DATA rows_heldQ2K0<>+16(SB)/4, $0x00000000
+DATA rows_heldQ2K0<>+20(SB)/4, $0x3f800000
+DATA rows_heldQ2K0<>+24(SB)/4, $0x40000000
+DATA rows_heldQ2K0<>+28(SB)/4, $0x40400000
+DATA rows_heldQ2K0<>+32(SB)/4, $0x00000000
+DATA rows_heldQ2K0<>+36(SB)/4, $0x3f800000
+DATA rows_heldQ2K0<>+40(SB)/4, $0x40000000
+DATA rows_heldQ2K0<>+44(SB)/4, $0x40400000
+DATA rows_heldQ2K0<>+48(SB)/4, $0x00000000
+DATA rows_heldQ2K0<>+52(SB)/4, $0x3f800000
+DATA rows_heldQ2K0<>+56(SB)/4, $0x40000000
+DATA rows_heldQ2K0<>+60(SB)/4, $0x40400000
+GLOBL rows_heldQ2K0<>(SB), RODATA|NOPTR, $64
+
+DATA rows_low4x16<>+0(SB)/4, $0x0000000f
+DATA rows_low4x16<>+4(SB)/4, $0x0000000f
+DATA rows_low4x16<>+8(SB)/4, $0x0000000f
+DATA rows_low4x16<>+12(SB)/4, $0x0000000f
+DATA rows_low4x16<>+16(SB)/4, $0x0000000f
+DATA rows_low4x16<>+20(SB)/4, $0x0000000f
+DATA rows_low4x16<>+24(SB)/4, $0x0000000f
+DATA rows_low4x16<>+28(SB)/4, $0x0000000f
+DATA rows_low4x16<>+32(SB)/4, $0x0000000f
+DATA rows_low4x16<>+36(SB)/4, $0x0000000f
+DATA rows_low4x16<>+40(SB)/4, $0x0000000f
+DATA rows_low4x16<>+44(SB)/4, $0x0000000f
+DATA rows_low4x16<>+48(SB)/4, $0x0000000f
+DATA rows_low4x16<>+52(SB)/4, $0x0000000f
+DATA rows_low4x16<>+56(SB)/4, $0x0000000f
+DATA rows_low4x16<>+60(SB)/4, $0x0000000f
+GLOBL rows_low4x16<>(SB), RODATA|NOPTR, $64
+
+DATA rows_signsx16<>+0(SB)/4, $0x80000000
+DATA rows_signsx16<>+4(SB)/4, $0x80000000
+DATA rows_signsx16<>+8(SB)/4, $0x80000000
+DATA rows_signsx16<>+12(SB)/4, $0x80000000
+DATA rows_signsx16<>+16(SB)/4, $0x80000000
+DATA rows_signsx16<>+20(SB)/4, $0x80000000
+DATA rows_signsx16<>+24(SB)/4, $0x80000000
+DATA rows_signsx16<>+28(SB)/4, $0x80000000
+DATA rows_signsx16<>+32(SB)/4, $0x80000000
+DATA rows_signsx16<>+36(SB)/4, $0x80000000
+DATA rows_signsx16<>+40(SB)/4, $0x80000000
+DATA rows_signsx16<>+44(SB)/4, $0x80000000
+DATA rows_signsx16<>+48(SB)/4, $0x80000000
+DATA rows_signsx16<>+52(SB)/4, $0x80000000
+DATA rows_signsx16<>+56(SB)/4, $0x80000000
+DATA rows_signsx16<>+60(SB)/4, $0x80000000
+GLOBL rows_signsx16<>(SB), RODATA|NOPTR, $64
+
+// func dotsQ2Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ2Kx1AVX512(SB), $512-56
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VMOVUPS rows_heldQ2K0<>+0(SB), Z4
+	LEAQ    (DX)(CX*4), DI
+
+loop:
+	PREFETCHT0       (DI)
+	PREFETCHT0       64(DI)
+	PREFETCHT0       (DI)(BX*1)
+	PREFETCHT0       64(DI)(BX*1)
+	PREFETCHT0       (DI)(BX*2)
+	PREFETCHT0       64(DI)(BX*2)
+	PREFETCHT0       (DI)(CX*1)
+	PREFETCHT0       64(DI)(CX*1)
+	ADDQ             $0x00000054, DI
+	VPBROADCASTW     80(DX), X5
+	VCVTPH2PS        X5, X5
+	VBROADCASTSS     X5, Z5
+	VPBROADCASTW     82(DX), X6
+	VCVTPH2PS        X6, X6
+	VBROADCASTSS     X6, Z6
+	VPMOVZXBD        (DX), Z7
+	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
+	VCVTDQ2PS        Z7, Z7
+	VMULPS           Z5, Z7, Z7
+	VMOVUPS          Z7, (SP)
+	VPMOVZXBD        (DX), Z5
+	VPSRLD           $0x04, Z5, Z5
+	VCVTDQ2PS        Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VPXORD           rows_signsx16<>+0(SB), Z5, Z5
+	VMOVUPS          Z5, 64(SP)
+	VPBROADCASTW     80(DX)(BX*1), X5
+	VCVTPH2PS        X5, X5
+	VBROADCASTSS     X5, Z5
+	VPBROADCASTW     82(DX)(BX*1), X6
+	VCVTPH2PS        X6, X6
+	VBROADCASTSS     X6, Z6
+	VPMOVZXBD        (DX)(BX*1), Z7
+	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
+	VCVTDQ2PS        Z7, Z7
+	VMULPS           Z5, Z7, Z7
+	VMOVUPS          Z7, 128(SP)
+	VPMOVZXBD        (DX)(BX*1), Z5
+	VPSRLD           $0x04, Z5, Z5
+	VCVTDQ2PS        Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VPXORD           rows_signsx16<>+0(SB), Z5, Z5
+	VMOVUPS          Z5, 192(SP)
+	VPBROADCASTW     80(DX)(BX*2), X5
+	VCVTPH2PS        X5, X5
+	VBROADCASTSS     X5, Z5
+	VPBROADCASTW     82(DX)(BX*2), X6
+	VCVTPH2PS        X6, X6
+	VBROADCASTSS     X6, Z6
+	VPMOVZXBD        (DX)(BX*2), Z7
+	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
+	VCVTDQ2PS        Z7, Z7
+	VMULPS           Z5, Z7, Z7
+	VMOVUPS          Z7, 256(SP)
+	VPMOVZXBD        (DX)(BX*2), Z5
+	VPSRLD           $0x04, Z5, Z5
+	VCVTDQ2PS        Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VPXORD           rows_signsx16<>+0(SB), Z5, Z5
+	VMOVUPS          Z5, 320(SP)
+	VPBROADCASTW     80(DX)(CX*1), X5
+	VCVTPH2PS        X5, X5
+	VBROADCASTSS     X5, Z5
+	VPBROADCASTW     82(DX)(CX*1), X6
+	VCVTPH2PS        X6, X6
+	VBROADCASTSS     X6, Z6
+	VPMOVZXBD        (DX)(CX*1), Z7
+	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
+	VCVTDQ2PS        Z7, Z7
+	VMULPS           Z5, Z7, Z7
+	VMOVUPS          Z7, 384(SP)
+	VPMOVZXBD        (DX)(CX*1), Z5
+	VPSRLD           $0x04, Z5, Z5
+	VCVTDQ2PS        Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VPXORD           rows_signsx16<>+0(SB), Z5, Z5
+	VMOVUPS          Z5, 448(SP)
+	VBROADCASTSS     (SP), Z5
+	VFMADD213PS.BCST 64(SP), Z4, Z5
+	VPMOVZXBD        16(DX), Z6
+	VPERMPS          Z5, Z6, Z5
+	VFMADD231PS      (SI), Z5, Z0
+	VBROADCASTSS     128(SP), Z5
+	VFMADD213PS.BCST 192(SP), Z4, Z5
+	VPMOVZXBD        16(DX)(BX*1), Z7
+	VPERMPS          Z5, Z7, Z5
+	VFMADD231PS      (SI), Z5, Z1
+	VBROADCASTSS     256(SP), Z5
+	VFMADD213PS.BCST 320(SP), Z4, Z5
+	VPMOVZXBD        16(DX)(BX*2), Z8
+	VPERMPS          Z5, Z8, Z5
+	VFMADD231PS      (SI), Z5, Z2
+	VBROADCASTSS     384(SP), Z5
+	VFMADD213PS.BCST 448(SP), Z4, Z5
+	VPMOVZXBD        16(DX)(CX*1), Z9
+	VPERMPS          Z5, Z9, Z5
+	VFMADD231PS      (SI), Z5, Z3
+	VBROADCASTSS     4(SP), Z5
+	VFMADD213PS.BCST 68(SP), Z4, Z5
+	VPMOVZXBD        32(DX), Z10
+	VPERMPS          Z5, Z10, Z5
+	VFMADD231PS      64(SI), Z5, Z0
+	VBROADCASTSS     132(SP), Z5
+	VFMADD213PS.BCST 196(SP), Z4, Z5
+	VPMOVZXBD        32(DX)(BX*1), Z11
+	VPERMPS          Z5, Z11, Z5
+	VFMADD231PS      64(SI), Z5, Z1
+	VBROADCASTSS     260(SP), Z5
+	VFMADD213PS.BCST 324(SP), Z4, Z5
+	VPMOVZXBD        32(DX)(BX*2), Z12
+	VPERMPS          Z5, Z12, Z5
+	VFMADD231PS      64(SI), Z5, Z2
+	VBROADCASTSS     388(SP), Z5
+	VFMADD213PS.BCST 452(SP), Z4, Z5
+	VPMOVZXBD        32(DX)(CX*1), Z13
+	VPERMPS          Z5, Z13, Z5
+	VFMADD231PS      64(SI), Z5, Z3
+	VBROADCASTSS     8(SP), Z14
+	VFMADD213PS.BCST 72(SP), Z4, Z14
+	VPSRLD           $0x02, Z6, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      128(SI), Z5, Z0
+	VBROADCASTSS     136(SP), Z14
+	VFMADD213PS.BCST 200(SP), Z4, Z14
+	VPSRLD           $0x02, Z7, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      128(SI), Z5, Z1
+	VBROADCASTSS     264(SP), Z14
+	VFMADD213PS.BCST 328(SP), Z4, Z14
+	VPSRLD           $0x02, Z8, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      128(SI), Z5, Z2
+	VBROADCASTSS     392(SP), Z14
+	VFMADD213PS.BCST 456(SP), Z4, Z14
+	VPSRLD           $0x02, Z9, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      128(SI), Z5, Z3
+	VBROADCASTSS     12(SP), Z14
+	VFMADD213PS.BCST 76(SP), Z4, Z14
+	VPSRLD           $0x02, Z10, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      192(SI), Z5, Z0
+	VBROADCASTSS     140(SP), Z14
+	VFMADD213PS.BCST 204(SP), Z4, Z14
+	VPSRLD           $0x02, Z11, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      192(SI), Z5, Z1
+	VBROADCASTSS     268(SP), Z14
+	VFMADD213PS.BCST 332(SP), Z4, Z14
+	VPSRLD           $0x02, Z12, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      192(SI), Z5, Z2
+	VBROADCASTSS     396(SP), Z14
+	VFMADD213PS.BCST 460(SP), Z4, Z14
+	VPSRLD           $0x02, Z13, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      192(SI), Z5, Z3
+	VBROADCASTSS     16(SP), Z14
+	VFMADD213PS.BCST 80(SP), Z4, Z14
+	VPSRLD           $0x04, Z6, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      256(SI), Z5, Z0
+	VBROADCASTSS     144(SP), Z14
+	VFMADD213PS.BCST 208(SP), Z4, Z14
+	VPSRLD           $0x04, Z7, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      256(SI), Z5, Z1
+	VBROADCASTSS     272(SP), Z14
+	VFMADD213PS.BCST 336(SP), Z4, Z14
+	VPSRLD           $0x04, Z8, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      256(SI), Z5, Z2
+	VBROADCASTSS     400(SP), Z14
+	VFMADD213PS.BCST 464(SP), Z4, Z14
+	VPSRLD           $0x04, Z9, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      256(SI), Z5, Z3
+	VBROADCASTSS     20(SP), Z14
+	VFMADD213PS.BCST 84(SP), Z4, Z14
+	VPSRLD           $0x04, Z10, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      320(SI), Z5, Z0
+	VBROADCASTSS     148(SP), Z14
+	VFMADD213PS.BCST 212(SP), Z4, Z14
+	VPSRLD           $0x04, Z11, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      320(SI), Z5, Z1
+	VBROADCASTSS     276(SP), Z14
+	VFMADD213PS.BCST 340(SP), Z4, Z14
+	VPSRLD           $0x04, Z12, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      320(SI), Z5, Z2
+	VBROADCASTSS     404(SP), Z14
+	VFMADD213PS.BCST 468(SP), Z4, Z14
+	VPSRLD           $0x04, Z13, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      320(SI), Z5, Z3
+	VBROADCASTSS     24(SP), Z5
+	VFMADD213PS.BCST 88(SP), Z4, Z5
+	VPSRLD           $0x06, Z6, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      384(SI), Z6, Z0
+	VBROADCASTSS     152(SP), Z5
+	VFMADD213PS.BCST 216(SP), Z4, Z5
+	VPSRLD           $0x06, Z7, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      384(SI), Z6, Z1
+	VBROADCASTSS     280(SP), Z5
+	VFMADD213PS.BCST 344(SP), Z4, Z5
+	VPSRLD           $0x06, Z8, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      384(SI), Z6, Z2
+	VBROADCASTSS     408(SP), Z5
+	VFMADD213PS.BCST 472(SP), Z4, Z5
+	VPSRLD           $0x06, Z9, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      384(SI), Z6, Z3
+	VBROADCASTSS     28(SP), Z5
+	VFMADD213PS.BCST 92(SP), Z4, Z5
+	VPSRLD           $0x06, Z10, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      448(SI), Z6, Z0
+	VBROADCASTSS     156(SP), Z5
+	VFMADD213PS.BCST 220(SP), Z4, Z5
+	VPSRLD           $0x06, Z11, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      448(SI), Z6, Z1
+	VBROADCASTSS     284(SP), Z5
+	VFMADD213PS.BCST 348(SP), Z4, Z5
+	VPSRLD           $0x06, Z12, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      448(SI), Z6, Z2
+	VBROADCASTSS     412(SP), Z5
+	VFMADD213PS.BCST 476(SP), Z4, Z5
+	VPSRLD           $0x06, Z13, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      448(SI), Z6, Z3
+	VBROADCASTSS     32(SP), Z5
+	VFMADD213PS.BCST 96(SP), Z4, Z5
+	VPMOVZXBD        48(DX), Z6
+	VPERMPS          Z5, Z6, Z5
+	VFMADD231PS      512(SI), Z5, Z0
+	VBROADCASTSS     160(SP), Z5
+	VFMADD213PS.BCST 224(SP), Z4, Z5
+	VPMOVZXBD        48(DX)(BX*1), Z7
+	VPERMPS          Z5, Z7, Z5
+	VFMADD231PS      512(SI), Z5, Z1
+	VBROADCASTSS     288(SP), Z5
+	VFMADD213PS.BCST 352(SP), Z4, Z5
+	VPMOVZXBD        48(DX)(BX*2), Z8
+	VPERMPS          Z5, Z8, Z5
+	VFMADD231PS      512(SI), Z5, Z2
+	VBROADCASTSS     416(SP), Z5
+	VFMADD213PS.BCST 480(SP), Z4, Z5
+	VPMOVZXBD        48(DX)(CX*1), Z9
+	VPERMPS          Z5, Z9, Z5
+	VFMADD231PS      512(SI), Z5, Z3
+	VBROADCASTSS     36(SP), Z5
+	VFMADD213PS.BCST 100(SP), Z4, Z5
+	VPMOVZXBD        64(DX), Z10
+	VPERMPS          Z5, Z10, Z5
+	VFMADD231PS      576(SI), Z5, Z0
+	VBROADCASTSS     164(SP), Z5
+	VFMADD213PS.BCST 228(SP), Z4, Z5
+	VPMOVZXBD        64(DX)(BX*1), Z11
+	VPERMPS          Z5, Z11, Z5
+	VFMADD231PS      576(SI), Z5, Z1
+	VBROADCASTSS     292(SP), Z5
+	VFMADD213PS.BCST 356(SP), Z4, Z5
+	VPMOVZXBD        64(DX)(BX*2), Z12
+	VPERMPS          Z5, Z12, Z5
+	VFMADD231PS      576(SI), Z5, Z2
+	VBROADCASTSS     420(SP), Z5
+	VFMADD213PS.BCST 484(SP), Z4, Z5
+	VPMOVZXBD        64(DX)(CX*1), Z13
+	VPERMPS          Z5, Z13, Z5
+	VFMADD231PS      576(SI), Z5, Z3
+	VBROADCASTSS     40(SP), Z14
+	VFMADD213PS.BCST 104(SP), Z4, Z14
+	VPSRLD           $0x02, Z6, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      640(SI), Z5, Z0
+	VBROADCASTSS     168(SP), Z14
+	VFMADD213PS.BCST 232(SP), Z4, Z14
+	VPSRLD           $0x02, Z7, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      640(SI), Z5, Z1
+	VBROADCASTSS     296(SP), Z14
+	VFMADD213PS.BCST 360(SP), Z4, Z14
+	VPSRLD           $0x02, Z8, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      640(SI), Z5, Z2
+	VBROADCASTSS     424(SP), Z14
+	VFMADD213PS.BCST 488(SP), Z4, Z14
+	VPSRLD           $0x02, Z9, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      640(SI), Z5, Z3
+	VBROADCASTSS     44(SP), Z14
+	VFMADD213PS.BCST 108(SP), Z4, Z14
+	VPSRLD           $0x02, Z10, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      704(SI), Z5, Z0
+	VBROADCASTSS     172(SP), Z14
+	VFMADD213PS.BCST 236(SP), Z4, Z14
+	VPSRLD           $0x02, Z11, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      704(SI), Z5, Z1
+	VBROADCASTSS     300(SP), Z14
+	VFMADD213PS.BCST 364(SP), Z4, Z14
+	VPSRLD           $0x02, Z12, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      704(SI), Z5, Z2
+	VBROADCASTSS     428(SP), Z14
+	VFMADD213PS.BCST 492(SP), Z4, Z14
+	VPSRLD           $0x02, Z13, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      704(SI), Z5, Z3
+	VBROADCASTSS     48(SP), Z14
+	VFMADD213PS.BCST 112(SP), Z4, Z14
+	VPSRLD           $0x04, Z6, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      768(SI), Z5, Z0
+	VBROADCASTSS     176(SP), Z14
+	VFMADD213PS.BCST 240(SP), Z4, Z14
+	VPSRLD           $0x04, Z7, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      768(SI), Z5, Z1
+	VBROADCASTSS     304(SP), Z14
+	VFMADD213PS.BCST 368(SP), Z4, Z14
+	VPSRLD           $0x04, Z8, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      768(SI), Z5, Z2
+	VBROADCASTSS     432(SP), Z14
+	VFMADD213PS.BCST 496(SP), Z4, Z14
+	VPSRLD           $0x04, Z9, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      768(SI), Z5, Z3
+	VBROADCASTSS     52(SP), Z14
+	VFMADD213PS.BCST 116(SP), Z4, Z14
+	VPSRLD           $0x04, Z10, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      832(SI), Z5, Z0
+	VBROADCASTSS     180(SP), Z14
+	VFMADD213PS.BCST 244(SP), Z4, Z14
+	VPSRLD           $0x04, Z11, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      832(SI), Z5, Z1
+	VBROADCASTSS     308(SP), Z14
+	VFMADD213PS.BCST 372(SP), Z4, Z14
+	VPSRLD           $0x04, Z12, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      832(SI), Z5, Z2
+	VBROADCASTSS     436(SP), Z14
+	VFMADD213PS.BCST 500(SP), Z4, Z14
+	VPSRLD           $0x04, Z13, Z5
+	VPERMPS          Z14, Z5, Z5
+	VFMADD231PS      832(SI), Z5, Z3
+	VBROADCASTSS     56(SP), Z5
+	VFMADD213PS.BCST 120(SP), Z4, Z5
+	VPSRLD           $0x06, Z6, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      896(SI), Z6, Z0
+	VBROADCASTSS     184(SP), Z5
+	VFMADD213PS.BCST 248(SP), Z4, Z5
+	VPSRLD           $0x06, Z7, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      896(SI), Z6, Z1
+	VBROADCASTSS     312(SP), Z5
+	VFMADD213PS.BCST 376(SP), Z4, Z5
+	VPSRLD           $0x06, Z8, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      896(SI), Z6, Z2
+	VBROADCASTSS     440(SP), Z5
+	VFMADD213PS.BCST 504(SP), Z4, Z5
+	VPSRLD           $0x06, Z9, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      896(SI), Z6, Z3
+	VBROADCASTSS     60(SP), Z5
+	VFMADD213PS.BCST 124(SP), Z4, Z5
+	VPSRLD           $0x06, Z10, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      960(SI), Z6, Z0
+	VBROADCASTSS     188(SP), Z5
+	VFMADD213PS.BCST 252(SP), Z4, Z5
+	VPSRLD           $0x06, Z11, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      960(SI), Z6, Z1
+	VBROADCASTSS     316(SP), Z5
+	VFMADD213PS.BCST 380(SP), Z4, Z5
+	VPSRLD           $0x06, Z12, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      960(SI), Z6, Z2
+	VBROADCASTSS     444(SP), Z5
+	VFMADD213PS.BCST 508(SP), Z4, Z5
+	VPSRLD           $0x06, Z13, Z6
+	VPERMPS          Z5, Z6, Z6
+	VFMADD231PS      960(SI), Z6, Z3
+	ADDQ             $0x00000054, DX
+	ADDQ             $0x00000400, SI
+	SUBQ             $0x00000100, R8
+	JNZ              loop
+	VEXTRACTF64X4    $0x01, Z0, Y4
+	VADDPS           Y4, Y0, Y4
+	VEXTRACTF64X4    $0x01, Z1, Y0
+	VADDPS           Y0, Y1, Y0
+	VEXTRACTF64X4    $0x01, Z2, Y1
+	VADDPS           Y1, Y2, Y1
+	VEXTRACTF64X4    $0x01, Z3, Y2
+	VADDPS           Y2, Y3, Y2
+	VSHUFPS          $0x88, Y0, Y4, Y3
+	VSHUFPS          $0xdd, Y0, Y4, Y0
+	VADDPS           Y0, Y3, Y3
+	VSHUFPS          $0x88, Y2, Y1, Y0
+	VSHUFPS          $0xdd, Y2, Y1, Y1
+	VADDPS           Y1, Y0, Y0
+	VSHUFPS          $0x88, Y0, Y3, Y1
+	VSHUFPS          $0xdd, Y0, Y3, Y0
+	VADDPS           Y0, Y1, Y1
+	VEXTRACTF32X4    $0x01, Y1, X0
+	VADDPS           X0, X1, X0
+	VMOVUPS          X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ2Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ2Kx2AVX512(SB), $512-56
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), R9
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VMOVUPS rows_heldQ2K0<>+0(SB), Z8
+	LEAQ    (DX)(R9*4), R10
+
+loop:
+	PREFETCHT0       (R10)
+	PREFETCHT0       64(R10)
+	PREFETCHT0       (R10)(BX*1)
+	PREFETCHT0       64(R10)(BX*1)
+	PREFETCHT0       (R10)(BX*2)
+	PREFETCHT0       64(R10)(BX*2)
+	PREFETCHT0       (R10)(R9*1)
+	PREFETCHT0       64(R10)(R9*1)
+	ADDQ             $0x00000054, R10
+	VPBROADCASTW     80(DX), X9
+	VCVTPH2PS        X9, X9
+	VBROADCASTSS     X9, Z9
+	VPBROADCASTW     82(DX), X10
+	VCVTPH2PS        X10, X10
+	VBROADCASTSS     X10, Z10
+	VPMOVZXBD        (DX), Z11
+	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
+	VCVTDQ2PS        Z11, Z11
+	VMULPS           Z9, Z11, Z11
+	VMOVUPS          Z11, (SP)
+	VPMOVZXBD        (DX), Z9
+	VPSRLD           $0x04, Z9, Z9
+	VCVTDQ2PS        Z9, Z9
+	VMULPS           Z10, Z9, Z9
+	VPXORD           rows_signsx16<>+0(SB), Z9, Z9
+	VMOVUPS          Z9, 64(SP)
+	VPBROADCASTW     80(DX)(BX*1), X9
+	VCVTPH2PS        X9, X9
+	VBROADCASTSS     X9, Z9
+	VPBROADCASTW     82(DX)(BX*1), X10
+	VCVTPH2PS        X10, X10
+	VBROADCASTSS     X10, Z10
+	VPMOVZXBD        (DX)(BX*1), Z11
+	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
+	VCVTDQ2PS        Z11, Z11
+	VMULPS           Z9, Z11, Z11
+	VMOVUPS          Z11, 128(SP)
+	VPMOVZXBD        (DX)(BX*1), Z9
+	VPSRLD           $0x04, Z9, Z9
+	VCVTDQ2PS        Z9, Z9
+	VMULPS           Z10, Z9, Z9
+	VPXORD           rows_signsx16<>+0(SB), Z9, Z9
+	VMOVUPS          Z9, 192(SP)
+	VPBROADCASTW     80(DX)(BX*2), X9
+	VCVTPH2PS        X9, X9
+	VBROADCASTSS     X9, Z9
+	VPBROADCASTW     82(DX)(BX*2), X10
+	VCVTPH2PS        X10, X10
+	VBROADCASTSS     X10, Z10
+	VPMOVZXBD        (DX)(BX*2), Z11
+	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
+	VCVTDQ2PS        Z11, Z11
+	VMULPS           Z9, Z11, Z11
+	VMOVUPS          Z11, 256(SP)
+	VPMOVZXBD        (DX)(BX*2), Z9
+	VPSRLD           $0x04, Z9, Z9
+	VCVTDQ2PS        Z9, Z9
+	VMULPS           Z10, Z9, Z9
+	VPXORD           rows_signsx16<>+0(SB), Z9, Z9
+	VMOVUPS          Z9, 320(SP)
+	VPBROADCASTW     80(DX)(R9*1), X9
+	VCVTPH2PS        X9, X9
+	VBROADCASTSS     X9, Z9
+	VPBROADCASTW     82(DX)(R9*1), X10
+	VCVTPH2PS        X10, X10
+	VBROADCASTSS     X10, Z10
+	VPMOVZXBD        (DX)(R9*1), Z11
+	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
+	VCVTDQ2PS        Z11, Z11
+	VMULPS           Z9, Z11, Z11
+	VMOVUPS          Z11, 384(SP)
+	VPMOVZXBD        (DX)(R9*1), Z9
+	VPSRLD           $0x04, Z9, Z9
+	VCVTDQ2PS        Z9, Z9
+	VMULPS           Z10, Z9, Z9
+	VPXORD           rows_signsx16<>+0(SB), Z9, Z9
+	VMOVUPS          Z9, 448(SP)
+	VMOVUPS          (SI), Z9
+	VMOVUPS          (SI)(DI*1), Z10
+	VBROADCASTSS     (SP), Z11
+	VFMADD213PS.BCST 64(SP), Z8, Z11
+	VPMOVZXBD        16(DX), Z12
+	VPERMPS          Z11, Z12, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     128(SP), Z11
+	VFMADD213PS.BCST 192(SP), Z8, Z11
+	VPMOVZXBD        16(DX)(BX*1), Z13
+	VPERMPS          Z11, Z13, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     256(SP), Z11
+	VFMADD213PS.BCST 320(SP), Z8, Z11
+	VPMOVZXBD        16(DX)(BX*2), Z14
+	VPERMPS          Z11, Z14, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     384(SP), Z11
+	VFMADD213PS.BCST 448(SP), Z8, Z11
+	VPMOVZXBD        16(DX)(R9*1), Z15
+	VPERMPS          Z11, Z15, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          64(SI), Z9
+	VMOVUPS          64(SI)(DI*1), Z10
+	VBROADCASTSS     4(SP), Z11
+	VFMADD213PS.BCST 68(SP), Z8, Z11
+	VPMOVZXBD        32(DX), Z16
+	VPERMPS          Z11, Z16, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     132(SP), Z11
+	VFMADD213PS.BCST 196(SP), Z8, Z11
+	VPMOVZXBD        32(DX)(BX*1), Z17
+	VPERMPS          Z11, Z17, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     260(SP), Z11
+	VFMADD213PS.BCST 324(SP), Z8, Z11
+	VPMOVZXBD        32(DX)(BX*2), Z18
+	VPERMPS          Z11, Z18, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     388(SP), Z11
+	VFMADD213PS.BCST 452(SP), Z8, Z11
+	VPMOVZXBD        32(DX)(R9*1), Z19
+	VPERMPS          Z11, Z19, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          128(SI), Z9
+	VMOVUPS          128(SI)(DI*1), Z10
+	VBROADCASTSS     8(SP), Z20
+	VFMADD213PS.BCST 72(SP), Z8, Z20
+	VPSRLD           $0x02, Z12, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     136(SP), Z20
+	VFMADD213PS.BCST 200(SP), Z8, Z20
+	VPSRLD           $0x02, Z13, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     264(SP), Z20
+	VFMADD213PS.BCST 328(SP), Z8, Z20
+	VPSRLD           $0x02, Z14, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     392(SP), Z20
+	VFMADD213PS.BCST 456(SP), Z8, Z20
+	VPSRLD           $0x02, Z15, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          192(SI), Z9
+	VMOVUPS          192(SI)(DI*1), Z10
+	VBROADCASTSS     12(SP), Z20
+	VFMADD213PS.BCST 76(SP), Z8, Z20
+	VPSRLD           $0x02, Z16, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     140(SP), Z20
+	VFMADD213PS.BCST 204(SP), Z8, Z20
+	VPSRLD           $0x02, Z17, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     268(SP), Z20
+	VFMADD213PS.BCST 332(SP), Z8, Z20
+	VPSRLD           $0x02, Z18, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     396(SP), Z20
+	VFMADD213PS.BCST 460(SP), Z8, Z20
+	VPSRLD           $0x02, Z19, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          256(SI), Z9
+	VMOVUPS          256(SI)(DI*1), Z10
+	VBROADCASTSS     16(SP), Z20
+	VFMADD213PS.BCST 80(SP), Z8, Z20
+	VPSRLD           $0x04, Z12, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     144(SP), Z20
+	VFMADD213PS.BCST 208(SP), Z8, Z20
+	VPSRLD           $0x04, Z13, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     272(SP), Z20
+	VFMADD213PS.BCST 336(SP), Z8, Z20
+	VPSRLD           $0x04, Z14, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     400(SP), Z20
+	VFMADD213PS.BCST 464(SP), Z8, Z20
+	VPSRLD           $0x04, Z15, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          320(SI), Z9
+	VMOVUPS          320(SI)(DI*1), Z10
+	VBROADCASTSS     20(SP), Z20
+	VFMADD213PS.BCST 84(SP), Z8, Z20
+	VPSRLD           $0x04, Z16, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     148(SP), Z20
+	VFMADD213PS.BCST 212(SP), Z8, Z20
+	VPSRLD           $0x04, Z17, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     276(SP), Z20
+	VFMADD213PS.BCST 340(SP), Z8, Z20
+	VPSRLD           $0x04, Z18, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     404(SP), Z20
+	VFMADD213PS.BCST 468(SP), Z8, Z20
+	VPSRLD           $0x04, Z19, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          384(SI), Z9
+	VMOVUPS          384(SI)(DI*1), Z10
+	VBROADCASTSS     24(SP), Z11
+	VFMADD213PS.BCST 88(SP), Z8, Z11
+	VPSRLD           $0x06, Z12, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z0
+	VFMADD231PS      Z10, Z12, Z1
+	VBROADCASTSS     152(SP), Z11
+	VFMADD213PS.BCST 216(SP), Z8, Z11
+	VPSRLD           $0x06, Z13, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z2
+	VFMADD231PS      Z10, Z12, Z3
+	VBROADCASTSS     280(SP), Z11
+	VFMADD213PS.BCST 344(SP), Z8, Z11
+	VPSRLD           $0x06, Z14, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z4
+	VFMADD231PS      Z10, Z12, Z5
+	VBROADCASTSS     408(SP), Z11
+	VFMADD213PS.BCST 472(SP), Z8, Z11
+	VPSRLD           $0x06, Z15, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z6
+	VFMADD231PS      Z10, Z12, Z7
+	VMOVUPS          448(SI), Z9
+	VMOVUPS          448(SI)(DI*1), Z10
+	VBROADCASTSS     28(SP), Z11
+	VFMADD213PS.BCST 92(SP), Z8, Z11
+	VPSRLD           $0x06, Z16, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z0
+	VFMADD231PS      Z10, Z12, Z1
+	VBROADCASTSS     156(SP), Z11
+	VFMADD213PS.BCST 220(SP), Z8, Z11
+	VPSRLD           $0x06, Z17, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z2
+	VFMADD231PS      Z10, Z12, Z3
+	VBROADCASTSS     284(SP), Z11
+	VFMADD213PS.BCST 348(SP), Z8, Z11
+	VPSRLD           $0x06, Z18, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z4
+	VFMADD231PS      Z10, Z12, Z5
+	VBROADCASTSS     412(SP), Z11
+	VFMADD213PS.BCST 476(SP), Z8, Z11
+	VPSRLD           $0x06, Z19, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z6
+	VFMADD231PS      Z10, Z12, Z7
+	VMOVUPS          512(SI), Z9
+	VMOVUPS          512(SI)(DI*1), Z10
+	VBROADCASTSS     32(SP), Z11
+	VFMADD213PS.BCST 96(SP), Z8, Z11
+	VPMOVZXBD        48(DX), Z12
+	VPERMPS          Z11, Z12, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     160(SP), Z11
+	VFMADD213PS.BCST 224(SP), Z8, Z11
+	VPMOVZXBD        48(DX)(BX*1), Z13
+	VPERMPS          Z11, Z13, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     288(SP), Z11
+	VFMADD213PS.BCST 352(SP), Z8, Z11
+	VPMOVZXBD        48(DX)(BX*2), Z14
+	VPERMPS          Z11, Z14, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     416(SP), Z11
+	VFMADD213PS.BCST 480(SP), Z8, Z11
+	VPMOVZXBD        48(DX)(R9*1), Z15
+	VPERMPS          Z11, Z15, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          576(SI), Z9
+	VMOVUPS          576(SI)(DI*1), Z10
+	VBROADCASTSS     36(SP), Z11
+	VFMADD213PS.BCST 100(SP), Z8, Z11
+	VPMOVZXBD        64(DX), Z16
+	VPERMPS          Z11, Z16, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     164(SP), Z11
+	VFMADD213PS.BCST 228(SP), Z8, Z11
+	VPMOVZXBD        64(DX)(BX*1), Z17
+	VPERMPS          Z11, Z17, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     292(SP), Z11
+	VFMADD213PS.BCST 356(SP), Z8, Z11
+	VPMOVZXBD        64(DX)(BX*2), Z18
+	VPERMPS          Z11, Z18, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     420(SP), Z11
+	VFMADD213PS.BCST 484(SP), Z8, Z11
+	VPMOVZXBD        64(DX)(R9*1), Z19
+	VPERMPS          Z11, Z19, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          640(SI), Z9
+	VMOVUPS          640(SI)(DI*1), Z10
+	VBROADCASTSS     40(SP), Z20
+	VFMADD213PS.BCST 104(SP), Z8, Z20
+	VPSRLD           $0x02, Z12, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     168(SP), Z20
+	VFMADD213PS.BCST 232(SP), Z8, Z20
+	VPSRLD           $0x02, Z13, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     296(SP), Z20
+	VFMADD213PS.BCST 360(SP), Z8, Z20
+	VPSRLD           $0x02, Z14, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     424(SP), Z20
+	VFMADD213PS.BCST 488(SP), Z8, Z20
+	VPSRLD           $0x02, Z15, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          704(SI), Z9
+	VMOVUPS          704(SI)(DI*1), Z10
+	VBROADCASTSS     44(SP), Z20
+	VFMADD213PS.BCST 108(SP), Z8, Z20
+	VPSRLD           $0x02, Z16, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     172(SP), Z20
+	VFMADD213PS.BCST 236(SP), Z8, Z20
+	VPSRLD           $0x02, Z17, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     300(SP), Z20
+	VFMADD213PS.BCST 364(SP), Z8, Z20
+	VPSRLD           $0x02, Z18, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     428(SP), Z20
+	VFMADD213PS.BCST 492(SP), Z8, Z20
+	VPSRLD           $0x02, Z19, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          768(SI), Z9
+	VMOVUPS          768(SI)(DI*1), Z10
+	VBROADCASTSS     48(SP), Z20
+	VFMADD213PS.BCST 112(SP), Z8, Z20
+	VPSRLD           $0x04, Z12, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     176(SP), Z20
+	VFMADD213PS.BCST 240(SP), Z8, Z20
+	VPSRLD           $0x04, Z13, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     304(SP), Z20
+	VFMADD213PS.BCST 368(SP), Z8, Z20
+	VPSRLD           $0x04, Z14, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     432(SP), Z20
+	VFMADD213PS.BCST 496(SP), Z8, Z20
+	VPSRLD           $0x04, Z15, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          832(SI), Z9
+	VMOVUPS          832(SI)(DI*1), Z10
+	VBROADCASTSS     52(SP), Z20
+	VFMADD213PS.BCST 116(SP), Z8, Z20
+	VPSRLD           $0x04, Z16, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z0
+	VFMADD231PS      Z10, Z11, Z1
+	VBROADCASTSS     180(SP), Z20
+	VFMADD213PS.BCST 244(SP), Z8, Z20
+	VPSRLD           $0x04, Z17, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z2
+	VFMADD231PS      Z10, Z11, Z3
+	VBROADCASTSS     308(SP), Z20
+	VFMADD213PS.BCST 372(SP), Z8, Z20
+	VPSRLD           $0x04, Z18, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VFMADD231PS      Z10, Z11, Z5
+	VBROADCASTSS     436(SP), Z20
+	VFMADD213PS.BCST 500(SP), Z8, Z20
+	VPSRLD           $0x04, Z19, Z11
+	VPERMPS          Z20, Z11, Z11
+	VFMADD231PS      Z9, Z11, Z6
+	VFMADD231PS      Z10, Z11, Z7
+	VMOVUPS          896(SI), Z9
+	VMOVUPS          896(SI)(DI*1), Z10
+	VBROADCASTSS     56(SP), Z11
+	VFMADD213PS.BCST 120(SP), Z8, Z11
+	VPSRLD           $0x06, Z12, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z0
+	VFMADD231PS      Z10, Z12, Z1
+	VBROADCASTSS     184(SP), Z11
+	VFMADD213PS.BCST 248(SP), Z8, Z11
+	VPSRLD           $0x06, Z13, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z2
+	VFMADD231PS      Z10, Z12, Z3
+	VBROADCASTSS     312(SP), Z11
+	VFMADD213PS.BCST 376(SP), Z8, Z11
+	VPSRLD           $0x06, Z14, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z4
+	VFMADD231PS      Z10, Z12, Z5
+	VBROADCASTSS     440(SP), Z11
+	VFMADD213PS.BCST 504(SP), Z8, Z11
+	VPSRLD           $0x06, Z15, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z6
+	VFMADD231PS      Z10, Z12, Z7
+	VMOVUPS          960(SI), Z9
+	VMOVUPS          960(SI)(DI*1), Z10
+	VBROADCASTSS     60(SP), Z11
+	VFMADD213PS.BCST 124(SP), Z8, Z11
+	VPSRLD           $0x06, Z16, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z0
+	VFMADD231PS      Z10, Z12, Z1
+	VBROADCASTSS     188(SP), Z11
+	VFMADD213PS.BCST 252(SP), Z8, Z11
+	VPSRLD           $0x06, Z17, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z2
+	VFMADD231PS      Z10, Z12, Z3
+	VBROADCASTSS     316(SP), Z11
+	VFMADD213PS.BCST 380(SP), Z8, Z11
+	VPSRLD           $0x06, Z18, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z4
+	VFMADD231PS      Z10, Z12, Z5
+	VBROADCASTSS     444(SP), Z11
+	VFMADD213PS.BCST 508(SP), Z8, Z11
+	VPSRLD           $0x06, Z19, Z12
+	VPERMPS          Z11, Z12, Z12
+	VFMADD231PS      Z9, Z12, Z6
+	VFMADD231PS      Z10, Z12, Z7
+	ADDQ             $0x00000054, DX
+	ADDQ             $0x00000400, SI
+	SUBQ             $0x00000100, R8
+	JNZ              loop
+	VEXTRACTF64X4    $0x01, Z0, Y8
+	VADDPS           Y8, Y0, Y8
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y0
+	VEXTRACTF64X4    $0x01, Z4, Y2
+	VADDPS           Y2, Y4, Y2
+	VEXTRACTF64X4    $0x01, Z6, Y4
+	VADDPS           Y4, Y6, Y4
+	VSHUFPS          $0x88, Y0, Y8, Y6
+	VSHUFPS          $0xdd, Y0, Y8, Y0
+	VADDPS           Y0, Y6, Y6
+	VSHUFPS          $0x88, Y4, Y2, Y0
+	VSHUFPS          $0xdd, Y4, Y2, Y2
+	VADDPS           Y2, Y0, Y0
+	VSHUFPS          $0x88, Y0, Y6, Y2
+	VSHUFPS          $0xdd, Y0, Y6, Y0
+	VADDPS           Y0, Y2, Y2
+	VEXTRACTF32X4    $0x01, Y2, X0
+	VADDPS           X0, X2, X0
+	VMOVUPS          X0, (AX)
+	ADDQ             CX, AX
+	VEXTRACTF64X4    $0x01, Z1, Y0
+	VADDPS           Y0, Y1, Y0
+	VEXTRACTF64X4    $0x01, Z3, Y1
+	VADDPS           Y1, Y3, Y1
+	VEXTRACTF64X4    $0x01, Z5, Y2
+	VADDPS           Y2, Y5, Y2
+	VEXTRACTF64X4    $0x01, Z7, Y3
+	VADDPS           Y3, Y7, Y3
+	VSHUFPS          $0x88, Y1, Y0, Y4
+	VSHUFPS          $0xdd, Y1, Y0, Y0
+	VADDPS           Y0, Y4, Y4
+	VSHUFPS          $0x88, Y3, Y2, Y0
+	VSHUFPS          $0xdd, Y3, Y2, Y1
+	VADDPS           Y1, Y0, Y0
+	VSHUFPS          $0x88, Y0, Y4, Y1
+	VSHUFPS          $0xdd, Y0, Y4, Y0
+	VADDPS           Y0, Y1, Y1
+	VEXTRACTF32X4    $0x01, Y1, X0
+	VADDPS           X0, X1, X0
+	VMOVUPS          X0, (AX)
+	VZEROUPPER
+	RET
+
+// func widenQ3KAVX512(dst *float32, w *byte, n int)
+// Requires: AVX, AVX2, AVX512F, F16C, MMX+
+TEXT ·widenQ3KAVX512(SB), $80-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    w+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVUPS rows_heldQ3K0<>+0(SB), Z0
+	VMOVUPS rows_heldQ3K1<>+0(SB), Z1
+
+loop:
+	PREFETCHT0   6144(CX)
+	PREFETCHT0   6208(CX)
+	MOVQ         96(CX), BX
+	MOVL         104(CX), SI
+	MOVQ         SI, DI
+	SHRQ         $0x02, DI
+	SHLQ         $0x20, DI
+	ORQ          DI, SI
+	MOVQ         BX, R8
+	MOVQ         SI, R9
+	MOVQ         $0x0f0f0f0f0f0f0f0f, DI
+	ANDQ         DI, R8
+	MOVQ         $0x0303030303030303, DI
+	ANDQ         DI, R9
+	SHLQ         $0x04, R9
+	ORQ          R9, R8
+	MOVQ         R8, (SP)
+	MOVQ         SI, SI
+	SHRQ         $0x04, BX
+	SHRQ         $0x04, SI
+	MOVQ         $0x0f0f0f0f0f0f0f0f, DI
+	ANDQ         DI, BX
+	MOVQ         $0x0303030303030303, DI
+	ANDQ         DI, SI
+	SHLQ         $0x04, SI
+	ORQ          SI, BX
+	MOVQ         BX, 8(SP)
+	VPBROADCASTW 108(CX), X2
+	VCVTPH2PS    X2, X2
+	VBROADCASTSS X2, Z2
+	VPMOVZXBD    (SP), Z3
+	VPADDD       rows_minus32x16<>+0(SB), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VMOVUPS      Z3, 16(SP)
+	VMULPS.BCST  16(SP), Z0, Z3
+	VPMOVZXBD    32(CX), Z4
+	VPMOVZXBD    (CX), Z2
+	VPSLLD       $0x02, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z4, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VMULPS.BCST  20(SP), Z0, Z3
+	VPMOVZXBD    48(CX), Z5
+	VPMOVZXBD    16(CX), Z2
+	VPSLLD       $0x02, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z5, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMULPS.BCST  24(SP), Z0, Z3
+	VPSRLD       $0x02, Z4, Z6
+	VPMOVZXBD    (CX), Z2
+	VPSLLD       $0x01, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z6, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 128(AX)
+	VMULPS.BCST  28(SP), Z0, Z3
+	VPSRLD       $0x02, Z5, Z6
+	VPMOVZXBD    16(CX), Z2
+	VPSLLD       $0x01, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z6, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 192(AX)
+	VMULPS.BCST  32(SP), Z0, Z3
+	VPSRLD       $0x04, Z4, Z6
+	VPMOVZXBD    (CX), Z2
+	VPTERNLOGD   $0xd8, Z1, Z6, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 256(AX)
+	VMULPS.BCST  36(SP), Z0, Z3
+	VPSRLD       $0x04, Z5, Z6
+	VPMOVZXBD    16(CX), Z2
+	VPTERNLOGD   $0xd8, Z1, Z6, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 320(AX)
+	VMULPS.BCST  40(SP), Z0, Z2
+	VPSRLD       $0x06, Z4, Z4
+	VPMOVZXBD    (CX), Z3
+	VPSRLD       $0x01, Z3, Z3
+	VPTERNLOGD   $0xd8, Z1, Z4, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 384(AX)
+	VMULPS.BCST  44(SP), Z0, Z2
+	VPSRLD       $0x06, Z5, Z4
+	VPMOVZXBD    16(CX), Z3
+	VPSRLD       $0x01, Z3, Z3
+	VPTERNLOGD   $0xd8, Z1, Z4, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 448(AX)
+	VMULPS.BCST  48(SP), Z0, Z3
+	VPMOVZXBD    64(CX), Z4
+	VPMOVZXBD    (CX), Z2
+	VPSRLD       $0x02, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z4, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 512(AX)
+	VMULPS.BCST  52(SP), Z0, Z3
+	VPMOVZXBD    80(CX), Z5
+	VPMOVZXBD    16(CX), Z2
+	VPSRLD       $0x02, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z5, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 576(AX)
+	VMULPS.BCST  56(SP), Z0, Z3
+	VPSRLD       $0x02, Z4, Z6
+	VPMOVZXBD    (CX), Z2
+	VPSRLD       $0x03, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z6, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 640(AX)
+	VMULPS.BCST  60(SP), Z0, Z3
+	VPSRLD       $0x02, Z5, Z6
+	VPMOVZXBD    16(CX), Z2
+	VPSRLD       $0x03, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z6, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 704(AX)
+	VMULPS.BCST  64(SP), Z0, Z3
+	VPSRLD       $0x04, Z4, Z6
+	VPMOVZXBD    (CX), Z2
+	VPSRLD       $0x04, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z6, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 768(AX)
+	VMULPS.BCST  68(SP), Z0, Z3
+	VPSRLD       $0x04, Z5, Z6
+	VPMOVZXBD    16(CX), Z2
+	VPSRLD       $0x04, Z2, Z2
+	VPTERNLOGD   $0xd8, Z1, Z6, Z2
+	VPERMPS      Z3, Z2, Z2
+	VMOVUPS      Z2, 832(AX)
+	VMULPS.BCST  72(SP), Z0, Z2
+	VPSRLD       $0x06, Z4, Z4
+	VPMOVZXBD    (CX), Z3
+	VPSRLD       $0x05, Z3, Z3
+	VPTERNLOGD   $0xd8, Z1, Z4, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 896(AX)
+	VMULPS.BCST  76(SP), Z0, Z2
+	VPSRLD       $0x06, Z5, Z4
+	VPMOVZXBD    16(CX), Z3
+	VPSRLD       $0x05, Z3, Z3
+	VPTERNLOGD   $0xd8, Z1, Z4, Z3
+	VPERMPS      Z2, Z3, Z3
+	VMOVUPS      Z3, 960(AX)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x0000006e, CX
+	SUBQ         $0x00000100, DX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA rows_heldQ3K0<>+0(SB)/4, $0xc0800000
+DATA rows_heldQ3K0<>+4(SB)/4, $0xc0400000
+DATA rows_heldQ3K0<>+8(SB)/4, $0xc0000000
+DATA rows_heldQ3K0<>+12(SB)/4, $0xbf800000
+DATA rows_heldQ3K0<>+16(SB)/4, $0x00000000
+DATA rows_heldQ3K0<>+20(SB)/4, $0x3f800000
+DATA rows_heldQ3K0<>+24(SB)/4, $0x40000000
+DATA rows_heldQ3K0<>+28(SB)/4, $0x40400000
+DATA rows_heldQ3K0<>+32(SB)/4, $0xc0800000
+DATA rows_heldQ3K0<>+36(SB)/4, $0xc0400000
+DATA rows_heldQ3K0<>+40(SB)/4, $0xc0000000
+DATA rows_heldQ3K0<>+44(SB)/4, $0xbf800000
+DATA rows_heldQ3K0<>+48(SB)/4, $0x00000000
+DATA rows_heldQ3K0<>+52(SB)/4, $0x3f800000
+DATA rows_heldQ3K0<>+56(SB)/4, $0x40000000
+DATA rows_heldQ3K0<>+60(SB)/4, $0x40400000
+GLOBL rows_heldQ3K0<>(SB), RODATA|NOPTR, $64
+
+DATA rows_heldQ3K1<>+0(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+4(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+8(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+12(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+16(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+20(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+24(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+28(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+32(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+36(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+40(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+44(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+48(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+52(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+56(SB)/4, $0x00000003
+DATA rows_heldQ3K1<>+60(SB)/4, $0x00000003
+GLOBL rows_heldQ3K1<>(SB), RODATA|NOPTR, $64
+
+DATA rows_minus32x16<>+0(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+4(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+8(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+12(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+16(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+20(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+24(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+28(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+32(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+36(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+40(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+44(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+48(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+52(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+56(SB)/4, $0xffffffe0
+DATA rows_minus32x16<>+60(SB)/4, $0xffffffe0
+GLOBL rows_minus32x16<>(SB), RODATA|NOPTR, $64
+
+// func dotsQ3Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ3Kx1AVX512(SB), $320-56
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VMOVUPS rows_heldQ3K0<>+0(SB), Z4
+	VMOVUPS rows_heldQ3K1<>+0(SB), Z5
+	LEAQ    (DX)(CX*4), DI
+
+loop:
+	PREFETCHT0    (DI)
+	PREFETCHT0    64(DI)
+	PREFETCHT0    (DI)(BX*1)
+	PREFETCHT0    64(DI)(BX*1)
+	PREFETCHT0    (DI)(BX*2)
+	PREFETCHT0    64(DI)(BX*2)
+	PREFETCHT0    (DI)(CX*1)
+	PREFETCHT0    64(DI)(CX*1)
+	ADDQ          $0x0000006e, DI
+	MOVQ          96(DX), R9
+	MOVL          104(DX), R10
+	MOVQ          R10, R11
+	SHRQ          $0x02, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R10
+	MOVQ          R9, R12
+	MOVQ          R10, R13
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ          R11, R12
+	MOVQ          $0x0303030303030303, R11
+	ANDQ          R11, R13
+	SHLQ          $0x04, R13
+	ORQ           R13, R12
+	MOVQ          R12, (SP)
+	MOVQ          R10, R10
+	SHRQ          $0x04, R9
+	SHRQ          $0x04, R10
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ          R11, R9
+	MOVQ          $0x0303030303030303, R11
+	ANDQ          R11, R10
+	SHLQ          $0x04, R10
+	ORQ           R10, R9
+	MOVQ          R9, 8(SP)
+	VPBROADCASTW  108(DX), X6
+	VCVTPH2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VPMOVZXBD     (SP), Z7
+	VPADDD        rows_minus32x16<>+0(SB), Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VMULPS        Z6, Z7, Z7
+	VMOVUPS       Z7, 16(SP)
+	MOVQ          96(DX)(BX*1), R9
+	MOVL          104(DX)(BX*1), R10
+	MOVQ          R10, R11
+	SHRQ          $0x02, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R10
+	MOVQ          R9, R12
+	MOVQ          R10, R13
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ          R11, R12
+	MOVQ          $0x0303030303030303, R11
+	ANDQ          R11, R13
+	SHLQ          $0x04, R13
+	ORQ           R13, R12
+	MOVQ          R12, 80(SP)
+	MOVQ          R10, R10
+	SHRQ          $0x04, R9
+	SHRQ          $0x04, R10
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ          R11, R9
+	MOVQ          $0x0303030303030303, R11
+	ANDQ          R11, R10
+	SHLQ          $0x04, R10
+	ORQ           R10, R9
+	MOVQ          R9, 88(SP)
+	VPBROADCASTW  108(DX)(BX*1), X6
+	VCVTPH2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VPMOVZXBD     80(SP), Z7
+	VPADDD        rows_minus32x16<>+0(SB), Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VMULPS        Z6, Z7, Z7
+	VMOVUPS       Z7, 96(SP)
+	MOVQ          96(DX)(BX*2), R9
+	MOVL          104(DX)(BX*2), R10
+	MOVQ          R10, R11
+	SHRQ          $0x02, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R10
+	MOVQ          R9, R12
+	MOVQ          R10, R13
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ          R11, R12
+	MOVQ          $0x0303030303030303, R11
+	ANDQ          R11, R13
+	SHLQ          $0x04, R13
+	ORQ           R13, R12
+	MOVQ          R12, 160(SP)
+	MOVQ          R10, R10
+	SHRQ          $0x04, R9
+	SHRQ          $0x04, R10
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ          R11, R9
+	MOVQ          $0x0303030303030303, R11
+	ANDQ          R11, R10
+	SHLQ          $0x04, R10
+	ORQ           R10, R9
+	MOVQ          R9, 168(SP)
+	VPBROADCASTW  108(DX)(BX*2), X6
+	VCVTPH2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VPMOVZXBD     160(SP), Z7
+	VPADDD        rows_minus32x16<>+0(SB), Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VMULPS        Z6, Z7, Z7
+	VMOVUPS       Z7, 176(SP)
+	MOVQ          96(DX)(CX*1), R9
+	MOVL          104(DX)(CX*1), R10
+	MOVQ          R10, R11
+	SHRQ          $0x02, R11
+	SHLQ          $0x20, R11
+	ORQ           R11, R10
+	MOVQ          R9, R12
+	MOVQ          R10, R13
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ          R11, R12
+	MOVQ          $0x0303030303030303, R11
+	ANDQ          R11, R13
+	SHLQ          $0x04, R13
+	ORQ           R13, R12
+	MOVQ          R12, 240(SP)
+	MOVQ          R10, R10
+	SHRQ          $0x04, R9
+	SHRQ          $0x04, R10
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R11
+	ANDQ          R11, R9
+	MOVQ          $0x0303030303030303, R11
+	ANDQ          R11, R10
+	SHLQ          $0x04, R10
+	ORQ           R10, R9
+	MOVQ          R9, 248(SP)
+	VPBROADCASTW  108(DX)(CX*1), X6
+	VCVTPH2PS     X6, X6
+	VBROADCASTSS  X6, Z6
+	VPMOVZXBD     240(SP), Z7
+	VPADDD        rows_minus32x16<>+0(SB), Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VMULPS        Z6, Z7, Z7
+	VMOVUPS       Z7, 256(SP)
+	VMULPS.BCST   16(SP), Z4, Z7
+	VPMOVZXBD     32(DX), Z8
+	VPMOVZXBD     (DX), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z8, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   (SI), Z6, Z0
+	VMULPS.BCST   96(SP), Z4, Z7
+	VPMOVZXBD     32(DX)(BX*1), Z9
+	VPMOVZXBD     (DX)(BX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z9, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   (SI), Z6, Z1
+	VMULPS.BCST   176(SP), Z4, Z7
+	VPMOVZXBD     32(DX)(BX*2), Z10
+	VPMOVZXBD     (DX)(BX*2), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z10, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   (SI), Z6, Z2
+	VMULPS.BCST   256(SP), Z4, Z7
+	VPMOVZXBD     32(DX)(CX*1), Z11
+	VPMOVZXBD     (DX)(CX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z11, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   (SI), Z6, Z3
+	VMULPS.BCST   20(SP), Z4, Z7
+	VPMOVZXBD     48(DX), Z12
+	VPMOVZXBD     16(DX), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z12, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   64(SI), Z6, Z0
+	VMULPS.BCST   100(SP), Z4, Z7
+	VPMOVZXBD     48(DX)(BX*1), Z13
+	VPMOVZXBD     16(DX)(BX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z13, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   64(SI), Z6, Z1
+	VMULPS.BCST   180(SP), Z4, Z7
+	VPMOVZXBD     48(DX)(BX*2), Z14
+	VPMOVZXBD     16(DX)(BX*2), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z14, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   64(SI), Z6, Z2
+	VMULPS.BCST   260(SP), Z4, Z7
+	VPMOVZXBD     48(DX)(CX*1), Z15
+	VPMOVZXBD     16(DX)(CX*1), Z6
+	VPSLLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z15, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   64(SI), Z6, Z3
+	VMULPS.BCST   24(SP), Z4, Z7
+	VPSRLD        $0x02, Z8, Z16
+	VPMOVZXBD     (DX), Z6
+	VPSLLD        $0x01, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   128(SI), Z6, Z0
+	VMULPS.BCST   104(SP), Z4, Z7
+	VPSRLD        $0x02, Z9, Z16
+	VPMOVZXBD     (DX)(BX*1), Z6
+	VPSLLD        $0x01, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   128(SI), Z6, Z1
+	VMULPS.BCST   184(SP), Z4, Z7
+	VPSRLD        $0x02, Z10, Z16
+	VPMOVZXBD     (DX)(BX*2), Z6
+	VPSLLD        $0x01, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   128(SI), Z6, Z2
+	VMULPS.BCST   264(SP), Z4, Z7
+	VPSRLD        $0x02, Z11, Z16
+	VPMOVZXBD     (DX)(CX*1), Z6
+	VPSLLD        $0x01, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   128(SI), Z6, Z3
+	VMULPS.BCST   28(SP), Z4, Z7
+	VPSRLD        $0x02, Z12, Z16
+	VPMOVZXBD     16(DX), Z6
+	VPSLLD        $0x01, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   192(SI), Z6, Z0
+	VMULPS.BCST   108(SP), Z4, Z7
+	VPSRLD        $0x02, Z13, Z16
+	VPMOVZXBD     16(DX)(BX*1), Z6
+	VPSLLD        $0x01, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   192(SI), Z6, Z1
+	VMULPS.BCST   188(SP), Z4, Z7
+	VPSRLD        $0x02, Z14, Z16
+	VPMOVZXBD     16(DX)(BX*2), Z6
+	VPSLLD        $0x01, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   192(SI), Z6, Z2
+	VMULPS.BCST   268(SP), Z4, Z7
+	VPSRLD        $0x02, Z15, Z16
+	VPMOVZXBD     16(DX)(CX*1), Z6
+	VPSLLD        $0x01, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   192(SI), Z6, Z3
+	VMULPS.BCST   32(SP), Z4, Z7
+	VPSRLD        $0x04, Z8, Z16
+	VPMOVZXBD     (DX), Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   256(SI), Z6, Z0
+	VMULPS.BCST   112(SP), Z4, Z7
+	VPSRLD        $0x04, Z9, Z16
+	VPMOVZXBD     (DX)(BX*1), Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   256(SI), Z6, Z1
+	VMULPS.BCST   192(SP), Z4, Z7
+	VPSRLD        $0x04, Z10, Z16
+	VPMOVZXBD     (DX)(BX*2), Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   256(SI), Z6, Z2
+	VMULPS.BCST   272(SP), Z4, Z7
+	VPSRLD        $0x04, Z11, Z16
+	VPMOVZXBD     (DX)(CX*1), Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   256(SI), Z6, Z3
+	VMULPS.BCST   36(SP), Z4, Z7
+	VPSRLD        $0x04, Z12, Z16
+	VPMOVZXBD     16(DX), Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   320(SI), Z6, Z0
+	VMULPS.BCST   116(SP), Z4, Z7
+	VPSRLD        $0x04, Z13, Z16
+	VPMOVZXBD     16(DX)(BX*1), Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   320(SI), Z6, Z1
+	VMULPS.BCST   196(SP), Z4, Z7
+	VPSRLD        $0x04, Z14, Z16
+	VPMOVZXBD     16(DX)(BX*2), Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   320(SI), Z6, Z2
+	VMULPS.BCST   276(SP), Z4, Z7
+	VPSRLD        $0x04, Z15, Z16
+	VPMOVZXBD     16(DX)(CX*1), Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   320(SI), Z6, Z3
+	VMULPS.BCST   40(SP), Z4, Z6
+	VPSRLD        $0x06, Z8, Z8
+	VPMOVZXBD     (DX), Z7
+	VPSRLD        $0x01, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   384(SI), Z7, Z0
+	VMULPS.BCST   120(SP), Z4, Z6
+	VPSRLD        $0x06, Z9, Z8
+	VPMOVZXBD     (DX)(BX*1), Z7
+	VPSRLD        $0x01, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   384(SI), Z7, Z1
+	VMULPS.BCST   200(SP), Z4, Z6
+	VPSRLD        $0x06, Z10, Z8
+	VPMOVZXBD     (DX)(BX*2), Z7
+	VPSRLD        $0x01, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   384(SI), Z7, Z2
+	VMULPS.BCST   280(SP), Z4, Z6
+	VPSRLD        $0x06, Z11, Z8
+	VPMOVZXBD     (DX)(CX*1), Z7
+	VPSRLD        $0x01, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   384(SI), Z7, Z3
+	VMULPS.BCST   44(SP), Z4, Z6
+	VPSRLD        $0x06, Z12, Z8
+	VPMOVZXBD     16(DX), Z7
+	VPSRLD        $0x01, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   448(SI), Z7, Z0
+	VMULPS.BCST   124(SP), Z4, Z6
+	VPSRLD        $0x06, Z13, Z8
+	VPMOVZXBD     16(DX)(BX*1), Z7
+	VPSRLD        $0x01, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   448(SI), Z7, Z1
+	VMULPS.BCST   204(SP), Z4, Z6
+	VPSRLD        $0x06, Z14, Z8
+	VPMOVZXBD     16(DX)(BX*2), Z7
+	VPSRLD        $0x01, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   448(SI), Z7, Z2
+	VMULPS.BCST   284(SP), Z4, Z6
+	VPSRLD        $0x06, Z15, Z8
+	VPMOVZXBD     16(DX)(CX*1), Z7
+	VPSRLD        $0x01, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   448(SI), Z7, Z3
+	VMULPS.BCST   48(SP), Z4, Z7
+	VPMOVZXBD     64(DX), Z8
+	VPMOVZXBD     (DX), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z8, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   512(SI), Z6, Z0
+	VMULPS.BCST   128(SP), Z4, Z7
+	VPMOVZXBD     64(DX)(BX*1), Z9
+	VPMOVZXBD     (DX)(BX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z9, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   512(SI), Z6, Z1
+	VMULPS.BCST   208(SP), Z4, Z7
+	VPMOVZXBD     64(DX)(BX*2), Z10
+	VPMOVZXBD     (DX)(BX*2), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z10, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   512(SI), Z6, Z2
+	VMULPS.BCST   288(SP), Z4, Z7
+	VPMOVZXBD     64(DX)(CX*1), Z11
+	VPMOVZXBD     (DX)(CX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z11, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   512(SI), Z6, Z3
+	VMULPS.BCST   52(SP), Z4, Z7
+	VPMOVZXBD     80(DX), Z12
+	VPMOVZXBD     16(DX), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z12, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   576(SI), Z6, Z0
+	VMULPS.BCST   132(SP), Z4, Z7
+	VPMOVZXBD     80(DX)(BX*1), Z13
+	VPMOVZXBD     16(DX)(BX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z13, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   576(SI), Z6, Z1
+	VMULPS.BCST   212(SP), Z4, Z7
+	VPMOVZXBD     80(DX)(BX*2), Z14
+	VPMOVZXBD     16(DX)(BX*2), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z14, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   576(SI), Z6, Z2
+	VMULPS.BCST   292(SP), Z4, Z7
+	VPMOVZXBD     80(DX)(CX*1), Z15
+	VPMOVZXBD     16(DX)(CX*1), Z6
+	VPSRLD        $0x02, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z15, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   576(SI), Z6, Z3
+	VMULPS.BCST   56(SP), Z4, Z7
+	VPSRLD        $0x02, Z8, Z16
+	VPMOVZXBD     (DX), Z6
+	VPSRLD        $0x03, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   640(SI), Z6, Z0
+	VMULPS.BCST   136(SP), Z4, Z7
+	VPSRLD        $0x02, Z9, Z16
+	VPMOVZXBD     (DX)(BX*1), Z6
+	VPSRLD        $0x03, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   640(SI), Z6, Z1
+	VMULPS.BCST   216(SP), Z4, Z7
+	VPSRLD        $0x02, Z10, Z16
+	VPMOVZXBD     (DX)(BX*2), Z6
+	VPSRLD        $0x03, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   640(SI), Z6, Z2
+	VMULPS.BCST   296(SP), Z4, Z7
+	VPSRLD        $0x02, Z11, Z16
+	VPMOVZXBD     (DX)(CX*1), Z6
+	VPSRLD        $0x03, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   640(SI), Z6, Z3
+	VMULPS.BCST   60(SP), Z4, Z7
+	VPSRLD        $0x02, Z12, Z16
+	VPMOVZXBD     16(DX), Z6
+	VPSRLD        $0x03, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   704(SI), Z6, Z0
+	VMULPS.BCST   140(SP), Z4, Z7
+	VPSRLD        $0x02, Z13, Z16
+	VPMOVZXBD     16(DX)(BX*1), Z6
+	VPSRLD        $0x03, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   704(SI), Z6, Z1
+	VMULPS.BCST   220(SP), Z4, Z7
+	VPSRLD        $0x02, Z14, Z16
+	VPMOVZXBD     16(DX)(BX*2), Z6
+	VPSRLD        $0x03, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   704(SI), Z6, Z2
+	VMULPS.BCST   300(SP), Z4, Z7
+	VPSRLD        $0x02, Z15, Z16
+	VPMOVZXBD     16(DX)(CX*1), Z6
+	VPSRLD        $0x03, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   704(SI), Z6, Z3
+	VMULPS.BCST   64(SP), Z4, Z7
+	VPSRLD        $0x04, Z8, Z16
+	VPMOVZXBD     (DX), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   768(SI), Z6, Z0
+	VMULPS.BCST   144(SP), Z4, Z7
+	VPSRLD        $0x04, Z9, Z16
+	VPMOVZXBD     (DX)(BX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   768(SI), Z6, Z1
+	VMULPS.BCST   224(SP), Z4, Z7
+	VPSRLD        $0x04, Z10, Z16
+	VPMOVZXBD     (DX)(BX*2), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   768(SI), Z6, Z2
+	VMULPS.BCST   304(SP), Z4, Z7
+	VPSRLD        $0x04, Z11, Z16
+	VPMOVZXBD     (DX)(CX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   768(SI), Z6, Z3
+	VMULPS.BCST   68(SP), Z4, Z7
+	VPSRLD        $0x04, Z12, Z16
+	VPMOVZXBD     16(DX), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   832(SI), Z6, Z0
+	VMULPS.BCST   148(SP), Z4, Z7
+	VPSRLD        $0x04, Z13, Z16
+	VPMOVZXBD     16(DX)(BX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   832(SI), Z6, Z1
+	VMULPS.BCST   228(SP), Z4, Z7
+	VPSRLD        $0x04, Z14, Z16
+	VPMOVZXBD     16(DX)(BX*2), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   832(SI), Z6, Z2
+	VMULPS.BCST   308(SP), Z4, Z7
+	VPSRLD        $0x04, Z15, Z16
+	VPMOVZXBD     16(DX)(CX*1), Z6
+	VPSRLD        $0x04, Z6, Z6
+	VPTERNLOGD    $0xd8, Z5, Z16, Z6
+	VPERMPS       Z7, Z6, Z6
+	VFMADD231PS   832(SI), Z6, Z3
+	VMULPS.BCST   72(SP), Z4, Z6
+	VPSRLD        $0x06, Z8, Z8
+	VPMOVZXBD     (DX), Z7
+	VPSRLD        $0x05, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   896(SI), Z7, Z0
+	VMULPS.BCST   152(SP), Z4, Z6
+	VPSRLD        $0x06, Z9, Z8
+	VPMOVZXBD     (DX)(BX*1), Z7
+	VPSRLD        $0x05, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   896(SI), Z7, Z1
+	VMULPS.BCST   232(SP), Z4, Z6
+	VPSRLD        $0x06, Z10, Z8
+	VPMOVZXBD     (DX)(BX*2), Z7
+	VPSRLD        $0x05, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   896(SI), Z7, Z2
+	VMULPS.BCST   312(SP), Z4, Z6
+	VPSRLD        $0x06, Z11, Z8
+	VPMOVZXBD     (DX)(CX*1), Z7
+	VPSRLD        $0x05, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   896(SI), Z7, Z3
+	VMULPS.BCST   76(SP), Z4, Z6
+	VPSRLD        $0x06, Z12, Z8
+	VPMOVZXBD     16(DX), Z7
+	VPSRLD        $0x05, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   960(SI), Z7, Z0
+	VMULPS.BCST   156(SP), Z4, Z6
+	VPSRLD        $0x06, Z13, Z8
+	VPMOVZXBD     16(DX)(BX*1), Z7
+	VPSRLD        $0x05, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   960(SI), Z7, Z1
+	VMULPS.BCST   236(SP), Z4, Z6
+	VPSRLD        $0x06, Z14, Z8
+	VPMOVZXBD     16(DX)(BX*2), Z7
+	VPSRLD        $0x05, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   960(SI), Z7, Z2
+	VMULPS.BCST   316(SP), Z4, Z6
+	VPSRLD        $0x06, Z15, Z8
+	VPMOVZXBD     16(DX)(CX*1), Z7
+	VPSRLD        $0x05, Z7, Z7
+	VPTERNLOGD    $0xd8, Z5, Z8, Z7
+	VPERMPS       Z6, Z7, Z7
+	VFMADD231PS   960(SI), Z7, Z3
+	ADDQ          $0x0000006e, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
+	JNZ           loop
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPS        Y1, Y2, Y1
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPS        Y2, Y3, Y2
+	VSHUFPS       $0x88, Y0, Y4, Y3
+	VSHUFPS       $0xdd, Y0, Y4, Y0
+	VADDPS        Y0, Y3, Y3
+	VSHUFPS       $0x88, Y2, Y1, Y0
+	VSHUFPS       $0xdd, Y2, Y1, Y1
+	VADDPS        Y1, Y0, Y0
+	VSHUFPS       $0x88, Y0, Y3, Y1
+	VSHUFPS       $0xdd, Y0, Y3, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VMOVUPS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotsQ3Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ3Kx2AVX512(SB), $320-56
+	MOVQ    y+0(FP), AX
+	MOVQ    ldy+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    ldx+40(FP), DI
+	MOVQ    n+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, DI
+	LEAQ    (BX)(BX*2), R9
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VMOVUPS rows_heldQ3K0<>+0(SB), Z8
+	VMOVUPS rows_heldQ3K1<>+0(SB), Z9
+	LEAQ    (DX)(R9*4), R10
+
+loop:
+	PREFETCHT0    (R10)
+	PREFETCHT0    64(R10)
+	PREFETCHT0    (R10)(BX*1)
+	PREFETCHT0    64(R10)(BX*1)
+	PREFETCHT0    (R10)(BX*2)
+	PREFETCHT0    64(R10)(BX*2)
+	PREFETCHT0    (R10)(R9*1)
+	PREFETCHT0    64(R10)(R9*1)
+	ADDQ          $0x0000006e, R10
+	MOVQ          96(DX), R11
+	MOVL          104(DX), R12
+	MOVQ          R12, R13
+	SHRQ          $0x02, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	MOVQ          R11, R14
+	MOVQ          R12, R15
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ          R13, R14
+	MOVQ          $0x0303030303030303, R13
+	ANDQ          R13, R15
+	SHLQ          $0x04, R15
+	ORQ           R15, R14
+	MOVQ          R14, (SP)
+	MOVQ          R12, R12
+	SHRQ          $0x04, R11
+	SHRQ          $0x04, R12
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ          R13, R11
+	MOVQ          $0x0303030303030303, R13
+	ANDQ          R13, R12
+	SHLQ          $0x04, R12
+	ORQ           R12, R11
+	MOVQ          R11, 8(SP)
+	VPBROADCASTW  108(DX), X10
+	VCVTPH2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VPMOVZXBD     (SP), Z11
+	VPADDD        rows_minus32x16<>+0(SB), Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VMULPS        Z10, Z11, Z11
+	VMOVUPS       Z11, 16(SP)
+	MOVQ          96(DX)(BX*1), R11
+	MOVL          104(DX)(BX*1), R12
+	MOVQ          R12, R13
+	SHRQ          $0x02, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	MOVQ          R11, R14
+	MOVQ          R12, R15
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ          R13, R14
+	MOVQ          $0x0303030303030303, R13
+	ANDQ          R13, R15
+	SHLQ          $0x04, R15
+	ORQ           R15, R14
+	MOVQ          R14, 80(SP)
+	MOVQ          R12, R12
+	SHRQ          $0x04, R11
+	SHRQ          $0x04, R12
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ          R13, R11
+	MOVQ          $0x0303030303030303, R13
+	ANDQ          R13, R12
+	SHLQ          $0x04, R12
+	ORQ           R12, R11
+	MOVQ          R11, 88(SP)
+	VPBROADCASTW  108(DX)(BX*1), X10
+	VCVTPH2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VPMOVZXBD     80(SP), Z11
+	VPADDD        rows_minus32x16<>+0(SB), Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VMULPS        Z10, Z11, Z11
+	VMOVUPS       Z11, 96(SP)
+	MOVQ          96(DX)(BX*2), R11
+	MOVL          104(DX)(BX*2), R12
+	MOVQ          R12, R13
+	SHRQ          $0x02, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	MOVQ          R11, R14
+	MOVQ          R12, R15
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ          R13, R14
+	MOVQ          $0x0303030303030303, R13
+	ANDQ          R13, R15
+	SHLQ          $0x04, R15
+	ORQ           R15, R14
+	MOVQ          R14, 160(SP)
+	MOVQ          R12, R12
+	SHRQ          $0x04, R11
+	SHRQ          $0x04, R12
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ          R13, R11
+	MOVQ          $0x0303030303030303, R13
+	ANDQ          R13, R12
+	SHLQ          $0x04, R12
+	ORQ           R12, R11
+	MOVQ          R11, 168(SP)
+	VPBROADCASTW  108(DX)(BX*2), X10
+	VCVTPH2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VPMOVZXBD     160(SP), Z11
+	VPADDD        rows_minus32x16<>+0(SB), Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VMULPS        Z10, Z11, Z11
+	VMOVUPS       Z11, 176(SP)
+	MOVQ          96(DX)(R9*1), R11
+	MOVL          104(DX)(R9*1), R12
+	MOVQ          R12, R13
+	SHRQ          $0x02, R13
+	SHLQ          $0x20, R13
+	ORQ           R13, R12
+	MOVQ          R11, R14
+	MOVQ          R12, R15
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ          R13, R14
+	MOVQ          $0x0303030303030303, R13
+	ANDQ          R13, R15
+	SHLQ          $0x04, R15
+	ORQ           R15, R14
+	MOVQ          R14, 240(SP)
+	MOVQ          R12, R12
+	SHRQ          $0x04, R11
+	SHRQ          $0x04, R12
+	MOVQ          $0x0f0f0f0f0f0f0f0f, R13
+	ANDQ          R13, R11
+	MOVQ          $0x0303030303030303, R13
+	ANDQ          R13, R12
+	SHLQ          $0x04, R12
+	ORQ           R12, R11
+	MOVQ          R11, 248(SP)
+	VPBROADCASTW  108(DX)(R9*1), X10
+	VCVTPH2PS     X10, X10
+	VBROADCASTSS  X10, Z10
+	VPMOVZXBD     240(SP), Z11
+	VPADDD        rows_minus32x16<>+0(SB), Z11, Z11
+	VCVTDQ2PS     Z11, Z11
+	VMULPS        Z10, Z11, Z11
+	VMOVUPS       Z11, 256(SP)
+	VMOVUPS       (SI), Z10
+	VMOVUPS       (SI)(DI*1), Z11
+	VMULPS.BCST   16(SP), Z8, Z13
+	VPMOVZXBD     32(DX), Z14
+	VPMOVZXBD     (DX), Z12
+	VPSLLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z14, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   96(SP), Z8, Z13
+	VPMOVZXBD     32(DX)(BX*1), Z15
+	VPMOVZXBD     (DX)(BX*1), Z12
+	VPSLLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z15, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   176(SP), Z8, Z13
+	VPMOVZXBD     32(DX)(BX*2), Z16
+	VPMOVZXBD     (DX)(BX*2), Z12
+	VPSLLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z16, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   256(SP), Z8, Z13
+	VPMOVZXBD     32(DX)(R9*1), Z17
+	VPMOVZXBD     (DX)(R9*1), Z12
+	VPSLLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z17, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       64(SI), Z10
+	VMOVUPS       64(SI)(DI*1), Z11
+	VMULPS.BCST   20(SP), Z8, Z13
+	VPMOVZXBD     48(DX), Z18
+	VPMOVZXBD     16(DX), Z12
+	VPSLLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z18, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   100(SP), Z8, Z13
+	VPMOVZXBD     48(DX)(BX*1), Z19
+	VPMOVZXBD     16(DX)(BX*1), Z12
+	VPSLLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z19, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   180(SP), Z8, Z13
+	VPMOVZXBD     48(DX)(BX*2), Z20
+	VPMOVZXBD     16(DX)(BX*2), Z12
+	VPSLLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z20, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   260(SP), Z8, Z13
+	VPMOVZXBD     48(DX)(R9*1), Z21
+	VPMOVZXBD     16(DX)(R9*1), Z12
+	VPSLLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z21, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       128(SI), Z10
+	VMOVUPS       128(SI)(DI*1), Z11
+	VMULPS.BCST   24(SP), Z8, Z13
+	VPSRLD        $0x02, Z14, Z22
+	VPMOVZXBD     (DX), Z12
+	VPSLLD        $0x01, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   104(SP), Z8, Z13
+	VPSRLD        $0x02, Z15, Z22
+	VPMOVZXBD     (DX)(BX*1), Z12
+	VPSLLD        $0x01, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   184(SP), Z8, Z13
+	VPSRLD        $0x02, Z16, Z22
+	VPMOVZXBD     (DX)(BX*2), Z12
+	VPSLLD        $0x01, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   264(SP), Z8, Z13
+	VPSRLD        $0x02, Z17, Z22
+	VPMOVZXBD     (DX)(R9*1), Z12
+	VPSLLD        $0x01, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       192(SI), Z10
+	VMOVUPS       192(SI)(DI*1), Z11
+	VMULPS.BCST   28(SP), Z8, Z13
+	VPSRLD        $0x02, Z18, Z22
+	VPMOVZXBD     16(DX), Z12
+	VPSLLD        $0x01, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   108(SP), Z8, Z13
+	VPSRLD        $0x02, Z19, Z22
+	VPMOVZXBD     16(DX)(BX*1), Z12
+	VPSLLD        $0x01, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   188(SP), Z8, Z13
+	VPSRLD        $0x02, Z20, Z22
+	VPMOVZXBD     16(DX)(BX*2), Z12
+	VPSLLD        $0x01, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   268(SP), Z8, Z13
+	VPSRLD        $0x02, Z21, Z22
+	VPMOVZXBD     16(DX)(R9*1), Z12
+	VPSLLD        $0x01, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       256(SI), Z10
+	VMOVUPS       256(SI)(DI*1), Z11
+	VMULPS.BCST   32(SP), Z8, Z13
+	VPSRLD        $0x04, Z14, Z22
+	VPMOVZXBD     (DX), Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   112(SP), Z8, Z13
+	VPSRLD        $0x04, Z15, Z22
+	VPMOVZXBD     (DX)(BX*1), Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   192(SP), Z8, Z13
+	VPSRLD        $0x04, Z16, Z22
+	VPMOVZXBD     (DX)(BX*2), Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   272(SP), Z8, Z13
+	VPSRLD        $0x04, Z17, Z22
+	VPMOVZXBD     (DX)(R9*1), Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       320(SI), Z10
+	VMOVUPS       320(SI)(DI*1), Z11
+	VMULPS.BCST   36(SP), Z8, Z13
+	VPSRLD        $0x04, Z18, Z22
+	VPMOVZXBD     16(DX), Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   116(SP), Z8, Z13
+	VPSRLD        $0x04, Z19, Z22
+	VPMOVZXBD     16(DX)(BX*1), Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   196(SP), Z8, Z13
+	VPSRLD        $0x04, Z20, Z22
+	VPMOVZXBD     16(DX)(BX*2), Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   276(SP), Z8, Z13
+	VPSRLD        $0x04, Z21, Z22
+	VPMOVZXBD     16(DX)(R9*1), Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       384(SI), Z10
+	VMOVUPS       384(SI)(DI*1), Z11
+	VMULPS.BCST   40(SP), Z8, Z12
+	VPSRLD        $0x06, Z14, Z14
+	VPMOVZXBD     (DX), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z0
+	VFMADD231PS   Z11, Z13, Z1
+	VMULPS.BCST   120(SP), Z8, Z12
+	VPSRLD        $0x06, Z15, Z14
+	VPMOVZXBD     (DX)(BX*1), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z2
+	VFMADD231PS   Z11, Z13, Z3
+	VMULPS.BCST   200(SP), Z8, Z12
+	VPSRLD        $0x06, Z16, Z14
+	VPMOVZXBD     (DX)(BX*2), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z4
+	VFMADD231PS   Z11, Z13, Z5
+	VMULPS.BCST   280(SP), Z8, Z12
+	VPSRLD        $0x06, Z17, Z14
+	VPMOVZXBD     (DX)(R9*1), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z6
+	VFMADD231PS   Z11, Z13, Z7
+	VMOVUPS       448(SI), Z10
+	VMOVUPS       448(SI)(DI*1), Z11
+	VMULPS.BCST   44(SP), Z8, Z12
+	VPSRLD        $0x06, Z18, Z14
+	VPMOVZXBD     16(DX), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z0
+	VFMADD231PS   Z11, Z13, Z1
+	VMULPS.BCST   124(SP), Z8, Z12
+	VPSRLD        $0x06, Z19, Z14
+	VPMOVZXBD     16(DX)(BX*1), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z2
+	VFMADD231PS   Z11, Z13, Z3
+	VMULPS.BCST   204(SP), Z8, Z12
+	VPSRLD        $0x06, Z20, Z14
+	VPMOVZXBD     16(DX)(BX*2), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z4
+	VFMADD231PS   Z11, Z13, Z5
+	VMULPS.BCST   284(SP), Z8, Z12
+	VPSRLD        $0x06, Z21, Z14
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z6
+	VFMADD231PS   Z11, Z13, Z7
+	VMOVUPS       512(SI), Z10
+	VMOVUPS       512(SI)(DI*1), Z11
+	VMULPS.BCST   48(SP), Z8, Z13
+	VPMOVZXBD     64(DX), Z14
+	VPMOVZXBD     (DX), Z12
+	VPSRLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z14, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   128(SP), Z8, Z13
+	VPMOVZXBD     64(DX)(BX*1), Z15
+	VPMOVZXBD     (DX)(BX*1), Z12
+	VPSRLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z15, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   208(SP), Z8, Z13
+	VPMOVZXBD     64(DX)(BX*2), Z16
+	VPMOVZXBD     (DX)(BX*2), Z12
+	VPSRLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z16, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   288(SP), Z8, Z13
+	VPMOVZXBD     64(DX)(R9*1), Z17
+	VPMOVZXBD     (DX)(R9*1), Z12
+	VPSRLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z17, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       576(SI), Z10
+	VMOVUPS       576(SI)(DI*1), Z11
+	VMULPS.BCST   52(SP), Z8, Z13
+	VPMOVZXBD     80(DX), Z18
+	VPMOVZXBD     16(DX), Z12
+	VPSRLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z18, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   132(SP), Z8, Z13
+	VPMOVZXBD     80(DX)(BX*1), Z19
+	VPMOVZXBD     16(DX)(BX*1), Z12
+	VPSRLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z19, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   212(SP), Z8, Z13
+	VPMOVZXBD     80(DX)(BX*2), Z20
+	VPMOVZXBD     16(DX)(BX*2), Z12
+	VPSRLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z20, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   292(SP), Z8, Z13
+	VPMOVZXBD     80(DX)(R9*1), Z21
+	VPMOVZXBD     16(DX)(R9*1), Z12
+	VPSRLD        $0x02, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z21, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       640(SI), Z10
+	VMOVUPS       640(SI)(DI*1), Z11
+	VMULPS.BCST   56(SP), Z8, Z13
+	VPSRLD        $0x02, Z14, Z22
+	VPMOVZXBD     (DX), Z12
+	VPSRLD        $0x03, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   136(SP), Z8, Z13
+	VPSRLD        $0x02, Z15, Z22
+	VPMOVZXBD     (DX)(BX*1), Z12
+	VPSRLD        $0x03, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   216(SP), Z8, Z13
+	VPSRLD        $0x02, Z16, Z22
+	VPMOVZXBD     (DX)(BX*2), Z12
+	VPSRLD        $0x03, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   296(SP), Z8, Z13
+	VPSRLD        $0x02, Z17, Z22
+	VPMOVZXBD     (DX)(R9*1), Z12
+	VPSRLD        $0x03, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       704(SI), Z10
+	VMOVUPS       704(SI)(DI*1), Z11
+	VMULPS.BCST   60(SP), Z8, Z13
+	VPSRLD        $0x02, Z18, Z22
+	VPMOVZXBD     16(DX), Z12
+	VPSRLD        $0x03, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   140(SP), Z8, Z13
+	VPSRLD        $0x02, Z19, Z22
+	VPMOVZXBD     16(DX)(BX*1), Z12
+	VPSRLD        $0x03, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   220(SP), Z8, Z13
+	VPSRLD        $0x02, Z20, Z22
+	VPMOVZXBD     16(DX)(BX*2), Z12
+	VPSRLD        $0x03, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   300(SP), Z8, Z13
+	VPSRLD        $0x02, Z21, Z22
+	VPMOVZXBD     16(DX)(R9*1), Z12
+	VPSRLD        $0x03, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       768(SI), Z10
+	VMOVUPS       768(SI)(DI*1), Z11
+	VMULPS.BCST   64(SP), Z8, Z13
+	VPSRLD        $0x04, Z14, Z22
+	VPMOVZXBD     (DX), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   144(SP), Z8, Z13
+	VPSRLD        $0x04, Z15, Z22
+	VPMOVZXBD     (DX)(BX*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   224(SP), Z8, Z13
+	VPSRLD        $0x04, Z16, Z22
+	VPMOVZXBD     (DX)(BX*2), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   304(SP), Z8, Z13
+	VPSRLD        $0x04, Z17, Z22
+	VPMOVZXBD     (DX)(R9*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       832(SI), Z10
+	VMOVUPS       832(SI)(DI*1), Z11
+	VMULPS.BCST   68(SP), Z8, Z13
+	VPSRLD        $0x04, Z18, Z22
+	VPMOVZXBD     16(DX), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z0
+	VFMADD231PS   Z11, Z12, Z1
+	VMULPS.BCST   148(SP), Z8, Z13
+	VPSRLD        $0x04, Z19, Z22
+	VPMOVZXBD     16(DX)(BX*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   228(SP), Z8, Z13
+	VPSRLD        $0x04, Z20, Z22
+	VPMOVZXBD     16(DX)(BX*2), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   308(SP), Z8, Z13
+	VPSRLD        $0x04, Z21, Z22
+	VPMOVZXBD     16(DX)(R9*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMOVUPS       896(SI), Z10
+	VMOVUPS       896(SI)(DI*1), Z11
+	VMULPS.BCST   72(SP), Z8, Z12
+	VPSRLD        $0x06, Z14, Z14
+	VPMOVZXBD     (DX), Z13
+	VPSRLD        $0x05, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z0
+	VFMADD231PS   Z11, Z13, Z1
+	VMULPS.BCST   152(SP), Z8, Z12
+	VPSRLD        $0x06, Z15, Z14
+	VPMOVZXBD     (DX)(BX*1), Z13
+	VPSRLD        $0x05, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z2
+	VFMADD231PS   Z11, Z13, Z3
+	VMULPS.BCST   232(SP), Z8, Z12
+	VPSRLD        $0x06, Z16, Z14
+	VPMOVZXBD     (DX)(BX*2), Z13
+	VPSRLD        $0x05, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z4
+	VFMADD231PS   Z11, Z13, Z5
+	VMULPS.BCST   312(SP), Z8, Z12
+	VPSRLD        $0x06, Z17, Z14
+	VPMOVZXBD     (DX)(R9*1), Z13
+	VPSRLD        $0x05, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z6
+	VFMADD231PS   Z11, Z13, Z7
+	VMOVUPS       960(SI), Z10
+	VMOVUPS       960(SI)(DI*1), Z11
+	VMULPS.BCST   76(SP), Z8, Z12
+	VPSRLD        $0x06, Z18, Z14
+	VPMOVZXBD     16(DX), Z13
+	VPSRLD        $0x05, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z0
+	VFMADD231PS   Z11, Z13, Z1
+	VMULPS.BCST   156(SP), Z8, Z12
+	VPSRLD        $0x06, Z19, Z14
+	VPMOVZXBD     16(DX)(BX*1), Z13
+	VPSRLD        $0x05, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z2
+	VFMADD231PS   Z11, Z13, Z3
+	VMULPS.BCST   236(SP), Z8, Z12
+	VPSRLD        $0x06, Z20, Z14
+	VPMOVZXBD     16(DX)(BX*2), Z13
+	VPSRLD        $0x05, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z4
+	VFMADD231PS   Z11, Z13, Z5
+	VMULPS.BCST   316(SP), Z8, Z12
+	VPSRLD        $0x06, Z21, Z14
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSRLD        $0x05, Z13, Z13
+	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z6
+	VFMADD231PS   Z11, Z13, Z7
+	ADDQ          $0x0000006e, DX
+	ADDQ          $0x00000400, SI
+	SUBQ          $0x00000100, R8
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y8
 	VADDPS        Y8, Y0, Y8

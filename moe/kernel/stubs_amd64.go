@@ -304,6 +304,63 @@ func dotsMXFP4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx i
 //go:noescape
 func dotsMXFP4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
+// widenIQ4XSAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of IQ4_XS, see tensor.Dequantize.
+//
+//go:noescape
+func widenIQ4XSAVX2(dst *float32, w *byte, n int)
+
+// dotsIQ4XSx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of IQ4_XS, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsIQ4XSx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsIQ4XSx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of IQ4_XS, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsIQ4XSx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ2KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q2_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ2KAVX2(dst *float32, w *byte, n int)
+
+// dotsQ2Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q2_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsQ2Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ2Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q2_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsQ2Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ3KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q3_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ3KAVX2(dst *float32, w *byte, n int)
+
+// dotsQ3Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q3_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsQ3Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ3Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q3_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsQ3Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
 // widenQ4KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q4_K, see tensor.Dequantize.
 //
 //go:noescape
@@ -573,6 +630,63 @@ func dotsMXFP4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx
 //
 //go:noescape
 func dotsMXFP4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenIQ4XSAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of IQ4_XS, see tensor.Dequantize.
+//
+//go:noescape
+func widenIQ4XSAVX512(dst *float32, w *byte, n int)
+
+// dotsIQ4XSx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of IQ4_XS, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsIQ4XSx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsIQ4XSx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of IQ4_XS, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsIQ4XSx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ2KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q2_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ2KAVX512(dst *float32, w *byte, n int)
+
+// dotsQ2Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q2_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsQ2Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ2Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q2_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsQ2Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// widenQ3KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q3_K, see tensor.Dequantize.
+//
+//go:noescape
+func widenQ3KAVX512(dst *float32, w *byte, n int)
+
+// dotsQ3Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q3_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsQ3Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+
+// dotsQ3Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// a weight is of Q3_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
+//
+//go:noescape
+func dotsQ3Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 
 // widenQ4KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q4_K, see tensor.Dequantize.
 //

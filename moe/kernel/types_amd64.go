@@ -42,6 +42,12 @@ func kernelsAVX2(t tensor.Type) kernels {
 		return kernels{widenIQ4NLAVX2, dotsIQ4NLx1AVX2, dotsIQ4NLx2AVX2}
 	case tensor.MXFP4:
 		return kernels{widenMXFP4AVX2, dotsMXFP4x1AVX2, dotsMXFP4x2AVX2}
+	case tensor.IQ4_XS:
+		return kernels{widenIQ4XSAVX2, dotsIQ4XSx1AVX2, dotsIQ4XSx2AVX2}
+	case tensor.Q2_K:
+		return kernels{widenQ2KAVX2, dotsQ2Kx1AVX2, dotsQ2Kx2AVX2}
+	case tensor.Q3_K:
+		return kernels{widenQ3KAVX2, dotsQ3Kx1AVX2, dotsQ3Kx2AVX2}
 	case tensor.Q4_K:
 		return kernels{widenQ4KAVX2, dotsQ4Kx1AVX2, dotsQ4Kx2AVX2}
 	case tensor.Q5_K:
@@ -72,6 +78,12 @@ func kernelsAVX512(t tensor.Type) kernels {
 		return kernels{widenIQ4NLAVX512, dotsIQ4NLx1AVX512, dotsIQ4NLx2AVX512}
 	case tensor.MXFP4:
 		return kernels{widenMXFP4AVX512, dotsMXFP4x1AVX512, dotsMXFP4x2AVX512}
+	case tensor.IQ4_XS:
+		return kernels{widenIQ4XSAVX512, dotsIQ4XSx1AVX512, dotsIQ4XSx2AVX512}
+	case tensor.Q2_K:
+		return kernels{widenQ2KAVX512, dotsQ2Kx1AVX512, dotsQ2Kx2AVX512}
+	case tensor.Q3_K:
+		return kernels{widenQ3KAVX512, dotsQ3Kx1AVX512, dotsQ3Kx2AVX512}
 	case tensor.Q4_K:
 		return kernels{widenQ4KAVX512, dotsQ4Kx1AVX512, dotsQ4Kx2AVX512}
 	case tensor.Q5_K:

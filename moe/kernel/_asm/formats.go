@@ -149,6 +149,9 @@ var formats = []format{
 	{"MXFP4", "of MXFP4" + blockDoc, false, true, 32, 17, func(c *asm, w width, m Mem) []vector {
 		return c.lookup(w, "e2m1", e2m1, c.power(w, m), m.Offset(1))
 	}, []func(int) uint32{float(func(i int) float32 { return float32(e2m1[i]) })}},
+	{"IQ4XS", "of IQ4_XS" + blockDoc, false, true, 256, 136, iq4XS, []func(int) uint32{float(func(i int) float32 { return float32(nonlinear[i]) })}},
+	{"Q2K", "of Q2_K" + blockDoc, false, true, 256, 84, q2K, []func(int) uint32{float(func(i int) float32 { return float32(i % 4) })}},
+	{"Q3K", "of Q3_K" + blockDoc, false, true, 256, 110, q3K, []func(int) uint32{float(func(i int) float32 { return float32(i%8 - 4) }), func(int) uint32 { return 3 }}},
 	{"Q4K", "of Q4_K" + blockDoc, false, true, 256, 144, func(c *asm, w width, m Mem) []vector {
 		scale, minimum := c.scalesMinima(m)
 		return c.parts(w, scale, minimum, m.Offset(16), nil)
@@ -159,51 +162,4 @@ var formats = []format{
 		return c.parts(w, scale, minimum, m.Offset(48), &high)
 	}, []func(int) uint32{count, float(func(i int) float32 { return float32(i + 16) }), func(int) uint32 { return 15 }}},
 	{"Q6K", "of Q6_K" + blockDoc, false, true, 256, 210, q6K, []func(int) uint32{func(int) uint32 { return 15 }, func(int) uint32 { return 63 }}},
-}
-
-func q6K(c *asm, w width, m Mem) (out []vector) {
-	d := c.half(avx2, m.Offset(208), false)
-	scales, less32 := c.AllocLocal(64), c.AllocLocal(64)
-	for i := range 2 {
-		s := c.YMM()
-		c.VPMOVSXBD(m.Offset(192+8*i), s)
-		c.VCVTDQ2PS(s, s)
-		c.VMULPS(d, s, s)
-		c.VMOVUPS(s, scales.Offset(32*i))
-		c.VMULPS(c.words("times32", 8, func(int) uint32 { return math.Float32bits(-32) }), s, s)
-		c.VMOVUPS(s, less32.Offset(32*i))
-	}
-	var two [2]reg.VecVirtual // 4 vectors share these bytes
-	for at := 0; at < 256; at += w.lanes {
-		h, r := at/128, at%128
-		out = append(out, func() reg.VecVirtual {
-			v, high := w.reg(c), w.reg(c)
-			c.VPMOVZXBD(m.Offset(h*64+r%64), v)
-			if r >= 64 {
-				c.VPSRLD(Imm(4), v, v)
-			}
-			bits := m.Offset(128 + h*32 + r%32)
-			left := 4 - r/32*2
-			k := at / 16 * 4
-			if w.lanes == 16 {
-				if i := r % 32 / 16; r < 32 {
-					two[i] = c.ZMM()
-					c.VPMOVZXBD(bits, two[i])
-				}
-				c.shift(left, two[r%32/16], high)
-				c.VPTERNLOGD(U8(0xd8), c.held[0], v, high) // the low 4 bits from v
-				c.VPANDD(c.held[1], high, v)
-			} else {
-				c.VPMOVZXBD(bits, high)
-				c.shift(left, high, high)
-				c.VPAND(c.all(w, "low4", 15), v, v)
-				c.VPAND(c.all(w, "bits45", 48), high, high)
-				c.VPADDD(high, v, v)
-			}
-			c.VCVTDQ2PS(v, v)
-			c.VFMADD213PS(c.spread(w, less32.Offset(k)), c.spread(w, scales.Offset(k)), v)
-			return v
-		})
-	}
-	return out
 }

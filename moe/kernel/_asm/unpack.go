@@ -54,6 +54,16 @@ func (c *asm) and(w width, mask Op, v reg.VecVirtual) {
 	}
 }
 
+// flip changes the sign of every lane.
+func (c *asm) flip(w width, v reg.VecVirtual) {
+	sign := c.all(w, "signs", 1<<31)
+	if w.lanes == 16 {
+		c.VPXORD(sign, v, v)
+	} else {
+		c.VXORPS(sign, v, v)
+	}
+}
+
 // pick returns the entries of a table of 16 float32 that the low 4 bits of bytes name, for
 // the 32 halves of 16 bytes: the low ones, then the high ones. For registers of 16
 // lanes, where it takes one instruction.

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Formats of 256 elements with scales of their own for 16 or 32 of them. Q4_K and Q5_K
+// are in unpack.go.
+
+// stored writes f of the 16 lanes, which may take two registers, to memory.
+func (c *asm) stored(w width, f func(part int) reg.VecVirtual) Mem {
+	slots := c.AllocLocal(64)
+	for part := range 16 / w.lanes {
+		c.VMOVUPS(f(part), slots.Offset(4*w.lanes*part))
+	}
+	return slots
+}
+
+// q2K: the 16 elements of a scale have 4 different values. A register of 16 lanes
+// holds them 4 times over, so that the bits above the two do not matter.
+func q2K(c *asm, w width, m Mem) (out []vector) {
+	d, dmin := c.half(w, m.Offset(80), false), c.half(w, m.Offset(82), false)
+	scales := c.stored(w, func(part int) reg.VecVirtual {
+		s := w.reg(c)
+		c.VPMOVZXBD(m.Offset(w.lanes*part), s)
+		c.and(w, c.all(w, "low4", 15), s)
+		c.VCVTDQ2PS(s, s)
+		c.VMULPS(d, s, s)
+		return s
+	})
+	minima := c.stored(w, func(part int) reg.VecVirtual {
+		s := w.reg(c)
+		c.VPMOVZXBD(m.Offset(w.lanes*part), s)
+		c.VPSRLD(Imm(4), s, s)
+		c.VCVTDQ2PS(s, s)
+		c.VMULPS(dmin, s, s)
+		c.flip(w, s)
+		return s
+	})
+	var bytes [2]reg.VecVirtual // 4 vectors share them
+	for at := 0; at < 256; at += w.lanes {
+		k, shift := at/16*4, uint64(at%128/32*2)
+		out = append(out, func() reg.VecVirtual {
+			v := w.reg(c)
+			if w.lanes == 16 {
+				table, b := c.spread(w, scales.Offset(k)), &bytes[at%32/16]
+				c.VFMADD213PS_BCST(minima.Offset(k), c.held[0], table)
+				if shift == 0 {
+					*b = c.ZMM()
+					c.VPMOVZXBD(m.Offset(16+at/128*32+at%32), *b)
+					c.VPERMPS(table, *b, v)
+				} else {
+					c.VPSRLD(Imm(shift), *b, v)
+					c.VPERMPS(table, v, v)
+				}
+				return v
+			}
+			c.VPMOVZXBD(m.Offset(16+at/128*32+at%32), v)
+			c.shift(-int(shift), v, v)
+			c.and(w, c.all(w, "low2", 3), v)
+			c.VCVTDQ2PS(v, v)
+			c.VFMADD213PS(c.spread(w, minima.Offset(k)), c.spread(w, scales.Offset(k)), v)
+			return v
+		})
+	}
+	return out
+}
+
+// q3K: as q2K, with a third bit from elsewhere and without minima.
+func q3K(c *asm, w width, m Mem) (out []vector) {
+	scales := c.q3Scales(w, m)
+	var bytes [2]reg.VecVirtual // 4 vectors share them
+	for at := 0; at < 256; at += w.lanes {
+		k, shift := at/16*4, at%128/32*2
+		high := m.Offset(at % 32)
+		low := m.Offset(32 + at/128*32 + at%32)
+		out = append(out, func() reg.VecVirtual {
+			v := w.reg(c)
+			if w.lanes == 16 {
+				table, b := w.reg(c), &bytes[at%32/16]
+				c.VMULPS_BCST(scales.Offset(k), c.held[0], table)
+				if shift == 0 {
+					*b = c.ZMM()
+					c.VPMOVZXBD(low, *b)
+				}
+				q := *b
+				if shift > 0 {
+					q = c.ZMM()
+					c.VPSRLD(Imm(uint64(shift)), *b, q)
+				}
+				c.VPMOVZXBD(high, v)
+				c.shift(2-at/32, v, v)
+				c.VPTERNLOGD(U8(0xd8), c.held[1], q, v) // the low 2 bits from q, the third from v, the others do not matter
+				c.VPERMPS(table, v, v)
+				return v
+			}
+			h := w.reg(c)
+			c.VPMOVZXBD(low, v)
+			c.shift(-shift, v, v)
+			c.and(w, c.all(w, "low2", 3), v)
+			c.VPMOVZXBD(high, h)
+			c.shift(2-at/32, h, h)
+			c.and(w, c.all(w, "bit2", 4), h)
+			c.VPADDD(h, v, v)
+			c.VPADDD(c.all(w, "minus4", 1<<32-4), v, v)
+			c.VCVTDQ2PS(v, v)
+			c.VMULPS(c.spread(w, scales.Offset(k)), v, v)
+			return v
+		})
+	}
+	return out
+}
+
+// q3Scales returns the 16 scales of a Q3_K block in memory, less 32 and times d: the
+// low 4 bits of each are halves of 8 bytes, the high 2 quarters of 4 bytes.
+func (c *asm) q3Scales(w width, m Mem) Mem {
+	low, two, high, mask := c.GP64(), c.GP64(), c.GP64(), c.GP64()
+	c.MOVQ(m.Offset(96), low)
+	c.MOVL(m.Offset(104), two.As32())
+	c.MOVQ(two, high)
+	c.SHRQ(Imm(2), high)
+	c.SHLQ(Imm(32), high)
+	c.ORQ(high, two) // bytes 0-3 as they are, 4-7 turned by the 2 bits of the next 4 scales
+	packed := c.AllocLocal(16)
+	for part := range 2 {
+		l, h := c.GP64(), c.GP64()
+		c.MOVQ(low, l)
+		c.MOVQ(two, h)
+		if part == 1 {
+			c.SHRQ(Imm(4), l)
+			c.SHRQ(Imm(4), h)
+		}
+		c.MOVQ(U64(0x0f0f0f0f0f0f0f0f), mask)
+		c.ANDQ(mask, l)
+		c.MOVQ(U64(0x0303030303030303), mask)
+		c.ANDQ(mask, h)
+		c.SHLQ(Imm(4), h)
+		c.ORQ(h, l)
+		c.MOVQ(l, packed.Offset(8*part))
+	}
+	d := c.half(w, m.Offset(108), false)
+	return c.stored(w, func(part int) reg.VecVirtual {
+		s := w.reg(c)
+		c.VPMOVZXBD(packed.Offset(w.lanes*part), s)
+		c.VPADDD(c.all(w, "minus32", 1<<32-32), s, s)
+		c.VCVTDQ2PS(s, s)
+		c.VMULPS(d, s, s)
+		return s
+	})
+}
+
+func iq4XS(c *asm, w width, m Mem) (out []vector) {
+	s, high := c.YMM(), c.YMM()
+	c.VPBROADCASTD(m.Offset(4), s)
+	c.VPSRLVD(c.words("nibbles", 8, func(i int) uint32 { return uint32(4 * i) }), s, s)
+	c.and(avx2, c.all(avx2, "low4", 15), s)
+	c.VPBROADCASTW(m.Offset(2), high)
+	c.VPSRLVD(c.words("pairs", 8, func(i int) uint32 { return uint32(2 * i) }), high, high)
+	c.and(avx2, c.all(avx2, "low2", 3), high)
+	c.VPSLLD(Imm(4), high, high)
+	c.VPADDD(high, s, s)
+	c.VPADDD(c.all(avx2, "minus32", 1<<32-32), s, s)
+	c.VCVTDQ2PS(s, s)
+	c.VMULPS(c.half(avx2, m, true), s, s)
+	scales := c.AllocLocal(32)
+	c.VMOVUPS(s, scales)
+	for j := range 8 {
+		var part []vector
+		for i := range 32 / w.lanes {
+			out = append(out, func() reg.VecVirtual {
+				if i == 0 {
+					part = c.lookup(w, "nonlinear", nonlinear, c.spread(w, scales.Offset(4*j)), m.Offset(8+16*j))
+				}
+				return part[i]()
+			})
+		}
+	}
+	return out
+}
+
+func q6K(c *asm, w width, m Mem) (out []vector) {
+	d := c.half(avx2, m.Offset(208), false)
+	scales, less32 := c.AllocLocal(64), c.AllocLocal(64)
+	for i := range 2 {
+		s := c.YMM()
+		c.VPMOVSXBD(m.Offset(192+8*i), s)
+		c.VCVTDQ2PS(s, s)
+		c.VMULPS(d, s, s)
+		c.VMOVUPS(s, scales.Offset(32*i))
+		c.VMULPS(c.words("times32", 8, func(int) uint32 { return math.Float32bits(-32) }), s, s)
+		c.VMOVUPS(s, less32.Offset(32*i))
+	}
+	var two [2]reg.VecVirtual // 4 vectors share these bytes
+	for at := 0; at < 256; at += w.lanes {
+		h, r := at/128, at%128
+		out = append(out, func() reg.VecVirtual {
+			v, high := w.reg(c), w.reg(c)
+			c.VPMOVZXBD(m.Offset(h*64+r%64), v)
+			if r >= 64 {
+				c.VPSRLD(Imm(4), v, v)
+			}
+			bits := m.Offset(128 + h*32 + r%32)
+			left := 4 - r/32*2
+			k := at / 16 * 4
+			if w.lanes == 16 {
+				if i := r % 32 / 16; r < 32 {
+					two[i] = c.ZMM()
+					c.VPMOVZXBD(bits, two[i])
+				}
+				c.shift(left, two[r%32/16], high)
+				c.VPTERNLOGD(U8(0xd8), c.held[0], v, high) // the low 4 bits from v
+				c.VPANDD(c.held[1], high, v)
+			} else {
+				c.VPMOVZXBD(bits, high)
+				c.shift(left, high, high)
+				c.VPAND(c.all(w, "low4", 15), v, v)
+				c.VPAND(c.all(w, "bits45", 48), high, high)
+				c.VPADDD(high, v, v)
+			}
+			c.VCVTDQ2PS(v, v)
+			c.VFMADD213PS(c.spread(w, less32.Offset(k)), c.spread(w, scales.Offset(k)), v)
+			return v
+		})
+	}
+	return out
+}
