@@ -124,7 +124,7 @@ func TestBestEqualsSorting(t *testing.T) {
 	for range 500 {
 		c := make([]candidate, 1+rng.IntN(60))
 		for i := range c {
-			c[i] = candidate{int32(i), float64(rng.IntN(10))} // many equal
+			c[i] = candidate{id: int32(i), z: float64(rng.IntN(10))} // many equal
 		}
 		k := 1 + rng.IntN(len(c))
 		want := slices.SortedFunc(slices.Values(c), candidate.compare)[:k]
@@ -147,13 +147,13 @@ func TestTopKOfManyEqualsSorting(t *testing.T) {
 		all := make([]candidate, len(z))
 		for i := range z {
 			z[i] = float32(rng.IntN(40)) / 4
-			all[i] = candidate{int32(i), float64(z[i])}
+			all[i] = candidate{id: int32(i), z: float64(z[i])}
 		}
 		slices.SortFunc(all, candidate.compare)
 		k := 1 + rng.IntN(20)
 		s := New(Params{Temperature: 1, TopK: k, TopP: 1, RepeatPenalty: 1, Seed: rng.Uint64()}, nil)
 		s.draw(z, all[0].z)
-		for i, c := range s.kept { // their z is a weight now
+		for i, c := range s.kept {
 			if len(s.kept) != k || c.id != all[i].id {
 				t.Fatalf("top-%d keeps %v, want the first of %v", k, s.kept, all[:k])
 			}

@@ -37,6 +37,15 @@ func (d *decoder) next(id int32) string {
 	return text
 }
 
+// DropsBlank reports whether the blank that a token begins with is no part of the text
+// after the token id, or with -1 at the start of a text.
+func (t *Tokenizer) DropsBlank(after int32) bool {
+	if !t.prefix {
+		return false
+	}
+	return !t.has(after) || t.kinds[after] == UserDefined || isControl(t.kinds[after])
+}
+
 // Decode is the text of ids. It is the very text that was encoded, if it was;
 // bytes that are no UTF-8 come out as they are. Only the "llama" model knows no
 // U+2581: it comes out as a blank.
