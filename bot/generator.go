@@ -29,6 +29,8 @@ type mind struct {
 	template *prompt.Template
 	tok      *tokenizer.Tokenizer
 	defaults atomic.Pointer[session.Settings] // what a channel without its own has
+	reply    atomic.Pointer[config.Reply]     // what no channel has of its own
+	pings    *sample.Ban                      // what no answer may spell
 
 	mu     sync.Mutex
 	traces map[string]chat.Trace // by answer message
@@ -75,8 +77,21 @@ func (m *mind) open(c config.Model) error {
 	if m.template, err = prompt.New(tok); err != nil {
 		return err
 	}
+	m.pings = sample.NewBan(tok, pings())
 	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Threads, ContextTokens: c.ContextTokens, Slots: c.Slots, CacheBytes: c.CacheMiB << 20})
 	return err
+}
+
+// pings are the beginnings of what notifies people if Discord is asked to let it
+// (reference, Message Formatting): everyone, those who are there, a person, a role.
+func pings() []string {
+	out := []string{"@everyone", "@here"}
+	for digit := '0'; digit <= '9'; digit++ {
+		for _, head := range []string{"<@", "<@!", "<@&"} {
+			out = append(out, head+string(digit))
+		}
+	}
+	return out
 }
 
 func (m *mind) close() {
@@ -106,6 +121,7 @@ func (m *mind) describe() string {
 func (m *mind) setDefaults(r config.Reply) {
 	s := defaultSettings(r)
 	m.defaults.Store(&s)
+	m.reply.Store(&r)
 }
 
 func defaultSettings(r config.Reply) session.Settings {
@@ -156,19 +172,28 @@ func (m *mind) Measure(p chat.Prompt) chat.Budget {
 	return b
 }
 
+// sampling is how an answer's tokens are chosen.
+func (m *mind) sampling(s session.Settings) sample.Params {
+	r := m.reply.Load()
+	p := sample.Params{Temperature: *s.Temperature, TopK: *s.TopK, TypicalP: r.TypicalP, TopP: *s.TopP, MinP: *s.MinP, RepeatPenalty: *s.RepeatPenalty,
+		FrequencyPenalty: r.FrequencyPenalty, PresencePenalty: r.PresencePenalty, RepeatLast: 64, Dry: sample.DefaultDry(), Seed: rand.Uint64()}
+	p.Dry.Multiplier = r.DryMultiplier
+	if s.Seed != nil {
+		p.Seed = *s.Seed
+	}
+	return p
+}
+
 // Generate is chat.Generator.
 func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
 	s := m.defaults.Load().Merge(p.Settings)
 	in := m.read(p, s)
-	params := sample.Params{Temperature: *s.Temperature, TopK: *s.TopK, TopP: *s.TopP, MinP: *s.MinP, RepeatPenalty: *s.RepeatPenalty, RepeatLast: 64, Seed: rand.Uint64()}
-	if s.Seed != nil {
-		params.Seed = *s.Seed
-	}
+	params := m.sampling(s)
 	key := p.Key.Channel
 	if p.Key == chat.OnceKey {
 		key = "" // there will be no more of it
 	}
-	res, err := m.engine.Generate(ctx, engine.Request{Key: key, Tokens: append(in.fit.Tokens, in.begin...), MaxTokens: in.room, Sampling: params, Forbid: m.template.Unsaid(), StopTokens: []int32{m.template.End()}, Trace: true}, emit)
+	res, err := m.engine.Generate(ctx, engine.Request{Key: key, Tokens: append(in.fit.Tokens, in.begin...), MaxTokens: in.room, Sampling: params, Forbid: m.template.Unsaid(), Never: m.pings, Before: p.Begin, StopTokens: []int32{m.template.End()}, Trace: true}, emit)
 	u := res.Usage
 	text := strings.TrimRight(res.Text, " \n")
 	if p.Begin == "" {

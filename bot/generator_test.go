@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"moebot/bot/chat"
 	"moebot/bot/config"
+	"moebot/moe/sample"
 	"moebot/session"
 )
 
@@ -199,3 +201,36 @@ func TestMeasure(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// No answer pings, whatever the model would like: the tokens that spell a mention are
+// given all the weight, one by one, two by two and as the tokenizer has them.
+func TestNoAnswerPings(t *testing.T) {
+	m := testMind(t)
+	ping := regexp.MustCompile(`@everyone|@here|<@[!&]?\d`)
+	for _, want := range []string{"@everyone", "@here", "<@123456789>", "<@!42>", "<@&7>"} {
+		for seed := range uint64(40) {
+			s := sample.New(sample.Params{Temperature: 1, TopP: 1, RepeatPenalty: 1, Seed: seed}, m.template.Unsaid())
+			s.Never(m.pings, want[:seed%3])
+			var text strings.Builder
+			for range 30 {
+				z := make([]float32, m.tok.Size())
+				for id := range z {
+					if b := m.tok.Bytes(int32(id)); b != "" && strings.Contains(want, b) {
+						z[id] = 20
+					}
+				}
+				text.WriteString(m.tok.Bytes(s.Sample(z)))
+			}
+			if all := want[:seed%3] + text.String(); ping.MatchString(all) {
+				t.Errorf("%s can be said: %q", want, all)
+			}
+		}
+	}
+	// and answers are made so: what is forbidden there is not said
+	m.pings = sample.NewBan(m.tok, []string{"e", "I"})
+	for i := range 5 {
+		if a := answer(t, m, fmt.Sprint("ping ", i), session.Settings{}, turn(session.RoleUser, "Mia", "Hello, how are you today?")); strings.ContainsAny(a.Text, "eI") || a.Text == "" {
+			t.Errorf("answer %q", a.Text)
+		}
+	}
+}

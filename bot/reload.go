@@ -38,8 +38,9 @@ func (s *service) reload(r reloads) {
 	s.rules.set(c.Safety)
 	s.bot.SetPolicy(policy(c))
 	// what needs a restart stays what it is, also in the next comparison
-	s.cfg.Reply.Persona, s.cfg.Reply.Temperature, s.cfg.Reply.TopK, s.cfg.Reply.TopP = c.Reply.Persona, c.Reply.Temperature, c.Reply.TopK, c.Reply.TopP
-	s.cfg.Reply.MinP, s.cfg.Reply.RepeatPenalty, s.cfg.Reply.MaxTokens = c.Reply.MinP, c.Reply.RepeatPenalty, c.Reply.MaxTokens
+	timeout, queueLen := s.cfg.Reply.Timeout, s.cfg.Reply.QueueLen
+	s.cfg.Reply = c.Reply
+	s.cfg.Reply.Timeout, s.cfg.Reply.QueueLen = timeout, queueLen
 	s.cfg.Safety, s.cfg.Log.Level, s.cfg.Discord.TemperatureRole = c.Safety, c.Log.Level, c.Discord.TemperatureRole
 	s.log.Info("the configuration was read again", "changed", strings.Join(changed, " "))
 	if len(later) > 0 {

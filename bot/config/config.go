@@ -80,6 +80,15 @@ type Reply struct {
 	MinP float64 `toml:"min_p"` // 0.1
 	// RepeatPenalty, 1 to 2, makes words of the same reply less likely; 1 is off.
 	RepeatPenalty float64 `toml:"repeat_penalty"` // 1.15
+	// TypicalP keeps the most typical tokens that together reach this probability; 1 keeps all.
+	TypicalP float64 `toml:"typical_p"` // 1
+	// FrequencyPenalty, -2 to 2, makes words of the same reply less likely each time they come; 0 is off.
+	FrequencyPenalty float64 `toml:"frequency_penalty"` // 0
+	// PresencePenalty, -2 to 2, makes words of the same reply less likely, once; 0 is off.
+	PresencePenalty float64 `toml:"presence_penalty"` // 0
+	// DryMultiplier, 0 to 10, makes going on with a repetition less likely ("don't repeat
+	// yourself"), more so the longer it is; 0 is off, 0.8 usual.
+	DryMultiplier float64 `toml:"dry_multiplier"` // 0
 	// MaxTokens of an answer; never more than half the context window.
 	MaxTokens int `toml:"max_tokens"` // 256
 	// Timeout of an answer, from its turn in the queue.
@@ -140,7 +149,7 @@ func Default() Config {
 		HTTP:  HTTP{Addr: "127.0.0.1:8080", Metrics: true},
 		Log:   Log{Level: "info", Format: "text"},
 		Model: Model{Slots: 8, CacheMiB: 512},
-		Reply: Reply{Temperature: 0.4, TopK: 40, TopP: 0.9, MinP: 0.1, RepeatPenalty: 1.15, MaxTokens: 256,
+		Reply: Reply{Temperature: 0.4, TopK: 40, TopP: 0.9, MinP: 0.1, RepeatPenalty: 1.15, TypicalP: 1, MaxTokens: 256,
 			Timeout: Duration(2 * time.Minute), QueueLen: 8},
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
@@ -211,6 +220,12 @@ func (c Config) check() error {
 	}
 	in("reply.min_p", c.Reply.MinP, 0, 1)
 	in("reply.repeat_penalty", c.Reply.RepeatPenalty, 1, 2)
+	if !(c.Reply.TypicalP > 0 && c.Reply.TypicalP <= 1) {
+		bad("reply.typical_p", c.Reply.TypicalP, "more than 0, at most 1")
+	}
+	in("reply.frequency_penalty", c.Reply.FrequencyPenalty, -2, 2)
+	in("reply.presence_penalty", c.Reply.PresencePenalty, -2, 2)
+	in("reply.dry_multiplier", c.Reply.DryMultiplier, 0, 10)
 	in("reply.max_tokens", float64(c.Reply.MaxTokens), 1, 32768)
 	in("reply.queue_len", float64(c.Reply.QueueLen), 1, 1000)
 	in("session.max_turns", float64(c.Session.MaxTurns), 2, 10000)

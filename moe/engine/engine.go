@@ -60,10 +60,12 @@ type Request struct {
 	Tokens      []int32 // the whole prompt; not changed, and not read after Generate has returned
 	MaxTokens   int     // of the reply; 0 is as many as fit
 	Sampling    sample.Params
-	StopTokens  []int32  // end the reply, beside the vocabulary's own ends and its control tokens
-	StopStrings []string // the reply ends before the first of these
-	Forbid      []int32  // tokens never drawn
-	Trace       bool     // collect Result.Trace
+	StopTokens  []int32     // end the reply, beside the vocabulary's own ends and its control tokens
+	StopStrings []string    // the reply ends before the first of these
+	Forbid      []int32     // tokens never drawn
+	Never       *sample.Ban // strings that the reply may not spell, nor complete of those that Before ends with; nil for none
+	Before      string      // text in the prompt that the reply goes on with
+	Trace       bool        // collect Result.Trace
 	// Watch is told each token as it is drawn, with the trace Result.Trace would have of
 	// it, on the goroutine that called Generate. May be nil.
 	Watch func(TokenTrace)
@@ -131,6 +133,8 @@ type Engine struct {
 	done   chan struct{}
 	once   sync.Once
 
+	breakers func() []bool // by id; see dryBreakers
+
 	counters counters
 }
 
@@ -142,6 +146,7 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	o = o.fill(m.Config)
 	e := &Engine{model: m, tok: tok, opt: o, pool: kernel.NewPool(o.Threads), submit: make(chan *sequence),
 		quit: make(chan struct{}), done: make(chan struct{})}
+	e.breakers = sync.OnceValue(func() []bool { return dryBreakers(tok) })
 	e.counters.init(m.Config)
 	go e.loop()
 	return e, nil

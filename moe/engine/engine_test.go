@@ -229,6 +229,33 @@ func TestConversationsNeverSeeEachOther(t *testing.T) {
 	wg.Wait()
 }
 
+// The reply's own words, and those it goes on with, never spell what is banned; DRY
+// and a ban change nothing about one seed giving one text.
+func TestNeverAndDry(t *testing.T) {
+	e := start(t, Options{Slots: 3})
+	ban := sample.NewBan(e.tok, []string{"AB", "0", "x1"})
+	found := 0
+	for seed := range uint64(150) {
+		r := request("a", seed, 1, 2, 3)
+		r.Sampling.Temperature = 2
+		r.Sampling.Dry = sample.Dry{Multiplier: 1, Base: 2, Allowed: 1}
+		if free := generate(t, e, r).Text; strings.Contains(free, "0") || strings.Contains("x"+free, "x1") {
+			found++
+		}
+		r.Never, r.Before = ban, "x"
+		res := generate(t, e, r)
+		if all := r.Before + res.Text; strings.Contains(all, "AB") || strings.Contains(all, "0") || strings.Contains(all, "x1") {
+			t.Errorf("seed %d says %q", seed, all)
+		}
+		if again := generate(t, e, r); again.Text != res.Text {
+			t.Errorf("seed %d says %q, then %q", seed, res.Text, again.Text)
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d replies say what is to be banned: the test is too easy", found)
+	}
+}
+
 func TestStops(t *testing.T) {
 	e := start(t, Options{})
 	r := request("a", 5, 1, 2, 3)

@@ -34,8 +34,25 @@ func (e *Engine) newSequence(ctx context.Context, r Request) *sequence {
 	if r.MaxTokens > 0 {
 		limit = min(limit, r.MaxTokens)
 	}
-	return &sequence{ctx: ctx, req: r, sampler: sample.New(r.Sampling, r.Forbid), stream: e.tok.Stream(), limit: limit,
+	sampler := sample.New(r.Sampling, r.Forbid)
+	if r.Sampling.Dry.Multiplier != 0 {
+		sampler.Read(r.Tokens, e.breakers())
+	}
+	if r.Never != nil {
+		sampler.Never(r.Never, r.Before)
+	}
+	return &sequence{ctx: ctx, req: r, sampler: sampler, stream: e.tok.Stream(), limit: limit,
 		out: outbox{more: make(chan struct{}, 1)}, ended: make(chan struct{}), arrived: time.Now()}
+}
+
+// dryBreakers are the tokens over which no repetition reaches: those with one of the
+// characters that llama.cpp has for it by default.
+func dryBreakers(tok *tokenizer.Tokenizer) []bool {
+	out := make([]bool, tok.Size())
+	for id := range out {
+		out[id] = strings.ContainsAny(tok.Bytes(int32(id)), "\n:\"*") || tok.IsControl(int32(id))
+	}
+	return out
 }
 
 // outbox holds the pieces that Generate has not given out yet. The loop never waits
