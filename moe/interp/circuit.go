@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -23,15 +24,18 @@ type Pair struct {
 // model answers as behind the corrupt prompts, 1 if it answers as behind the clean.
 type Circuit struct {
 	Pairs   int          `json:"pairs"`
-	Clean   Estimate     `json:"clean"`    // logit of the answer less that of the other, behind the clean prompts
-	Corrupt Estimate     `json:"corrupt"`  // and behind the corrupt ones
-	Tokens  []string     `json:"tokens"`   // of the longest clean prompt
-	Other   []string     `json:"other"`    // and of the corrupt one beside it
-	Stream  [][]float64  `json:"stream"`   // [layers+1][position] of that pair: the clean stream put into one place of the corrupt pass
-	Parts   []PartEffect `json:"parts"`    // strongest first
-	Null    float64      `json:"null"`     // the strongest effect, by magnitude and as a mean over pairs, of any part taken from random tokens instead of the clean prompt
-	Set     []SetStep    `json:"set"`      // parts added one by one, the best first, to a clean pass whose other parts are those of the corrupt pass
-	SetNull Estimate     `json:"set_null"` // the score of as many parts drawn at random (20 drawings, seed 1)
+	Clean   Estimate     `json:"clean"`            // logit of the answer less that of the other, behind the clean prompts
+	Corrupt Estimate     `json:"corrupt"`          // and behind the corrupt ones
+	Tokens  []string     `json:"tokens"`           // of the longest clean prompt
+	Other   []string     `json:"other"`            // and of the corrupt one beside it
+	Stream  [][]float64  `json:"stream"`           // [layers+1][position] of that pair: the clean stream put into one place of the corrupt pass
+	Parts   []PartEffect `json:"parts"`            // those looked at one by one, strongest first
+	All     int          `json:"all"`              // how many parts the model has
+	Passes  int          `json:"passes"`           // through the model that all this took
+	Groups  []PartGroup  `json:"groups,omitempty"` // where not all parts were looked at: the heads, and the experts, of each layer together, strongest first
+	Null    float64      `json:"null"`             // the strongest effect, by magnitude and as a mean over pairs, of any part taken from random tokens instead of the clean prompt
+	Set     []SetStep    `json:"set"`              // parts added one by one, the best first, to a clean pass whose other parts are those of the corrupt pass
+	SetNull Estimate     `json:"set_null"`         // the score of as many parts drawn at random (20 drawings, seed 1)
 	SetMax  float64      `json:"set_null_max"`
 }
 
@@ -49,6 +53,16 @@ type SetStep struct {
 	Score float64 `json:"score"`
 }
 
+// PartGroup is the heads or the experts of one layer.
+type PartGroup struct {
+	Name   string   `json:"name"`
+	Parts  int      `json:"parts"`
+	Effect Estimate `json:"effect"` // of all of them together, as in PartEffect
+	Looked bool     `json:"looked"` // its parts were looked at one by one
+
+	parts []part
+}
+
 // circuitGap is the difference of logits, between a clean and a corrupt prompt, below
 // which a pair has no behaviour to explain.
 const circuitGap = 0.5
@@ -59,54 +73,94 @@ const (
 	setSteps  = 12
 	setEnough = 0.9
 	setPairs  = 4
+	// setDrawings is the number of random sets of the null model.
+	setDrawings = 20
 )
 
 // Circuit patches activations (Wang et al. 2022, arXiv 2211.00593; Heimersheim &
 // Nanda 2024, arXiv 2404.15255) and attributes logits directly (Elhage et al. 2021).
 // Pairs that the model does not tell apart are left out; if none is left, it fails.
-func (l *Lab) Circuit(ctx context.Context, pairs []Pair) (*Circuit, error) {
+//
+// passes bounds, roughly, how often the model is run; 0 sets no bound. Where they do not
+// suffice, 4 pairs are taken, the heads and the experts of each layer are patched
+// together first, and only the parts of the strongest of these groups one by one.
+func (l *Lab) Circuit(ctx context.Context, pairs []Pair, passes int) (*Circuit, error) {
 	if err := l.checkPairs(pairs); err != nil {
 		return nil, err
 	}
+	if err := inRange("number of passes", passes, 0, math.MaxInt32); err != nil {
+		return nil, err
+	}
 	out := &Circuit{}
-	parts := l.parts()
-	effects, null, direct := map[part][]float64{}, map[part][]float64{}, map[part][]float64{}
-	var cleans, corrupts []float64
 	var kept []tracedPair
-	rng := rand.New(rand.NewPCG(1, 0))
-	for n, p := range pairs {
-		q := l.traced(p)
-		if q.high-q.low < circuitGap {
-			continue
+	for _, p := range pairs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		kept = append(kept, q)
-		cleans, corrupts = append(cleans, q.high), append(corrupts, q.low)
-		noise := l.trace(append(slices.Clone(p.Clean[:1]), l.randomTokens(rng, len(p.Clean)-1)...), nil)
-		for part, v := range l.attribute(q.clean, p.Answer, p.Other) {
-			direct[part] = append(direct[part], v)
+		if q := l.traced(p); q.high-q.low >= circuitGap {
+			kept = append(kept, q)
 		}
-		for _, x := range parts {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			effects[x] = append(effects[x], q.score(l, p.Corrupt, l.replace(q.clean, []part{x})))
-			null[x] = append(null[x], q.score(l, p.Corrupt, l.replace(noise, []part{x})))
-		}
-		l.step(n+1, len(pairs)+1)
 	}
 	if len(kept) == 0 {
 		return nil, fmt.Errorf("the model tells none of the %d pairs of prompts apart by %.1f of a logit: there is no behaviour to explain", len(pairs), circuitGap)
 	}
+	w := l.circuitWork(kept, passes)
+	w.done = 2 * len(pairs)
+	kept = kept[:w.pairs]
 	longest := slices.MaxFunc(kept, func(a, b tracedPair) int { return cmp.Compare(len(a.Pair.Clean), len(b.Pair.Clean)) })
 	out.Tokens, out.Other = l.shows(longest.Pair.Clean), l.shows(longest.Pair.Corrupt)
-	out.Stream = l.streamEffects(longest)
-	out.Pairs, out.Clean, out.Corrupt = len(kept), estimate(cleans), estimate(corrupts)
+	parts := l.parts()
+	out.Pairs, out.All = len(kept), len(parts)
+	if w.parts < len(parts) {
+		groups, err := l.groupEffects(ctx, kept, w)
+		if err != nil {
+			return nil, err
+		}
+		parts, out.Groups = chooseParts(groups, w.parts), groups
+	}
+	if err := l.partEffects(ctx, out, kept, parts, w); err != nil {
+		return nil, err
+	}
+	var err error
+	if out.Stream, err = l.streamEffects(ctx, longest, w); err != nil {
+		return nil, err
+	}
+	if err := l.smallest(ctx, out, kept[:min(len(kept), setPairs)], w); err != nil {
+		return nil, err
+	}
+	out.Passes, w.total = w.done, w.done // the search may end early
+	w.did(l, 0)
+	return out, nil
+}
+
+// partEffects patches parts one by one.
+func (l *Lab) partEffects(ctx context.Context, out *Circuit, kept []tracedPair, parts []part, w *circuitWork) error {
+	effects, null, direct := map[part][]float64{}, map[part][]float64{}, map[part][]float64{}
+	var cleans, corrupts []float64
+	rng := rand.New(rand.NewPCG(1, 0))
+	for _, q := range kept {
+		cleans, corrupts = append(cleans, q.high), append(corrupts, q.low)
+		noise := l.trace(append(slices.Clone(q.Pair.Clean[:1]), l.randomTokens(rng, len(q.Pair.Clean)-1)...), nil)
+		for part, v := range l.attribute(q.clean, q.Answer, q.Other) {
+			direct[part] = append(direct[part], v)
+		}
+		w.did(l, 1)
+		for _, x := range parts {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			effects[x] = append(effects[x], q.score(l, q.Corrupt, l.replace(q.clean, []part{x})))
+			null[x] = append(null[x], q.score(l, q.Corrupt, l.replace(noise, []part{x})))
+			w.did(l, 2)
+		}
+	}
+	out.Clean, out.Corrupt = estimate(cleans), estimate(corrupts)
 	for _, x := range parts {
 		out.Parts = append(out.Parts, PartEffect{x, x.String(), estimate(effects[x]), estimate(direct[x])})
 		out.Null = max(out.Null, mean(null[x]), -mean(null[x]))
 	}
 	slices.SortStableFunc(out.Parts, func(a, b PartEffect) int { return cmp.Compare(b.Effect.Mean, a.Effect.Mean) })
-	return out, l.smallest(ctx, out, kept[:min(len(kept), setPairs)])
+	return nil
 }
 
 func (l *Lab) checkPairs(pairs []Pair) error {
@@ -146,21 +200,25 @@ func (q *tracedPair) score(l *Lab, ids []int32, hook model.Hook) float64 {
 	return (float64(x[q.Answer]-x[q.Other]) - q.low) / (q.high - q.low)
 }
 
-func (l *Lab) streamEffects(q tracedPair) [][]float64 {
+func (l *Lab) streamEffects(ctx context.Context, q tracedPair, w *circuitWork) ([][]float64, error) {
 	var out [][]float64
 	for stage := range q.clean.streams {
 		var row []float64
 		for i := range q.Clean {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			row = append(row, q.score(l, q.Corrupt, replaceStream(q.clean, stage, i)))
+			w.did(l, 1)
 		}
 		out = append(out, row)
 	}
-	return out
+	return out, nil
 }
 
 // smallest searches greedily for the parts that keep the behaviour: of the strongest
 // ones, that which helps most is added until the score is setEnough.
-func (l *Lab) smallest(ctx context.Context, out *Circuit, pairs []tracedPair) error {
+func (l *Lab) smallest(ctx context.Context, out *Circuit, pairs []tracedPair, w *circuitWork) error {
 	all := l.parts()
 	score := func(set []part) float64 {
 		var rest []part
@@ -173,6 +231,7 @@ func (l *Lab) smallest(ctx context.Context, out *Circuit, pairs []tracedPair) er
 		for i := range pairs {
 			sum += pairs[i].score(l, pairs[i].Clean, l.replace(pairs[i].corrupt, rest))
 		}
+		w.did(l, len(pairs))
 		return sum / float64(len(pairs))
 	}
 	strongest := slices.Clone(out.Parts)
@@ -180,11 +239,11 @@ func (l *Lab) smallest(ctx context.Context, out *Circuit, pairs []tracedPair) er
 		return cmp.Compare(max(b.Effect.Mean, -b.Effect.Mean), max(a.Effect.Mean, -a.Effect.Mean))
 	})
 	var candidates, set []part
-	for _, p := range strongest[:min(setParts, len(strongest))] {
+	for _, p := range strongest[:min(w.candidates, len(strongest))] {
 		candidates = append(candidates, p.Part)
 	}
 	out.Set = []SetStep{{"none", score(nil)}}
-	for range min(setSteps, len(candidates)) {
+	for range min(w.steps, len(candidates)) {
 		top, at := 0.0, -1
 		for i, p := range candidates {
 			if err := ctx.Err(); err != nil {
@@ -205,7 +264,10 @@ func (l *Lab) smallest(ctx context.Context, out *Circuit, pairs []tracedPair) er
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	var null []float64
-	for range 20 {
+	for range setDrawings {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		var drawn []part
 		for _, i := range rng.Perm(len(all))[:len(set)] {
 			drawn = append(drawn, all[i])

@@ -2,6 +2,7 @@ package interp
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ func TestCircuitIsTheInductionHead(t *testing.T) {
 		clean, corrupt := l.Encode(p[0], false), l.Encode(p[1], false)
 		pairs = append(pairs, Pair{clean, corrupt, clean[2], corrupt[2]})
 	}
-	c, err := l.Circuit(t.Context(), pairs)
+	c, err := l.Circuit(t.Context(), pairs, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,14 +87,56 @@ func TestReplaceAllIsTheOtherPass(t *testing.T) {
 
 func TestCircuitRefuses(t *testing.T) {
 	l := plantedLab(t)
-	if _, err := l.Circuit(t.Context(), []Pair{{[]int32{1, 2}, []int32{1, 2, 3}, 1, 2}}); err == nil || !strings.Contains(err.Error(), "2 and 3 tokens") {
+	if _, err := l.Circuit(t.Context(), []Pair{{[]int32{1, 2}, []int32{1, 2, 3}, 1, 2}}, 0); err == nil || !strings.Contains(err.Error(), "2 and 3 tokens") {
 		t.Errorf("prompts of two lengths: %v", err)
 	}
 	var r *RangeError
-	if _, err := l.Circuit(t.Context(), []Pair{{[]int32{1, 2}, []int32{1, 3}, 1, 16}}); !errors.As(err, &r) || r.What != "other token" {
+	if _, err := l.Circuit(t.Context(), []Pair{{[]int32{1, 2}, []int32{1, 3}, 1, 16}}, 0); !errors.As(err, &r) || r.What != "other token" {
 		t.Errorf("token 16: %v", err)
 	}
-	if _, err := l.Circuit(t.Context(), []Pair{{[]int32{1, 2}, []int32{1, 2}, 1, 3}}); err == nil || !strings.Contains(err.Error(), "none of the 1 pairs") {
+	if _, err := l.Circuit(t.Context(), []Pair{{[]int32{1, 2}, []int32{1, 2}, 1, 3}}, 0); err == nil || !strings.Contains(err.Error(), "none of the 1 pairs") {
 		t.Errorf("the same prompt twice: %v", err)
 	}
+}
+
+// With too few passes for all parts the planted head is found all the same, its layer
+// being looked at first, and the report says what was left out.
+func TestCircuitWithinABudget(t *testing.T) {
+	l := plantedLab(t)
+	var pairs []Pair
+	for _, p := range [][2]string{{"acdka", "agdka"}, {"bodmb", "bidmb"}, {"hacnh", "hmcnh"}, {"ebfoe", "ecfoe"}} {
+		clean, corrupt := l.Encode(p[0], false), l.Encode(p[1], false)
+		pairs = append(pairs, Pair{clean, corrupt, clean[2], corrupt[2]})
+	}
+	whole, err := l.Circuit(t.Context(), pairs, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole.All != len(whole.Parts) || len(whole.Groups) != 0 || strings.Contains(whole.Report().Finding, "stay within") {
+		t.Errorf("without a bound %d of %d parts, groups %v", len(whole.Parts), whole.All, whole.Groups)
+	}
+	var last, total int
+	l.Progress = func(d, n int) { last, total = d, n }
+	for _, passes := range []int{1, 250, whole.Passes - 1} {
+		c, err := l.Circuit(t.Context(), pairs, passes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Parts[0].Name != "layer 1 head 0" || c.Parts[0].Effect.Mean < 0.95 || c.Set[1].Name != "layer 1 head 0" {
+			t.Errorf("%d passes: strongest is %+v, set %+v", passes, c.Parts[0], c.Set)
+		}
+		if c.Passes >= whole.Passes || last != c.Passes || total != last {
+			t.Errorf("%d passes: %d were taken, %d without a bound; progress %d of %d", passes, c.Passes, whole.Passes, last, total)
+		}
+		skipped, _ := c.skipped()
+		if skipped == 0 || skipped+len(c.Parts) != c.All || c.All != whole.All {
+			t.Errorf("%d passes: %d parts looked at, %d not, of %d", passes, len(c.Parts), skipped, whole.All)
+		}
+		r := c.Report()
+		if want := fmt.Sprintf("To stay within %d passes, %d of the model's %d parts were not looked at", c.Passes, skipped, c.All); !strings.Contains(r.Finding, want) {
+			t.Errorf("%d passes: %s", passes, r.Finding)
+		}
+		checkReport(t, r, c)
+	}
+	l.Progress = nil
 }

@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -65,6 +66,16 @@ func (l *Lab) Length() int { return l.length }
 func (l *Lab) pass(ids []int32, logits bool, hook model.Hook) {
 	l.cache.Truncate(0)
 	l.extend(ids, logits, hook)
+}
+
+// Read computes a sequence of 1 token at least and the Lab's length at most and leaves
+// it at that: to see how fast the model is here.
+func (l *Lab) Read(ctx context.Context, ids []int32) error {
+	if err := inRange("number of tokens", len(ids), 1, l.length); err != nil {
+		return err
+	}
+	l.pass(ids, true, nil)
+	return ctx.Err()
 }
 
 // extend computes the tokens that follow those already computed. Row i is the i-th

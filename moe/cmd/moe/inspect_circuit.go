@@ -16,6 +16,7 @@ func inspectCircuit(ctx context.Context, args []string, out, errOut io.Writer) e
 	corrupt := p.String("corrupt", "", "prompt of as many tokens behind which -other is right")
 	answer := p.String("answer", "", "token, a blank being part of it; #17 is token 17")
 	other := p.String("other", "", "token")
+	passes := p.Int("passes", 0, "passes through the model, roughly; where they do not suffice, parts are sampled; 0 takes as many as it takes")
 	defer p.close()
 	if err := p.start(args); err != nil {
 		return err
@@ -35,7 +36,7 @@ func inspectCircuit(ctx context.Context, args []string, out, errOut io.Writer) e
 		}
 		pairs = []interp.Pair{{Clean: p.lab.Encode(*clean, true), Corrupt: p.lab.Encode(*corrupt, true), Answer: a, Other: b}}
 	}
-	c, err := p.lab.Circuit(ctx, pairs)
+	c, err := p.lab.Circuit(ctx, pairs, *passes)
 	if err != nil {
 		return err
 	}

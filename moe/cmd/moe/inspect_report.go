@@ -26,14 +26,26 @@ func inspectReport(ctx context.Context, args []string, out, errOut io.Writer) er
 	p := newInspection("report", corpusUsage, out, errOut).withCorpus(6000)
 	output := p.String("o", "report.html", "`file` to write")
 	run := p.String("run", "", "`directory` of the model's training, for its history")
+	minutes := p.Float64("minutes", 30, "about how long it may take; where that does not suffice, less is looked at, and the page says so; 0 sets no bound")
 	defer p.close()
 	if err := p.start(args); err != nil {
+		return err
+	}
+	if !(*minutes >= 0) {
+		return usageError{fmt.Errorf("-minutes is %v, want 0 or more", *minutes)}
+	}
+	row, err := p.row(*run)
+	if err != nil {
+		return err
+	}
+	work, err := p.bounded(ctx, wholeReport(*p.tokens), len(row), *minutes)
+	if err != nil {
 		return err
 	}
 	began := time.Now()
 	page := interp.Page{Title: "Inside " + label(*p.path)}
 	data := map[string]any{}
-	for _, part := range p.parts(*run) {
+	for _, part := range p.parts(row, work) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -61,8 +73,11 @@ func inspectReport(ctx context.Context, args []string, out, errOut io.Writer) er
 	}
 	page.Facts = []string{
 		fmt.Sprintf("%.2f million parameters, %.2f million at work for a token: %d layers of width %d, %d heads, %d experts of width %d, %d for each token, %d tokens in the vocabulary", float64(total)/1e6, float64(active)/1e6, c.Layers, c.Dim, c.Heads, max(c.Experts, 1), c.Hidden, max(c.TopK, 1), c.Vocab),
-		fmt.Sprintf("Text read: %s, up to %d tokens", text, *p.tokens),
+		fmt.Sprintf("Text read: %s, up to %d tokens", text, work.tokens),
 		fmt.Sprintf("Measured in %.0f seconds", time.Since(began).Seconds()),
+	}
+	if work.note != "" {
+		page.Facts = append(page.Facts, work.note)
 	}
 	var b bytes.Buffer
 	if err := page.HTML(&b); err != nil {
@@ -85,8 +100,8 @@ func inspectReport(ctx context.Context, args []string, out, errOut io.Writer) er
 }
 
 // parts are all instruments with settings that suit a report.
-func (p *inspection) parts(run string) []reportPart {
-	lab, corpus := p.lab, p.corpus()
+func (p *inspection) parts(row []stageFile, work workload) []reportPart {
+	lab, corpus := p.lab, &interp.Corpus{Files: p.Args(), Tokens: work.tokens}
 	command := func(rest string) string {
 		s := "moe inspect " + rest
 		if *p.path != "" {
@@ -110,7 +125,7 @@ func (p *inspection) parts(run string) []reportPart {
 			return v, v.Report(), nil
 		}},
 		{"attention", "What the heads attend to, and how far back the model remembers. Null models: attention that is even, sequences that were not shown, and one half.", command("attention"), func(ctx context.Context) (any, interp.Report, error) {
-			a, err := p.attention(ctx, corpus, -1, -1, sentence, []int{0, 8, 32, 96, 192})
+			a, err := p.attention(ctx, corpus, -1, -1, sentence, work.gaps)
 			if err != nil {
 				return nil, interp.Report{}, err
 			}
@@ -121,8 +136,7 @@ func (p *inspection) parts(run string) []reportPart {
 			if err != nil {
 				return nil, interp.Report{}, err
 			}
-			small := lab.Model.Config.Layers*lab.Model.Config.Experts <= 64 // else silencing each takes hours
-			if x.Loss, err = lab.ExpertLoss(ctx, corpus, 1500, []int{1, 2, 3, 8}, small); err != nil {
+			if x.Loss, err = lab.ExpertLoss(ctx, corpus, work.effects, []int{1, 2, 3, 8}, work.silence); err != nil {
 				return nil, interp.Report{}, err
 			}
 			return x, x.Report(), nil
@@ -163,11 +177,7 @@ func (p *inspection) parts(run string) []reportPart {
 			return v, v.Report(), nil
 		}},
 		{"circuit", "Which parts make the verb agree with its subject. Null models: parts from random tokens, and as many parts drawn at random.", command("circuit"), func(ctx context.Context) (any, interp.Report, error) {
-			pairs := lab.AgreementPairs()
-			if c := lab.Model.Config; c.Layers*(c.Heads+c.Experts) > 150 { // as many passes for each pair, twice
-				pairs = pairs[:min(4, len(pairs))]
-			}
-			c, err := lab.Circuit(ctx, pairs)
+			c, err := lab.Circuit(ctx, lab.AgreementPairs(), work.passes)
 			if err != nil {
 				return nil, interp.Report{}, err
 			}
@@ -175,7 +185,7 @@ func (p *inspection) parts(run string) []reportPart {
 		}},
 		{"steering", "The direction from other sentences to those with numbers, added behind a layer in the middle. The null model adds random directions of the same length.", command("steer -edit direction:LAYER=2 -concept numbers"), p.steerPart},
 		{"history", "What training made of it. The null model has the same weights in random places.", command("history"), func(ctx context.Context) (any, interp.Report, error) {
-			g, err := p.growth(ctx, run)
+			g, err := p.growth(ctx, row, work.history)
 			if err != nil {
 				return nil, interp.Report{}, err
 			}
@@ -201,8 +211,8 @@ func (p *inspection) steerPart(ctx context.Context) (any, interp.Report, error) 
 	return s, s.Report(), nil
 }
 
-// growth is the history of a run, or of the model alone.
-func (p *inspection) growth(ctx context.Context, run string) (*interp.Growth, error) {
+// row is the models of a run, or the model alone, the null model first.
+func (p *inspection) row(run string) ([]stageFile, error) {
 	row := []stageFile{{path: *p.path, step: -1}}
 	if run != "" {
 		var err error
@@ -210,8 +220,11 @@ func (p *inspection) growth(ctx context.Context, run string) (*interp.Growth, er
 			return nil, err
 		}
 	}
-	row = append([]stageFile{{path: row[0].path, null: true}}, row...)
-	corpus := p.corpus()
-	corpus.Tokens = min(max(corpus.Tokens, 1), 3000)
+	return append([]stageFile{{path: row[0].path, null: true}}, row...), nil
+}
+
+// growth is the history of a row.
+func (p *inspection) growth(ctx context.Context, row []stageFile, tokens int) (*interp.Growth, error) {
+	corpus := &interp.Corpus{Files: p.Args(), Tokens: tokens}
 	return interp.History(ctx, len(row), func(i int) (interp.Opened, error) { return p.stage(row[i], i) }, corpus, p.bar.show)
 }
