@@ -49,7 +49,6 @@ func TestTakeOver(t *testing.T) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	s := &service{log: log, store: open(), mind: testMind(t)}
-	s.rules.store = s.store
 	s.rules.set(config.Default().Safety)
 	s.chat = chat.New(s.store, s.mind, chat.Options{QueueLen: 8, Timeout: time.Minute, Rules: &s.rules, Log: log})
 	defer s.chat.Close(context.Background())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -10,13 +9,12 @@ import (
 	"moebot/bot/chat"
 	"moebot/bot/config"
 	"moebot/bot/discord"
-	"moebot/session/redisstore"
+	"moebot/session"
 )
 
 // rules are chat.Rules by the configuration, which may be read again at any time.
 type rules struct {
-	store *redisstore.Store
-	now   atomic.Pointer[ruleset]
+	now atomic.Pointer[ruleset]
 }
 
 type ruleset struct {
@@ -39,14 +37,13 @@ func patterns(list []string) (out []*regexp.Regexp) {
 	return out
 }
 
-// Limit takes one of the person's messages out of their bucket in the store, which all
-// instances share.
-func (r *rules) Limit(ctx context.Context, personID string) (time.Duration, error) {
+// Limits are the person's bucket in the store, which all instances share.
+func (r *rules) Limits(personID string) []session.Limit {
 	s := r.now.Load()
 	if s.messages == 0 {
-		return 0, nil
+		return nil
 	}
-	return r.store.Take(ctx, "person/"+personID, s.messages, s.every)
+	return []session.Limit{{Name: "person/" + personID, Size: s.messages, Every: s.every}}
 }
 
 // Mask replaces what the configuration does not want said.

@@ -68,7 +68,6 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 	}
 	defer s.closeStore()
 	s.figures.open(s)
-	s.rules.store = s.store
 	s.rules.set(c.Safety)
 	s.chat = chat.New(s.store, s.mind, chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
 	if err := s.openDiscord(); err != nil {

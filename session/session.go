@@ -142,6 +142,22 @@ type Counters struct {
 	Total, Today map[string]int64
 }
 
+// Limit is a bucket of tokens that a question takes one from: it holds Size of them
+// and gets a new one each time Every has passed. All processes that share a store
+// share its buckets.
+type Limit struct {
+	// Name is as ValidateID wants it.
+	Name  string
+	Size  int
+	Every time.Duration
+}
+
+// Amount is what is added to a counter; its name is as ValidateID wants it.
+type Amount struct {
+	Name string
+	N    int64
+}
+
 // cleanText makes s valid UTF-8: each run of bytes that are not becomes one
 // U+FFFD.
 func cleanText(s string) string {

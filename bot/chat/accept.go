@@ -13,10 +13,12 @@ import (
 // order of arrival and waits for nothing but the store, and, for patient questions,
 // for room.
 func (s *Service) accept(q Question) {
-	if !s.take(&q) {
+	idle := s.turns.idle(q.Key.Channel)
+	sess, wait, ok := s.take(q)
+	if !ok {
 		return
 	}
-	if wait := s.limited(q); wait > 0 {
+	if wait > 0 {
 		s.stats.questions.Add(1)
 		s.stats.refused.Add(1)
 		s.aside(q, func(q Question) { s.conclude(q, TooFast(wait)) })
@@ -28,16 +30,22 @@ func (s *Service) accept(q Question) {
 		return
 	}
 	s.stats.questions.Add(1)
-	job := func() {
+	if idle {
+		w.sess = sess
+	}
+	job := func(before int) {
 		defer s.open.Delete(q.name())
+		if before > 0 { // what came before is not in it
+			w.outdate()
+		}
 		s.contain(q, func(Question) { s.answer(w) })
 	}
 	var before int
 	var err error
 	if q.patient {
-		before, err = s.turns.wait(s.ctx, q.Key.Channel, job)
+		before, err = s.turns.waitBehind(s.ctx, q.Key.Channel, job)
 	} else {
-		before, err = s.turns.add(q.Key.Channel, job)
+		before, err = s.turns.addBehind(q.Key.Channel, job)
 	}
 	switch {
 	case errors.Is(err, ErrFull):
@@ -52,35 +60,36 @@ func (s *Service) accept(q Question) {
 	}
 }
 
-// take reports whether the question is this service's to answer.
-func (s *Service) take(q *Question) bool {
+// take reports whether the question is this service's to answer, how long its author
+// has to wait with it, and, if it is new, the conversation up to it.
+func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, ok bool) {
 	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
 	defer cancel()
 	if q.Known {
 		mine, err := s.store.Hold(ctx, q.Key, q.Turn.ID)
 		if err != nil { // it stays pending
 			s.opt.Log.Error("a question of before could not be taken up", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
-			return false
+			return nil, 0, false
 		}
 		if !mine { // answered, or another process is at it
 			s.stats.duplicates.Add(1)
 		}
-		return mine
+		return nil, 0, mine
 	}
-	_, accepted, err := s.store.Accept(ctx, q.Key, q.Turn)
+	now, accepted, wait, err := s.store.Admit(ctx, q.Key, q.Turn, s.limits(q))
 	switch {
 	case err != nil:
 		s.failed("store")
 		s.opt.Log.Error("a question could not be stored", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 		if s.ctx.Err() == nil {
-			s.refuse(*q)
+			s.refuse(q)
 		}
-		return false
+		return nil, 0, false
 	case !accepted: // delivered twice, or taken by another instance
 		s.stats.duplicates.Add(1)
-		return false
+		return nil, 0, false
 	}
-	return true
+	return &now, wait, true
 }
 
 // TooFast is what a person is told who asks more than they may.
@@ -92,14 +101,12 @@ func TooFast(wait time.Duration) string {
 	return fmt.Sprintf("You ask faster than I may answer you. Please wait %d seconds.", n)
 }
 
-// limited counts a question of a person, unless it was counted before.
-func (s *Service) limited(q Question) time.Duration {
-	if q.Known || q.patient || q.Turn.AuthorID == "" {
-		return 0
+// limits are what a question takes tokens from.
+func (s *Service) limits(q Question) []session.Limit {
+	if s.opt.Rules == nil || q.patient || q.Turn.AuthorID == "" {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, time.Second)
-	defer cancel()
-	return s.Limited(ctx, q.Turn.AuthorID)
+	return s.opt.Rules.Limits(q.Turn.AuthorID)
 }
 
 // leave lets a question stay pending, for the next start or another process.

@@ -25,7 +25,7 @@ func (s *Service) answer(w *work) {
 		return // stopped, and settled by who stopped it
 	}
 	defer cancel()
-	p, err := s.prompt(q)
+	p, err := s.prompt(w)
 	if err != nil {
 		if s.ctx.Err() != nil {
 			s.leave(q)
@@ -98,18 +98,23 @@ type Tracer interface {
 }
 
 // prompt reads the conversation up to the question.
-func (s *Service) prompt(q Question) (Prompt, error) {
+func (s *Service) prompt(w *work) (Prompt, error) {
+	q := w.q
 	if q.once {
 		return q.prompt, nil
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
-	defer cancel()
-	sess, err := s.store.Load(ctx, q.Key)
-	if errors.Is(err, session.ErrNotFound) {
-		return Prompt{}, nil
-	}
-	if err != nil {
-		return Prompt{}, err
+	sess := w.known()
+	if sess == nil {
+		ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+		defer cancel()
+		now, err := s.store.Load(ctx, q.Key)
+		if errors.Is(err, session.ErrNotFound) {
+			return Prompt{}, nil
+		}
+		if err != nil {
+			return Prompt{}, err
+		}
+		sess = &now
 	}
 	turns := sess.UpTo(q.Turn.ID)
 	if q.Known && len(turns) < len(sess.Turns) && sess.Turns[len(turns)].Role == session.RoleAssistant {
@@ -181,7 +186,8 @@ func (s *Service) keep(q Question, turn session.Turn, a Answer, start time.Time)
 	stored := false
 	if !q.once {
 		stored = s.store1(q, "the answer is stored", func(ctx context.Context) (bool, error) {
-			return s.store.Finish(ctx, q.Key, q.Turn.ID, turn)
+			return s.store.Finish(ctx, q.Key, q.Turn.ID, turn,
+				session.Amount{Name: tokensIn, N: int64(a.Usage.PromptTokens)}, session.Amount{Name: tokensOut, N: int64(a.Usage.DecodedTokens)})
 		})
 	}
 	s.count(q, a, start, stored)
@@ -215,16 +221,12 @@ func (s *Service) store1(q Question, what string, do func(ctx context.Context) (
 	return stored
 }
 
+// Counters of the store.
+const tokensIn, tokensOut = "tokens_in", "tokens_out"
+
 // count counts an answer that was shown.
 func (s *Service) count(q Question, a Answer, start time.Time, stored bool) {
 	u := a.Usage
-	if stored {
-		ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
-		defer cancel()
-		if err := s.store.Count(ctx, q.Key, map[string]int64{"tokens_in": int64(u.PromptTokens), "tokens_out": int64(u.DecodedTokens)}); err != nil {
-			s.opt.Log.Warn("tokens could not be counted", "err", err)
-		}
-	}
 	s.stats.answered(u, time.Since(start))
 	if s.opt.Observer != nil {
 		s.opt.Observer.Answered(u, a.Stop, time.Since(start))

@@ -17,8 +17,8 @@ import (
 
 // Store remembers conversations; see session/redisstore for the meaning of each call.
 type Store interface {
-	Accept(ctx context.Context, k session.Key, t session.Turn) (s session.Session, accepted bool, err error)
-	Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn) (done bool, err error)
+	Admit(ctx context.Context, k session.Key, t session.Turn, limits []session.Limit) (s session.Session, accepted bool, wait time.Duration, err error)
+	Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn, amounts ...session.Amount) (done bool, err error)
 	Load(ctx context.Context, k session.Key) (session.Session, error)
 	Remove(ctx context.Context, k session.Key, turnID string) error
 	UpdateTurn(ctx context.Context, k session.Key, turnID string, change func(*session.Turn) error) (session.Turn, error)
@@ -26,6 +26,7 @@ type Store interface {
 	Hold(ctx context.Context, k session.Key, questionID string) (bool, error)
 	Renew(ctx context.Context, questions []session.Pending) error
 	Release(ctx context.Context, questions []session.Pending) error
+	Take(ctx context.Context, name string, size int, every time.Duration) (wait time.Duration, err error)
 	Count(ctx context.Context, k session.Key, amounts map[string]int64) error
 }
 

@@ -32,24 +32,24 @@ func TestRefusedQuestionIsForgotten(t *testing.T) {
 	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi"})
 }
 
-// loseAnswer is a Store whose Accept, once on, takes effect and fails.
+// loseAnswer is a Store whose Admit, once on, takes effect and fails.
 type loseAnswer struct {
 	Store
 	on atomic.Bool
 }
 
-func (l *loseAnswer) Accept(ctx context.Context, k session.Key, t session.Turn) (session.Session, bool, error) {
-	s, ok, err := l.Store.Accept(ctx, k, t)
+func (l *loseAnswer) Admit(ctx context.Context, k session.Key, t session.Turn, limits []session.Limit) (session.Session, bool, time.Duration, error) {
+	s, ok, wait, err := l.Store.Admit(ctx, k, t, limits)
 	if l.on.Load() {
-		return session.Session{}, false, errors.Join(session.ErrUnavailable, err)
+		return session.Session{}, false, 0, errors.Join(session.ErrUnavailable, err)
 	}
-	return s, ok, err
+	return s, ok, wait, err
 }
 
 // Redis is killed in mid-conversation: the person reads a calm sentence, the next
 // message works, and what was acknowledged as saved is there.
 func TestRedisKilledAndRestarted(t *testing.T) {
-	r := sessiontest.StartRedis(t)
+	r := sessiontest.StartRedis(t, "--appendfsync", "always") // while it syncs each second, it acknowledges what it has not written yet
 	store, err := redisstore.Open(context.Background(), redisstore.Options{URL: r.URL()})
 	if err != nil {
 		t.Fatal(err)

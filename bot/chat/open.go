@@ -25,6 +25,7 @@ type work struct {
 	redo *Redo // nil for a question
 
 	mu      sync.Mutex
+	sess    *session.Session // the conversation up to the question; nil where it has to be read
 	begun   bool
 	stopped bool
 	edited  bool // the question, while its answer was being made
@@ -44,6 +45,22 @@ func (w *work) begin(ctx context.Context, timeout time.Duration) (context.Contex
 	ctx, end := context.WithTimeout(ctx, timeout)
 	w.begun = true
 	return ctx, func() { end(); cancel(nil) }, true
+}
+
+// outdate has the conversation read again: it has changed.
+func (w *work) outdate() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sess = nil
+}
+
+// known is the conversation, if it need not be read. It is so once.
+func (w *work) known() *session.Session {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	sess := w.sess
+	w.sess = nil
+	return sess
 }
 
 // stop breaks the work off. It reports whether that is its end: it had not begun.

@@ -39,13 +39,25 @@ func newQueue(limit int) *queue { return &queue{lanes: map[string]*lane{}, limit
 
 // add appends a job to a lane and returns how many come before it. It never blocks.
 func (q *queue) add(name string, job func()) (before int, err error) {
+	return q.addBehind(name, func(int) { job() })
+}
+
+// addBehind is add for a job that is told how many came before it.
+func (q *queue) addBehind(name string, job func(before int)) (before int, err error) {
 	before, _, err = q.try(name, q.limit, job)
 	return before, err
 }
 
+// idle reports whether a lane has no jobs.
+func (q *queue) idle(name string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.lanes[name] == nil
+}
+
 // addOver appends a job to a lane that may hold that many more than others do.
 func (q *queue) addOver(name string, more int, job func()) error {
-	_, _, err := q.try(name, q.limit+more, job)
+	_, _, err := q.try(name, q.limit+more, func(int) { job() })
 	return err
 }
 
@@ -74,6 +86,11 @@ func (q *queue) start(name string, job func()) {
 // wait appends a job to a lane as soon as there is room, and returns how many come
 // before it.
 func (q *queue) wait(ctx context.Context, name string, job func()) (before int, err error) {
+	return q.waitBehind(ctx, name, func(int) { job() })
+}
+
+// waitBehind is wait for a job that is told how many came before it.
+func (q *queue) waitBehind(ctx context.Context, name string, job func(before int)) (before int, err error) {
 	for {
 		before, room, err := q.try(name, q.limit, job)
 		if !errors.Is(err, ErrFull) {
@@ -88,7 +105,7 @@ func (q *queue) wait(ctx context.Context, name string, job func()) (before int, 
 }
 
 // try appends a job, or returns what is closed when there may be room.
-func (q *queue) try(name string, limit int, job func()) (before int, room <-chan struct{}, err error) {
+func (q *queue) try(name string, limit int, job func(before int)) (before int, room <-chan struct{}, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lanes[name]
@@ -96,11 +113,12 @@ func (q *queue) try(name string, limit int, job func()) (before int, room <-chan
 	case q.closed:
 		return 0, nil, ErrClosed
 	case l == nil:
-		q.start(name, job)
+		q.start(name, func() { job(0) })
 		return 0, nil, nil
 	case len(l.jobs) < limit:
-		l.jobs = append(l.jobs, job)
-		return len(l.jobs) - 1, nil, nil
+		before = len(l.jobs)
+		l.jobs = append(l.jobs, func() { job(before) })
+		return before, nil, nil
 	}
 	if l.room == nil {
 		l.room = make(chan struct{})

@@ -100,6 +100,13 @@ func (s *Service) again(w *work) {
 		return err == nil, err
 	})
 	s.stats.redone.Add(1)
+	if stored {
+		ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
+		defer cancel()
+		if err := s.store.Count(ctx, r.Key, map[string]int64{tokensIn: int64(a.Usage.PromptTokens), tokensOut: int64(a.Usage.DecodedTokens)}); err != nil {
+			s.opt.Log.Warn("tokens could not be counted", "err", err)
+		}
+	}
 	s.count(w.q, a, start, stored)
 	if t, ok := s.gen.(Tracer); ok {
 		t.Keep(turn.ID, a.Trace, r.Continue)
@@ -203,7 +210,7 @@ func (s *Service) edit(k session.Key, questionID, text string, answered func(ses
 	}
 	if w := s.under(k, questionID); w != nil {
 		w.mu.Lock()
-		w.edited = w.edited || w.begun
+		w.edited, w.sess = w.edited || w.begun, nil
 		w.mu.Unlock()
 		return
 	}

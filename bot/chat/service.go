@@ -23,9 +23,8 @@ type Options struct {
 
 // Rules are what people and the model are held to. They may change at any time.
 type Rules interface {
-	// Limit counts a question of a person; it returns how long they have to wait, 0 if
-	// it may be answered.
-	Limit(ctx context.Context, personID string) (time.Duration, error)
+	// Limits are the buckets that a question of a person takes a token from.
+	Limits(personID string) []session.Limit
 	// Mask is what may be shown of a text of the model's; masks is whether that may
 	// differ from the text at all.
 	Mask(text string) (shown string, masks bool)
@@ -203,12 +202,15 @@ func (s *Service) Limited(ctx context.Context, personID string) time.Duration {
 	if s.opt.Rules == nil {
 		return 0
 	}
-	wait, err := s.opt.Rules.Limit(ctx, personID)
-	if err != nil {
-		s.opt.Log.Warn("a person's questions could not be counted", "err", err)
-		return 0
+	longest := time.Duration(0)
+	for _, l := range s.opt.Rules.Limits(personID) {
+		wait, err := s.store.Take(ctx, l.Name, l.Size, l.Every)
+		if err != nil {
+			s.opt.Log.Warn("a person's questions could not be counted", "err", err)
+		}
+		longest = max(longest, wait)
 	}
-	return wait
+	return longest
 }
 
 // Refuse tells a person, once for all processes, why a message is not answered. It is

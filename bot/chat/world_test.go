@@ -205,15 +205,17 @@ func (w *world) pending() int {
 	return len(p)
 }
 
+// underWay is how many questions are not settled.
+func (w *world) underWay() (n int) {
+	w.s.open.Range(func(any, any) bool { n++; return true })
+	return n
+}
+
 // settle waits until no question is pending or under way: an answer is stored after it
 // is shown.
 func (w *world) settle() {
 	w.t.Helper()
-	under := func() (n int) {
-		w.s.open.Range(func(any, any) bool { n++; return true })
-		return n
-	}
-	for end := time.Now().Add(10 * time.Second); w.pending()+under() > 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); w.pending()+w.underWay() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			w.t.Fatalf("%d questions stay pending", w.pending())
 		}

@@ -146,6 +146,6 @@ func TestCrashInMidAnswer(t *testing.T) {
 // deaf is a Store that stores no answers.
 type deaf struct{ chat.Store }
 
-func (deaf) Finish(context.Context, session.Key, string, session.Turn) (bool, error) {
+func (deaf) Finish(context.Context, session.Key, string, session.Turn, ...session.Amount) (bool, error) {
 	return false, session.ErrUnavailable
 }

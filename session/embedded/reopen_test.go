@@ -55,8 +55,13 @@ func (r *reopening) Accept(ctx context.Context, k session.Key, t session.Turn) (
 	return
 }
 
-func (r *reopening) Finish(ctx context.Context, k session.Key, id string, a session.Turn) (done bool, err error) {
-	r.with(func(s *redisstore.Store) { done, err = s.Finish(ctx, k, id, a) })
+func (r *reopening) Admit(ctx context.Context, k session.Key, t session.Turn, limits []session.Limit) (sess session.Session, ok bool, wait time.Duration, err error) {
+	r.with(func(s *redisstore.Store) { sess, ok, wait, err = s.Admit(ctx, k, t, limits) })
+	return
+}
+
+func (r *reopening) Finish(ctx context.Context, k session.Key, id string, a session.Turn, amounts ...session.Amount) (done bool, err error) {
+	r.with(func(s *redisstore.Store) { done, err = s.Finish(ctx, k, id, a, amounts...) })
 	return
 }
 

@@ -2,8 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -11,92 +9,6 @@ import (
 
 	"moebot/session"
 )
-
-// maxUnsure bounds how many Accepts of unknown fate are remembered; past it
-// the oldest are forgotten and left to Pending.
-const maxUnsure = 4096
-
-// Accept stores a user's message as a new question, unless its id is known in
-// the channel: it claims the id, appends the turn, drops the oldest turns
-// above the limit, restarts the session's expiry, counts one message, and
-// lists the question as pending. It returns the session as it is then, in
-// either case.
-//
-// accepted is true for exactly one caller per message id, who has to answer it
-// and call Finish. False means the message was accepted before, and answering
-// it is somebody else's duty or done. See the package comment for trying
-// again after an error.
-func (s *Store) Accept(ctx context.Context, k session.Key, t session.Turn) (sess session.Session, accepted bool, err error) {
-	fail := func(err error) (session.Session, bool, error) {
-		return session.Session{}, false, fmt.Errorf("accept message %s in channel %s: %w", t.ID, k, err)
-	}
-	if err := k.Validate(); err != nil {
-		return fail(err)
-	}
-	entry, err := session.EncodeTurn(t)
-	if err != nil {
-		return fail(err)
-	}
-	token := s.takeToken(member(k, t.ID))
-	now, p := s.now(), partition(k.Channel)
-	total, day := s.statKeys(p, now)
-	cmd := acceptScript.Run(ctx, s.client,
-		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), s.channelKey(k, "cfg"), total, day, s.holdKey(k, t.ID)},
-		t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL(), s.o.Owner, duration(s.o.HoldTTL))
-	reply, err := cmd.Slice()
-	if err != nil {
-		s.keepToken(member(k, t.ID), token)
-		return fail(wrap(ctx, err))
-	}
-	if len(reply) != 3 {
-		return fail(fmt.Errorf("reply has %d parts instead of 3", len(reply)))
-	}
-	n, ok1 := reply[0].(int64)
-	cfg, ok2 := reply[1].(string)
-	list, ok3 := reply[2].([]any)
-	if !ok1 || !ok2 || !ok3 {
-		return fail(fmt.Errorf("unexpected reply %T, %T, %T", reply[0], reply[1], reply[2]))
-	}
-	turns := make([]string, len(list))
-	for i := range list {
-		turns[i], _ = list[i].(string)
-	}
-	sess, err = decode(k, turns, cfg)
-	if err != nil {
-		// Stored, but what was there before cannot be read: trying again must
-		// find this caller still in charge.
-		s.keepToken(member(k, t.ID), token)
-		return fail(err)
-	}
-	return sess, n == 1, nil
-}
-
-// takeToken returns the token of an earlier Accept of unknown fate, which it
-// forgets, or a fresh random one.
-func (s *Store) takeToken(id string) string {
-	s.mu.Lock()
-	token, ok := s.unsure[id]
-	delete(s.unsure, id)
-	s.mu.Unlock()
-	if ok {
-		return token
-	}
-	var b [16]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
-
-// keepToken remembers the token of an Accept whose fate is unknown.
-func (s *Store) keepToken(id, token string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.unsure[id] = token
-	s.unsures = append(s.unsures, id)
-	if len(s.unsures) > maxUnsure {
-		delete(s.unsure, s.unsures[0])
-		s.unsures = s.unsures[1:]
-	}
-}
 
 // Finish closes a question with its answer: the answer's turn is put directly
 // behind the question (or nowhere, if the question has been dropped as too
@@ -107,8 +19,9 @@ func (s *Store) keepToken(id, token string) {
 // done reports whether this answer finished the question, in this call or in
 // an earlier one with the same answer id. It is false, and nothing is stored,
 // if the question is not open: another answer finished it, or Reset or Remove
-// took it away, or it was never accepted.
-func (s *Store) Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn) (done bool, err error) {
+// took it away, or it was never accepted. The amounts are counted once, if it is
+// this call that finished it.
+func (s *Store) Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn, amounts ...session.Amount) (done bool, err error) {
 	fail := func(err error) (bool, error) {
 		return false, fmt.Errorf("finish question %s in channel %s: %w", questionID, k, err)
 	}
@@ -123,9 +36,15 @@ func (s *Store) Finish(ctx context.Context, k session.Key, questionID string, an
 	}
 	now, p := s.now(), partition(k.Channel)
 	total, day := s.statKeys(p, now)
+	args := []any{questionID, entry, answer.ID, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, questionID), duration(dayTTL), s.seenTTL()}
+	for _, a := range amounts {
+		if err := session.ValidateID("counter", a.Name); err != nil {
+			return fail(err)
+		}
+		args = append(args, a.Name, a.N)
+	}
 	n, err := finishScript.Run(ctx, s.client,
-		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), total, day, s.holdKey(k, questionID)},
-		questionID, entry, answer.ID, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, questionID), duration(dayTTL), s.seenTTL()).Int64()
+		[]string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), total, day, s.holdKey(k, questionID)}, args...).Int64()
 	if err != nil {
 		return fail(wrap(ctx, err))
 	}

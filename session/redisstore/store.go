@@ -3,7 +3,8 @@
 // is the only implementation of what session/sessiontest demands.
 //
 // Every action that changes something is one Lua script (script/*.lua) or one
-// command, hence atomic, and takes one round trip. Scripts draw no random
+// command, hence atomic, and takes one round trip; Admit is several scripts in one
+// round trip, for buckets and channels may lie in different partitions. Scripts draw no random
 // numbers and read no clock: the caller's clock and tokens are arguments, so
 // that running one again, as the client does when a reply was lost, changes
 // nothing more (counters of Count excepted). Only commands that miniredis has
@@ -23,6 +24,7 @@
 //	mb:{pNN}:undo:<channel>  list    turns of before the last Reset; undoTTL
 //	mb:{pNN}:hold:<channel>:<message id> string  the process that is at an open question; Options.HoldTTL
 //	mb:{pNN}:rate:<name>     string  when a token bucket is full again, in ms; until then; partition of the name
+//	mb:{pNN}:rated:<name>:<message id> string  what Admit was told by a bucket; ratedTTL
 //	mb:{pNN}:waiting         zset    all open questions of the partition: "<channel> <message id>", score = when accepted, in ms
 //	mb:{pNN}:stat            hash    counters since ever; no expiry
 //	mb:{pNN}:stat:<yyyymmdd> hash    counters of one day, UTC; 40 days
@@ -35,7 +37,7 @@
 //
 // After an error that is session.ErrUnavailable or the context's, the action
 // may have happened. Calling Finish, Reset, Remove, SetSettings or Remember
-// again is always right. So is Accept: the same Store remembers the token of
+// again is always right. So are Accept and Admit: the same Store remembers the token of
 // an Accept whose fate it does not know, and one later Accept of that message
 // id takes the token over; if the first had been carried out, it reports
 // accepted = true, as the first would have. Nobody else can get true for that
@@ -68,6 +70,10 @@ const (
 	dayTTL  = 40 * 24 * time.Hour
 	minSeen = 24 * time.Hour
 )
+
+// ratedTTL is how long a message is known to have taken its tokens: deliveries of it
+// to other processes, and a second try, come sooner.
+const ratedTTL = 30 * time.Second
 
 // undoTTL is how long a Reset can be undone.
 const undoTTL = 10 * time.Minute

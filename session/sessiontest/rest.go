@@ -171,13 +171,19 @@ func testCounters(t *testing.T, s Store) {
 		if _, _, err := s.Accept(ctx, k, question("1", "q")); err != nil {
 			t.Fatal(err)
 		}
-		finish(t, s, k, "1", answer("2", "a"), true)
-		finish(t, s, k, "1", answer("2", "a"), true)
+		for range 2 { // the second changes nothing
+			if done, err := s.Finish(ctx, k, "1", answer("2", "a"), session.Amount{Name: "pieces", N: 3}, session.Amount{Name: "tokens_in", N: 1000}); !done || err != nil {
+				t.Fatal(done, err)
+			}
+		}
+		if done, err := s.Finish(ctx, k, "1", answer("3", "b"), session.Amount{Name: "pieces", N: 100}); done || err != nil {
+			t.Errorf("a second answer: %v, %v", done, err)
+		}
 		if err := s.Count(ctx, k, map[string]int64{"tokens_in": int64(i), "tokens_out": 1 << 40}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := map[string]int64{"messages": 20, "answers": 10, "tokens_in": 45, "tokens_out": 10 << 40}
+	want := map[string]int64{"messages": 20, "answers": 10, "pieces": 30, "tokens_in": 10045, "tokens_out": 10 << 40}
 	got, err := s.Counters(ctx)
 	if diff := cmp.Diff(session.Counters{Total: want, Today: want}, got); err != nil || diff != "" {
 		t.Errorf("Counters: %v (-want +got; midnight UTC may explain a difference):\n%s", err, diff)

@@ -17,7 +17,8 @@ import (
 // Store is what is tested; package redisstore describes the methods.
 type Store interface {
 	Accept(context.Context, session.Key, session.Turn) (session.Session, bool, error)
-	Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn) (bool, error)
+	Admit(ctx context.Context, k session.Key, t session.Turn, limits []session.Limit) (session.Session, bool, time.Duration, error)
+	Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn, amounts ...session.Amount) (bool, error)
 	Load(context.Context, session.Key) (session.Session, error)
 	Reset(context.Context, session.Key) error
 	Remove(ctx context.Context, k session.Key, turnID string) error
@@ -64,6 +65,7 @@ func Run(t *testing.T, open func(testing.TB, Limits) Store) {
 		{"Accept", Limits{}, testAccept},
 		{"AcceptTwice", Limits{}, testAcceptTwice},
 		{"AcceptConcurrently", Limits{}, testAcceptConcurrently},
+		{"Admit", Limits{}, testAdmit},
 		{"Finish", Limits{}, testFinish},
 		{"FinishOrder", Limits{}, testFinishOrder},
 		{"Trim", Limits{MaxTurns: 4}, testTrim},

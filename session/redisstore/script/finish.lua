@@ -4,7 +4,7 @@
 -- KEYS 1 log  2 seen  3 wait  4 waiting  5 stat  6 stat of the day  7 hold
 -- ARGV 1 question's id  2 encoded answer or ''  3 answer's id or ''  4 now, ms
 --      5 turns kept  6 session TTL, ms  7 ids kept  8 member of waiting
---      9 TTL of the day, ms  10 TTL of seen, ms
+--      9 TTL of the day, ms  10 TTL of seen, ms; then counters to add to: name, amount, ...
 -- Returns 1 if this answer finished the question, now or in an earlier call; else 0.
 local open = redis.call('HGET', KEYS[3], ARGV[1])
 if not open then
@@ -25,6 +25,11 @@ if ARGV[2] ~= '' then
   redis.call('LTRIM', KEYS[1], '-' .. ARGV[5], -1)
   redis.call('HINCRBY', KEYS[5], 'answers', 1)
   redis.call('HINCRBY', KEYS[6], 'answers', 1)
+  redis.call('PEXPIRE', KEYS[6], ARGV[9])
+end
+for i = 11, #ARGV, 2 do
+  redis.call('HINCRBY', KEYS[5], ARGV[i], ARGV[i + 1])
+  redis.call('HINCRBY', KEYS[6], ARGV[i], ARGV[i + 1])
   redis.call('PEXPIRE', KEYS[6], ARGV[9])
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[6])

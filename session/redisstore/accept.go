@@ -1,0 +1,161 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"moebot/session"
+)
+
+// maxUnsure bounds how many Accepts of unknown fate are remembered; past it
+// the oldest are forgotten and left to Pending.
+const maxUnsure = 4096
+
+// Accept stores a user's message as a new question, unless its id is known in
+// the channel: it claims the id, appends the turn, drops the oldest turns
+// above the limit, restarts the session's expiry, counts one message, and
+// lists the question as pending. It returns the session as it is then, in
+// either case.
+//
+// accepted is true for exactly one caller per message id, who has to answer it
+// and call Finish. False means the message was accepted before, and answering
+// it is somebody else's duty or done. See the package comment for trying
+// again after an error.
+func (s *Store) Accept(ctx context.Context, k session.Key, t session.Turn) (sess session.Session, accepted bool, err error) {
+	sess, accepted, _, err = s.Admit(ctx, k, t, nil)
+	return sess, accepted, err
+}
+
+// Admit is Accept, and in the same round trip takes a token out of each bucket of
+// limits, as Take does. wait is 0, or, if one of them was empty, how long until all of
+// them have a token. A message takes its tokens once, however often and in however
+// many processes it is delivered. The question is accepted whatever the buckets say;
+// one that shall not be answered is closed by Finish. A bucket that cannot be asked
+// is taken to be full.
+func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits []session.Limit) (sess session.Session, accepted bool, wait time.Duration, err error) {
+	fail := func(err error) (session.Session, bool, time.Duration, error) {
+		return session.Session{}, false, 0, fmt.Errorf("accept message %s in channel %s: %w", t.ID, k, err)
+	}
+	if err := k.Validate(); err != nil {
+		return fail(err)
+	}
+	entry, err := session.EncodeTurn(t)
+	if err != nil {
+		return fail(err)
+	}
+	token := s.takeToken(member(k, t.ID))
+	now, p := s.now(), partition(k.Channel)
+	total, day := s.statKeys(p, now)
+	calls := make([]call, 0, 1+len(limits))
+	calls = append(calls, call{script: acceptScript,
+		keys: []string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), s.channelKey(k, "cfg"), total, day, s.holdKey(k, t.ID)},
+		args: []any{t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL(), s.o.Owner, duration(s.o.HoldTTL)}})
+	for _, l := range limits {
+		if err := session.ValidateID("bucket", l.Name); err != nil {
+			return fail(err)
+		}
+		p := partition(l.Name)
+		calls = append(calls, call{script: takeScript,
+			keys: []string{s.key(p, "rate", l.Name), s.key(p, "rated", l.Name, t.ID)},
+			args: []any{ms(now), l.Size, duration(l.Every), duration(ratedTTL)}})
+	}
+	replies := s.runAll(ctx, calls)
+	reply, err := replies[0].Slice()
+	if err != nil {
+		s.keepToken(member(k, t.ID), token)
+		return fail(wrap(ctx, err))
+	}
+	if sess, accepted, err = readAccepted(k, reply); err != nil {
+		// Stored, but what was there before cannot be read: trying again must
+		// find this caller still in charge.
+		s.keepToken(member(k, t.ID), token)
+		return fail(err)
+	}
+	for i, r := range replies[1:] {
+		n, err := r.Int64()
+		if err != nil {
+			s.o.Log.Warn("a bucket could not be asked", "bucket", limits[i].Name, "err", wrap(ctx, err))
+		}
+		wait = max(wait, time.Duration(n)*time.Millisecond)
+	}
+	return sess, accepted, wait, nil
+}
+
+// readAccepted reads what accept.lua returns.
+func readAccepted(k session.Key, reply []any) (session.Session, bool, error) {
+	if len(reply) != 3 {
+		return session.Session{}, false, fmt.Errorf("reply has %d parts instead of 3", len(reply))
+	}
+	n, ok1 := reply[0].(int64)
+	cfg, ok2 := reply[1].(string)
+	list, ok3 := reply[2].([]any)
+	if !ok1 || !ok2 || !ok3 {
+		return session.Session{}, false, fmt.Errorf("unexpected reply %T, %T, %T", reply[0], reply[1], reply[2])
+	}
+	turns := make([]string, len(list))
+	for i := range list {
+		turns[i], _ = list[i].(string)
+	}
+	sess, err := decode(k, turns, cfg)
+	return sess, n == 1, err
+}
+
+// call is a script with what it is given.
+type call struct {
+	script *redis.Script
+	keys   []string
+	args   []any
+}
+
+// runAll runs scripts in one round trip, and once more those that Redis did not know.
+// They are not atomic together, and may run in any order.
+func (s *Store) runAll(ctx context.Context, calls []call) []*redis.Cmd {
+	if len(calls) == 1 {
+		return []*redis.Cmd{calls[0].script.Run(ctx, s.client, calls[0].keys, calls[0].args...)}
+	}
+	out := make([]*redis.Cmd, len(calls))
+	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each reply has its error
+		for i, c := range calls {
+			out[i] = c.script.EvalSha(ctx, p, c.keys, c.args...)
+		}
+		return nil
+	})
+	for i, c := range calls {
+		if redis.HasErrorPrefix(out[i].Err(), "NOSCRIPT") {
+			out[i] = c.script.Eval(ctx, s.client, c.keys, c.args...)
+		}
+	}
+	return out
+}
+
+// takeToken returns the token of an earlier Accept of unknown fate, which it
+// forgets, or a fresh random one.
+func (s *Store) takeToken(id string) string {
+	s.mu.Lock()
+	token, ok := s.unsure[id]
+	delete(s.unsure, id)
+	s.mu.Unlock()
+	if ok {
+		return token
+	}
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// keepToken remembers the token of an Accept whose fate is unknown.
+func (s *Store) keepToken(id, token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsure[id] = token
+	s.unsures = append(s.unsures, id)
+	if len(s.unsures) > maxUnsure {
+		delete(s.unsure, s.unsures[0])
+		s.unsures = s.unsures[1:]
+	}
+}
