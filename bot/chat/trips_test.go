@@ -60,7 +60,7 @@ func TestRoundTrips(t *testing.T) {
 		}},
 		{"cluster", func(t *testing.T) redis.UniversalClient {
 			var addrs []string
-			for _, n := range sessiontest.StartCluster(t) {
+			for _, n := range sessiontest.StartCluster(t, 0) {
 				addrs = append(addrs, n.Addr)
 			}
 			return redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true})
