@@ -54,6 +54,7 @@ var rules = map[string]rule{
 	"moe/train":       {layer: 5, may: []string{"1", "2", "3", "4"}, vendors: []string{"*"}},
 	"bot/discord":     {layer: 5, may: []string{"bot/chat", "session"}, vendors: []string{"*"}},
 	"bot/discordtest": {layer: 5, may: []string{"bot/chat"}, vendors: []string{"*"}},
+	"bot/openai":      {layer: 5, may: []string{"bot/chat", "session"}},
 	"bot/playground":  {layer: 5, may: []string{"bot/chat"}, vendors: []string{"*"}},
 
 	"moe/cmd/moe": {layer: 6, may: []string{"1", "2", "3", "4", "5"}, vendors: []string{"*"}},
