@@ -66,6 +66,7 @@ var fields = []Field{
 	{Name: "limit_messages", Group: GroupAdmin, ServerOnly: true, Want: "a whole number from 0 to 1000", hi: 1000, ref: func(s *Settings) any { return &s.LimitMessages }},
 	{Name: "limit_seconds", Group: GroupAdmin, ServerOnly: true, Want: "a number from 0.01 to 3600", lo: 0.01, hi: 3600, ref: func(s *Settings) any { return &s.LimitSeconds }},
 	{Name: "audit_channel", Group: GroupAdmin, ServerOnly: true, Want: "a channel's id", hi: 20, ref: func(s *Settings) any { return &s.AuditChannel }},
+	{Name: "steering", Group: GroupAdmin, Want: "at most 16 edits such as forbid:2.5, expert:0.1=0 or direction:2.question=1.5", hi: MaxSteering, entry: isEdit, ref: func(s *Settings) any { return &s.Steering }},
 }
 
 // Fields are all settings, in the order they are shown.
@@ -266,6 +267,19 @@ func (f *Field) badList(list []string) string {
 func isWord(v string) bool {
 	return v != "" && utf8.ValidString(v) && utf8.RuneCountInString(v) <= MaxWord && strings.Join(strings.Fields(v), " ") == v &&
 		!strings.ContainsFunc(v, func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(",，、", r) })
+}
+
+// isEdit reports whether v has the shape of an edit: what is changed, a colon, numbers
+// and names with points between them, and perhaps = and a number.
+func isEdit(v string) bool {
+	kind, rest, ok := strings.Cut(v, ":")
+	where, amount, factor := strings.Cut(rest, "=")
+	if !ok || len(v) > 100 || strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz") != "" || kind == "" ||
+		strings.Trim(where, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" || where == "" {
+		return false
+	}
+	x, err := strconv.ParseFloat(amount, 64)
+	return !factor || err == nil && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
 // isID reports whether v is one of Discord's ids.

@@ -66,6 +66,10 @@ type Settings struct {
 	LimitSeconds  *float64
 	// AuditChannel is the id of the channel that is told of changes; an empty one is none.
 	AuditChannel *string
+	// Steering is what is changed inside the model while it answers: edits such as
+	// "forbid:2.5" or "direction:2.question=1.5", which moe/model/steer explains. An
+	// empty list is nothing.
+	Steering *[]string
 }
 
 // Values of Settings.Mode.
@@ -88,6 +92,7 @@ const (
 	MaxWords         = 200 // of WordsIn, and of WordsOut, at one level
 	MaxTargets       = 200 // of Allow, and of Block, at one level
 	MaxMuted         = 200
+	MaxSteering      = 16 // edits
 )
 
 // SettingError is one setting with a value it cannot have.

@@ -32,6 +32,8 @@ func randomSettings(r *rand.Rand) session.Settings {
 				switch f.Name {
 				case "allow", "block":
 					list = append(list, fmt.Sprintf("role:%d", n))
+				case "steering":
+					list = append(list, fmt.Sprintf("direction:%d.a-name=-0.%d", n, n))
 				case "muted":
 					list = append(list, fmt.Sprintf("%d 2026-01-3%dT18:00:00Z", n, r.IntN(2)))
 				default:
@@ -156,6 +158,7 @@ func TestFieldSet(t *testing.T) {
 		{"wake_words", "moe , 小 狐狸，moe\n你好", "moe, 小 狐狸, 你好"}, {"wake_words", strings.Repeat("x", 61), ""}, {"wake_words", "a\x01", ""}, {"wake_words", "", ""},
 		{"mode", "pause", "pause"}, {"mode", "sleep", ""},
 		{"allow", "channel:12, role:3", "channel:12, role:3"}, {"allow", "channel:x", ""}, {"allow", "dog:1", ""}, {"allow", "role:0", ""},
+		{"steering", "forbid:2.5, direction:1.probe-tense=-1.5", "forbid:2.5, direction:1.probe-tense=-1.5"}, {"steering", "forbid", ""}, {"steering", "Forbid:1", ""}, {"steering", "head:1.0=NaN", ""}, {"steering", "head:1.0=", ""},
 		{"muted", "12 2026-01-31T18:00:00Z, 13", "12 2026-01-31T18:00:00Z, 13"}, {"muted", "12 tomorrow", ""},
 		{"audit_channel", "123", "123"}, {"audit_channel", "x", ""}, {"audit_channel", "", ""},
 		{"persona", strings.Repeat("x", 4001), ""},
