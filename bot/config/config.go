@@ -25,6 +25,7 @@ type Config struct {
 	Session Session `toml:"session"`
 	Discord Discord `toml:"discord"`
 	Safety  Safety  `toml:"safety"`
+	Roles   Roles   `toml:"roles"`
 
 	// Secrets, from the environment only.
 	Token    Secret `toml:"-"` // DISCORD_TOKEN; empty opens the playground
@@ -143,6 +144,18 @@ type Safety struct {
 	MaxLength int `toml:"max_length"` // 4000
 }
 
+// Roles is how one bot is spread over many processes, which share a Redis.
+type Roles struct {
+	// Role of this process: all does everything; gateway holds gateway shards and shows
+	// the answers that workers make; worker only runs the model. The flag -role wins.
+	Role string `toml:"role"` // "all"
+	// Lease is the time without a sign of life after which other workers go on with a
+	// worker's answers. The same in all processes.
+	Lease Duration `toml:"lease"` // "5s"
+	// MaxQueue is how many answers may wait for the workers; more questions are refused.
+	MaxQueue int `toml:"max_queue"` // 1000
+}
+
 // Default is the configuration without a file.
 func Default() Config {
 	return Config{
@@ -154,6 +167,7 @@ func Default() Config {
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
 		Safety:  Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, Messages: 10, Every: Duration(3 * time.Second), MaxLength: 4000},
+		Roles:   Roles{Role: "all", Lease: Duration(5 * time.Second), MaxQueue: 1000},
 	}
 }
 
@@ -260,6 +274,15 @@ func (c Config) check() error {
 		if _, _, err := net.SplitHostPort(a); err != nil {
 			bad("http.pprof_addr", fmt.Sprintf("%q", a), "host:port")
 		}
+	}
+	one("roles.role", c.Roles.Role, "all", "gateway", "worker")
+	between("roles.lease", c.Roles.Lease, 500*time.Millisecond, time.Minute)
+	in("roles.max_queue", float64(c.Roles.MaxQueue), 1, 1e6)
+	if c.Roles.Role != "all" && c.RedisURL == "" {
+		errs = append(errs, fmt.Errorf("role %s needs REDIS_URL: the processes meet there", c.Roles.Role))
+	}
+	if c.Roles.Role == "gateway" && c.Token == "" {
+		errs = append(errs, errors.New("role gateway needs DISCORD_TOKEN"))
 	}
 	one("discord.temperature_role", c.Discord.TemperatureRole, "everyone", "managers")
 	if err := errors.Join(errs...); err != nil {

@@ -1,0 +1,416 @@
+package jobs
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"moebot/bot/chat"
+	"moebot/session"
+)
+
+// ClientOptions are what a Client is told once; zero values choose.
+type ClientOptions struct {
+	Prefix string // of all keys; "mb"
+	// Defaults are the settings in force where a prompt has none of its own, so that
+	// all workers answer alike. May be nil.
+	Defaults func() session.Settings
+	// Server tells which server a channel belongs to: servers take turns. Nil is each
+	// channel for itself.
+	Server   func(channel string) string
+	Timeout  time.Duration // of an answer whose context has no deadline; 2 minutes
+	MaxQueue int           // jobs in a stream, and waiting here; more are refused; 1000
+	Lease    time.Duration // of a worker without a sign of life; the same in all processes; 5 s
+	Log      *slog.Logger
+}
+
+func (o ClientOptions) fill() ClientOptions {
+	if o.Prefix == "" {
+		o.Prefix = "mb"
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 2 * time.Minute
+	}
+	if o.MaxQueue == 0 {
+		o.MaxQueue = 1000
+	}
+	if o.Lease == 0 {
+		o.Lease = 5 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
+// least is the room for jobs that wait with workers while none is known.
+const least = 8
+
+// Client is a chat.Generator over the workers. It is safe for concurrent use.
+type Client struct {
+	rdb  redis.UniversalClient
+	opt  ClientOptions
+	id   string
+	keys names
+	fair *fair
+
+	mu      sync.Mutex
+	asked   map[string]*asked // by job
+	workers []card            // that live
+	lengths int64             // entries of all streams of jobs
+
+	again, silent atomic.Int64 // jobs begun again by another worker; put again by us
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+var _ chat.Generator = (*Client)(nil)
+
+// asked is a job under way.
+type asked struct {
+	job    job
+	stream string // it was put into
+	entry  string // there
+	worker string // whose stream that is; "" for any
+
+	mu         sync.Mutex
+	events     []event
+	news       chan struct{} // holds one
+	attempt, n int           // of the newest event taken
+	heard      time.Time     // when that was
+	text       string        // of all pieces taken
+	tokens     int           // of them
+}
+
+// NewClient returns a client. Close it; rdb stays open.
+func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
+	o = o.fill()
+	c := &Client{rdb: rdb, opt: o, id: "gw-" + rand.Text(), keys: names(o.Prefix), fair: newFair(least, o.MaxQueue), asked: map[string]*asked{}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.look()
+	c.wg.Go(c.listen)
+	c.wg.Go(c.watch)
+	return c
+}
+
+// Close ends the client; no Generate may run any more.
+func (c *Client) Close() {
+	c.cancel()
+	c.wg.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := c.rdb.Del(ctx, c.keys.out(c.id)).Err(); err != nil {
+		c.opt.Log.Debug("the events of this process stay for Redis to expire", "err", err)
+	}
+}
+
+// Generate is chat.Generator: a worker's answer. Errors are ErrBusy, ErrPoison,
+// ErrVersion, ErrFailed and the context's; with them comes what was said until then.
+// While Redis is away it waits for it, as long as ctx allows.
+func (c *Client) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
+	start := time.Now()
+	server := p.Key.Channel
+	if c.opt.Server != nil {
+		if s := c.opt.Server(server); s != "" {
+			server = s
+		}
+	}
+	if err := c.fair.acquire(ctx, server); err != nil {
+		return chat.Answer{}, err
+	}
+	release := sync.OnceFunc(c.fair.release)
+	defer release()
+	a := c.prepare(ctx, p)
+	c.mu.Lock()
+	c.asked[a.job.id] = a
+	c.mu.Unlock()
+	answer, err := c.follow(ctx, a, release, emit, start)
+	c.drop(a, err == nil)
+	if err != nil {
+		a.mu.Lock()
+		answer = chat.Answer{Text: a.text, Usage: chat.Usage{DecodedTokens: a.tokens}}
+		a.mu.Unlock()
+	}
+	return answer, err
+}
+
+// prepare makes a job of a prompt: with all settings, and a seed, so that every
+// attempt is the same.
+func (c *Client) prepare(ctx context.Context, p chat.Prompt) *asked {
+	if c.opt.Defaults != nil {
+		p.Settings = c.opt.Defaults().Merge(p.Settings)
+	}
+	if p.Settings.Seed == nil {
+		seed := randomSeed()
+		p.Settings.Seed = &seed
+	}
+	timeout := c.opt.Timeout
+	if d, ok := ctx.Deadline(); ok {
+		timeout = time.Until(d)
+	}
+	return &asked{job: job{id: rand.Text(), client: c.id, timeout: timeout, prompt: p}, news: make(chan struct{}, 1), heard: time.Now()}
+}
+
+func randomSeed() uint64 {
+	n, err := rand.Int(rand.Reader, new(big.Int).SetUint64(1<<63))
+	if err != nil {
+		panic("jobs: no random numbers: " + err.Error()) // crypto/rand does not fail
+	}
+	return n.Uint64()
+}
+
+// follow puts the job into a stream and gives its pieces on until its end.
+func (c *Client) follow(ctx context.Context, a *asked, release func(), emit func(string) error, start time.Time) (chat.Answer, error) {
+	if err := c.submit(ctx, a); err != nil {
+		return chat.Answer{}, err
+	}
+	var first time.Duration
+	for {
+		events, err := a.next(ctx)
+		if err != nil {
+			return chat.Answer{}, err
+		}
+		for _, e := range events {
+			switch e.kind {
+			case began:
+				release()
+				if e.attempt > 1 {
+					c.again.Add(1)
+					c.opt.Log.Info("another worker goes on with an answer", "job", a.job.id, "channel", a.job.prompt.Key.Channel, "attempt", e.attempt, "worker", e.data)
+				}
+			case piece:
+				if first == 0 {
+					first = time.Since(start)
+				}
+				if err := emit(e.data); err != nil {
+					return chat.Answer{}, err
+				}
+			case done:
+				answer, err := decodeAnswer(e.data, e.trace)
+				if err != nil {
+					return answer, err
+				}
+				if first == 0 {
+					first = time.Since(start)
+				}
+				answer.Usage.TimeToFirstToken = first
+				return answer, nil
+			case failed:
+				return chat.Answer{}, failure(e.data)
+			}
+		}
+	}
+}
+
+func failure(why string) error {
+	switch why {
+	case whyBusy:
+		return ErrBusy
+	case whyPoison:
+		return ErrPoison
+	case whyVersion:
+		return ErrVersion
+	case whyTimeout:
+		return context.DeadlineExceeded
+	}
+	return ErrFailed
+}
+
+// next waits for events.
+func (a *asked) next(ctx context.Context) ([]event, error) {
+	for {
+		a.mu.Lock()
+		events := a.events
+		a.events = nil
+		a.mu.Unlock()
+		if len(events) > 0 {
+			return events, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-a.news:
+		}
+	}
+}
+
+// hear takes an event, unless it is old: one that was read before.
+func (a *asked) hear(e event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if e.attempt < a.attempt || e.attempt == a.attempt && e.n <= a.n {
+		return
+	}
+	a.attempt, a.n, a.heard = e.attempt, e.n, time.Now()
+	if e.kind == piece {
+		a.text += e.data
+		a.tokens += e.tokens
+	}
+	a.events = append(a.events, e)
+	select {
+	case a.news <- struct{}{}:
+	default:
+	}
+}
+
+// submit puts the job into a stream, trying again while Redis is away.
+func (c *Client) submit(ctx context.Context, a *asked) error {
+	text, err := a.job.encode()
+	if err != nil {
+		return err
+	}
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := c.put(ctx, a, text)
+		if err == nil || errors.Is(err, ErrBusy) {
+			return err
+		}
+		var refused redis.Error
+		if errors.As(err, &refused) && !passing(refused) {
+			return fmt.Errorf("put a job: %v", err)
+		}
+		c.opt.Log.Warn("a job could not be handed to the workers; trying again", "job", a.job.id, "err", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// passing reports whether Redis refuses for now: while it loads, fails over, or is
+// short of disk or memory.
+func passing(err redis.Error) bool {
+	for _, s := range []string{"LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS", "OOM", "BUSY ", "ERR max number of clients"} {
+		if strings.HasPrefix(err.Error(), s) {
+			return true
+		}
+	}
+	return false
+}
+
+// put does it once. The job's own key comes first: a worker that finds none takes the
+// job for one that nobody wants.
+func (c *Client) put(ctx context.Context, a *asked, text string) error {
+	a.mu.Lock()
+	attempt, said, tokens := a.attempt, a.text, a.tokens
+	a.mu.Unlock()
+	key := c.keys.job(c.id, a.job.id)
+	_, err := c.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.Del(ctx, key)
+		p.HSet(ctx, key, "live", 1, "attempt", attempt, "n", 0, "text", said, "tokens", tokens)
+		p.PExpire(ctx, key, a.job.timeout+spare)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	worker := c.choose(a)
+	for {
+		stream, lease := c.keys.any(), c.keys.any()
+		if worker != "" {
+			stream, lease = c.keys.to(worker), c.keys.worker(worker)
+		}
+		answer, err := submitScript.Run(ctx, c.rdb, []string{stream, lease}, text, c.opt.MaxQueue).Text()
+		switch {
+		case err != nil:
+			return err
+		case answer == "gone", answer == "full" && worker != "":
+			worker = ""
+			continue
+		case answer == "full":
+			return ErrBusy
+		}
+		a.mu.Lock()
+		a.stream, a.entry, a.worker = stream, answer, worker
+		a.mu.Unlock()
+		return nil
+	}
+}
+
+// spare is how much longer than its answer may take a job's key is kept.
+const spare = 30 * time.Second
+
+// drop forgets a job that has ended or is wanted no more, which the worker is told.
+func (c *Client) drop(a *asked, ended bool) {
+	c.mu.Lock()
+	delete(c.asked, a.job.id)
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Del(ctx, c.keys.job(c.id, a.job.id)) // what the worker says next finds nobody
+		if !ended {
+			p.Publish(ctx, c.keys.stop(), a.job.id)
+		}
+		return nil
+	})
+	if err != nil {
+		c.opt.Log.Warn("a worker was not told that an answer is over", "job", a.job.id, "err", err)
+	}
+}
+
+// listen reads the events of this client's jobs.
+func (c *Client) listen() {
+	last, lost := "0-0", false
+	stream := c.keys.out(c.id)
+	for c.ctx.Err() == nil {
+		if c.reread() {
+			last = "0-0" // what was read is deleted, so nothing comes twice for long
+		}
+		res, err := c.rdb.XRead(c.ctx, &redis.XReadArgs{Streams: []string{stream, last}, Count: 512, Block: blockTime}).Result()
+		switch {
+		case errors.Is(err, redis.Nil) || c.ctx.Err() != nil:
+			continue
+		case err != nil:
+			if !lost {
+				c.opt.Log.Warn("the workers' answers cannot be read; trying again", "err", err)
+			}
+			lost = true
+			pause(c.ctx, 100*time.Millisecond)
+			continue
+		}
+		if lost {
+			lost = false
+			c.opt.Log.Info("the workers' answers can be read again")
+		}
+		var ids []string
+		for _, s := range res {
+			for _, m := range s.Messages {
+				e := readEvent(m)
+				c.mu.Lock()
+				a := c.asked[e.job]
+				c.mu.Unlock()
+				if a != nil {
+					a.hear(e)
+				}
+				last = m.ID
+				ids = append(ids, m.ID)
+			}
+		}
+		if err := c.rdb.XDel(c.ctx, stream, ids...).Err(); err != nil && c.ctx.Err() == nil {
+			c.opt.Log.Debug("events that were read could not be deleted", "err", err)
+		}
+	}
+}
+
+// blockTime is how long a reader waits for news before it looks around.
+const blockTime = 500 * time.Millisecond
+
+// pause waits, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,228 @@
+package jobs
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"moebot/bot/chat"
+	"moebot/session"
+)
+
+// Errors of Client.Generate, beside the context's.
+var (
+	// ErrBusy means that more jobs wait than may.
+	ErrBusy = errors.New("jobs: too many are waiting")
+	// ErrPoison means that workers died of the job.
+	ErrPoison = errors.New("jobs: workers died of this job")
+	// ErrVersion means that the worker which took the job is older than this program.
+	ErrVersion = errors.New("jobs: the worker is too old for this job")
+	// ErrFailed means that the worker's Generator failed; its log says why.
+	ErrFailed = errors.New("jobs: the worker failed")
+)
+
+// version is how a job is written: it stands in front of the JSON. A field added
+// within a version is ignored by older readers; a change they would misread raises it.
+const version = 1
+
+// errNewer is a job written by a newer program.
+var errNewer = errors.New("jobs: the job was written by a newer program")
+
+// job is a request on its way to a worker.
+type job struct {
+	id, client string
+	timeout    time.Duration // of the answer, from its beginning
+	prompt     chat.Prompt
+}
+
+// jobV1 is a job in version 1; turns and settings are in session's own encoding.
+type jobV1 struct {
+	ID       string   `json:"id"`
+	Client   string   `json:"client"`
+	Timeout  int64    `json:"timeout_ms"`
+	Channel  string   `json:"channel"`
+	Question string   `json:"question,omitempty"`
+	Turns    []string `json:"turns"`
+	Settings string   `json:"settings"`
+	Begin    string   `json:"begin,omitempty"`
+}
+
+func (j job) encode() (string, error) {
+	v := jobV1{ID: j.id, Client: j.client, Timeout: j.timeout.Milliseconds(), Channel: j.prompt.Key.Channel, Question: j.prompt.QuestionID, Begin: j.prompt.Begin}
+	for _, t := range j.prompt.Turns {
+		s, err := session.EncodeTurn(t)
+		if err != nil {
+			return "", fmt.Errorf("write a job: %w", err)
+		}
+		v.Turns = append(v.Turns, s)
+	}
+	var err error
+	if v.Settings, err = session.EncodeSettings(j.prompt.Settings); err != nil {
+		return "", fmt.Errorf("write a job: %w", err)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("write a job: %w", err)
+	}
+	return strconv.Itoa(version) + string(b), nil
+}
+
+// decode reads a job. With errNewer the ids are there, if they still stand where they do now.
+func decode(s string) (job, error) {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	found, err := strconv.Atoi(s[:n])
+	if err != nil {
+		return job{}, errors.New("read a job: no version in front")
+	}
+	var v jobV1
+	if err := json.Unmarshal([]byte(s[n:]), &v); err != nil && found <= version {
+		return job{}, fmt.Errorf("read a job: %v", err)
+	}
+	j := job{id: v.ID, client: v.Client, timeout: time.Duration(v.Timeout) * time.Millisecond}
+	if found > version {
+		return j, errNewer
+	}
+	j.prompt = chat.Prompt{Key: session.Key{Channel: v.Channel}, QuestionID: v.Question, Begin: v.Begin}
+	for _, s := range v.Turns {
+		t, err := session.DecodeTurn(s)
+		if err != nil {
+			return j, fmt.Errorf("read a job: %w", err)
+		}
+		j.prompt.Turns = append(j.prompt.Turns, t)
+	}
+	if j.prompt.Settings, err = session.DecodeSettings(v.Settings); err != nil {
+		return j, fmt.Errorf("read a job: %w", err)
+	}
+	return j, nil
+}
+
+// Kinds of events.
+const (
+	began  = "begin" // data: the worker's name
+	piece  = "piece" // data: text
+	done   = "done"  // data: answerV1; trace: packed chat.Trace
+	failed = "fail"  // data: one of the reasons
+)
+
+// Reasons of a failure.
+const (
+	whyBusy    = "busy"
+	whyPoison  = "poison"
+	whyVersion = "version"
+	whyTimeout = "timeout"
+	whyFailed  = "failed"
+)
+
+// event is what a client hears of a job.
+type event struct {
+	job        string
+	attempt, n int
+	kind, data string
+	tokens     int // of a piece
+	trace      string
+}
+
+// readEvent reads an entry of out; fields of newer programs are ignored.
+func readEvent(m redis.XMessage) event {
+	get := func(k string) string { s, _ := m.Values[k].(string); return s }
+	e := event{job: get("j"), kind: get("k"), data: get("d"), trace: get("z")}
+	e.attempt, _ = strconv.Atoi(get("a")) // 0 is before all attempts
+	e.n, _ = strconv.Atoi(get("n"))
+	e.tokens, _ = strconv.Atoi(get("c"))
+	return e
+}
+
+// answerV1 is the end of an answer; the text is whole, with what former attempts said.
+type answerV1 struct {
+	Text    string `json:"text"`
+	Stop    string `json:"stop"`
+	Prompt  int    `json:"prompt"`
+	Reused  int    `json:"reused"`
+	Decoded int    `json:"decoded"`
+	Dropped int    `json:"dropped"`
+	Decode  int64  `json:"decode_us"`
+}
+
+func encodeAnswer(a chat.Answer) (data, trace string, err error) {
+	u := a.Usage
+	b, err := json.Marshal(answerV1{a.Text, a.Stop, u.PromptTokens, u.ReusedTokens, u.DecodedTokens, u.DroppedTurns, u.DecodeTime.Microseconds()})
+	if err != nil {
+		return "", "", fmt.Errorf("write an answer: %w", err)
+	}
+	if len(a.Trace.Tokens) > 0 {
+		trace, err = pack(a.Trace)
+	}
+	return string(b), trace, err
+}
+
+func decodeAnswer(data, trace string) (chat.Answer, error) {
+	var v answerV1
+	if err := json.Unmarshal([]byte(data), &v); err != nil {
+		return chat.Answer{}, fmt.Errorf("read an answer: %w", err)
+	}
+	a := chat.Answer{Text: v.Text, Stop: v.Stop, Usage: chat.Usage{PromptTokens: v.Prompt, ReusedTokens: v.Reused, DecodedTokens: v.Decoded,
+		DroppedTurns: v.Dropped, DecodeTime: time.Duration(v.Decode) * time.Microsecond}}
+	if trace != "" {
+		if err := unpack(trace, &a.Trace); err != nil {
+			return a, fmt.Errorf("read an answer's trace: %w", err)
+		}
+	}
+	return a, nil
+}
+
+// maxTrace bounds a trace, bytes of JSON.
+const maxTrace = 32 << 20
+
+// pack writes a trace as JSON, deflated: it is ten times as long as the text otherwise.
+func pack(t chat.Trace) (string, error) {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestSpeed)
+	if err == nil {
+		err = json.NewEncoder(w).Encode(t)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return "", fmt.Errorf("write a trace: %w", err)
+	}
+	return b.String(), nil
+}
+
+func unpack(s string, t *chat.Trace) error {
+	return json.NewDecoder(io.LimitReader(flate.NewReader(bytes.NewReader([]byte(s))), maxTrace)).Decode(t)
+}
+
+// card is what a worker says of itself in its lease.
+type card struct {
+	ID      string `json:"id"`
+	Slots   int    `json:"slots"`
+	Busy    int    `json:"busy"`
+	Version int    `json:"version"` // of jobs that it reads
+	Model   string `json:"model"`   // for people
+}
+
+// names makes the keys of a prefix; see the package comment.
+type names string
+
+func (n names) any() string                  { return string(n) + ":{jobs}:any" }
+func (n names) to(worker string) string      { return string(n) + ":{jobs}:to:" + worker }
+func (n names) workers() string              { return string(n) + ":{jobs}:workers" }
+func (n names) worker(id string) string      { return string(n) + ":{jobs}:worker:" + id }
+func (n names) dead() string                 { return string(n) + ":{jobs}:dead" }
+func (n names) stop() string                 { return string(n) + ":{jobs}:stop" }
+func (n names) out(client string) string     { return string(n) + ":{" + client + "}:out" }
+func (n names) job(client, id string) string { return string(n) + ":{" + client + "}:job:" + id }
+
+// group is the consumer group of the streams of jobs.
+const group = "workers"

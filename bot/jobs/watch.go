@@ -1,0 +1,206 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"hash/fnv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"moebot/bot/chat"
+)
+
+// watch keeps up what the client knows of the workers, and looks after jobs of which
+// nothing is heard.
+func (c *Client) watch() {
+	tick := time.NewTicker(c.opt.Lease / 5)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		c.look()
+		for _, a := range c.quiet() {
+			if c.lost(a) {
+				c.silent.Add(1)
+				c.opt.Log.Warn("a job was lost in Redis; putting it again", "job", a.job.id, "channel", a.job.prompt.Key.Channel)
+				ctx, cancel := context.WithTimeout(c.ctx, c.opt.Lease)
+				if text, err := a.job.encode(); err == nil {
+					if err := c.put(ctx, a, text); err != nil && c.ctx.Err() == nil {
+						c.opt.Log.Warn("a lost job could not be put again yet", "job", a.job.id, "err", err)
+					}
+				}
+				cancel()
+			}
+		}
+	}
+}
+
+// look reads which workers live.
+func (c *Client) look() {
+	ctx, cancel := context.WithTimeout(c.ctx, max(c.opt.Lease/5, time.Second))
+	defer cancel()
+	cards, length, err := survey(ctx, c.rdb, c.keys)
+	if err != nil {
+		return // what was known last holds; submit and listen speak of an absent Redis
+	}
+	slots := 0
+	for _, w := range cards {
+		slots += w.Slots
+	}
+	c.fair.resize(max(least, 2*slots))
+	c.mu.Lock()
+	c.workers, c.lengths = cards, length
+	c.mu.Unlock()
+}
+
+// survey lists the workers that live, and counts the entries of all streams of jobs.
+func survey(ctx context.Context, rdb redis.UniversalClient, keys names) (cards []card, length int64, err error) {
+	ids, err := rdb.SMembers(ctx, keys.workers()).Result()
+	if err != nil {
+		return nil, 0, err
+	}
+	leases := make([]*redis.StringCmd, len(ids))
+	lengths := make([]*redis.IntCmd, len(ids)+1)
+	_, err = rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			leases[i] = p.Get(ctx, keys.worker(id))
+			lengths[i] = p.XLen(ctx, keys.to(id))
+		}
+		lengths[len(ids)] = p.XLen(ctx, keys.any())
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, 0, err
+	}
+	for i := range lengths {
+		length += lengths[i].Val()
+	}
+	for i := range ids {
+		var w card
+		if leases[i].Err() == nil && json.Unmarshal([]byte(leases[i].Val()), &w) == nil && w.ID == ids[i] {
+			cards = append(cards, w)
+		}
+	}
+	return cards, length, nil
+}
+
+// choose is the worker whose stream a job goes into, "" for any: the first in the
+// order that the channel prefers, if it has a slot free.
+func (c *Client) choose(a *asked) string {
+	if a.job.prompt.Key == chat.OnceKey {
+		return "" // no conversation, no cache
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var best card
+	var most uint64
+	for _, w := range c.workers {
+		if w.Version < version {
+			continue
+		}
+		if s := affinity(w.ID, a.job.prompt.Key.Channel); best.ID == "" || s > most {
+			best, most = w, s
+		}
+	}
+	if best.ID == "" {
+		return ""
+	}
+	mine := 0
+	for _, b := range c.asked {
+		b.mu.Lock()
+		if b != a && b.worker == best.ID {
+			mine++
+		}
+		b.mu.Unlock()
+	}
+	if max(best.Busy, mine) >= best.Slots {
+		return ""
+	}
+	return best.ID
+}
+
+// affinity orders workers for a channel: rendezvous hashing, so that a worker that
+// comes or goes changes the order of few channels (Thaler and Ravishankar, 1998).
+func affinity(worker, channel string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(worker + " " + channel))
+	x := h.Sum64() // FNV's high bits hardly depend on the last bytes: mix (splitmix64)
+	x ^= x >> 30
+	x *= 0xbf58476d1ce4e5b9
+	x ^= x >> 27
+	x *= 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// quiet lists the jobs of which nothing was heard for the time of a lease.
+func (c *Client) quiet() (out []*asked) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.asked {
+		a.mu.Lock()
+		if a.entry != "" && time.Since(a.heard) > c.opt.Lease {
+			out = append(out, a)
+		}
+		a.mu.Unlock()
+	}
+	return out
+}
+
+// reread reports whether the events should be read from the beginning: a Redis that
+// lost some may give lower ids to the next.
+func (c *Client) reread() bool { return len(c.quiet()) > 0 }
+
+// lost reports whether nothing more will be heard of a job: its key is gone, its end was
+// said, or nobody began it and its entry is gone. Being wrong costs only a worker's time.
+func (c *Client) lost(a *asked) bool {
+	a.mu.Lock()
+	stream, entry := a.stream, a.entry
+	a.mu.Unlock()
+	ctx, cancel := context.WithTimeout(c.ctx, time.Second)
+	defer cancel()
+	h, err := c.rdb.HMGet(ctx, c.keys.job(c.id, a.job.id), "live", "entry", "done").Result()
+	if err != nil {
+		return false
+	}
+	switch {
+	case h[0] == nil:
+		return true
+	case h[2] != nil:
+		return true // it is done, and that was not heard
+	case h[1] != nil:
+		return false // a worker is at it
+	}
+	left, err := c.rdb.XRange(ctx, stream, entry, entry).Result()
+	return err == nil && len(left) == 0
+}
+
+// ClientStats are figures of a client, now and since it was made.
+type ClientStats struct {
+	Workers, Slots int   // that live, and the answers they make at a time
+	Waiting        int   // jobs that wait here for their server's turn
+	Queued         int   // jobs that wait with the workers
+	Running        int   // jobs begun
+	Length         int64 // entries of all streams of jobs, of all clients
+	Again          int64 // attempts after a first, sum
+	Lost           int64 // jobs put again since Redis had lost them
+	Models         []string
+}
+
+// Stats returns the figures.
+func (c *Client) Stats() ClientStats {
+	waiting, queued := c.fair.depth()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := ClientStats{Workers: len(c.workers), Waiting: waiting, Queued: queued, Running: max(0, len(c.asked)-queued), Length: c.lengths,
+		Again: c.again.Load(), Lost: c.silent.Load()}
+	for _, w := range c.workers {
+		s.Slots += w.Slots
+		s.Models = append(s.Models, w.Model)
+	}
+	return s
+}

@@ -1,0 +1,312 @@
+package jobs
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"moebot/bot/chat"
+)
+
+// WorkerOptions are what a Worker is told once; zero values choose.
+type WorkerOptions struct {
+	Prefix string           // of all keys; "mb"
+	Name   string           // of the machine, for people; a random part is added
+	Model  string           // for people
+	Slots  int              // answers made at a time; 8
+	Tries  int              // attempts that may die before a word of a job until it is given up; 2
+	Busy   func(error) bool // whether the Generator's error means "too many at once"
+	Lease  time.Duration    // without a sign of life after which others go on with the jobs; the same in all processes; 5 s
+	Log    *slog.Logger
+}
+
+func (o WorkerOptions) fill() WorkerOptions {
+	if o.Prefix == "" {
+		o.Prefix = "mb"
+	}
+	if o.Slots == 0 {
+		o.Slots = 8
+	}
+	if o.Tries == 0 {
+		o.Tries = 2
+	}
+	if o.Busy == nil {
+		o.Busy = func(error) bool { return false }
+	}
+	if o.Lease == 0 {
+		o.Lease = 5 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
+// Worker takes jobs and answers them with a Generator.
+type Worker struct {
+	rdb  redis.UniversalClient
+	gen  chat.Generator
+	opt  WorkerOptions
+	id   string
+	keys names
+
+	slots chan struct{} // one for each job being run, or to be read
+	risky atomic.Bool   // a job that another worker may have died of has just begun
+
+	mu      sync.Mutex
+	running map[string]*run // by entry
+	beaten  time.Time       // last sign of life that Redis took
+	length  int64           // entries of all streams of jobs
+
+	done, claimed, stolen, moved, dead atomic.Int64
+
+	intake context.Context // ends when no more jobs are to be taken
+	shut   context.CancelFunc
+	ctx    context.Context // ends when running jobs are to be handed over
+	yield  context.CancelCauseFunc
+	hard   context.Context // ends when nothing can be said any more
+	drop   context.CancelFunc
+	taking sync.WaitGroup
+	jobs   sync.WaitGroup
+	upkeep sync.WaitGroup
+}
+
+// entry is a job as it stands in a stream.
+type entry struct{ stream, id, text string }
+
+// NewWorker returns a worker that takes jobs until Close; rdb and gen stay open.
+func NewWorker(rdb redis.UniversalClient, gen chat.Generator, o WorkerOptions) *Worker {
+	o = o.fill()
+	w := &Worker{rdb: rdb, gen: gen, opt: o, keys: names(o.Prefix), slots: make(chan struct{}, o.Slots), running: map[string]*run{}}
+	w.id = rand.Text()[:12]
+	if o.Name != "" {
+		w.id = strings.Map(func(r rune) rune {
+			if r <= ' ' || r > '~' || strings.ContainsRune("{}:", r) {
+				return '-'
+			}
+			return r
+		}, o.Name) + "-" + w.id
+	}
+	w.intake, w.shut = context.WithCancel(context.Background())
+	w.ctx, w.yield = context.WithCancelCause(context.Background())
+	w.hard, w.drop = context.WithCancel(context.Background())
+	w.upkeep.Go(w.beatAlways)
+	w.upkeep.Go(w.hearStops)
+	w.taking.Go(w.take)
+	return w
+}
+
+// grace is how long Close lets jobs be handed over.
+const grace = 3 * time.Second
+
+// Close takes no more jobs and waits for those that run. When ctx ends, it hands them
+// over: another worker goes on with each where it stands.
+func (w *Worker) Close(ctx context.Context) {
+	w.shut()
+	w.taking.Wait()
+	over := make(chan struct{})
+	go func() { w.jobs.Wait(); close(over) }()
+	select {
+	case <-over:
+	case <-ctx.Done():
+		w.yield(errYield)
+		defer time.AfterFunc(grace, w.drop).Stop()
+		<-over
+	}
+	w.drop()
+	w.upkeep.Wait()
+	w.leave()
+}
+
+// leave gives the lease back.
+func (w *Worker) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := w.rdb.Del(ctx, w.keys.worker(w.id)).Err()
+	if err == nil {
+		err = w.bury(ctx, w.id)
+	}
+	if err != nil {
+		w.opt.Log.Debug("the lease of this worker stays for Redis to expire", "err", err)
+	}
+}
+
+// take takes jobs while there are slots: what others died of, what is meant for this
+// worker or any, and, if there is none, what waits for others.
+func (w *Worker) take() {
+	lost := false
+	var claimed time.Time
+	for {
+		select {
+		case <-w.intake.Done():
+			return
+		case w.slots <- struct{}{}:
+		}
+		var entries []entry
+		var err error
+		after := false
+		if time.Since(claimed) > w.opt.Lease/5 && !w.risky.Load() {
+			entries, err = w.claim()
+			if after = len(entries) > 0; !after {
+				claimed = time.Now()
+			}
+		}
+		if err == nil && len(entries) == 0 {
+			entries, err = w.read(stealAfter, w.keys.to(w.id), w.keys.any())
+		}
+		if err == nil && len(entries) == 0 && w.intake.Err() == nil {
+			entries, err = w.steal()
+		}
+		if (err != nil) != lost && w.intake.Err() == nil {
+			if lost = err != nil; lost {
+				w.opt.Log.Warn("jobs cannot be taken; trying again", "err", err)
+			} else {
+				w.opt.Log.Info("jobs can be taken again")
+			}
+		}
+		if len(entries) == 0 {
+			<-w.slots
+			if err != nil {
+				pause(w.intake, 100*time.Millisecond)
+			}
+			continue
+		}
+		for i, e := range entries {
+			if i > 0 { // rarely: both streams had one
+				w.slots <- struct{}{}
+			}
+			w.start(e, after)
+		}
+	}
+}
+
+// stealAfter is how long a worker waits for jobs of its own before it looks for those
+// of others.
+const stealAfter = 100 * time.Millisecond
+
+// read takes a job of each of the streams, or waits for one.
+func (w *Worker) read(block time.Duration, streams ...string) ([]entry, error) {
+	args := append([]string(nil), streams...)
+	for range streams {
+		args = append(args, ">")
+	}
+	res, err := w.rdb.XReadGroup(w.hard, &redis.XReadGroupArgs{Group: group, Consumer: w.id, Streams: args, Count: 1, Block: block}).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		if strings.HasPrefix(err.Error(), "NOGROUP") {
+			return nil, w.found(streams...)
+		}
+		return nil, err
+	}
+	var out []entry
+	for _, s := range res {
+		out = append(out, entries(s.Stream, s.Messages)...)
+	}
+	return out, nil
+}
+
+func entries(stream string, list []redis.XMessage) (out []entry) {
+	for _, m := range list {
+		text, _ := m.Values["job"].(string)
+		out = append(out, entry{stream, m.ID, text})
+	}
+	return out
+}
+
+// found makes the groups of streams, and the streams.
+func (w *Worker) found(streams ...string) error {
+	for _, s := range streams {
+		err := w.rdb.XGroupCreateMkStream(w.hard, s, group, "0").Err()
+		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
+			return err
+		}
+	}
+	return nil
+}
+
+// steal takes a job that waits for another worker, which is busy or dead.
+func (w *Worker) steal() ([]entry, error) {
+	others, err := w.others()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range others {
+		got, err := w.read(-1, w.keys.to(id))
+		if err != nil {
+			return nil, err
+		}
+		if len(got) > 0 {
+			w.stolen.Add(1)
+			return got, nil
+		}
+	}
+	return nil, nil
+}
+
+// others lists the other workers, dead ones too.
+func (w *Worker) others() (out []string, err error) {
+	ids, err := w.rdb.SMembers(w.hard, w.keys.workers()).Result()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if id != w.id {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+// claim takes one job of a worker that gives no sign of life.
+func (w *Worker) claim() ([]entry, error) {
+	others, err := w.others()
+	if err != nil {
+		return nil, err
+	}
+	streams := []string{w.keys.any(), w.keys.to(w.id)}
+	for _, id := range others {
+		streams = append(streams, w.keys.to(id))
+	}
+	for _, s := range streams {
+		list, _, err := w.rdb.XAutoClaim(w.hard, &redis.XAutoClaimArgs{Stream: s, Group: group, Consumer: w.id, MinIdle: w.opt.Lease, Start: "0-0", Count: 1}).Result()
+		if err != nil && strings.HasPrefix(err.Error(), "NOGROUP") {
+			err = w.found(s)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries(s, list) {
+			if !w.at(e.id) { // or else our own sign of life came late
+				w.claimed.Add(1)
+				return []entry{e}, nil
+			}
+		}
+	}
+	for _, id := range others {
+		if err := w.bury(w.hard, id); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// at reports whether an entry is being worked on here.
+func (w *Worker) at(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.running[id] != nil
+}
+
+// bury removes what is left of a dead worker, if nothing waits for it.
+func (w *Worker) bury(ctx context.Context, id string) error {
+	return buryScript.Run(ctx, w.rdb, []string{w.keys.worker(id), w.keys.to(id), w.keys.workers()}, id).Err()
+}
