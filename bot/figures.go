@@ -10,6 +10,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"moebot/bot/chat"
+	"moebot/bot/discord"
+	"moebot/bot/jobs"
+	"moebot/moe/engine"
 )
 
 // figures are what /metrics serves: names and units as Prometheus wants them
@@ -76,59 +79,111 @@ type live struct{ s *service }
 // Describe sends nothing: the set is not checked beforehand.
 func (l *live) Describe(chan<- *prometheus.Desc) {}
 
-// Collect is prometheus.Collector.
+// put gives one figure; labels are names and values in turn.
+type put func(kind prometheus.ValueType, name, help string, v float64, labels ...string)
+
+const sum, now = prometheus.CounterValue, prometheus.GaugeValue
+
+// Collect is prometheus.Collector. Each role has the figures of its parts.
 func (l *live) Collect(out chan<- prometheus.Metric) {
-	put := func(kind prometheus.ValueType, name, help string, v float64, labels ...string) {
+	var p put = func(kind prometheus.ValueType, name, help string, v float64, labels ...string) {
 		var names, values []string
 		for i := 0; i+1 < len(labels); i += 2 {
 			names, values = append(names, labels[i]), append(values, labels[i+1])
 		}
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("moebot_"+name, help, names, nil), kind, v, values...)
 	}
-	const sum, now = prometheus.CounterValue, prometheus.GaugeValue
-	c, e := l.s.chat.Stats(), l.s.mind.engine.Stats()
-	put(sum, "questions_total", "Questions taken.", float64(c.Questions))
-	put(sum, "refused_total", "Questions refused: the queue was full, the person too fast, or the words blocked.", float64(c.Refused))
-	put(sum, "duplicates_total", "Messages that came twice, or that another instance took.", float64(c.Duplicates))
-	put(sum, "stopped_total", "Answers stopped by people.", float64(c.Stopped))
-	put(sum, "regenerated_total", "Answers given again, or gone on with.", float64(c.Redone))
-	const tokens = "Tokens: of prompts read, of prompts found in the cache, and of answers."
-	put(sum, "tokens_total", tokens, float64(e.PromptTokens-e.ReusedTokens), "kind", "prompt")
-	put(sum, "tokens_total", tokens, float64(e.ReusedTokens), "kind", "reused")
-	put(sum, "tokens_total", tokens, float64(e.DecodedTokens), "kind", "generated")
-	put(now, "queue_active_channels", "Channels in which a question is being answered.", float64(c.Active))
-	put(now, "queue_waiting_questions", "Questions that wait behind another of their channel.", float64(c.Waiting))
-	put(now, "engine_busy_slots", "Answers being made by the model.", float64(e.Busy))
-	put(now, "engine_queued_requests", "Answers that wait for the model.", float64(e.Queued))
-	put(sum, "engine_requests_total", "Answers begun by the model.", float64(e.Requests))
-	put(sum, "prefix_cache_hits_total", "Answers whose prompt was partly in the cache.", float64(e.CacheHits))
-	put(now, "prefix_cache_bytes", "Memory of conversations' keys and values.", float64(e.CacheBytes))
-	put(now, "prefix_cache_conversations", "Conversations in that memory.", float64(e.Conversations))
-	const load = "Tokens that an expert of a layer took part in."
-	for layer, experts := range e.ExpertLoad {
-		for expert, n := range experts {
-			put(sum, "expert_tokens_total", load, float64(n), "layer", itoa(layer), "expert", itoa(expert))
-		}
+	if l.s.chat != nil {
+		p.chat(l.s.chat.Stats())
 	}
-	up := 0.0
-	if ok, _ := l.s.bot.Ready(); ok {
-		up = 1
+	if l.s.mind.engine != nil {
+		p.engine(l.s.mind.stats())
 	}
-	put(now, "discord_connected", "Whether the gateway's connection is up.", up)
-	put(sum, "discord_reconnects_total", "Connections to the gateway after the first.", float64(l.s.bot.Reconnects()))
-	put(sum, "discord_rate_limited_total", "Requests that had to wait for Discord's rate limit.", float64(l.s.bot.RateLimits()))
-	put(now, "discord_heartbeat_seconds", "Time for the gateway to answer the last frame sent.", l.s.bot.Latency().Seconds())
+	if l.s.bot != nil {
+		p.discord(l.s.bot)
+	}
+	if l.s.workers != nil {
+		p.gateway(l.s.workers.Stats())
+	}
+	if l.s.worker != nil {
+		p.worker(l.s.worker.Stats())
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	latency, err := l.s.store.Ping(ctx)
-	up = 1
-	if err != nil {
-		up = 0
-	}
-	put(now, "store_up", "Whether the session store answers.", up)
+	p(now, "store_up", "Whether the session store answers.", one(err == nil))
 	if err == nil {
-		put(now, "store_latency_seconds", "Time for the session store to answer.", latency.Seconds())
+		p(now, "store_latency_seconds", "Time for the session store to answer.", latency.Seconds())
 	}
-	put(now, "start_time_seconds", "When the service started, Unix time.", float64(l.s.since.UnixMilli())/1000)
-	put(now, "build_info", "The version and the model, in labels.", 1, "version", programVersion(), "model", l.s.mind.name())
+	p(now, "start_time_seconds", "When the service started, Unix time.", float64(l.s.since.UnixMilli())/1000)
+	p(now, "build_info", "The version and the model, in labels.", 1, "version", programVersion(), "model", l.s.mind.name())
+}
+
+// one is 1 for true, as Prometheus wants it.
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (p put) chat(c chat.Stats) {
+	p(sum, "questions_total", "Questions taken.", float64(c.Questions))
+	p(sum, "refused_total", "Questions refused: the queue was full, the person too fast, or the words blocked.", float64(c.Refused))
+	p(sum, "duplicates_total", "Messages that came twice, or that another instance took.", float64(c.Duplicates))
+	p(sum, "stopped_total", "Answers stopped by people.", float64(c.Stopped))
+	p(sum, "regenerated_total", "Answers given again, or gone on with.", float64(c.Redone))
+	p(now, "queue_active_channels", "Channels in which a question is being answered.", float64(c.Active))
+	p(now, "queue_waiting_questions", "Questions that wait behind another of their channel.", float64(c.Waiting))
+}
+
+func (p put) engine(e engine.Stats) {
+	const tokens = "Tokens: of prompts read, of prompts found in the cache, and of answers."
+	p(sum, "tokens_total", tokens, float64(e.PromptTokens-e.ReusedTokens), "kind", "prompt")
+	p(sum, "tokens_total", tokens, float64(e.ReusedTokens), "kind", "reused")
+	p(sum, "tokens_total", tokens, float64(e.DecodedTokens), "kind", "generated")
+	p(now, "engine_busy_slots", "Answers being made by the model.", float64(e.Busy))
+	p(now, "engine_queued_requests", "Answers that wait for the model.", float64(e.Queued))
+	p(sum, "engine_requests_total", "Answers begun by the model.", float64(e.Requests))
+	p(sum, "prefix_cache_hits_total", "Answers whose prompt was partly in the cache.", float64(e.CacheHits))
+	p(now, "prefix_cache_bytes", "Memory of conversations' keys and values.", float64(e.CacheBytes))
+	p(now, "prefix_cache_conversations", "Conversations in that memory.", float64(e.Conversations))
+	const load = "Tokens that an expert of a layer took part in."
+	for layer, experts := range e.ExpertLoad {
+		for expert, n := range experts {
+			p(sum, "expert_tokens_total", load, float64(n), "layer", itoa(layer), "expert", itoa(expert))
+		}
+	}
+}
+
+func (p put) discord(b *discord.Bot) {
+	up, _ := b.Ready()
+	p(now, "discord_connected", "Whether the gateway's connection is up.", one(up))
+	p(sum, "discord_reconnects_total", "Connections to the gateway after the first.", float64(b.Reconnects()))
+	p(sum, "discord_rate_limited_total", "Requests that had to wait for Discord's rate limit.", float64(b.RateLimits()))
+	p(now, "discord_heartbeat_seconds", "Time for the gateway to answer the last frame sent.", b.Latency().Seconds())
+}
+
+const queueLength = "Answers that wait for the workers or are being made by them, of all gateways: what to scale workers by."
+
+func (p put) gateway(c jobs.ClientStats) {
+	p(now, "jobs_queue_length", queueLength, float64(c.Length))
+	p(now, "jobs_workers", "Workers that live.", float64(c.Workers))
+	p(now, "jobs_slots", "Answers that they make at a time.", float64(c.Slots))
+	p(now, "jobs_waiting", "Answers of this gateway that wait for their server's turn.", float64(c.Waiting))
+	p(now, "jobs_queued", "Answers of this gateway that wait for a worker.", float64(c.Queued))
+	p(now, "jobs_running", "Answers under way.", float64(c.Running))
+	p(sum, "jobs_resumed_total", "Answers of this gateway that another worker went on with.", float64(c.Again))
+	p(sum, "jobs_lost_total", "Answers asked for again since Redis had lost the request.", float64(c.Lost))
+}
+
+func (p put) worker(w jobs.WorkerStats) {
+	p(now, "jobs_queue_length", queueLength, float64(w.Length))
+	p(now, "jobs_running", "Answers under way.", float64(w.Running))
+	p(now, "jobs_slots", "Answers that may be under way at a time.", float64(w.Slots))
+	p(sum, "jobs_done_total", "Answers made.", float64(w.Done))
+	p(sum, "jobs_claimed_total", "Answers taken over from workers that died.", float64(w.Claimed))
+	p(sum, "jobs_stolen_total", "Answers taken that waited for another worker.", float64(w.Stolen))
+	p(sum, "jobs_handed_over_total", "Answers left to other workers at a stop.", float64(w.Moved))
+	p(sum, "jobs_dead_total", "Answers given up since workers died of them.", float64(w.Dead))
 }

@@ -11,6 +11,7 @@ import (
 
 	"moebot/bot/chat"
 	"moebot/bot/config"
+	"moebot/bot/jobs"
 	"moebot/moe/defaultmodel"
 	"moebot/moe/engine"
 	"moebot/moe/gguf"
@@ -25,7 +26,8 @@ import (
 type mind struct {
 	file     *gguf.File
 	model    *model.Model
-	engine   *engine.Engine
+	engine   *engine.Engine // nil in a gateway: workers have one
+	window   int            // context window, tokens
 	template *prompt.Template
 	tok      *tokenizer.Tokenizer
 	defaults atomic.Pointer[session.Settings] // what a channel without its own has
@@ -38,7 +40,8 @@ type mind struct {
 	traced func(messageID string) // told of each new trace; may be nil
 }
 
-// openMind loads the model that the configuration names.
+// openMind loads the model that the configuration names; a gateway only measures with
+// it, and has no engine.
 func openMind(c config.Config) (*mind, error) {
 	m := &mind{traces: map[string]chat.Trace{}}
 	m.setDefaults(c.Reply)
@@ -53,14 +56,14 @@ func openMind(c config.Config) (*mind, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.open(c.Model); err != nil {
+	if err := m.open(c.Model, c.Roles.Role != "gateway"); err != nil {
 		m.file.Close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return m, nil
 }
 
-func (m *mind) open(c config.Model) error {
+func (m *mind) open(c config.Model, serve bool) error {
 	var err error
 	if m.model, err = model.Load(m.file); err != nil {
 		return err
@@ -78,6 +81,12 @@ func (m *mind) open(c config.Model) error {
 		return err
 	}
 	m.pings = sample.NewBan(tok, pings())
+	if m.window = m.model.Config.Context; c.ContextTokens > 0 {
+		m.window = c.ContextTokens
+	}
+	if !serve {
+		return nil
+	}
 	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Threads, ContextTokens: c.ContextTokens, Slots: c.Slots, CacheBytes: c.CacheMiB << 20})
 	return err
 }
@@ -95,7 +104,9 @@ func pings() []string {
 }
 
 func (m *mind) close() {
-	m.engine.Close()
+	if m.engine != nil {
+		m.engine.Close()
+	}
 	m.file.Close()
 }
 
@@ -124,6 +135,9 @@ func (m *mind) setDefaults(r config.Reply) {
 	m.reply.Store(&r)
 }
 
+// settings are what a channel without its own has.
+func (m *mind) settings() session.Settings { return *m.defaults.Load() }
+
 func defaultSettings(r config.Reply) session.Settings {
 	return session.Settings{Temperature: &r.Temperature, TopP: &r.TopP, MinP: &r.MinP, RepeatPenalty: &r.RepeatPenalty,
 		TopK: &r.TopK, MaxTokens: &r.MaxTokens, Persona: &r.Persona}
@@ -151,7 +165,7 @@ func (m *mind) read(p chat.Prompt, s session.Settings) input {
 			in.turns = append(in.turns, prompt.Turn{Role: prompt.User, Name: t.Author, Text: t.Text})
 		}
 	}
-	window := m.engine.ContextTokens()
+	window := m.window
 	in.room = min(*s.MaxTokens, window/2)
 	if p.Begin != "" {
 		in.begin = m.tok.Append(nil, p.Begin, false)
@@ -165,7 +179,7 @@ func (m *mind) read(p chat.Prompt, s session.Settings) input {
 // Measure tells what the model sees of a prompt.
 func (m *mind) Measure(p chat.Prompt) chat.Budget {
 	in := m.read(p, m.defaults.Load().Merge(p.Settings))
-	b := chat.Budget{Window: m.engine.ContextTokens(), Answer: in.room, Used: len(in.fit.Tokens) + len(in.begin), Turns: len(in.turns) - in.fit.Dropped, Dropped: in.fit.Dropped, Cut: in.fit.Cut}
+	b := chat.Budget{Window: m.window, Answer: in.room, Used: len(in.fit.Tokens) + len(in.begin), Turns: len(in.turns) - in.fit.Dropped, Dropped: in.fit.Dropped, Cut: in.fit.Cut}
 	if len(in.persona) > 0 {
 		b.Persona = len(m.template.Render(in.persona)) - len(m.template.Render(nil))
 	}
@@ -205,8 +219,16 @@ func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) er
 	return a, err
 }
 
+// stats are the engine's figures, zeros without one.
+func (m *mind) stats() engine.Stats {
+	if m.engine == nil {
+		return engine.Stats{}
+	}
+	return m.engine.Stats()
+}
+
 // tooMany reports whether an error means that more was asked than can be done at once.
-func tooMany(err error) bool { return errors.Is(err, engine.ErrBusy) }
+func tooMany(err error) bool { return errors.Is(err, engine.ErrBusy) || errors.Is(err, jobs.ErrBusy) }
 
 func (m *mind) trace(tokens []engine.TokenTrace) chat.Trace {
 	c := m.model.Config

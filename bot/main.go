@@ -29,6 +29,7 @@ func start(args []string, out, errOut io.Writer) int {
 	fs := flag.NewFlagSet("bot", flag.ContinueOnError)
 	fs.SetOutput(errOut)
 	path := fs.String("config", "", "TOML `file`; without it the defaults hold (config.toml lists them)")
+	role := fs.String("role", "", "`all`, gateway or worker: what this process does; wins over roles.role")
 	version := fs.Bool("version", false, "print the version and end")
 	healthcheck := fs.Bool("healthcheck", false, "ask a running bot at http.addr whether it is ready, and end with status 0 or 1")
 	if err := fs.Parse(args); err != nil {
@@ -45,7 +46,13 @@ func start(args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(out, "moebot", programVersion())
 		return 0
 	}
-	c, err := config.Load(*path, os.LookupEnv)
+	env := func(name string) (string, bool) {
+		if *role != "" && name == config.Variable("roles.role") {
+			return *role, true
+		}
+		return os.LookupEnv(name)
+	}
+	c, err := config.Load(*path, env)
 	if err != nil {
 		fmt.Fprintln(errOut, err)
 		return 2
@@ -60,8 +67,12 @@ func start(args []string, out, errOut io.Writer) int {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	again := reloads{signal: hangup, read: func() (config.Config, error) { return config.Load(*path, os.LookupEnv) }, level: logLevel}
-	if err := run(ctx, c, log, out, again); err != nil {
+	again := reloads{signal: hangup, read: func() (config.Config, error) { return config.Load(*path, env) }, level: logLevel}
+	do := run
+	if c.Roles.Role == "worker" {
+		do = work
+	}
+	if err := do(ctx, c, log, out, again); err != nil {
 		log.Error("moebot ends", "err", err)
 		return 1
 	}

@@ -12,7 +12,7 @@ import (
 
 // report gathers what /stats shows.
 func (s *service) report(ctx context.Context) discord.Report {
-	c, e := s.chat.Stats(), s.mind.engine.Stats()
+	c, e := s.chat.Stats(), s.mind.stats()
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }

@@ -16,6 +16,7 @@ import (
 	"moebot/bot/chat"
 	"moebot/bot/config"
 	"moebot/bot/discord"
+	"moebot/bot/jobs"
 	"moebot/session"
 	"moebot/session/embedded"
 	"moebot/session/redisstore"
@@ -39,6 +40,10 @@ type service struct {
 	chat  *chat.Service
 	bot   *discord.Bot
 	play  *playgroundParts // nil with a token
+
+	workers *jobs.Client // in a gateway: who makes the answers
+	worker  *jobs.Worker // in a worker
+
 	rules rules
 
 	figures figures
@@ -55,36 +60,45 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 		return fmt.Errorf("http.addr: %w", err)
 	}
 	defer listener.Close()
-	if s.mind, err = openMind(c); err != nil {
+	if err := s.openModel(); err != nil {
 		return err
 	}
-	if w := s.mind.template.Warning; w != nil {
-		log.Warn("ChatML instead of the model's own chat format", "reason", w)
-	}
 	defer s.mind.close()
-	log.Info("model ready", "model", s.mind.describe(), "context_tokens", s.mind.engine.ContextTokens())
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
 	defer s.closeStore()
 	s.figures.open(s)
 	s.rules.set(c.Safety)
-	s.chat = chat.New(s.store, s.mind, chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
+	s.chat = chat.New(s.store, s.generator(), chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
 	if err := s.openDiscord(); err != nil {
 		return err
 	}
 	if s.play != nil {
 		defer s.play.close()
 	}
-	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	server, served := s.serve(listener)
 	s.connecting.Go(func() { s.connect(ctx) })
 	if s.local == nil && s.play == nil { // others may share the Redis
 		s.connecting.Go(func() { s.takeOver(ctx, sweepEvery) })
 	}
 	s.announce(out, listener.Addr())
 
+	err = s.stay(ctx, served, again, func() { s.stop(server) })
+	s.connecting.Wait()
+	return err
+}
+
+// serve answers at the listener until the server is shut down.
+func (s *service) serve(listener net.Listener) (*http.Server, <-chan error) {
+	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	return server, served
+}
+
+// stay runs until ctx ends or something fails, and then stops.
+func (s *service) stay(ctx context.Context, served <-chan error, again reloads, stop func()) error {
 	profiles, err := s.openProfiles()
 	for open := err == nil; open; {
 		select {
@@ -96,16 +110,27 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 			s.reload(again)
 		}
 	}
-	s.stop(server)
+	stop()
 	profiles()
-	s.connecting.Wait()
 	return err
+}
+
+// openModel loads the model.
+func (s *service) openModel() (err error) {
+	if s.mind, err = openMind(s.cfg); err != nil {
+		return err
+	}
+	if w := s.mind.template.Warning; w != nil {
+		s.log.Warn("ChatML instead of the model's own chat format", "reason", w)
+	}
+	s.log.Info("model ready", "model", s.mind.describe(), "context_tokens", s.mind.window)
+	return nil
 }
 
 // openStore connects to Redis, or opens the store inside the process.
 func (s *service) openStore(ctx context.Context) error {
 	o := redisstore.Options{URL: s.cfg.RedisURL.Reveal(), MaxTurns: s.cfg.Session.MaxTurns, TTL: time.Duration(s.cfg.Session.TTL), Log: s.log}
-	if s.cfg.Token == "" {
+	if s.cfg.Token == "" && s.cfg.Roles.Role != "worker" {
 		o.Prefix = "mb-playground"
 	}
 	var err error
@@ -205,6 +230,9 @@ func (s *service) stop(server *http.Server) {
 	s.chat.Close(answers)
 	cancel()
 	s.bot.Close()
+	if s.workers != nil {
+		s.workers.Close()
+	}
 	if s.play != nil {
 		s.play.page.Close() // its streams would hold the server open
 	}
@@ -233,8 +261,16 @@ func (s *service) routes() http.Handler {
 func (s *service) readyz(w http.ResponseWriter, r *http.Request) {
 	state := map[string]string{"discord": "ok", "store": "ok"}
 	status := http.StatusOK
-	if ok, why := s.bot.Ready(); !ok {
+	if s.bot == nil {
+		delete(state, "discord")
+	} else if ok, why := s.bot.Ready(); !ok {
 		state["discord"], status = why, http.StatusServiceUnavailable
+	}
+	if s.workers != nil { // without one questions wait; that is no reason to take the gateway away
+		state["workers"] = itoa(s.workers.Stats().Workers)
+	}
+	if s.worker != nil && !s.worker.Ready() {
+		state["jobs"], status = "Redis has not heard of this worker lately", http.StatusServiceUnavailable
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 	defer cancel()

@@ -246,6 +246,15 @@ func (b *Bot) RateLimits() int64 { return b.limits.Load() }
 // MessageContent reports whether the bot sees messages that are not addressed to it.
 func (b *Bot) MessageContent() bool { return b.content.Load() }
 
+// Server is the server of a channel, "" for direct messages and channels not known.
+func (b *Bot) Server(channel string) string {
+	c, err := b.dg.State.Channel(channel)
+	if err != nil {
+		return ""
+	}
+	return c.GuildID
+}
+
 // Reply returns the way to answer a message, for questions found after a restart.
 func (b *Bot) Reply(channel string, question session.Turn) chat.Reply {
 	return b.newReply(channel, question.ID, question.AuthorID)

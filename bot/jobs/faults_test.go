@@ -83,8 +83,7 @@ func TestPoison(t *testing.T) {
 	c := w.client(ClientOptions{})
 	var mu sync.Mutex
 	deaths := 0
-	raise := func() {}
-	raise = func() {
+	raise := func() {
 		g := &counter{every: 2 * time.Millisecond}
 		var me *Worker
 		g.die = func() {

@@ -255,6 +255,8 @@ func TestEncoding(t *testing.T) {
 		p.Turns[i].Role = session.RoleUser
 		p.Turns[i].Answer = nil
 	}
+	seed, persona := uint64(7), "a pirate" // session's own test has all of them
+	p.Settings = session.Settings{Seed: &seed, Persona: &persona}
 	a.Usage.TimeToFirstToken = 0 // the client's own
 	a.Usage.DecodeTime = a.Usage.DecodeTime.Round(time.Microsecond) + time.Microsecond
 	j := job{id: "x", client: "gw", timeout: time.Second, prompt: p}
