@@ -1,0 +1,51 @@
+package defaultmodel_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moebot/moe/dataset"
+	"moebot/moe/dataset/phrasebook"
+)
+
+// TestDialogues reads every book of the model and has it talk: each can be read, may
+// open a conversation, and writes turns with words in them and no marks of the grammar.
+func TestDialogues(t *testing.T) {
+	files, err := filepath.Glob("dialogues/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dialogues: %v", err)
+	}
+	for _, name := range files {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			book, err := phrasebook.Read(name, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := phrasebook.NewWriter([]*phrasebook.Book{book}, 7)
+			for range 300 {
+				checkTalk(t, w.Next())
+			}
+		})
+	}
+}
+
+func checkTalk(t *testing.T, doc dataset.Document) {
+	t.Helper()
+	last := ""
+	for _, m := range doc.Messages {
+		if strings.TrimSpace(m.Content) == "" || strings.ContainsAny(m.Content, "<>|") {
+			t.Errorf("%s says %q", m.Role, m.Content)
+		}
+		last = m.Role
+	}
+	if last != "assistant" {
+		t.Errorf("a conversation of %d turns ends with %q", len(doc.Messages), last)
+	}
+}
