@@ -38,8 +38,12 @@ func TestDialogues(t *testing.T) {
 
 func checkTalk(t *testing.T, doc dataset.Document) {
 	t.Helper()
+	const longest = 500 // bytes of a turn, that a few of them fit the model's context
 	last := ""
 	for _, m := range doc.Messages {
+		if len(m.Content) > longest {
+			t.Errorf("%s says %d bytes: %q", m.Role, len(m.Content), m.Content)
+		}
 		if strings.TrimSpace(m.Content) == "" || strings.ContainsAny(m.Content, "<>|") {
 			t.Errorf("%s says %q", m.Role, m.Content)
 		}
