@@ -3,7 +3,6 @@ package redisstore_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -25,112 +24,6 @@ func question(id string) session.Turn {
 
 func answer(id string) session.Turn {
 	return session.Turn{ID: "a" + id, Role: session.RoleAssistant, Text: "answer " + id}
-}
-
-// TestRedisKilled kills Redis with kill -9 in the middle of use and starts it
-// again, twice. While it is away every error is ErrUnavailable; afterwards
-// calls succeed, and nothing acknowledged is missing or there twice.
-func TestRedisKilled(t *testing.T) {
-	r := sessiontest.StartRedis(t)
-	s := open(t, r.URL(), sessiontest.Limits{MaxTurns: 10000})
-	var mu sync.Mutex
-	acked := map[string]session.Key{} // turn id → channel
-	var failures, good atomic.Int64
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	for w := range 6 {
-		wg.Go(func() {
-			k := session.Key{Channel: strconv.Itoa(w)}
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				id := fmt.Sprintf("%d-%d", w, i)
-				// Like the bot, try again until it works.
-				for first := true; ; first = false {
-					_, ok, err := s.Accept(context.Background(), k, question(id))
-					if err == nil {
-						if !ok {
-							t.Errorf("message %s (first try: %v) was refused as known", id, first)
-						}
-						break
-					}
-					failures.Add(1)
-					if !errors.Is(err, session.ErrUnavailable) {
-						t.Errorf("Accept while Redis is away = %v; want ErrUnavailable", err)
-					}
-					time.Sleep(20 * time.Millisecond)
-				}
-				var done bool
-				err := errors.New("not tried")
-				for err != nil {
-					if done, err = s.Finish(context.Background(), k, id, answer(id)); err != nil {
-						failures.Add(1)
-						if !errors.Is(err, session.ErrUnavailable) {
-							t.Errorf("Finish while Redis is away = %v; want ErrUnavailable", err)
-						}
-						time.Sleep(20 * time.Millisecond)
-					}
-				}
-				if !done {
-					t.Errorf("question %s was not open", id)
-				}
-				good.Add(1)
-				mu.Lock()
-				acked[id], acked["a"+id] = k, k
-				mu.Unlock()
-			}
-		})
-	}
-	for range 2 {
-		time.Sleep(300 * time.Millisecond)
-		r.Kill()
-		if _, err := s.Ping(t.Context()); !errors.Is(err, session.ErrUnavailable) {
-			t.Errorf("Ping while Redis is away = %v; want ErrUnavailable", err)
-		}
-		start := time.Now()
-		if _, err := s.Load(t.Context(), session.Key{Channel: "0"}); !errors.Is(err, session.ErrUnavailable) {
-			t.Errorf("Load while Redis is away = %v; want ErrUnavailable", err)
-		}
-		if d := time.Since(start); d > 8*time.Second {
-			t.Errorf("it took %v to say so", d)
-		}
-		before := good.Load()
-		r.Start()
-		for end := time.Now().Add(30 * time.Second); good.Load() < before+12; time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("no calls succeed after Redis is back")
-			}
-		}
-	}
-	time.Sleep(100 * time.Millisecond)
-	close(stop)
-	wg.Wait()
-
-	have := map[string]int{}
-	for w := range 6 {
-		sess, err := s.Load(t.Context(), session.Key{Channel: strconv.Itoa(w)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, turn := range sess.Turns {
-			have[turn.ID]++
-		}
-	}
-	for id := range acked {
-		if have[id] != 1 {
-			t.Errorf("turn %s is there %d times", id, have[id])
-		}
-	}
-	if p, err := s.Pending(t.Context()); err != nil || len(p) != 0 {
-		t.Errorf("Pending = %v, %v; want none", p, err)
-	}
-	t.Logf("%d turns acknowledged, %d calls failed meanwhile", len(acked), failures.Load())
-	if failures.Load() == 0 {
-		t.Error("no call failed: Redis was not away")
-	}
 }
 
 // TestOpenWithoutRedis opens a store before its Redis is there.

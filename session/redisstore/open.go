@@ -15,6 +15,11 @@ import (
 // openTimeout bounds how long Open waits for an answer.
 const openTimeout = 3 * time.Second
 
+// clusterReload is how old the client's knowledge of who is master of what may get. A
+// master that has died answers nothing, not even where its slots are now: with
+// go-redis's 60 seconds their channels would be without a store for that long.
+const clusterReload = time.Second
+
 // Open connects to the Redis at o.URL:
 //
 //	redis://user:password@host:6379/0                             one node; rediss:// for TLS
@@ -85,6 +90,7 @@ func newClient(rawURL string) (redis.UniversalClient, string, error) {
 		}
 		tune(&c.DialTimeout, &c.ReadTimeout, &c.WriteTimeout, &c.MaxRetries, &c.DialerRetries, &c.PipelinePoolSize)
 		c.ContextTimeoutEnabled, c.DisableIdentity = true, true
+		c.ClusterStateReloadInterval = clusterReload
 		c.MaintNotificationsConfig = noNotifications()
 		return redis.NewClusterClient(c), "redis cluster", nil
 	}

@@ -12,7 +12,17 @@ import (
 	"moebot/session/sessiontest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
+
+// patient gives go-redis time to end: a pool that cannot dial looks once a second
+// whether it was closed.
+type patient struct{ m *testing.M }
+
+func (p patient) Run() int {
+	code := p.m.Run()
+	time.Sleep(1200 * time.Millisecond)
+	return code
+}
 
 // open opens a store that ends with the test.
 func open(t testing.TB, url string, l sessiontest.Limits) *redisstore.Store {
