@@ -44,7 +44,7 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 	if err := k.Validate(); err != nil {
 		return fail(err)
 	}
-	entry, err := session.EncodeTurn(t)
+	entry, err := s.encodeTurn(k, t)
 	if err != nil {
 		return fail(err)
 	}
@@ -54,7 +54,7 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 	calls := make([]call, 0, 1+len(limits))
 	calls = append(calls, call{script: acceptScript,
 		keys: []string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), s.channelKey(k, "cfg"), total, day, s.holdKey(k, t.ID)},
-		args: []any{t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL(), s.o.Owner, duration(s.o.HoldTTL)}})
+		args: []any{t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL(), s.o.Owner, duration(s.o.HoldTTL), s.openable()}})
 	for _, l := range limits {
 		if err := session.ValidateID("bucket", l.Name); err != nil {
 			return fail(err)
@@ -70,7 +70,7 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 		s.keepToken(member(k, t.ID), token)
 		return fail(wrap(ctx, err))
 	}
-	if sess, accepted, err = readAccepted(k, reply); err != nil {
+	if sess, accepted, err = s.readAccepted(k, reply); err != nil {
 		// Stored, but what was there before cannot be read: trying again must
 		// find this caller still in charge.
 		s.keepToken(member(k, t.ID), token)
@@ -87,7 +87,7 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 }
 
 // readAccepted reads what accept.lua returns.
-func readAccepted(k session.Key, reply []any) (session.Session, bool, error) {
+func (s *Store) readAccepted(k session.Key, reply []any) (session.Session, bool, error) {
 	if len(reply) != 3 {
 		return session.Session{}, false, fmt.Errorf("reply has %d parts instead of 3", len(reply))
 	}
@@ -97,11 +97,14 @@ func readAccepted(k session.Key, reply []any) (session.Session, bool, error) {
 	if !ok1 || !ok2 || !ok3 {
 		return session.Session{}, false, fmt.Errorf("unexpected reply %T, %T, %T", reply[0], reply[1], reply[2])
 	}
+	if n < 0 {
+		return session.Session{}, false, s.unsealable(k, cfg)
+	}
 	turns := make([]string, len(list))
 	for i := range list {
 		turns[i], _ = list[i].(string)
 	}
-	sess, err := decode(k, turns, cfg)
+	sess, err := s.decode(k, turns, cfg)
 	return sess, n == 1, err
 }
 

@@ -90,14 +90,26 @@ func (s *Store) forgetIn(ctx context.Context, k session.Key, userID string) (int
 	if err != nil {
 		return 0, wrap(ctx, err)
 	}
-	entries := append(theirs(log.Val(), userID), theirs(undo.Val(), userID)...)
+	entries, err := s.theirs(k, log.Val(), userID)
+	if err != nil {
+		return 0, fmt.Errorf("channel %s: %w", k, err)
+	}
+	undone, err := s.theirs(k, undo.Val(), userID)
+	if err != nil {
+		return 0, fmt.Errorf("channel %s: %w", k, err)
+	}
+	entries = append(entries, undone...)
 	args := []any{member(k, ""), len(entries)}
 	for _, e := range entries {
 		args = append(args, e)
 	}
 	open := 0
 	for id, v := range wait.Val() {
-		if t, err := session.DecodeTurn(v[min(tokenLen, len(v)):]); err == nil && t.AuthorID == userID {
+		t, err := s.decodeTurn(k, v[min(tokenLen, len(v)):])
+		if session.IsKeyError(err) {
+			return 0, fmt.Errorf("channel %s: %w", k, err)
+		}
+		if err == nil && t.AuthorID == userID {
 			args = append(args, id)
 			open++
 		}
@@ -109,11 +121,15 @@ func (s *Store) forgetIn(ctx context.Context, k session.Key, userID string) (int
 	return n, wrap(ctx, err)
 }
 
-// theirs are the entries of a log that a person said or that answer them.
-func theirs(log []string, userID string) (out []string) {
+// theirs are the entries of a log that a person said or that answer them. The error is
+// a *session.KeyError: nobody knows whose an entry is that cannot be read.
+func (s *Store) theirs(k session.Key, log []string, userID string) (out []string, err error) {
 	last := "" // the author of the question before
 	for _, e := range log {
-		t, err := session.DecodeTurn(e)
+		t, err := s.decodeTurn(k, e)
+		if session.IsKeyError(err) {
+			return nil, err
+		}
 		if err != nil {
 			continue
 		}
@@ -129,7 +145,7 @@ func theirs(log []string, userID string) (out []string) {
 			out = append(out, e)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // Take takes one token out of the bucket called name, which holds size tokens and

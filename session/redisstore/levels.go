@@ -44,7 +44,7 @@ func (s *Store) SettingsOf(ctx context.Context, keys ...session.Key) ([]session.
 		if err != nil {
 			return fail(k, wrap(ctx, err))
 		}
-		if out[i], err = session.DecodeSettings(v); err != nil {
+		if out[i], err = s.decodeSettings(k, v); err != nil {
 			return fail(k, err)
 		}
 	}

@@ -64,7 +64,11 @@ func (s *Store) Pending(ctx context.Context) ([]session.Pending, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read pending question %s of channel %s: %w", q.Turn.ID, q.Key, wrap(ctx, err))
 		}
-		if q.Turn, err = session.DecodeTurn(v[min(tokenLen, len(v)):]); err != nil {
+		if q.Turn, err = s.decodeTurn(q.Key, v[min(tokenLen, len(v)):]); err != nil {
+			if session.IsKeyError(err) { // one such must not hold up the others
+				s.o.Log.Error("an unanswered question of before cannot be read; it stays until it can", "channel", q.Key.Channel, "message", list[i].Turn.ID, "err", err)
+				continue
+			}
 			return nil, fmt.Errorf("read pending question of channel %s: %w", q.Key, err)
 		}
 		kept = append(kept, q)

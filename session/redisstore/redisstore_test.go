@@ -2,12 +2,14 @@ package redisstore_test
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"go.uber.org/goleak"
 
+	"moebot/session"
 	"moebot/session/redisstore"
 	"moebot/session/sessiontest"
 )
@@ -27,8 +29,14 @@ func (p patient) Run() int {
 // open opens a store that ends with the test.
 func open(t testing.TB, url string, l sessiontest.Limits) *redisstore.Store {
 	t.Helper()
+	return openSealed(t, url, l, nil)
+}
+
+// openSealed opens a store that seals what it keeps.
+func openSealed(t testing.TB, url string, l sessiontest.Limits, keys *session.Keys) *redisstore.Store {
+	t.Helper()
 	s, err := redisstore.Open(t.Context(), redisstore.Options{
-		URL: url, MaxTurns: l.MaxTurns, TTL: l.TTL, PendingTTL: l.PendingTTL, SeenIDs: l.SeenIDs, Prefix: l.Prefix,
+		URL: url, MaxTurns: l.MaxTurns, TTL: l.TTL, PendingTTL: l.PendingTTL, SeenIDs: l.SeenIDs, Prefix: l.Prefix, Keys: keys,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -70,17 +78,20 @@ func TestConformance(t *testing.T) {
 	for _, c := range []struct {
 		name, kind string
 		start      func(testing.TB) string
+		keys       string // ids of those that seal
 	}{
-		{"miniredis", "redis", startMini},
-		{"redis", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() }},
-		{"redis RESP2", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() + "?protocol=2" }},
-		{"sentinel", "redis sentinel", func(t testing.TB) string { return sessiontest.StartSentinel(t, 2, 10*time.Second).URL() }},
-		{"cluster", "redis cluster", func(t testing.TB) string { return sessiontest.ClusterURL(sessiontest.StartCluster(t, 1)) }},
+		{"miniredis", "redis", startMini, ""},
+		{"redis", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() }, ""},
+		{"redis, sealed", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() }, "a"},
+		{"miniredis, sealed", "redis", startMini, "b a"},
+		{"redis RESP2", "redis", func(t testing.TB) string { return sessiontest.StartRedis(t).URL() + "?protocol=2" }, ""},
+		{"sentinel", "redis sentinel", func(t testing.TB) string { return sessiontest.StartSentinel(t, 2, 10*time.Second).URL() }, ""},
+		{"cluster", "redis cluster", func(t testing.TB) string { return sessiontest.ClusterURL(sessiontest.StartCluster(t, 1)) }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := c.start(t) // ends after the parallel tests
 			sessiontest.Run(t, func(t testing.TB, l sessiontest.Limits) sessiontest.Store {
-				s := open(t, url, l)
+				s := openSealed(t, url, l, keys(t, strings.Fields(c.keys)...))
 				if s.Kind() != c.kind {
 					t.Errorf("Kind = %q, want %q", s.Kind(), c.kind)
 				}

@@ -30,7 +30,7 @@ func (s *Store) Finish(ctx context.Context, k session.Key, questionID string, an
 	}
 	entry := ""
 	if answer.Text != "" {
-		if entry, err = session.EncodeTurn(answer); err != nil {
+		if entry, err = s.encodeTurn(k, answer); err != nil {
 			return fail(err)
 		}
 	}
@@ -73,7 +73,7 @@ func (s *Store) Load(ctx context.Context, k session.Key) (session.Session, error
 	if len(log.Val()) == 0 && cfg.Val() == "" {
 		return fail(session.ErrNotFound)
 	}
-	sess, err := decode(k, log.Val(), cfg.Val())
+	sess, err := s.decode(k, log.Val(), cfg.Val())
 	if err != nil {
 		return fail(err)
 	}
@@ -81,20 +81,18 @@ func (s *Store) Load(ctx context.Context, k session.Key) (session.Session, error
 }
 
 // decode builds a session from what is stored.
-func decode(k session.Key, turns []string, cfg string) (session.Session, error) {
-	s := session.Session{Key: k, Turns: make([]session.Turn, len(turns))}
+func (s *Store) decode(k session.Key, turns []string, cfg string) (session.Session, error) {
+	sess := session.Session{Key: k, Turns: make([]session.Turn, len(turns))}
 	var err error
 	for i, e := range turns {
-		if s.Turns[i], err = session.DecodeTurn(e); err != nil {
+		if sess.Turns[i], err = s.decodeTurn(k, e); err != nil {
 			return session.Session{}, fmt.Errorf("turn %d of %d: %w", i+1, len(turns), err)
 		}
 	}
-	if cfg != "" {
-		if s.Settings, err = session.DecodeSettings(cfg); err != nil {
-			return session.Session{}, err
-		}
+	if sess.Settings, err = s.decodeSettings(k, cfg); err != nil {
+		return session.Session{}, err
 	}
-	return s, nil
+	return sess, nil
 }
 
 // Reset forgets what was said in a channel, unless Undo brings it back within ten

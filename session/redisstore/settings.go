@@ -36,7 +36,7 @@ func (s *Store) readSettings(ctx context.Context, k session.Key) (string, sessio
 	if err != nil {
 		return "", session.Settings{}, wrap(ctx, err)
 	}
-	set, err := session.DecodeSettings(v)
+	set, err := s.decodeSettings(k, v)
 	return v, set, err
 }
 
@@ -47,7 +47,7 @@ func (s *Store) SetSettings(ctx context.Context, k session.Key, set session.Sett
 	err := k.Validate()
 	v := ""
 	if err == nil {
-		v, err = encodeSettings(set)
+		v, err = s.encodeSettings(k, set)
 	}
 	if err == nil && v == "" {
 		err = wrap(ctx, s.client.Del(ctx, s.channelKey(k, "cfg")).Err())
@@ -78,7 +78,7 @@ func (s *Store) UpdateSettings(ctx context.Context, k session.Key, change func(*
 		if err := change(&set); err != nil {
 			return fail(err)
 		}
-		v, err := encodeSettings(set)
+		v, err := s.encodeSettings(k, set)
 		if err != nil {
 			return fail(err)
 		}
@@ -93,20 +93,12 @@ func (s *Store) UpdateSettings(ctx context.Context, k session.Key, change func(*
 	return fail(session.ErrConflict)
 }
 
-// encodeSettings is session.EncodeSettings with "" for the zero Settings.
-func encodeSettings(set session.Settings) (string, error) {
-	if set.IsZero() {
-		return "", nil
-	}
-	return session.EncodeSettings(set)
-}
-
 // Remember keeps a small fact under a name, for ever, replacing an earlier
 // one. Names are as session.ValidateID wants them.
 func (s *Store) Remember(ctx context.Context, name, value string) error {
 	err := session.ValidateID("fact", name)
 	if err == nil {
-		err = wrap(ctx, s.client.Set(ctx, s.factKey(name), value, 0).Err())
+		err = wrap(ctx, s.client.Set(ctx, s.factKey(name), s.o.Keys.Seal(aFact, name, value), 0).Err())
 	}
 	if err != nil {
 		return fmt.Errorf("remember %s: %w", name, err)
@@ -122,6 +114,9 @@ func (s *Store) Recall(ctx context.Context, name string) (string, error) {
 	v, err := s.client.Get(ctx, s.factKey(name)).Result()
 	if err != nil {
 		return "", fmt.Errorf("recall %s: %w", name, wrap(ctx, err))
+	}
+	if v, err = s.o.Keys.Open(aFact, name, v); err != nil {
+		return "", fmt.Errorf("recall %s: %w", name, err)
 	}
 	return v, nil
 }

@@ -106,6 +106,9 @@ type Options struct {
 	// share a Redis without seeing each other. Printable ASCII without
 	// blanks, braces and colons.
 	Prefix string
+	// Keys seal turns, settings and facts; nil leaves them readable for whoever reads
+	// the Redis. What is not sealed stays readable with Keys.
+	Keys *session.Keys
 	// Kind is what Store.Kind reports, if not empty, instead of what the
 	// client is.
 	Kind string

@@ -17,12 +17,17 @@ func (s *Store) findTurn(ctx context.Context, k session.Key, turnID string) (str
 	if err != nil {
 		return "", session.Turn{}, wrap(ctx, err)
 	}
+	sealed := error(session.ErrNotFound)
 	for _, e := range log {
-		if t, err := session.DecodeTurn(e); err == nil && t.ID == turnID {
+		t, err := s.decodeTurn(k, e)
+		if err == nil && t.ID == turnID {
 			return e, t, nil
 		}
+		if session.IsKeyError(err) {
+			sealed = err // it may be that one
+		}
 	}
-	return "", session.Turn{}, session.ErrNotFound
+	return "", session.Turn{}, sealed
 }
 
 // UpdateTurn changes one turn of a session by compare-and-swap: the text of an
@@ -46,7 +51,7 @@ func (s *Store) UpdateTurn(ctx context.Context, k session.Key, turnID string, ch
 		if err := change(&turn); err != nil {
 			return fail(err)
 		}
-		entry, err := session.EncodeTurn(turn)
+		entry, err := s.encodeTurn(k, turn)
 		if err != nil {
 			return fail(err)
 		}

@@ -7,7 +7,18 @@
 --      6 session TTL, ms  7 ids kept  8 member of waiting
 --      9 accept time before which questions are given up, ms  10 TTL of the day, ms
 --      11 TTL of seen, ms  12 owner  13 TTL of hold, ms
--- Returns {1 accepted or 0 known before, settings or '', {turn, ...}}
+--      14 headers of sealed values that the caller can open
+-- Returns {1 accepted or 0 known before, settings or '', {turn, ...}}; or
+-- {-1, header, {}} if the oldest or the newest turn is sealed with a key that the caller
+-- has not got. Then nothing is done: what it cannot read it shall not push out.
+local function closed(turn)
+  local header = turn and string.match(turn, '^2:[^:]*:')
+  return header and not string.find(ARGV[14], header, 1, true) and header
+end
+local header = closed(redis.call('LINDEX', KEYS[1], 0)) or closed(redis.call('LINDEX', KEYS[1], -1))
+if header then
+  return {-1, header, {}}
+end
 local accepted = 0
 if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[1]) == 1 then
   accepted = 1
