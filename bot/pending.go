@@ -35,7 +35,7 @@ func (s *service) askAll(ctx context.Context, pending []session.Pending) {
 	for _, list := range byChannel {
 		all.Go(func() {
 			for _, p := range list {
-				err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: s.bot.Reply(p.Key.Channel, p.Turn)})
+				err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: s.bot.Reply(p.Key.Channel, p.Turn), Decide: s.bot.Settle})
 				if err != nil {
 					s.log.Warn("an unanswered question of before is left", "channel", p.Key.Channel, "message", p.Turn.ID, "err", err)
 				}

@@ -13,6 +13,9 @@ import (
 // order of arrival and waits for nothing but the store, and, for patient questions,
 // for room.
 func (s *Service) accept(q Question) {
+	if !s.decide(&q) {
+		return
+	}
 	idle := s.turns.idle(q.Key.Channel)
 	sess, wait, ok := s.take(q)
 	if !ok {
@@ -58,6 +61,28 @@ func (s *Service) accept(q Question) {
 	case before > 0:
 		q.Reply.Queued(before)
 	}
+}
+
+// decide lets a question that is not one yet be decided; false if it is none, or is
+// refused.
+func (s *Service) decide(q *Question) bool {
+	if q.Decide == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+	defer cancel()
+	refusal, ok := q.Decide(ctx, q)
+	if !ok {
+		return false
+	}
+	if refusal != "" {
+		s.stats.refused.Add(1)
+		if !q.Quiet {
+			s.aside(*q, func(q Question) { s.turnAway(q, refusal) })
+		}
+		return false
+	}
+	return true
 }
 
 // take reports whether the question is this service's to answer, how long its author

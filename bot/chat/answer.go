@@ -120,21 +120,31 @@ func (s *Service) prompt(w *work) (Prompt, error) {
 	if q.Known && len(turns) < len(sess.Turns) && sess.Turns[len(turns)].Role == session.RoleAssistant {
 		return Prompt{}, nil // answered since it was found pending
 	}
-	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: turns, Settings: sess.Settings}, nil
+	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: turns, Settings: q.Above.Merge(sess.Settings)}, nil
 }
 
 func (s *Service) generate(ctx context.Context, r Reply, p Prompt) (Answer, error) {
 	var text strings.Builder
 	text.WriteString(p.Begin)
+	words := wordsOut(p.Settings)
 	a, err := s.gen.Generate(ctx, p, func(piece string) error {
 		text.WriteString(piece)
-		r.Update(s.soFar(text.String()))
+		r.Update(words.SoFar(s.soFar(text.String())))
 		return nil
 	})
 	if s.opt.Rules != nil {
 		a.Text, _ = s.opt.Rules.Mask(a.Text)
 	}
+	a.Text = words.Mask(a.Text)
 	return a, err
+}
+
+// wordsOut are the words that settings do not want said.
+func wordsOut(set session.Settings) Words {
+	if set.WordsOut == nil {
+		return Words{}
+	}
+	return FindWords(*set.WordsOut)
 }
 
 // soFar is what may be shown of a growing text: where words are masked, all but the

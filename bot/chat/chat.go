@@ -154,6 +154,15 @@ type Question struct {
 	// list of pending questions after a restart. If this service is at it or has
 	// answered it meanwhile, it is left alone.
 	Known bool
+	// Above are the settings of the levels above the channel's own: of the server, and
+	// of the channel that a thread is in.
+	Above session.Settings
+	// Decide, if not nil, is called in the question's turn, before the store hears of
+	// it, and may wait. It completes the question; it says in one sentence why it is
+	// not answered; or, with ok false, that it is none. Quiet has nobody told that a
+	// question is refused for want of room or of time: it was not meant for the bot.
+	Decide func(ctx context.Context, q *Question) (refusal string, ok bool)
+	Quiet  bool
 
 	patient bool   // waits for room in the queue instead of being refused
 	once    bool   // outside of any conversation

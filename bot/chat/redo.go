@@ -13,9 +13,10 @@ import (
 type Redo struct {
 	Key        session.Key
 	QuestionID string
-	Old        session.Turn // the answer as it is
-	Continue   bool         // go on with Old, where it was cut
-	Reply      Reply        // shows the new one in its place
+	Old        session.Turn     // the answer as it is
+	Continue   bool             // go on with Old, where it was cut
+	Reply      Reply            // shows the new one in its place
+	Above      session.Settings // as in Question
 	// Failed is told in one sentence why the answer stays what it was. May be nil.
 	Failed func(notice string)
 }
@@ -129,7 +130,7 @@ func (s *Service) redoPrompt(r *Redo) (p Prompt, notice string) {
 		return p, sayForgotten
 	}
 	r.Old = now // another process may have changed it
-	p = Prompt{Key: r.Key, QuestionID: r.QuestionID, Turns: turns, Settings: sess.Settings}
+	p = Prompt{Key: r.Key, QuestionID: r.QuestionID, Turns: turns, Settings: r.Above.Merge(sess.Settings)}
 	if r.Continue {
 		p.Begin = now.Text
 	} else {

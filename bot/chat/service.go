@@ -100,7 +100,7 @@ const maxNotices = 32
 // not taken; it is no part of the conversation then. With ErrFull the person is told.
 func (s *Service) Ask(q Question) error {
 	_, err := s.intake.add(q.Key.Channel, func() { s.contain(q, s.accept) })
-	if errors.Is(err, ErrFull) {
+	if errors.Is(err, ErrFull) && !q.Quiet {
 		s.Refuse(q, Full)
 	}
 	return err

@@ -13,12 +13,9 @@ import (
 // Meant for it are: direct messages, messages that mention it by name (not through
 // @everyone or a role), replies to it, and messages in a thread it takes part in,
 // unless they mention or reply to somebody else. Messages by bots, webhooks and Discord itself
-// never are.
+// never are. Settings may have more of them answered; see where.go.
 func addressed(m *discordgo.Message, self string, thread bool) (text string, ok bool) {
-	if m.Author == nil || m.Author.ID == self || m.Author.Bot || m.Author.System || m.WebhookID != "" {
-		return "", false
-	}
-	if m.Type != discordgo.MessageTypeDefault && m.Type != discordgo.MessageTypeReply {
+	if !spoken(m, self) || m.Author.Bot {
 		return "", false
 	}
 	others := m.MentionEveryone || len(m.MentionRoles) > 0 || m.ReferencedMessage != nil
@@ -27,13 +24,24 @@ func addressed(m *discordgo.Message, self string, thread bool) (text string, ok 
 	}
 	switch {
 	case m.GuildID == "":
-	case mentions(m.Content, self):
-	case m.ReferencedMessage != nil && m.ReferencedMessage.Author != nil && m.ReferencedMessage.Author.ID == self:
+	case named(m, self):
 	case thread && !others && m.Content != "":
 	default:
 		return "", false
 	}
 	return wording(m, self), true
+}
+
+// spoken reports whether a message is one that somebody else wrote: no webhook, and not
+// Discord itself.
+func spoken(m *discordgo.Message, self string) bool {
+	return m.Author != nil && m.Author.ID != self && !m.Author.System && m.WebhookID == "" &&
+		(m.Type == discordgo.MessageTypeDefault || m.Type == discordgo.MessageTypeReply)
+}
+
+// named reports whether a message mentions the bot or replies to it.
+func named(m *discordgo.Message, self string) bool {
+	return mentions(m.Content, self) || m.ReferencedMessage != nil && m.ReferencedMessage.Author != nil && m.ReferencedMessage.Author.ID == self
 }
 
 func mentions(content, self string) bool {

@@ -36,23 +36,22 @@ func (b *Bot) ask(ctx context.Context, i *discordgo.Interaction) error {
 // once answers a question that an interaction asks; head stands before the answer.
 func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head string, private bool) error {
 	short, cancel := soon(ctx)
+	defer cancel()
 	mine, err := b.mine(short, i) // without the store it is answered all the same
-	cancel()
 	if err == nil && !mine {
 		return nil
 	}
-	if why := b.barred(ctx, person(i), question); why != "" {
+	p := b.findPlace(short, i.GuildID, i.ChannelID)
+	t, err := b.tree(short, p)
+	if err != nil {
+		b.log.Warn("the settings of a place could not be read; those of before hold", "channel", i.ChannelID, "err", err)
+	}
+	if why := b.barred(short, i, p, t.Merged(), question); why != "" {
 		return b.respond(ctx, i, why, true)
 	}
 	question = b.policy.Load().shorten(question)
 	if err := b.deferred(ctx, i, private); err != nil {
 		return err
-	}
-	short, cancel = soon(ctx)
-	set, err := b.store.Settings(short, keyOf(i)) // as above
-	cancel()
-	if err != nil {
-		b.log.Warn("the settings of a channel could not be read for a question", "channel", i.ChannelID, "err", err)
 	}
 	who := person(i)
 	name := shownName(who)
@@ -62,7 +61,7 @@ func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head
 	turn := session.Turn{ID: i.ID, Role: session.RoleUser, AuthorID: who.ID, Author: name, Text: question, Time: time.Now()}
 	r := b.newReply(i.ChannelID, i.ID, who.ID)
 	r.rest, r.head = hooks{b, i, private}, head
-	err = b.chat.Once(chat.Prompt{Key: chat.OnceKey, QuestionID: i.ID, Turns: []session.Turn{turn}, Settings: set}, r)
+	err = b.chat.Once(chat.Prompt{Key: chat.OnceKey, QuestionID: i.ID, Turns: []session.Turn{turn}, Settings: t.Merged()}, r)
 	if err != nil {
 		text := chat.Full
 		return errors.Join(b.fill(ctx, i, hookBody{Content: &text}))
@@ -190,15 +189,19 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 		return b.respond(ctx, i, "There are no words in that message that I could read.", true)
 	}
 	// the question itself is counted when it is taken
-	if p := b.policy.Load(); p.Banned[person(i).ID] || p.Banned[m.Author.ID] {
+	p, tree, err := b.here(ctx, i)
+	if err != nil {
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	}
+	if b.policy.Load().Banned[m.Author.ID] || barredBy(tree.Merged(), p, m.Author.ID, nil) {
 		return b.respond(ctx, i, sayBanned, true)
-	} else if p.blocked(text) {
-		return b.respond(ctx, i, sayBlocked, true)
+	} else if why := b.unwelcome(i, p, tree.Merged(), text); why != "" {
+		return b.respond(ctx, i, why, true)
 	}
 	if err := b.respond(ctx, i, "I'm answering that.", true); err != nil {
 		return err
 	}
-	err = b.chat.Ask(chat.Question{Key: s.Key, Reply: b.newReply(i.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
+	err = b.chat.Ask(chat.Question{Key: s.Key, Above: above(tree, p), Reply: b.newReply(i.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
 		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}})
 	if errors.Is(err, chat.ErrFull) { // which the person was told
 		return nil

@@ -29,7 +29,7 @@ type Store interface {
 	Forget(ctx context.Context, personID string) (turns int, err error)
 	Take(ctx context.Context, name string, size int, every time.Duration) (wait time.Duration, err error)
 	Reset(ctx context.Context, k session.Key) error
-	Settings(ctx context.Context, k session.Key) (session.Settings, error)
+	SettingsOf(ctx context.Context, keys ...session.Key) ([]session.Settings, error)
 	UpdateSettings(ctx context.Context, k session.Key, change func(*session.Settings) error) (session.Settings, error)
 	Remember(ctx context.Context, name, value string) error
 	Recall(ctx context.Context, name string) (string, error)
@@ -67,6 +67,8 @@ type Policy struct {
 	Banned       map[string]bool  // ids of people who are not answered
 	Blocked      []*regexp.Regexp // a message in which one is found is not answered
 	MaxLength    int              // characters of a message that are read; 0 is all
+	// NoDirectMessages has direct messages not answered.
+	NoDirectMessages bool
 }
 
 // SetPolicy replaces what was given in Options.
@@ -105,6 +107,8 @@ type Bot struct {
 	identifies *rate.Limiter // of new sessions with Discord
 	seen       *places
 	targets    targets
+	levels     levels
+	talk       talk
 	gaps       atomic.Int64 // READYs so far, each of which ends a gap in the events
 	scanning   sync.Mutex   // held by the rescan at work
 }

@@ -21,13 +21,17 @@ func (b *Bot) context(ctx context.Context, i *discordgo.Interaction) error {
 	if err != nil {
 		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 	}
+	_, t, err := b.here(ctx, i)
+	if err != nil {
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	}
 	if len(s.Turns) == 0 {
 		return b.respond(ctx, i, "I remember nothing of this channel: what you say next begins the conversation.", true)
 	}
 	kept := s.Turns
 	var head []string
 	if b.opt.Measure != nil {
-		m := b.opt.Measure(chat.Prompt{Key: s.Key, Turns: s.Turns, Settings: s.Settings})
+		m := b.opt.Measure(chat.Prompt{Key: s.Key, Turns: s.Turns, Settings: t.Merged()})
 		kept = s.Turns[min(m.Dropped, len(s.Turns)):]
 		head = append(head, fmt.Sprintf("I see **%d of %d tokens**: %d for who I am, the rest for %d of the %d messages I remember here. %d are kept free for the answer.",
 			m.Used, m.Window, m.Persona, m.Turns, len(s.Turns), m.Answer))

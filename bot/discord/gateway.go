@@ -127,36 +127,13 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 	if b.ctx.Err() != nil || b.seen.keep(m) {
 		return
 	}
-	q, ok := b.question(m)
+	q, ok := b.question(m, false)
 	if !ok {
-		return
-	}
-	if b.policy.Load().blocked(q.Turn.Text) {
-		b.chat.Refuse(q, sayBlocked)
 		return
 	}
 	if err := b.chat.Ask(q); err != nil && !errors.Is(err, chat.ErrFull) && b.ctx.Err() == nil {
 		b.log.Warn("a question was not taken", "channel", m.ChannelID, "message", m.ID, "err", err)
 	}
-}
-
-// question makes a question of a message that is meant for the bot. One that says
-// nothing but the bot's name is a greeting.
-func (b *Bot) question(m *discordgo.Message) (chat.Question, bool) {
-	text, ok := addressed(m, b.me(), b.seen.in(m.ChannelID))
-	policy := b.policy.Load()
-	if !ok || policy.Banned[m.Author.ID] { // who is banned hears nothing
-		return chat.Question{}, false
-	}
-	text = policy.shorten(text)
-	b.seen.handled(m.ChannelID, m.ID)
-	if text == "" && len(m.Attachments)+len(m.StickerItems) > 0 {
-		text = "(a picture or a file without words)" // which the model cannot see
-	} else if text == "" {
-		text = "hi"
-	}
-	return chat.Question{Key: session.Key{Channel: m.ChannelID}, Reply: b.newReply(m.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
-		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}}, true
 }
 
 // onEdit notes what a message says now. Updates that are no edit by its author, such as
@@ -169,6 +146,11 @@ func (b *Bot) onEdit(m *discordgo.Message) {
 	text := b.policy.Load().shorten(wording(m, b.me()))
 	if text == "" || b.policy.Load().blocked(text) {
 		return
+	}
+	if p, ok := b.placeOf(m.GuildID, m.ChannelID); ok { // with the words that are known of
+		if t, _ := b.treeKnown(p); b.unwilling(t.Merged(), text) == sayBlocked {
+			return
+		}
 	}
 	b.chat.Edited(session.Key{Channel: m.ChannelID}, m.ID, text, func(a session.Turn) {
 		b.begin(func() { b.contain("edit", func() { b.offer(m.ChannelID, m.ID, a) }) })
@@ -197,12 +179,12 @@ func (b *Bot) offer(channel, question string, a session.Turn) {
 // take asks the chat what a message asks that came late, and waits for room: there
 // may be more of them than a queue holds.
 func (b *Bot) take(m *discordgo.Message) {
-	if q, ok := b.question(m); ok && b.policy.Load().blocked(q.Turn.Text) {
-		b.chat.Refuse(q, sayBlocked)
-	} else if ok {
-		if err := b.chat.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil {
-			b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
-		}
+	q, ok := b.question(m, true)
+	if !ok {
+		return
+	}
+	if err := b.chat.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil {
+		b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
 	}
 }
 

@@ -2,11 +2,14 @@ package discord
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/bwmarrin/discordgo"
 
 	"moebot/bot/chat"
+	"moebot/session"
 )
 
 // What people are told who are not answered.
@@ -39,20 +42,37 @@ func (p *Policy) shorten(text string) string {
 	return text
 }
 
-// barred says in one sentence why a question that comes by a command is not answered,
-// "" if it is.
-func (b *Bot) barred(ctx context.Context, who *discordgo.User, text string) string {
-	p := b.policy.Load()
-	switch {
-	case p.Banned[who.ID]:
-		return sayBanned
-	case p.blocked(text):
-		return sayBlocked
+// barred says in one sentence why a question that comes by an interaction is not
+// answered, "" if it is. It counts as one that is asked.
+func (b *Bot) barred(ctx context.Context, i *discordgo.Interaction, p place, set session.Settings, text string) string {
+	if why := b.unwelcome(i, p, set, text); why != "" {
+		return why
 	}
-	ctx, cancel := soon(ctx)
-	defer cancel()
-	if wait := b.chat.Limited(ctx, who.ID); wait > 0 {
+	if wait := b.chat.Limited(ctx, person(i).ID); wait > 0 {
 		return chat.TooFast(wait)
 	}
 	return ""
+}
+
+// unwelcome is barred without counting.
+func (b *Bot) unwelcome(i *discordgo.Interaction, p place, set session.Settings, text string) string {
+	who := person(i).ID
+	var roles []string
+	if i.Member != nil {
+		roles = i.Member.Roles
+	}
+	if b.policy.Load().Banned[who] || barredBy(set, p, who, roles) {
+		return sayBanned
+	}
+	if until, yes := muted(set, who, time.Now()); yes {
+		return sayMuted(until)
+	}
+	return b.unwilling(set, text)
+}
+
+func sayMuted(until time.Time) string {
+	if until.IsZero() {
+		return "I don't answer you here: you were muted."
+	}
+	return fmt.Sprintf("I don't answer you here: you are muted until <t:%d:f>.", until.Unix())
 }

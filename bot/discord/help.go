@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
+
+	"moebot/session"
 )
 
 // help fits the channel: who may set what, and what is read here.
@@ -53,17 +55,12 @@ func days(d time.Duration) string {
 
 // status says how the bot is, to anybody who asks.
 func (b *Bot) status(ctx context.Context, i *discordgo.Interaction) error {
-	mode := "all messages of the channels I'm in; I answer mentions, replies, direct messages and my threads"
-	if !b.content.Load() {
-		mode = "only mentions, replies and direct messages: the MESSAGE_CONTENT intent is off"
-	}
 	memory := "well"
-	short, cancel := soon(ctx)
-	defer cancel()
-	if _, err := b.store.Settings(short, keyOf(i)); err != nil {
+	p, t, err := b.here(ctx, i)
+	if err != nil {
 		memory = "away; I answer again as soon as it is back"
 	}
-	lines := []string{"**I read** " + mode + ".", "**My memory** is " + memory + "."}
+	lines := append(b.whenLines(t.Merged(), p), "**My memory** is "+memory+".")
 	if l := b.Latency(); l > 0 {
 		lines = append(lines, fmt.Sprintf("**Discord** answers within %d ms; %d reconnects since I started.", l.Milliseconds(), b.Reconnects()))
 	}
@@ -76,6 +73,40 @@ func (b *Bot) status(ctx context.Context, i *discordgo.Interaction) error {
 		lines = append(lines, b.opt.Status(ctx)...)
 	}
 	return b.respond(ctx, i, strings.Join(lines, "\n"), true)
+}
+
+// whenLines say what the bot reads and when it answers in a place.
+func (b *Bot) whenLines(set session.Settings, p place) []string {
+	var more []string
+	if on(set.AlwaysOn) {
+		more = append(more, "every message here")
+	}
+	if set.WakeWords != nil && len(*set.WakeWords) > 0 {
+		more = append(more, "the words "+plain(strings.Join(*set.WakeWords, ", ")))
+	}
+	if set.ChimeIn != nil && *set.ChimeIn > 0 {
+		more = append(more, fmt.Sprintf("now and then unasked (%.0f %%)", 100**set.ChimeIn))
+	}
+	var lines []string
+	if b.content.Load() {
+		lines = append(lines, "**I read** all messages of the channels I'm in; I answer mentions, replies, direct messages and my threads.")
+		if len(more) > 0 && p.server != "" {
+			lines = append(lines, "**Here I also answer** "+strings.Join(more, "; ")+".")
+		}
+	} else {
+		lines = append(lines, "**I read** only mentions, replies and direct messages: the MESSAGE_CONTENT intent is off. "+
+			"Always-on channels, wake words and chiming in are not possible without it.")
+		if len(more) > 0 && p.server != "" {
+			lines = append(lines, "⚠️ Settings here ask for that all the same: "+strings.Join(more, "; ")+". They do nothing until the intent is on.")
+		}
+	}
+	switch mode(set) {
+	case session.ModePause:
+		lines = append(lines, "**I'm paused here** and answer nobody.")
+	case session.ModeDrain:
+		lines = append(lines, "**I take no new questions here**; what waits is answered.")
+	}
+	return lines
 }
 
 // forgetMe asks once more before everything of a person is removed.

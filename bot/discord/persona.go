@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/bwmarrin/discordgo"
 
@@ -22,13 +21,11 @@ const (
 func (b *Bot) persona(ctx context.Context, i *discordgo.Interaction) error {
 	sub, values := given(i)
 	if sub == "show" || sub == "" {
-		short, cancel := soon(ctx)
-		defer cancel()
-		s, err := b.store.Settings(short, keyOf(i))
+		_, t, err := b.here(ctx, i)
 		if err != nil {
 			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 		}
-		return b.respond(ctx, i, "Who I am here"+origin(s.Persona == nil)+":\n"+quoted(shown(b.defaults().Merge(s).Persona)), true)
+		return b.respond(ctx, i, "Who I am here"+origin(t, func(s session.Settings) bool { return s.Persona != nil })+":\n"+quoted(shown(t.Merged().Persona)), true)
 	}
 	if !b.mayPersona(i) {
 		return b.respond(ctx, i, sayNoPersona, true)
@@ -39,13 +36,11 @@ func (b *Bot) persona(ctx context.Context, i *discordgo.Interaction) error {
 	if text, ok := values["text"].(string); ok {
 		return b.setPersona(ctx, i, &text)
 	}
-	short, cancel := soon(ctx)
-	defer cancel()
-	s, err := b.store.Settings(short, keyOf(i))
+	_, t, err := b.here(ctx, i)
 	if err != nil {
 		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 	}
-	now := shown(b.defaults().Merge(s).Persona)
+	now := shown(t.Merged().Persona)
 	if length(now) > session.MaxPersona { // Discord counts otherwise than we do
 		now = ""
 	}
@@ -68,18 +63,11 @@ func (b *Bot) setPersona(ctx context.Context, i *discordgo.Interaction, text *st
 			return b.respond(ctx, i, "That won't do: "+err.Error()+".", true)
 		}
 	}
-	var before, after string
-	err := b.change(ctx, i, func(s *session.Settings) error {
-		before = shown(b.defaults().Merge(*s).Persona)
-		s.Persona = text
-		after = shown(b.defaults().Merge(*s).Persona)
-		return nil
-	})
+	before, after, err := b.changeHere(ctx, i, func(s *session.Settings) error { s.Persona = text; return nil })
 	if said, err := b.changed(ctx, i, err); said {
 		return err
 	}
-	b.log.Info("persona set", "channel", i.ChannelID, "person", person(i).ID, "characters", utf8.RuneCountInString(after))
-	return b.respond(ctx, i, "Who I am in this channel, before:\n"+quoted(before)+"\nand from now on:\n"+quoted(after), false)
+	return b.respond(ctx, i, "Who I am in this channel, before:\n"+quoted(shown(before.Persona))+"\nand from now on:\n"+quoted(shown(after.Persona)), false)
 }
 
 // quoted is the beginning of a text, as a quotation.

@@ -150,7 +150,14 @@ func (b *Bot) redo(ctx context.Context, i *discordgo.Interaction, key session.Ke
 			}
 		})
 	}
-	err := b.chat.Redo(chat.Redo{Key: key, QuestionID: question, Old: a, Continue: more, Reply: b.newRedo(key.Channel, question, a, i.ID), Failed: tell})
+	p, t, err := b.here(ctx, i)
+	if err != nil {
+		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
+	}
+	if why := b.unwelcome(i, p, t.Merged(), ""); why != "" {
+		return b.whisper(ctx, i, why)
+	}
+	err = b.chat.Redo(chat.Redo{Key: key, QuestionID: question, Old: a, Continue: more, Above: above(t, p), Reply: b.newRedo(key.Channel, question, a, i.ID), Failed: tell})
 	switch {
 	case errors.Is(err, chat.ErrUnderWay):
 		return b.whisper(ctx, i, sayUnderWay)

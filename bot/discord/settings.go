@@ -84,11 +84,8 @@ func (b *Bot) sampling(ctx context.Context, i *discordgo.Interaction) error {
 	if err != nil {
 		return b.respond(ctx, i, "That won't do: "+err.Error()+".", true)
 	}
-	var before, after session.Settings
-	err = b.change(ctx, i, func(s *session.Settings) error {
-		before = b.defaults().Merge(*s)
+	before, after, err := b.changeHere(ctx, i, func(s *session.Settings) error {
 		change(s)
-		after = b.defaults().Merge(*s)
 		return s.Validate()
 	})
 	if said, err := b.changed(ctx, i, err); said {
@@ -103,7 +100,6 @@ func (b *Bot) sampling(ctx context.Context, i *discordgo.Interaction) error {
 	if len(lines) == 0 {
 		return b.respond(ctx, i, "That is how it was already.", true)
 	}
-	b.log.Info("sampling set", "channel", i.ChannelID, "person", person(i).ID)
 	return b.respond(ctx, i, "How I choose words in this channel:\n"+strings.Join(lines, "\n"), false)
 }
 
@@ -160,32 +156,27 @@ func sampled(values map[string]any) (change func(*session.Settings), err error) 
 }
 
 func (b *Bot) showDials(ctx context.Context, i *discordgo.Interaction) error {
-	short, cancel := soon(ctx)
-	defer cancel()
-	s, err := b.store.Settings(short, keyOf(i))
+	_, t, err := b.here(ctx, i)
 	if err != nil {
 		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 	}
 	lines := []string{"How I choose words in this channel:"}
 	for _, d := range dials() {
-		lines = append(lines, fmt.Sprintf("- %s: **%s**%s", d.title, d.in(b.defaults().Merge(s)), origin(d.value(s) == "")))
+		lines = append(lines, fmt.Sprintf("- %s: **%s**%s", d.title, d.in(t.Merged()), origin(t, func(s session.Settings) bool { return d.value(s) != "" })))
 	}
 	return b.respond(ctx, i, strings.Join(append(lines, b.whoMaySet()), "\n"), true)
 }
 
-// change changes the settings of a channel in time for the acknowledgement.
-func (b *Bot) change(ctx context.Context, i *discordgo.Interaction, f func(*session.Settings) error) error {
-	short, cancel := soon(ctx)
-	defer cancel()
-	mine, err := b.mine(short, i)
+// changeHere changes the settings of the channel or thread of an interaction, and
+// returns what is in force there before and after.
+func (b *Bot) changeHere(ctx context.Context, i *discordgo.Interaction, f func(*session.Settings) error) (before, after session.Settings, err error) {
+	p, t, err := b.here(ctx, i)
 	if err != nil {
-		return err
+		return before, after, err
 	}
-	if !mine {
-		return errElsewhere
-	}
-	_, err = b.store.UpdateSettings(short, keyOf(i), f)
-	return err
+	a, err := b.alter(ctx, i, p, p.level(), f)
+	base := above(t, p)
+	return base.Merge(a.before), base.Merge(a.after), err
 }
 
 // errElsewhere is returned for what another process does.
@@ -208,13 +199,11 @@ func (b *Bot) changed(ctx context.Context, i *discordgo.Interaction, err error) 
 func (b *Bot) temperature(ctx context.Context, i *discordgo.Interaction) error {
 	_, values := given(i)
 	if len(values) == 0 {
-		short, cancel := soon(ctx)
-		defer cancel()
-		s, err := b.store.Settings(short, keyOf(i))
-		if err != nil && !errors.Is(err, session.ErrNotFound) {
+		_, t, err := b.here(ctx, i)
+		if err != nil {
 			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 		}
-		return b.respond(ctx, i, fmt.Sprintf("The temperature here is **%s**%s. %s", shown(b.defaults().Merge(s).Temperature), origin(s.Temperature == nil), b.whoMaySet()), true)
+		return b.respond(ctx, i, fmt.Sprintf("The temperature here is **%s**%s. %s", shown(t.Merged().Temperature), origin(t, func(s session.Settings) bool { return s.Temperature != nil }), b.whoMaySet()), true)
 	}
 	v, ok := values["value"].(float64)
 	if !ok {
@@ -226,24 +215,21 @@ func (b *Bot) temperature(ctx context.Context, i *discordgo.Interaction) error {
 	if err := (session.Settings{Temperature: &v}).Validate(); err != nil {
 		return b.respond(ctx, i, "That won't do: "+err.Error()+".", true)
 	}
-	before := ""
-	err := b.change(ctx, i, func(s *session.Settings) error {
-		before = shown(b.defaults().Merge(*s).Temperature)
-		s.Temperature = &v
-		return nil
-	})
+	before, _, err := b.changeHere(ctx, i, func(s *session.Settings) error { s.Temperature = &v; return nil })
 	if said, err := b.changed(ctx, i, err); said {
 		return err
 	}
-	b.log.Info("temperature set", "channel", i.ChannelID, "before", before, "after", v)
-	return b.respond(ctx, i, fmt.Sprintf("Temperature in this channel: %s → **%g**.", before, v), false)
+	return b.respond(ctx, i, fmt.Sprintf("Temperature in this channel: %s → **%g**.", shown(before.Temperature), v), false)
 }
 
-func origin(isDefault bool) string {
-	if isDefault {
-		return " (the default)"
+// origin says at which level a setting that is in force was made.
+func origin(t session.Tree, set func(session.Settings) bool) string {
+	for l := session.LevelThread; l > session.LevelDefault; l-- {
+		if set(t[l]) {
+			return " (set for this " + l.String() + ")"
+		}
 	}
-	return " (set for this channel)"
+	return " (the default)"
 }
 
 func (b *Bot) whoMaySet() string {

@@ -1,0 +1,90 @@
+package discord
+
+import (
+	"context"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moebot/bot/chat"
+	"moebot/session"
+)
+
+// question makes a question of a message that is meant for the bot, or may be. Where
+// the settings of its place are known, it is decided at once; else in the question's
+// turn, when they are read. late says that it comes from a gap. One that says nothing
+// but the bot's name is a greeting.
+func (b *Bot) question(m *discordgo.Message, late bool) (chat.Question, bool) {
+	if !spoken(m, b.me()) || m.GuildID == "" && b.policy.Load().NoDirectMessages {
+		return chat.Question{}, false
+	}
+	direct := m.Author.Bot && m.GuildID != "" && named(m, b.me())
+	if !m.Author.Bot {
+		b.talk.person(m.ChannelID)
+		_, direct = addressed(m, b.me(), b.seen.in(m.ChannelID))
+	}
+	if !direct && (m.Author.Bot || m.Content == "" || !b.content.Load()) {
+		return chat.Question{}, false
+	}
+	text := b.policy.Load().shorten(wording(m, b.me()))
+	if text == "" && len(m.Attachments)+len(m.StickerItems) > 0 {
+		text = "(a picture or a file without words)" // which the model cannot see
+	} else if text == "" {
+		text = "hi"
+	}
+	q := chat.Question{Key: session.Key{Channel: m.ChannelID}, Reply: b.newReply(m.ChannelID, m.ID, m.Author.ID), Quiet: !direct || m.Author.Bot, Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
+		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}}
+	if p, ok := b.placeOf(m.GuildID, m.ChannelID); ok {
+		if t, ok := b.known(p); ok && (m.Member != nil || !asksRoles(t.Merged())) {
+			refusal, ok := b.settle(&q, p, t, m, nil, direct, late)
+			if ok && refusal != "" { // said in its turn, as all refusals
+				q.Decide = func(context.Context, *chat.Question) (string, bool) { return refusal, true }
+			}
+			return q, ok
+		}
+	}
+	if direct { // or the next gap would be read from before it
+		b.seen.handled(m.ChannelID, m.ID)
+	}
+	q.Decide = func(ctx context.Context, q *chat.Question) (string, bool) {
+		p := b.findPlace(ctx, m.GuildID, m.ChannelID)
+		t, err := b.tree(ctx, p)
+		if err != nil {
+			b.log.Warn("the settings of a place could not be read; those of before hold", "channel", m.ChannelID, "err", err)
+		}
+		var roles []string
+		if asksRoles(t.Merged()) {
+			roles = b.rolesOf(ctx, p, m)
+		}
+		return b.settle(q, p, t, m, roles, direct, late)
+	}
+	return q, true
+}
+
+// settle decides a question by the settings of its place.
+func (b *Bot) settle(q *chat.Question, p place, t session.Tree, m *discordgo.Message, roles []string, direct, late bool) (refusal string, ok bool) {
+	if roles == nil && m.Member != nil {
+		roles = m.Member.Roles
+	}
+	d := b.decide(t.Merged(), p, m, roles, direct, late)
+	if d == nil {
+		return "", false
+	}
+	b.seen.handled(m.ChannelID, m.ID)
+	q.Above, q.Quiet = above(t, p), d.call == callChime || m.Author.Bot
+	return d.refusal, true
+}
+
+// Settle gives a question that was left unanswered the settings of its place. It is for
+// chat.Question.Decide, and never refuses.
+func (b *Bot) Settle(ctx context.Context, q *chat.Question) (refusal string, ok bool) {
+	p := place{channel: q.Key.Channel}
+	if c, err := b.channel(ctx, q.Key.Channel); err == nil {
+		p = b.findPlace(ctx, c.GuildID, c.ID)
+	}
+	t, err := b.tree(ctx, p)
+	if err != nil {
+		b.log.Warn("the settings of a place could not be read; those of before hold", "channel", q.Key.Channel, "err", err)
+	}
+	q.Above = above(t, p)
+	return "", true
+}
