@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -37,13 +38,24 @@ func patterns(list []string) (out []*regexp.Regexp) {
 	return out
 }
 
-// Limits are the person's bucket in the store, which all instances share.
-func (r *rules) Limits(personID string) []session.Limit {
+// Limits are the person's bucket in the store, which all instances share. Where a server
+// has a limit of its own, its bucket is another one.
+func (r *rules) Limits(personID string, set session.Settings) []session.Limit {
 	s := r.now.Load()
-	if s.messages == 0 {
+	l := session.Limit{Name: "person/" + personID, Size: s.messages, Every: s.every}
+	if set.LimitMessages != nil || set.LimitSeconds != nil {
+		if set.LimitMessages != nil {
+			l.Size = *set.LimitMessages
+		}
+		if set.LimitSeconds != nil {
+			l.Every = time.Duration(*set.LimitSeconds * float64(time.Second))
+		}
+		l.Name = fmt.Sprintf("person/%s/%d/%v", personID, l.Size, l.Every)
+	}
+	if l.Size == 0 {
 		return nil
 	}
-	return []session.Limit{{Name: "person/" + personID, Size: s.messages, Every: s.every}}
+	return []session.Limit{l}
 }
 
 // Mask replaces what the configuration does not want said.

@@ -24,7 +24,7 @@ func (s *Service) accept(q Question) {
 	if wait > 0 {
 		s.stats.questions.Add(1)
 		s.stats.refused.Add(1)
-		s.aside(q, func(q Question) { s.conclude(q, TooFast(wait)) })
+		s.aside(q, func(q Question) { s.turnBack(q, TooFast(wait)) })
 		return
 	}
 	w := &work{q: q}
@@ -54,7 +54,7 @@ func (s *Service) accept(q Question) {
 	case errors.Is(err, ErrFull):
 		s.stats.refused.Add(1)
 		s.open.Delete(q.name())
-		s.aside(q, func(q Question) { s.conclude(q, Full) })
+		s.aside(q, func(q Question) { s.turnBack(q, Full) })
 	case err != nil:
 		s.open.Delete(q.name())
 		s.leave(q)
@@ -131,7 +131,7 @@ func (s *Service) limits(q Question) []session.Limit {
 	if s.opt.Rules == nil || q.patient || q.Turn.AuthorID == "" {
 		return nil
 	}
-	return s.opt.Rules.Limits(q.Turn.AuthorID)
+	return s.opt.Rules.Limits(q.Turn.AuthorID, q.Above)
 }
 
 // leave lets a question stay pending, for the next start or another process.
@@ -185,6 +185,15 @@ func (s *Service) say(q Question, text string) {
 func (s *Service) conclude(q Question, notice string) {
 	s.settle(q)
 	s.say(q, notice)
+}
+
+// turnBack is conclude for want of room or of time: quietly, if nobody asked.
+func (s *Service) turnBack(q Question, notice string) {
+	if q.Quiet {
+		s.settle(q)
+		return
+	}
+	s.conclude(q, notice)
 }
 
 // settle takes a question without an answer off the list of pending ones.

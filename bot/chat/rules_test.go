@@ -17,7 +17,7 @@ type strict struct {
 	failed map[string]int
 }
 
-func (s *strict) Limits(person string) []session.Limit {
+func (s *strict) Limits(person string, _ session.Settings) []session.Limit {
 	return []session.Limit{{Name: "person/" + person, Size: 2, Every: time.Hour}}
 }
 
@@ -89,7 +89,7 @@ func TestRules(t *testing.T) {
 	if all := strings.Join(w.turns("c"), "\n"); strings.Contains(all, "never stored") {
 		t.Errorf("stored: %s", all)
 	}
-	if wait := w.s.Limited(t.Context(), "other"); wait != 0 {
+	if wait := w.s.Limited(t.Context(), "other", session.Settings{}); wait != 0 {
 		t.Errorf("another person waits %v", wait)
 	}
 }

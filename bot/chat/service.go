@@ -23,8 +23,9 @@ type Options struct {
 
 // Rules are what people and the model are held to. They may change at any time.
 type Rules interface {
-	// Limits are the buckets that a question of a person takes a token from.
-	Limits(personID string) []session.Limit
+	// Limits are the buckets that a question of a person takes a token from, where such
+	// settings hold.
+	Limits(personID string, set session.Settings) []session.Limit
 	// Mask is what may be shown of a text of the model's; masks is whether that may
 	// differ from the text at all.
 	Mask(text string) (shown string, masks bool)
@@ -198,12 +199,12 @@ func (s *Service) failed(kind string) {
 
 // Limited counts a question of a person that does not come through Ask; it returns how
 // long they have to wait, 0 if it may be answered. Without the store all may.
-func (s *Service) Limited(ctx context.Context, personID string) time.Duration {
+func (s *Service) Limited(ctx context.Context, personID string, set session.Settings) time.Duration {
 	if s.opt.Rules == nil {
 		return 0
 	}
 	longest := time.Duration(0)
-	for _, l := range s.opt.Rules.Limits(personID) {
+	for _, l := range s.opt.Rules.Limits(personID, set) {
 		wait, err := s.store.Take(ctx, l.Name, l.Size, l.Every)
 		if err != nil {
 			s.opt.Log.Warn("a person's questions could not be counted", "err", err)

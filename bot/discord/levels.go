@@ -2,7 +2,6 @@ package discord
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -13,14 +12,6 @@ import (
 
 // place is where a message stands in Discord; what does not apply is empty.
 type place struct{ server, category, channel, thread string }
-
-// key is that of the conversation.
-func (p place) key() session.Key {
-	if p.thread != "" {
-		return session.Key{Channel: p.thread}
-	}
-	return session.Key{Channel: p.channel}
-}
 
 // level is the nearest one: that of the conversation.
 func (p place) level() session.Level {
@@ -213,18 +204,4 @@ func (b *Bot) here(ctx context.Context, i *discordgo.Interaction) (place, sessio
 	p := b.findPlace(short, i.GuildID, i.ChannelID)
 	t, err := b.freshTree(short, p)
 	return p, t, err
-}
-
-// serverChannels are the channels and threads of a server that the gateway told of.
-func (b *Bot) serverChannels(server string) (out []string) {
-	g, err := b.dg.State.Guild(server)
-	if err != nil {
-		return nil
-	}
-	b.dg.State.RLock()
-	defer b.dg.State.RUnlock()
-	for _, c := range slices.Concat(g.Channels, g.Threads) {
-		out = append(out, c.ID)
-	}
-	return out
 }
