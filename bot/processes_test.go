@@ -1,0 +1,367 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"moebot/bot/discordtest"
+	"moebot/session/redisstore"
+	"moebot/session/sessiontest"
+)
+
+// asProcess in the environment makes this test binary the bot: with the flags and the
+// environment of a real one.
+const asProcess = "MOEBOT_TEST_PROCESS"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProcess) == "1" {
+		os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// process is one bot, a process of its own.
+type process struct {
+	t    *testing.T
+	role string
+	base string // of its HTTP, known when it has printed it
+	cmd  *exec.Cmd
+	log  *buffer
+	over chan struct{}
+	err  error // of Wait, once over is closed
+}
+
+// fleet is a Discord and a Redis, with processes of one bot between them.
+type fleet struct {
+	t     *testing.T
+	d     *discordtest.Server
+	redis *sessiontest.Redis
+	env   []string
+	store *redisstore.Store
+
+	channels []string
+	people   []discordtest.User
+
+	mu        sync.Mutex
+	processes []*process
+}
+
+// newFleet prepares a Discord with guilds for each gateway shard, and channels in them.
+func newFleet(t *testing.T, do discordtest.Options, guilds, channelsEach int, env ...string) *fleet {
+	t.Helper()
+	do.Limits = discordtest.Limits{Off: true}
+	f := &fleet{t: t, d: discordtest.New(do), redis: sessiontest.StartRedis(t)}
+	if err := f.d.Start(""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.d.Close() })
+	owner := f.d.AddUser("owner")
+	f.people = append(f.people, owner, f.d.AddUser("mia"))
+	for g := range guilds {
+		time.Sleep(time.Millisecond) // ids of guilds, and so their shards, go by the time
+		guild := f.d.AddGuild(fmt.Sprint("guild", g), owner.ID)
+		f.d.AddMember(guild.ID, f.people[1].ID)
+		f.d.AddMember(guild.ID, f.d.Bot().ID)
+		for c := range channelsEach {
+			f.channels = append(f.channels, f.d.AddChannel(guild.ID, fmt.Sprint("channel", c)).ID)
+		}
+	}
+	f.env = append([]string{asProcess + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "DISCORD_TOKEN=" + f.d.Token(), "REDIS_URL=" + f.redis.URL(),
+		"MOEBOT_DISCORD_API_BASE=" + f.d.URL(), "MOEBOT_HTTP_ADDR=127.0.0.1:0", "MOEBOT_REPLY_MAX_TOKENS=3", "MOEBOT_SAFETY_MESSAGES=0",
+		"MOEBOT_SESSION_MAX_TURNS=18", "MOEBOT_MODEL_THREADS=1", "MOEBOT_ROLES_LEASE=1s", "NO_PROXY=127.0.0.1"}, env...)
+	var err error
+	if f.store, err = redisstore.Open(t.Context(), redisstore.Options{URL: f.redis.URL()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.store.Close() })
+	t.Cleanup(f.stop)
+	return f
+}
+
+// start starts a process.
+func (f *fleet) start(role string) *process {
+	f.t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	p := &process{t: f.t, role: role, cmd: exec.Command(exe, "-role", role), log: &buffer{}, over: make(chan struct{})}
+	p.cmd.Env = f.env
+	p.cmd.Stderr = p.log
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	printed := make(chan string, 1)
+	go func() {
+		defer close(p.over)
+		s := bufio.NewScanner(out)
+		for s.Scan() {
+			if at := regexp.MustCompile(`http://[^/\s]+`).FindString(s.Text()); at != "" {
+				printed <- at
+				break
+			}
+		}
+		io.Copy(io.Discard, out)
+		p.err = p.cmd.Wait()
+	}()
+	select {
+	case p.base = <-printed:
+	case <-p.over:
+		f.t.Errorf("a %s ends at its start: %v\n%s", role, p.err, p.log)
+	case <-time.After(time.Minute):
+		f.t.Errorf("a %s does not start:\n%s", role, p.log)
+	}
+	f.mu.Lock()
+	f.processes = append(f.processes, p)
+	f.mu.Unlock()
+	return p
+}
+
+// kill ends a process as kill -9 does.
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	<-p.over
+}
+
+// quit asks a process to stop and waits for that; its status must be 0.
+func (p *process) quit() {
+	p.t.Helper()
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.over:
+		if p.err != nil {
+			p.t.Errorf("a %s ends with %v:\n%s", p.role, p.err, p.log)
+		}
+	case <-time.After(time.Minute):
+		p.t.Errorf("a %s does not stop:\n%s", p.role, p.log)
+		p.kill()
+	}
+}
+
+// stop ends what still runs, workers last.
+func (f *fleet) stop() {
+	f.mu.Lock()
+	list := f.processes
+	f.mu.Unlock()
+	for _, role := range []string{"gateway", "all", "worker"} {
+		var all sync.WaitGroup
+		for _, p := range list {
+			select {
+			case <-p.over:
+			default:
+				if p.role == role {
+					all.Go(p.quit)
+				}
+			}
+		}
+		all.Wait()
+	}
+	if f.t.Failed() {
+		for _, p := range list {
+			log := p.log.String()
+			f.t.Logf("the log of a %s ends:\n%s", p.role, log[max(0, len(log)-3000):])
+		}
+	}
+}
+
+// ready waits until a process says that it is.
+func (p *process) ready() {
+	p.t.Helper()
+	waitFor(p.t, "a "+p.role+" is ready", time.Minute, func() bool {
+		res, err := http.Get(p.base + "/readyz")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == 200
+	})
+}
+
+// figure reads one figure of a process.
+func (p *process) figure(name string) string {
+	res, err := http.Get(p.base + "/metrics")
+	if err != nil {
+		return ""
+	}
+	defer res.Body.Close()
+	s := bufio.NewScanner(res.Body)
+	for s.Scan() {
+		if key, value, ok := strings.Cut(s.Text(), " "); ok && key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+func waitFor(t *testing.T, what string, patience time.Duration, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// tally follows what is answered.
+type tally struct {
+	mu       sync.Mutex
+	answered map[string]bool          // by question
+	first    map[string]time.Duration // from the question to its answer's end
+	asked    map[string]time.Time
+}
+
+// finished reports whether a message is an answer at its end: it can be asked for again.
+func finished(m *discordtest.Message) bool {
+	for _, row := range m.Components {
+		for _, c := range row.Components {
+			if c.Label == "Regenerate" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// flood asks questions in all channels, a few at a time in each, until each channel had
+// its number, and waits until all are answered. It returns the questions by channel, in
+// order.
+func (f *fleet) flood(each int, patience time.Duration) (map[string][]string, *tally) {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(f.t.Context())
+	defer cancel()
+	tl := &tally{answered: map[string]bool{}, first: map[string]time.Duration{}, asked: map[string]time.Time{}}
+	slots := map[string]chan struct{}{}
+	for _, c := range f.channels {
+		slots[c] = make(chan struct{}, 5) // fewer than reply.queue_len
+	}
+	bot := f.d.Bot().ID
+	events := f.d.Subscribe(ctx)
+	go func() {
+		for e := range events {
+			m := e.Message
+			if m == nil || m.Author.ID != bot || m.ReplyTo == "" || e.Kind != discordtest.MessageCreated && e.Kind != discordtest.MessageUpdated || !finished(m) {
+				continue
+			}
+			tl.mu.Lock()
+			was := tl.answered[m.ReplyTo]
+			tl.answered[m.ReplyTo] = true
+			if at, ok := tl.asked[m.ReplyTo]; ok {
+				tl.first[m.ReplyTo] = time.Since(at)
+			}
+			tl.mu.Unlock()
+			if !was {
+				<-slots[m.ChannelID]
+			}
+		}
+	}()
+	questions := map[string][]string{}
+	var senders sync.WaitGroup
+	end := time.Now().Add(patience)
+	for i, c := range f.channels {
+		senders.Go(func() {
+			for k := range each {
+				select {
+				case slots[c] <- struct{}{}:
+				case <-time.After(time.Until(end)):
+					f.t.Errorf("channel %d waits for an answer for too long, at question %d", i, k)
+					return
+				}
+				at := time.Now()
+				m, err := f.d.Send(c, f.people[k%2].ID, fmt.Sprintf("<@%s> question %d of channel %d", bot, k, i))
+				if err != nil {
+					f.t.Error(err)
+					return
+				}
+				tl.mu.Lock()
+				tl.asked[m.ID] = at
+				questions[c] = append(questions[c], m.ID)
+				tl.mu.Unlock()
+			}
+		})
+	}
+	senders.Wait()
+	waitFor(f.t, "all is answered", time.Until(end), func() bool {
+		tl.mu.Lock()
+		defer tl.mu.Unlock()
+		return f.t.Failed() || len(tl.answered) >= each*len(f.channels)
+	})
+	return questions, tl
+}
+
+// result is what became of questions.
+type result struct{ asked, once, refused, lost, doubled, outOfOrder, unfinished int }
+
+// check looks at every channel: each question answered once, in order.
+func (f *fleet) check(questions map[string][]string) (r result) {
+	f.t.Helper()
+	bot := f.d.Bot().ID
+	waitFor(f.t, "nothing is pending", time.Minute, func() bool {
+		p, err := f.store.Pending(f.t.Context())
+		return err == nil && len(p) == 0
+	})
+	for _, c := range f.channels {
+		n := map[string]int{}
+		var order []string
+		for _, m := range f.d.Messages(c) {
+			if m.Author.ID != bot || m.ReplyTo == "" || m.OnlyFor != "" {
+				continue
+			}
+			switch {
+			case finished(&m) && strings.HasSuffix(m.Content, " …"):
+				r.unfinished++
+			case strings.HasPrefix(m.Content, "*waiting"):
+				continue // it goes when Discord has heard so
+			case !finished(&m):
+				r.refused++
+				f.t.Logf("refused: %q", m.Content)
+			}
+			n[m.ReplyTo]++
+			order = append(order, m.ReplyTo)
+		}
+		at := map[string]int{}
+		for i, q := range questions[c] {
+			at[q] = i
+			r.asked++
+			switch {
+			case n[q] == 0:
+				r.lost++
+			case n[q] > 1:
+				r.doubled++
+			default:
+				r.once++
+			}
+		}
+		for i := 1; i < len(order); i++ {
+			if at[order[i]] < at[order[i-1]] {
+				r.outOfOrder++
+			}
+		}
+	}
+	if r.lost+r.doubled+r.outOfOrder+r.refused+r.unfinished > 0 || r.once != r.asked {
+		f.t.Errorf("%+v", r)
+	}
+	return r
+}
+
+// small is the size of a test that runs always.
+func small() (each int) {
+	if testing.Short() {
+		return 5
+	}
+	return 20
+}
