@@ -11,7 +11,8 @@ import (
 )
 
 // TestDialogues reads every book of the model and has it talk: each can be read, may
-// open a conversation, and writes turns with words in them and no marks of the grammar.
+// open a conversation, and writes turns of some words, short and without marks of the
+// grammar.
 func TestDialogues(t *testing.T) {
 	files, err := filepath.Glob("dialogues/*.txt")
 	if err != nil || len(files) == 0 {
