@@ -45,7 +45,7 @@ func checkTalk(t *testing.T, doc dataset.Document) {
 		if len(m.Content) > longest {
 			t.Errorf("%s says %d bytes: %q", m.Role, len(m.Content), m.Content)
 		}
-		if strings.TrimSpace(m.Content) == "" || strings.ContainsAny(m.Content, "<>|") {
+		if strings.TrimSpace(m.Content) == "" || strings.ContainsAny(m.Content, "<>|") || strings.Contains(m.Content, "  ") {
 			t.Errorf("%s says %q", m.Role, m.Content)
 		}
 		last = m.Role
