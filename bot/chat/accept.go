@@ -90,6 +90,10 @@ func (s *Service) decide(q *Question) bool {
 func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, ok bool) {
 	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
 	defer cancel()
+	if _, told := s.refused.Load(q.name()); told {
+		s.stats.duplicates.Add(1)
+		return nil, 0, false
+	}
 	if q.Known {
 		mine, err := s.store.Hold(ctx, q.Key, q.Turn.ID)
 		if err != nil { // it stays pending
@@ -160,12 +164,17 @@ func (s *Service) turnAway(q Question, notice string) {
 
 // refuse tells a person that the store is away. Whether it took the question before
 // it went is not known: once it is back the question is taken out of it, as the
-// person was told.
+// person was told, and is known, so that it is not taken when it is delivered again.
 func (s *Service) refuse(q Question) {
+	s.refused.Store(q.name(), true)
 	s.later(chore{"the refused question is forgotten", q.Key.Channel, q.Turn.ID, func(ctx context.Context) error {
-		if err := s.store.Remove(ctx, q.Key, q.Turn.ID); !errors.Is(err, session.ErrNotFound) {
+		if _, err := s.store.Claim(ctx, q.Key, q.Turn.ID); err != nil {
 			return err
 		}
+		if err := s.store.Remove(ctx, q.Key, q.Turn.ID); err != nil && !errors.Is(err, session.ErrNotFound) {
+			return err
+		}
+		s.refused.Delete(q.name())
 		return nil
 	}})
 	s.aside(q, func(q Question) { s.say(q, sayAway) })

@@ -72,9 +72,10 @@ type Service struct {
 	notices *queue // tells people what is no answer
 	stats   stats
 
-	late late           // calls of the store to repeat
-	open sync.Map       // by Question.name: *work, accepted here and not settled yet
-	wg   sync.WaitGroup // of keepCharge
+	late    late           // calls of the store to repeat
+	refused sync.Map       // by Question.name: told that the store is away, which does not know it yet
+	open    sync.Map       // by Question.name: *work, accepted here and not settled yet
+	wg      sync.WaitGroup // of keepCharge
 
 	ctx    context.Context // ends when running answers are to be broken off
 	cancel context.CancelCauseFunc

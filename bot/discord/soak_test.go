@@ -4,97 +4,175 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
+	"moebot/bot/chat"
 	"moebot/bot/discordtest"
+	"moebot/session"
+	"moebot/session/redisstore"
+	"moebot/session/sessiontest"
 )
 
+// soak is how much is asked, and what goes wrong meanwhile.
+type soak struct {
+	channels, each, rounds, people int
+	pause                          time.Duration // between two questions of a channel, on average
+	apart                          time.Duration // at least
+	every                          time.Duration // between two faults
+	patience                       time.Duration // for the answers of a round
+
+	w         *world
+	redis     *redis.Client // to pause it; nil without
+	ids       []string      // of the channels
+	asking    []discordtest.User
+	questions [][]asked // of this round, by channel
+	faults    map[string]int
+	refused   int
+	leaks     *sync.Map // channel id → what another channel's text was seen there
+}
+
+type asked struct{ id, text, user string }
+
+// sayAway is how the refusal begins that a person reads while the store is away.
+const sayAway = "I can't reach my memory"
+
 // The whole against everything at once: many channels, reconnects, rate limits,
-// server errors and repeated events.
+// server errors and repeated events. MOEBOT_SOAK=50000 asks that many questions in 200
+// channels, with a real Redis that is paused now and then and a fault every second.
 func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
-	channels, each := 20, 100
+	s := &soak{channels: 20, each: 100, rounds: 1, people: 5, pause: 200 * time.Millisecond, every: 1500 * time.Millisecond, patience: 4 * time.Minute}
 	if testing.Short() {
-		channels, each = 5, 20
+		s.channels, s.each = 5, 20
 	}
-	w := newWorld(t, discordtest.Options{Seed: 5}, Options{MessageContent: true}, true)
-	people := []discordtest.User{w.owner, w.mia}
-	for i := range 5 {
-		u := w.d.AddUser(fmt.Sprint("person", i))
-		w.d.AddMember(w.guild.ID, u.ID)
-		people = append(people, u)
+	do, parts := discordtest.Options{Seed: 5}, parts{maxTurns: 500}
+	if n, err := strconv.Atoi(os.Getenv("MOEBOT_SOAK")); err == nil {
+		s.channels, s.each, s.people = 200, 25, 48
+		s.rounds = max(1, n/(s.channels*s.each))
+		s.pause, s.apart, s.every, s.patience = 4*time.Second, 100*time.Millisecond, time.Second, 20*time.Minute
+		do.History, do.Replay = 160, 3000
+		r := sessiontest.StartRedis(t)
+		store, err := redisstore.Open(t.Context(), redisstore.Options{URL: r.URL()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts.store = store
+		s.redis = redis.NewClient(&redis.Options{Addr: r.Addr, ReadTimeout: time.Minute})
+		defer s.redis.Close()
 	}
-	var ids []string
-	for i := range channels {
-		ids = append(ids, w.d.AddChannel(w.guild.ID, fmt.Sprint("channel-", i)).ID)
+	s.leaks = &sync.Map{}
+	parts.generator = marked{newParrot(), s.leaks}
+	s.w = newWorldOf(t, do, Options{MessageContent: true}, parts, true)
+	s.faults = map[string]int{}
+	s.asking = []discordtest.User{s.w.owner, s.w.mia}
+	for i := range s.people {
+		u := s.w.d.AddUser(fmt.Sprint("person", i))
+		s.w.d.AddMember(s.w.guild.ID, u.ID)
+		s.asking = append(s.asking, u)
 	}
-	f := w.d.Faults()
+	for i := range s.channels {
+		s.ids = append(s.ids, s.w.d.AddChannel(s.w.guild.ID, fmt.Sprint("channel-", i)).ID)
+	}
+	start := time.Now()
+	var heaps []uint64
+	for round := range s.rounds {
+		s.round(round)
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		heaps = append(heaps, m.HeapAlloc)
+		t.Logf("%d questions in %v: heap %.1f MiB, %d goroutines, %d refused for want of Redis, %d reconnects, %d of the rate limit, faults %v",
+			(round+1)*s.channels*s.each, time.Since(start).Round(time.Second), float64(m.HeapAlloc)/(1<<20), runtime.NumGoroutine(), s.refused,
+			s.w.bot.Reconnects(), s.w.bot.RateLimits(), s.faults)
+		if t.Failed() {
+			break
+		}
+	}
+	if n := len(heaps); n >= 6 {
+		if before, after := slices.Min(heaps[1:4]), slices.Min(heaps[n-3:]); after > before+before/4+8<<20 {
+			t.Errorf("the heap grows from %d to %d bytes: %d", before, after, heaps)
+		}
+	}
+	s.leaks.Range(func(channel, text any) bool {
+		t.Errorf("channel %v was shown %.100q", channel, text)
+		return true
+	})
+	for route, r := range s.w.d.Requests() {
+		t.Log(route, r.Requests, r.Status)
+	}
+	t.Logf("%d reconnects, %d invalid requests, %+v", s.w.bot.Reconnects(), s.w.d.InvalidRequests(), s.w.chat.Stats())
+}
+
+// marked is a parrot that notes what it is shown of other channels: each question ends
+// with the mark of its own.
+type marked struct {
+	parrot
+	leaks *sync.Map
+}
+
+func (m marked) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
+	mark := func(t session.Turn) string {
+		_, where, _ := strings.Cut(t.Text, " in ")
+		where, _, _ = strings.Cut(where, " ")
+		return where
+	}
+	own := mark(p.Turns[len(p.Turns)-1])
+	for _, t := range p.Turns {
+		if got := mark(t); got != own {
+			m.leaks.Store(p.Key.Channel, t.Text)
+		}
+	}
+	return m.parrot.Generate(ctx, p, emit)
+}
+
+// round asks, disturbs, waits and looks.
+func (s *soak) round(n int) {
+	w, f := s.w, s.w.d.Faults()
 	f.Duplicate(0.05)
 	f.REST(discordtest.RESTFault{Probability: 0.02, Status: 429, RetryAfter: 50 * time.Millisecond})
 	f.REST(discordtest.RESTFault{Probability: 0.02, Status: 502})
 	f.REST(discordtest.RESTFault{Method: "POST", Route: "/channels/{channel}/messages", Probability: 0.01, LoseAnswer: true})
+	disturb := s.disturb
+	if s.redis != nil {
+		f.Reorder(0.05)
+		disturb = s.disturbMore
+	}
 	stop := make(chan struct{})
 	var faults, senders sync.WaitGroup
 	faults.Go(func() {
-		for i := 0; ; i++ {
+		for i := int(s.patience/s.every) * n; ; i++ {
 			select {
 			case <-stop:
 				return
-			case <-time.After(1500 * time.Millisecond):
-			}
-			switch i % 6 {
-			case 0:
-				f.Cut()
-			case 1:
-				f.Reconnect()
-			case 2:
-				f.RefuseResume(1)
-				f.Cut()
-			case 3:
-				f.CloseGateway(4000)
-			case 4:
-				f.InvalidSession(false)
-			case 5:
-				f.SlowGateway(30 * time.Millisecond)
-				f.RefuseIdentify(4000, 1)
-				f.RefuseResume(1)
-				f.Cut()
-				f.SlowGateway(0)
+			case <-time.After(s.every):
+				disturb(i)
 			}
 		}
 	})
-	type asked struct{ id, text, user string }
-	questions := make([][]asked, channels)
-	for c, id := range ids {
-		senders.Go(func() {
-			rng := rand.New(rand.NewPCG(uint64(c), 9))
-			for k := range each {
-				text := fmt.Sprintf("question %d in %d", k, c)
-				if k%25 == 24 {
-					text = fmt.Sprintf("long %d in %d", 500+k, c)
-				}
-				u := people[rng.IntN(len(people))]
-				m, err := w.d.Send(id, u.ID, w.at(text))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				questions[c] = append(questions[c], asked{m.ID, text, u.ID})
-				time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond)
-			}
-		})
+	s.questions = make([][]asked, s.channels)
+	for c := range s.ids {
+		senders.Go(func() { s.ask(n, c) })
 	}
 	senders.Wait()
-	total := channels * each
-	for end := time.Now().Add(4 * time.Minute); w.chat.Stats().Answers < int64(total) && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(s.patience); !s.settled() && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 	}
 	close(stop)
 	faults.Wait()
 	f.Clear()
+	if s.redis != nil {
+		s.redis.ClientUnpause(context.Background())
+	}
 	w.until("nothing is said to wait", func() bool {
-		for _, id := range ids {
+		for _, id := range s.ids {
 			for _, m := range w.replies(id) {
 				if strings.HasPrefix(m.Content, "*waiting") {
 					return false
@@ -103,53 +181,196 @@ func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 		}
 		return true
 	})
-	for c, id := range ids {
-		var order []string
-		texts := map[string]string{}
-		current := ""
-		for _, m := range w.replies(id) {
-			if length(m.Content) > 2000 {
-				t.Errorf("channel %d: a message of %d", c, length(m.Content))
-			}
-			if m.ReplyTo != "" {
-				current = m.ReplyTo
-				order = append(order, current)
-				texts[current] = m.Content
-			} else {
-				texts[current] += " " + m.Content
-			}
-		}
-		if len(order) != len(questions[c]) {
-			t.Errorf("channel %d: %d answers to %d questions", c, len(order), len(questions[c]))
-		}
-		for k, q := range questions[c] {
-			if k < len(order) && order[k] != q.id {
-				t.Fatalf("channel %d: answer %d is to %s, want to %q", c, k, order[k], q.text)
-			}
-			want := "re: " + q.text
-			var n int
-			if _, err := fmt.Sscanf(q.text, "long %d", &n); err == nil {
-				want += strings.Repeat(" blah", n)
-			}
-			if texts[q.id] != want {
-				t.Errorf("channel %d: %q is answered %.80q", c, q.text, texts[q.id])
-			}
-		}
-	}
 	asker := map[string]string{}
-	for _, qs := range questions {
-		for _, q := range qs {
+	for c := range s.ids {
+		s.check(c)
+		for _, q := range s.questions[c] {
 			asker[q.id] = q.user
 		}
 	}
 	for _, p := range w.d.BotPings() {
 		m, _ := w.d.Message(p.ChannelID, p.MessageID)
+		if asker[m.ReplyTo] == "" && s.rounds > 1 { // of a round before
+			continue
+		}
 		if p.Everyone || p.Here || len(p.Roles) > 0 || len(p.Users) != 1 || p.Users[0] != asker[m.ReplyTo] {
-			t.Errorf("somebody was pinged who had not asked: %+v", p)
+			w.t.Errorf("somebody was pinged who had not asked: %+v", p)
 		}
 	}
-	t.Logf("%d questions, %d reconnects, %d invalid requests, %+v", total, w.bot.Reconnects(), w.d.InvalidRequests(), w.chat.Stats())
 	if p, err := w.store.Pending(context.Background()); err != nil || len(p) > 0 {
-		t.Errorf("%d pending (%v)", len(p), err)
+		w.t.Errorf("%d pending (%v)", len(p), err)
+	}
+}
+
+// ask asks what is asked in one channel.
+func (s *soak) ask(round, c int) {
+	rng := rand.New(rand.NewPCG(uint64(c), uint64(9+round)))
+	for i := range s.each {
+		k := round*s.each + i
+		text := fmt.Sprintf("question %d in %d", k, c)
+		if k%25 == 24 {
+			text = fmt.Sprintf("long %d in %d", 500+i, c)
+		}
+		u := s.asking[rng.IntN(len(s.asking))]
+		m, err := s.w.d.Send(s.ids[c], u.ID, s.w.at(text))
+		if err != nil {
+			s.w.t.Error(err)
+			return
+		}
+		s.questions[c] = append(s.questions[c], asked{m.ID, text, u.ID})
+		time.Sleep(s.apart + time.Duration(rng.Int64N(int64(2*s.pause))))
+	}
+}
+
+// settled reports whether each question has been answered or refused.
+func (s *soak) settled() bool {
+	if int(s.w.chat.Stats().Active) > 0 {
+		return false
+	}
+	if p, err := s.w.store.Pending(context.Background()); err != nil || len(p) > 0 {
+		return false
+	}
+	for c, id := range s.ids {
+		said := map[string]bool{}
+		for _, m := range s.w.replies(id) {
+			said[m.ReplyTo] = true
+		}
+		for _, q := range s.questions[c] {
+			if !said[q.id] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// check looks at what a channel shows: each question of the round has one answer, in
+// order, or was refused.
+func (s *soak) check(c int) {
+	t, questions := s.w.t, s.questions[c]
+	var order []string
+	texts, times := map[string]string{}, map[string]int{}
+	current := ""
+	for _, m := range s.w.replies(s.ids[c]) {
+		if !later(m.ID, questions[0].id) {
+			continue
+		}
+		if length(m.Content) > 2000 {
+			t.Errorf("channel %d: a message of %d", c, length(m.Content))
+		}
+		switch {
+		case m.ReplyTo != "" && s.redis != nil && strings.HasPrefix(m.Content, sayAway):
+			s.refused++
+			times[m.ReplyTo]++
+		case m.ReplyTo != "":
+			current = m.ReplyTo
+			order = append(order, current)
+			texts[current] = m.Content
+			times[current]++
+		default:
+			texts[current] += " " + m.Content
+		}
+	}
+	answered := 0
+	for _, q := range questions {
+		if times[q.id] != 1 {
+			t.Errorf("channel %d: %q has %d answers", c, q.text, times[q.id])
+		}
+		got, ok := texts[q.id]
+		if !ok {
+			continue
+		}
+		if answered < len(order) && order[answered] != q.id {
+			t.Fatalf("channel %d: answer %d is to %s, want to %q", c, answered, order[answered], q.text)
+		}
+		answered++
+		want := "re: " + q.text
+		var n int
+		if _, err := fmt.Sscanf(q.text, "long %d", &n); err == nil {
+			want += strings.Repeat(" blah", n)
+		}
+		if got != want {
+			t.Errorf("channel %d: %q is answered %.80q", c, q.text, got)
+		}
+	}
+	if len(order) != answered {
+		t.Errorf("channel %d: %d answers to %d questions", c, len(order), answered)
+	}
+}
+
+// disturb makes one thing of the gateway go wrong.
+func (s *soak) disturb(i int) {
+	f := s.w.d.Faults()
+	name := [...]string{"cut", "op 7", "cut without resume", "close 4000", "op 9", "slow gateway, refused identify"}[i%6]
+	s.faults[name]++
+	switch i % 6 {
+	case 0:
+		f.Cut()
+	case 1:
+		f.Reconnect()
+	case 2:
+		f.RefuseResume(1)
+		f.Cut()
+	case 3:
+		f.CloseGateway(4000)
+	case 4:
+		f.InvalidSession(false)
+	case 5:
+		f.SlowGateway(30 * time.Millisecond)
+		f.RefuseIdentify(4000, 1)
+		f.RefuseResume(1)
+		f.Cut()
+		f.SlowGateway(0)
+	}
+}
+
+// disturbMore is disturb for hours: it has new sessions with the gateway only as often
+// as Discord allows them, and pauses Redis, each minute for longer than it is waited for.
+func (s *soak) disturbMore(i int) {
+	f := s.w.d.Faults()
+	burst := func(name string, fault discordtest.RESTFault) (string, func()) {
+		return name, func() { f.REST(fault) }
+	}
+	name, do := "", func() {}
+	switch i % 60 {
+	case 17:
+		name, do = "cut without resume", func() { f.RefuseResume(1); f.Cut() }
+	case 37:
+		name, do = "Redis paused for 7 s", func() { s.pauseRedis(7 * time.Second) }
+	case 57:
+		name, do = "op 9, session gone", func() { f.InvalidSession(false) }
+	default:
+		switch i % 10 {
+		case 0:
+			name, do = "cut", func() { f.Cut() }
+		case 1:
+			name, do = "op 7", func() { f.Reconnect() }
+		case 2:
+			name, do = burst("20 × 429", discordtest.RESTFault{Count: 20, Status: 429, RetryAfter: 300 * time.Millisecond})
+		case 3:
+			name, do = burst("20 × 503", discordtest.RESTFault{Count: 20, Status: 503})
+		case 4:
+			name, do = "op 9, resumable", func() { f.InvalidSession(true) }
+		case 5:
+			name, do = burst("30 × slow by 700 ms", discordtest.RESTFault{Count: 30, Delay: 700 * time.Millisecond})
+		case 6:
+			name, do = "Redis paused for 1 s", func() { s.pauseRedis(time.Second) }
+		case 7:
+			name, do = "close 4000", func() { f.CloseGateway(4000) }
+		case 8:
+			name, do = burst("10 × hung up", discordtest.RESTFault{Count: 10, HangUp: true})
+		case 9:
+			name, do = burst("3 × 429 of all routes", discordtest.RESTFault{Count: 3, Status: 429, RetryAfter: 200 * time.Millisecond, Global: true})
+		}
+	}
+	s.faults[name]++
+	do()
+}
+
+func (s *soak) pauseRedis(d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := s.redis.ClientPause(ctx, d).Err(); err != nil {
+		s.w.t.Error(err)
 	}
 }

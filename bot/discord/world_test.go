@@ -100,7 +100,19 @@ var quick = discordtest.Limits{Global: 5000, Routes: map[string]discordtest.Limi
 	"POST /channels/{channel}/typing":              {Requests: 5, Per: 200 * time.Millisecond},
 }}
 
+// parts are what a world may be made of instead of the usual.
+type parts struct {
+	store     *redisstore.Store
+	maxTurns  int
+	generator chat.Generator
+}
+
 func newWorld(t *testing.T, do discordtest.Options, bo Options, open bool) *world {
+	t.Helper()
+	return newWorldOf(t, do, bo, parts{maxTurns: 500}, open)
+}
+
+func newWorldOf(t *testing.T, do discordtest.Options, bo Options, p parts, open bool) *world {
 	t.Helper()
 	if do.Limits.Global == 0 {
 		do.Limits = quick
@@ -113,13 +125,18 @@ func newWorld(t *testing.T, do discordtest.Options, bo Options, open bool) *worl
 	w.guild = w.d.AddGuild("guild", w.owner.ID)
 	w.d.AddMember(w.guild.ID, w.mia.ID)
 	w.d.AddMember(w.guild.ID, w.d.Bot().ID)
-	store, err := redisstore.New(redis.NewClient(&redis.Options{Addr: w.redis.Addr(), ContextTimeoutEnabled: true}), redisstore.Options{MaxTurns: 500})
-	if err != nil {
-		t.Fatal(err)
+	store, err := p.store, error(nil)
+	if store == nil {
+		if store, err = redisstore.New(redis.NewClient(&redis.Options{Addr: w.redis.Addr(), ContextTimeoutEnabled: true}), redisstore.Options{MaxTurns: p.maxTurns}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p.generator == nil {
+		p.generator = newParrot()
 	}
 	w.store = store
 	log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.chat = chat.New(store, newParrot(), chat.Options{QueueLen: 300, Timeout: time.Minute, Log: log})
+	w.chat = chat.New(store, p.generator, chat.Options{QueueLen: 300, Timeout: time.Minute, Log: log})
 	temperature := 0.7
 	bo.Token, bo.Transport, bo.Log, bo.Defaults = w.d.Token(), w.d.Transport(), log, session.Settings{Temperature: &temperature}
 	if bo.EditInterval == 0 {
@@ -145,6 +162,11 @@ func newWorld(t *testing.T, do discordtest.Options, bo Options, open bool) *worl
 func (w *world) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.log.Len() > 8<<20 { // the end is what tests want
+		tail := w.log.String()[4<<20:]
+		w.log.Reset()
+		w.log.WriteString(tail)
+	}
 	return w.log.Write(b)
 }
 
