@@ -67,7 +67,7 @@ func start(args []string, out, errOut io.Writer) int {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	again := reloads{signal: hangup, read: func() (config.Config, error) { return config.Load(*path, env) }, level: logLevel}
+	again := reloads{signal: hangup, read: func() (config.Config, error) { return config.Load(*path, env) }, path: *path, level: logLevel}
 	do := run
 	if c.Roles.Role == "worker" {
 		do = work

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -17,19 +20,27 @@ import (
 // reloads is how the configuration is read again.
 type reloads struct {
 	signal <-chan os.Signal // SIGHUP
+	path   string           // of the file, read again when it changes; empty without one
+	every  time.Duration    // between two looks at it; 0 is watchEvery
 	read   func() (config.Config, error)
 	level  *slog.LevelVar
 }
 
 // reload reads the configuration again and takes over what can be changed while
 // running: the [reply] defaults, [safety], log.level and discord.temperature_role. A
-// configuration that cannot be read changes nothing.
+// configuration that cannot be read changes nothing, and /stats says why.
 func (s *service) reload(r reloads) {
 	c, err := r.read()
 	if err != nil {
 		s.log.Error("the configuration stays as it was: the new one cannot be read", "err", err)
+		mistake := err.Error()
+		if r.path != "" { // whoever may see /stats need not know where it lies
+			mistake = strings.ReplaceAll(mistake, r.path, filepath.Base(r.path))
+		}
+		s.mistake.Store(&mistake)
 		return
 	}
+	s.mistake.Store(nil)
 	changed, later := differences(s.cfg, c)
 	if r.level != nil {
 		r.level.Set(level(c.Log.Level))
@@ -48,6 +59,14 @@ func (s *service) reload(r reloads) {
 	if len(later) > 0 {
 		s.log.Warn("some of it takes a restart", "keys", strings.Join(later, " "))
 	}
+}
+
+// changes sends a word each time the file changes, until ctx ends; nil without a file.
+func (r reloads) changes(ctx context.Context) <-chan struct{} {
+	if r.path == "" {
+		return nil
+	}
+	return watch(ctx, r.path, cmp.Or(r.every, watchEvery))
 }
 
 // differences are the keys that two configurations differ in: those that can be taken

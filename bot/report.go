@@ -44,6 +44,9 @@ func (s *service) report(ctx context.Context) discord.Report {
 	}
 	add("Gateway", "%s, %d reconnects", gateway, s.bot.Reconnects())
 	add("Memory", "%.0f MiB heap, %.0f MiB from the system\n%d goroutines", float64(mem.HeapAlloc)/(1<<20), float64(mem.Sys)/(1<<20), runtime.NumGoroutine())
+	if m := s.mistake.Load(); m != nil {
+		add("Configuration", "the file has a mistake; what it said before holds\n%.900s", *m)
+	}
 	add("Up", "%s, version %s\n%s", time.Since(s.since).Round(time.Second), programVersion(), runtime.Version())
 	add("Model", "%s", s.mind.describe())
 	r.Load = e.ExpertLoad

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"moebot/bot/chat"
@@ -49,6 +50,8 @@ type service struct {
 	figures figures
 
 	connecting sync.WaitGroup
+
+	mistake atomic.Pointer[string] // why the configuration file does not count; nil if it does
 }
 
 // run builds the parts, starts them, and stops them in order when ctx ends.
@@ -100,6 +103,8 @@ func (s *service) serve(listener net.Listener) (*http.Server, <-chan error) {
 // stay runs until ctx ends or something fails, and then stops.
 func (s *service) stay(ctx context.Context, served <-chan error, again reloads, stop func()) error {
 	profiles, err := s.openProfiles()
+	watching, enough := context.WithCancel(ctx)
+	changed := again.changes(watching)
 	for open := err == nil; open; {
 		select {
 		case <-ctx.Done():
@@ -108,8 +113,11 @@ func (s *service) stay(ctx context.Context, served <-chan error, again reloads, 
 			open = false
 		case <-again.signal:
 			s.reload(again)
+		case <-changed:
+			s.reload(again)
 		}
 	}
+	enough()
 	stop()
 	profiles()
 	return err

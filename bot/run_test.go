@@ -53,24 +53,32 @@ type program struct {
 	bot      string
 }
 
-func startProgram(t *testing.T, redisURL string) *program {
+func startProgram(t *testing.T, redisURL string) *program { return startProgramOf(t, redisURL, "") }
+
+// startProgramOf starts it with a configuration file, read again as p.next says where
+// there is none.
+func startProgramOf(t *testing.T, redisURL, path string) *program {
 	t.Helper()
-	c, err := config.Load("", func(string) (string, bool) { return "", false })
+	dir := t.TempDir()
+	load := func() (config.Config, error) {
+		c, err := config.Load(path, func(string) (string, bool) { return "", false })
+		c.HTTP.Addr, c.Session.Dir, c.RedisURL = "127.0.0.1:0", dir, config.Secret(redisURL)
+		c.Reply.MaxTokens, c.HTTP.PprofAddr = 24, "127.0.0.1:0"
+		return c, err
+	}
+	c, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.HTTP.Addr, c.Session.Dir, c.RedisURL = "127.0.0.1:0", t.TempDir(), config.Secret(redisURL)
-	c.Reply.MaxTokens = 24
 	p := &program{t: t, out: &buffer{}, log: &buffer{}, ended: make(chan error, 1), hangup: make(chan os.Signal, 1), channels: map[string]string{}, people: map[string]string{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stop = cancel
-	c.HTTP.PprofAddr = "127.0.0.1:0"
-	again := reloads{signal: p.hangup, level: &slog.LevelVar{}, read: func() (config.Config, error) {
+	again := reloads{signal: p.hangup, level: &slog.LevelVar{}, path: path, every: 10 * time.Millisecond, read: func() (config.Config, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		return p.next()
 	}}
-	p.next = func() (config.Config, error) { return c, nil }
+	p.next = load
 	go func() { p.ended <- run(ctx, c, slog.New(slog.NewTextHandler(p.log, nil)), p.out, again) }()
 	t.Cleanup(p.close)
 	address := regexp.MustCompile(`http://[^/\s]+`)
