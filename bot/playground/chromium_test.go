@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -83,6 +84,7 @@ func open(t *testing.T, browserCtx context.Context, url string, s size) *tab {
 	p.do(chromedp.EmulateViewport(s.width, s.height, viewport...), chromedp.Navigate(url))
 	p.wait(`document.body.classList.contains("is-ready")`)
 	t.Cleanup(func() {
+		p.named()
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if len(p.problems) > 0 {
@@ -90,6 +92,35 @@ func open(t *testing.T, browserCtx context.Context, url string, s size) *tab {
 		}
 	})
 	return p
+}
+
+// controls are the roles of what a person can act on.
+var controls = map[string]bool{"button": true, "link": true, "textbox": true, "searchbox": true, "combobox": true, "listbox": true, "checkbox": true,
+	"radio": true, "slider": true, "spinbutton": true, "switch": true, "tab": true, "menuitem": true, "option": true, "dialog": true, "image": true}
+
+// named fails the test if there is a control on the page that a screen reader has no name for.
+func (p *tab) named() {
+	p.t.Helper()
+	tree, err := chromedp.Call(p.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	if err != nil {
+		p.t.Errorf("accessibility tree: %v", err)
+		return
+	}
+	seen := 0
+	for _, n := range tree.Nodes {
+		var role, name string
+		if n.Ignored || n.Role == nil || json.Unmarshal(n.Role.Value, &role) != nil || !controls[role] {
+			continue
+		}
+		seen++
+		if n.Name != nil && json.Unmarshal(n.Name.Value, &name) == nil && strings.TrimSpace(name) != "" {
+			continue
+		}
+		p.t.Errorf("a %s without a name, DOM node %v, in %v", role, n.BackendDOMNodeID, n.ParentID)
+	}
+	if seen == 0 {
+		p.t.Error("no control in the accessibility tree")
+	}
 }
 
 func (p *tab) listen(event any) {

@@ -120,8 +120,8 @@ function context(message) {
   if (reply.gone) return h("div", { class: "context" }, h("span", { class: "elbow", "aria-hidden": "true" }), h("em", null, "The message it answers was deleted."));
   const who = user(reply.author);
   const words = plain(reply.content, names) || (reply.other ? "a picture or embed" : "…");
-  return h("button", { class: "context", type: "button", "aria-label": `In answer to ${who.name}: ${words}`, onclick: (e) => { e.stopPropagation(); goTo(reply.id); } },
-    h("span", { class: "elbow", "aria-hidden": "true" }), avatar(who, 16), h("span", { class: "context-name" }, who.name), h("span", { class: "context-text" }, words));
+  return h("button", { class: "context", type: "button", onclick: (e) => { e.stopPropagation(); goTo(reply.id); } },
+    h("span", { class: "elbow", "aria-hidden": "true" }), avatar(who, 16), h("span", { class: "sr-only" }, "In answer to "), h("span", { class: "context-name" }, who.name), " ", h("span", { class: "context-text" }, words));
 }
 
 /** goTo scrolls to a message and lets it flash. */

@@ -10,8 +10,7 @@ let dialog;
 export function install(choose) {
   const button = $("person");
   const redraw = () => {
-    button.replaceChildren(avatar(me(), 36), h("span", { class: "person-text" }, h("strong", null, me().name), h("span", null, me().role || "Member")), icon("chevron", 18));
-    button.setAttribute("aria-label", `Speaking as ${me().name}, ${me().role || "member"}. Choose another person`);
+    button.replaceChildren(avatar(me(), 36), h("span", { class: "sr-only" }, "Speaking as "), h("span", { class: "person-text" }, h("strong", null, me().name), h("span", null, me().role || "Member")), icon("chevron", 18));
     if (dialog.open) fill(choose);
   };
   dialog = h("dialog", { class: "people", "aria-label": "Speak as" });
