@@ -12,7 +12,7 @@ import (
 
 // TestDialogues reads every book of the model and has it talk: each can be read, may
 // open a conversation, and writes turns of some words, short and without marks of the
-// grammar.
+// grammar or gaps where a part was left out.
 func TestDialogues(t *testing.T) {
 	files, err := filepath.Glob("dialogues/*.txt")
 	if err != nil || len(files) == 0 {
