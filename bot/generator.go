@@ -12,6 +12,7 @@ import (
 	"moebot/bot/chat"
 	"moebot/bot/config"
 	"moebot/bot/jobs"
+	"moebot/bot/lab"
 	"moebot/moe/defaultmodel"
 	"moebot/moe/engine"
 	"moebot/moe/gguf"
@@ -33,6 +34,7 @@ type mind struct {
 	defaults atomic.Pointer[session.Settings] // what a channel without its own has
 	reply    atomic.Pointer[config.Reply]     // what no channel has of its own
 	pings    *sample.Ban                      // what no answer may spell
+	lab      *lab.Lab
 
 	mu     sync.Mutex
 	traces map[string]chat.Trace // by answer message
@@ -85,9 +87,13 @@ func (m *mind) open(c config.Model, serve bool) error {
 		m.window = c.ContextTokens
 	}
 	if !serve {
+		m.lab = lab.New(m.model, tok, nil)
 		return nil
 	}
 	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Threads, ContextTokens: c.ContextTokens, Slots: c.Slots, CacheBytes: c.CacheMiB << 20})
+	if err == nil {
+		m.lab = lab.New(m.model, tok, m.engine)
+	}
 	return err
 }
 
@@ -104,6 +110,7 @@ func pings() []string {
 }
 
 func (m *mind) close() {
+	m.lab.Close()
 	if m.engine != nil {
 		m.engine.Close()
 	}
@@ -198,23 +205,34 @@ func (m *mind) sampling(s session.Settings) sample.Params {
 	return p
 }
 
-// Generate is chat.Generator.
-func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
+// request asks the engine for the answer to a prompt; dropped are the turns that found
+// no room in it.
+func (m *mind) request(p chat.Prompt) (r engine.Request, dropped int) {
 	s := m.defaults.Load().Merge(p.Settings)
 	in := m.read(p, s)
-	params := m.sampling(s)
 	key := p.Key.Channel
 	if p.Key == chat.OnceKey {
 		key = "" // there will be no more of it
 	}
-	res, err := m.engine.Generate(ctx, engine.Request{Key: key, Tokens: append(in.fit.Tokens, in.begin...), MaxTokens: in.room, Sampling: params, Forbid: m.template.Unsaid(), Never: m.pings, Before: p.Begin, StopTokens: []int32{m.template.End()}, Trace: true}, emit)
+	return engine.Request{Key: key, Tokens: append(in.fit.Tokens, in.begin...), MaxTokens: in.room, Sampling: m.sampling(s), Forbid: m.template.Unsaid(),
+		Never: m.pings, Before: p.Begin, StopTokens: []int32{m.template.End()}, Trace: true}, in.fit.Dropped
+}
+
+// Generate is chat.Generator.
+func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
+	r, dropped := m.request(p)
+	var err error
+	if r.Plan, err = m.plan(ctx, p.Settings); err != nil {
+		return chat.Answer{}, err
+	}
+	res, err := m.engine.Generate(ctx, r, emit)
 	u := res.Usage
 	text := strings.TrimRight(res.Text, " \n")
 	if p.Begin == "" {
 		text = strings.TrimSpace(text)
 	}
 	a := chat.Answer{Text: text, Stop: string(res.Stop), Trace: m.trace(res.Trace),
-		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: in.fit.Dropped,
+		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: dropped,
 			TimeToFirstToken: u.TimeToFirstToken, DecodeTime: u.DecodeTime}}
 	return a, err
 }

@@ -29,7 +29,7 @@ func openPlayground(s *service) (*playgroundParts, error) {
 		notices = append(notices, playground.Notice{Label: "Memory", Text: s.store.Kind() + ", at REDIS_URL"})
 	}
 	notices = append(notices, playground.Notice{Label: "Version", Text: programVersion()})
-	p := &playgroundParts{token: d.Token(), discord: d, page: playground.New(d, playground.Options{Notices: notices, Tracer: s.mind, Log: s.log})}
+	p := &playgroundParts{token: d.Token(), discord: d, page: playground.New(d, playground.Options{Notices: notices, Tracer: s.mind, Lab: s.mind.lab.Handler(s.conversation), Log: s.log})}
 	s.mind.traced = p.page.Traced
 	return p, nil
 }

@@ -58,6 +58,9 @@ var rules = map[string]rule{
 	"bot/openai":      {layer: 5, may: []string{"bot/chat", "session"}},
 	"bot/playground":  {layer: 5, may: []string{"bot/chat"}, vendors: []string{"*"}},
 
+	// The instruments of moe/interp on the conversations of a running bot: of the bot program, kept in a package.
+	"bot/lab": {layer: 6, may: []string{"1", "2", "3", "4"}, vendors: []string{"*"}},
+
 	"moe/cmd/moe": {layer: 6, may: []string{"1", "2", "3", "4", "5"}, vendors: []string{"*"}},
 	"bot":         {layer: 6, may: []string{"*"}, vendors: []string{"*"}},
 

@@ -101,7 +101,7 @@ func formOf(m *discordtest.Modal) *formView {
 }
 
 func (s *Server) snapshot() snapshot {
-	view := snapshot{Position: s.hub.position(), Bot: s.discord.Bot().ID, Notices: s.options.Notices}
+	view := snapshot{Position: s.hub.position(), Bot: s.discord.Bot().ID, Notices: s.options.Notices, Lab: s.options.Lab != nil}
 	for _, g := range s.discord.Guilds() {
 		view.Guilds = append(view.Guilds, guildView{ID: g.ID, Name: g.Name})
 	}

@@ -41,6 +41,9 @@ type Notice struct {
 type Options struct {
 	Notices []Notice
 	Tracer  Tracer
+	// Lab serves what the panel needs to look into the model and to change it, below
+	// "/"; see bot/lab. Nil is a page without it.
+	Lab http.Handler
 	// Hosts are names under which the page may be reached beside localhost and address literals.
 	Hosts []string
 	Log   *slog.Logger // nil discards
@@ -110,6 +113,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /api/dm", act(s.dm))
 	mux.HandleFunc("POST /api/thread", act(s.thread))
 	mux.HandleFunc("POST /api/person", act(s.person))
+	if s.options.Lab != nil {
+		mux.Handle("/api/lab/", http.StripPrefix("/api/lab", s.options.Lab))
+	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { fail(w, http.StatusNotFound, "There is nothing here.") })
 	mux.Handle("/", staticFiles())
 	return guard(s.options.Hosts, mux)

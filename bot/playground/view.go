@@ -139,4 +139,5 @@ type snapshot struct {
 	Channels []channelView `json:"channels"`
 	Users    []userView    `json:"users"`
 	Notices  []Notice      `json:"notices"`
+	Lab      bool          `json:"lab"` // the model can be looked into
 }
