@@ -51,6 +51,6 @@ func checkTalk(t *testing.T, doc dataset.Document) {
 		last = m.Role
 	}
 	if last != "assistant" {
-		t.Errorf("a conversation of %d turns ends with %q", len(doc.Messages), last)
+		t.Errorf("a conversation of %d messages ends with %q", len(doc.Messages), last)
 	}
 }
