@@ -48,6 +48,9 @@ func checkTalk(t *testing.T, doc dataset.Document) {
 		if strings.TrimSpace(m.Content) == "" || strings.ContainsAny(m.Content, "<>|") || strings.Contains(m.Content, "  ") {
 			t.Errorf("%s says %q", m.Role, m.Content)
 		}
+		if m.Role == "assistant" && (strings.Contains(m.Content, " ,") || strings.HasSuffix(m.Content, " ?") || strings.HasSuffix(m.Content, " !")) {
+			t.Errorf("a gap before a stop: %q", m.Content)
+		}
 		last = m.Role
 	}
 	if last != "assistant" {
