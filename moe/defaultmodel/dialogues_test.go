@@ -3,6 +3,7 @@ package defaultmodel_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -37,6 +38,9 @@ func TestDialogues(t *testing.T) {
 	}
 }
 
+// twoArticles are what a slot with an article leaves behind another one.
+var twoArticles = regexp.MustCompile(`\b(a a|a an|a the|an the|the the|the an)\b`)
+
 func checkTalk(t *testing.T, doc dataset.Document) {
 	t.Helper()
 	const longest = 500 // bytes of a turn, that a few of them fit the model's context
@@ -50,6 +54,9 @@ func checkTalk(t *testing.T, doc dataset.Document) {
 		}
 		if m.Role == "assistant" && (strings.Contains(m.Content, " ,") || strings.HasSuffix(m.Content, " ?") || strings.HasSuffix(m.Content, " !")) {
 			t.Errorf("a gap before a stop: %q", m.Content)
+		}
+		if at := twoArticles.FindString(m.Content); at != "" {
+			t.Errorf("%s says %q in %q", m.Role, at, m.Content)
 		}
 		last = m.Role
 	}
