@@ -19,6 +19,7 @@ import (
 	"moebot/moe/model"
 	"moebot/moe/prompt"
 	"moebot/moe/sample"
+	"moebot/moe/tensor"
 	"moebot/moe/tokenizer"
 	"moebot/session"
 )
@@ -90,11 +91,21 @@ func (m *mind) open(c config.Model, serve bool) error {
 		m.lab = lab.New(m.model, tok, nil)
 		return nil
 	}
-	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Threads, ContextTokens: c.ContextTokens, Slots: c.Slots, CacheBytes: c.CacheMiB << 20})
+	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Threads, ContextTokens: c.ContextTokens, Slots: c.Slots, CacheBytes: c.CacheMiB << 20, CacheType: cacheType(c.CacheType)})
 	if err == nil {
 		m.lab = lab.New(m.model, tok, m.engine)
 	}
 	return err
+}
+
+// cacheType is the type of the name, which the configuration has checked.
+func cacheType(name string) tensor.Type {
+	for _, t := range []tensor.Type{tensor.F16, tensor.Q8_0} {
+		if t.String() == name {
+			return t
+		}
+	}
+	return tensor.F32
 }
 
 // pings are the beginnings of what notifies people if Discord is asked to let it

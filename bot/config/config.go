@@ -65,6 +65,9 @@ type Model struct {
 	// CacheMiB bounds the memory, in MiB, of what the model keeps of conversations so that
 	// a continued one is not read again.
 	CacheMiB int `toml:"cache_mib"` // 512
+	// CacheType is how that is kept: F32, F16 (half the memory, and faster) or Q8_0 (a
+	// quarter of it, at a loss of 0.02 % in perplexity).
+	CacheType string `toml:"cache_type"` // "F16"
 }
 
 // Reply is how answers are made, unless a channel's own settings say otherwise.
@@ -161,7 +164,7 @@ func Default() Config {
 	return Config{
 		HTTP:  HTTP{Addr: "127.0.0.1:8080", Metrics: true},
 		Log:   Log{Level: "info", Format: "text"},
-		Model: Model{Slots: 8, CacheMiB: 512},
+		Model: Model{Slots: 8, CacheMiB: 512, CacheType: "F16"},
 		Reply: Reply{Temperature: 0.4, TopK: 40, TopP: 0.9, MinP: 0.1, RepeatPenalty: 1.15, TypicalP: 1, MaxTokens: 256,
 			Timeout: Duration(2 * time.Minute), QueueLen: 8},
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
@@ -227,6 +230,7 @@ func (c Config) check() error {
 	}
 	in("model.slots", float64(c.Model.Slots), 1, 256)
 	in("model.cache_mib", float64(c.Model.CacheMiB), 1, 1<<20)
+	one("model.cache_type", c.Model.CacheType, "F32", "F16", "Q8_0")
 	in("reply.temperature", c.Reply.Temperature, 0, 2)
 	in("reply.top_k", float64(c.Reply.TopK), 0, 1000)
 	if !(c.Reply.TopP > 0 && c.Reply.TopP <= 1) {

@@ -11,6 +11,7 @@ import (
 	"moebot/moe/model"
 	"moebot/moe/model/steer"
 	"moebot/moe/sample"
+	"moebot/moe/tensor"
 	"moebot/moe/tokenizer"
 )
 
@@ -25,6 +26,8 @@ type Options struct {
 	// A reply alone may take more, if its prompt needs it; replies at the same time
 	// then wait for each other.
 	CacheBytes int
+	// CacheType is the type of keys and values: F32, F16 or Q8_0 (see model.Config.CacheType).
+	CacheType tensor.Type
 }
 
 func (o Options) fill(c model.Config) Options {
@@ -144,6 +147,9 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("engine: the vocabulary has %d tokens, the model knows %d", tok.Size(), m.Config.Vocab)
 	}
 	o = o.fill(m.Config)
+	if err := m.Config.CacheType(o.CacheType); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
 	e := &Engine{model: m, tok: tok, opt: o, pool: kernel.NewPool(o.Threads), submit: make(chan *sequence),
 		quit: make(chan struct{}), done: make(chan struct{})}
 	e.breakers = sync.OnceValue(func() []bool { return dryBreakers(tok) })

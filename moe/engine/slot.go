@@ -116,7 +116,7 @@ func (s *stepper) start(q *sequence) bool {
 	c := s.all.find(q.req.Key)
 	fresh := c == nil
 	if fresh {
-		c = &conversation{key: q.req.Key, cache: s.model.Config.NewCache(s.opt.ContextTokens)}
+		c = &conversation{key: q.req.Key, cache: s.model.Config.NewCache(s.opt.CacheType, s.opt.ContextTokens)}
 	}
 	ids, plan := q.req.Tokens, q.req.Plan.Key()
 	other, shared := s.all.longest(ids[:len(ids)-1], plan)

@@ -12,6 +12,7 @@ import (
 	"moebot/moe/kvcache"
 	"moebot/moe/model"
 	"moebot/moe/sample"
+	"moebot/moe/tensor"
 	"moebot/moe/tokenizer"
 )
 
@@ -46,7 +47,7 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, pool *kernel.Pool, length int
 	if tok.Size() != m.Config.Vocab {
 		return nil, fmt.Errorf("interp: the tokenizer has %d tokens, the model %d", tok.Size(), m.Config.Vocab)
 	}
-	return &Lab{Model: m, Tok: tok, pool: pool, length: length, scratch: m.NewScratch(pool, length), reader: m.NewScratch(pool, readRows), cache: m.Config.NewCache(length)}, nil
+	return &Lab{Model: m, Tok: tok, pool: pool, length: length, scratch: m.NewScratch(pool, length), reader: m.NewScratch(pool, readRows), cache: m.Config.NewCache(tensor.F32, length)}, nil
 }
 
 // withTopK is a Lab of the same weights whose router chooses k experts a token.
@@ -54,7 +55,7 @@ func (l *Lab) withTopK(k int) *Lab {
 	m := *l.Model
 	m.Config.TopK = k
 	out := *l
-	out.Model, out.scratch, out.cache = &m, m.NewScratch(l.pool, l.length), m.Config.NewCache(l.length)
+	out.Model, out.scratch, out.cache = &m, m.NewScratch(l.pool, l.length), m.Config.NewCache(tensor.F32, l.length)
 	return &out
 }
 

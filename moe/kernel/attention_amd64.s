@@ -41,80 +41,1529 @@ DATA attention_twice<>+24(SB)/4, $0x00000003
 DATA attention_twice<>+28(SB)/4, $0x00000003
 GLOBL attention_twice<>(SB), RODATA|NOPTR, $32
 
-// func weightedSumAVX2(dst *float32, cols int, p *float32, n int, v *float32, ldv int)
+// func weightedSumF32c32x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
 // Requires: AVX, FMA3
-TEXT ·weightedSumAVX2(SB), $0-48
+TEXT ·weightedSumF32c32x1AVX2(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+
+rows:
+	VBROADCASTSS (DX), Y4
+	VMOVUPS      (DI), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VMOVUPS      32(DI), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VMOVUPS      64(DI), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VMOVUPS      96(DI), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y1, 32(CX)
+	VMOVUPS      Y2, 64(CX)
+	VMOVUPS      Y3, 96(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumF32c32x2AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, FMA3
+TEXT ·weightedSumF32c32x2AVX2(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	ADDQ    CX, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	VMOVUPS 64(R9), Y6
+	VMOVUPS 96(R9), Y7
+
+rows:
+	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX)(BX*1), Y9
+	VMOVUPS      (DI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      32(DI), Y10
+	VFMADD231PS  Y10, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y5
+	VMOVUPS      64(DI), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y6
+	VMOVUPS      96(DI), Y10
+	VFMADD231PS  Y10, Y8, Y3
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      Y3, 96(R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	VMOVUPS      Y5, 32(R9)
+	VMOVUPS      Y6, 64(R9)
+	VMOVUPS      Y7, 96(R9)
+	VZEROUPPER
+	RET
+
+// func weightedSumF32c64x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, FMA3
+TEXT ·weightedSumF32c64x1AVX2(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS 128(CX), Y4
+	VMOVUPS 160(CX), Y5
+	VMOVUPS 192(CX), Y6
+	VMOVUPS 224(CX), Y7
+
+rows:
+	VBROADCASTSS (DX), Y8
+	VMOVUPS      (DI), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VMOVUPS      32(DI), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VMOVUPS      64(DI), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VMOVUPS      96(DI), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VMOVUPS      128(DI), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VMOVUPS      160(DI), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VMOVUPS      192(DI), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VMOVUPS      224(DI), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y1, 32(CX)
+	VMOVUPS      Y2, 64(CX)
+	VMOVUPS      Y3, 96(CX)
+	VMOVUPS      Y4, 128(CX)
+	VMOVUPS      Y5, 160(CX)
+	VMOVUPS      Y6, 192(CX)
+	VMOVUPS      Y7, 224(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumF32c32x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF32c32x1AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+
+rows:
+	VBROADCASTSS (DX), Z2
+	VMOVUPS      (DI), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VMOVUPS      64(DI), Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Z0, (CX)
+	VMOVUPS      Z1, 64(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumF32c32x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF32c32x2AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+
+rows:
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX)(BX*1), Z5
+	VMOVUPS      (DI), Z6
+	VFMADD231PS  Z6, Z4, Z0
+	VFMADD231PS  Z6, Z5, Z2
+	VMOVUPS      64(DI), Z6
+	VFMADD231PS  Z6, Z4, Z1
+	VFMADD231PS  Z6, Z5, Z3
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R9
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z1, 64(R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z2, (R9)
+	VMOVUPS      Z3, 64(R9)
+	VZEROUPPER
+	RET
+
+// func weightedSumF32c32x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF32c32x4AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+
+rows:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX)(BX*1), Z9
+	VBROADCASTSS (DX)(BX*2), Z10
+	VBROADCASTSS (DX)(R9*1), Z11
+	VMOVUPS      (DI), Z12
+	VFMADD231PS  Z12, Z8, Z0
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z12, Z10, Z4
+	VFMADD231PS  Z12, Z11, Z6
+	VMOVUPS      64(DI), Z12
+	VFMADD231PS  Z12, Z8, Z1
+	VFMADD231PS  Z12, Z9, Z3
+	VFMADD231PS  Z12, Z10, Z5
+	VFMADD231PS  Z12, Z11, Z7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R10
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z2, (R10)
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z4, (R10)
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z6, (R10)
+	VMOVUPS      Z7, 64(R10)
+	VZEROUPPER
+	RET
+
+// func weightedSumF32c64x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF32c64x1AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+
+rows:
+	VBROADCASTSS (DX), Z4
+	VMOVUPS      (DI), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VMOVUPS      64(DI), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VMOVUPS      128(DI), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VMOVUPS      192(DI), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Z0, (CX)
+	VMOVUPS      Z1, 64(CX)
+	VMOVUPS      Z2, 128(CX)
+	VMOVUPS      Z3, 192(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumF32c64x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF32c64x2AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
+	VMOVUPS 192(R9), Z3
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	VMOVUPS 128(R9), Z6
+	VMOVUPS 192(R9), Z7
+
+rows:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX)(BX*1), Z9
+	VMOVUPS      (DI), Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z4
+	VMOVUPS      64(DI), Z10
+	VFMADD231PS  Z10, Z8, Z1
+	VFMADD231PS  Z10, Z9, Z5
+	VMOVUPS      128(DI), Z10
+	VFMADD231PS  Z10, Z8, Z2
+	VFMADD231PS  Z10, Z9, Z6
+	VMOVUPS      192(DI), Z10
+	VFMADD231PS  Z10, Z8, Z3
+	VFMADD231PS  Z10, Z9, Z7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R9
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z1, 64(R9)
+	VMOVUPS      Z2, 128(R9)
+	VMOVUPS      Z3, 192(R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z4, (R9)
+	VMOVUPS      Z5, 64(R9)
+	VMOVUPS      Z6, 128(R9)
+	VMOVUPS      Z7, 192(R9)
+	VZEROUPPER
+	RET
+
+// func weightedSumF32c64x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF32c64x4AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	VMOVUPS 128(R10), Z2
+	VMOVUPS 192(R10), Z3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	VMOVUPS 128(R10), Z6
+	VMOVUPS 192(R10), Z7
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	VMOVUPS 128(R10), Z10
+	VMOVUPS 192(R10), Z11
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS 128(R10), Z14
+	VMOVUPS 192(R10), Z15
+
+rows:
+	VBROADCASTSS (DX), Z16
+	VBROADCASTSS (DX)(BX*1), Z17
+	VBROADCASTSS (DX)(BX*2), Z18
+	VBROADCASTSS (DX)(R9*1), Z19
+	VMOVUPS      (DI), Z20
+	VFMADD231PS  Z20, Z16, Z0
+	VFMADD231PS  Z20, Z17, Z4
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z12
+	VMOVUPS      64(DI), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z5
+	VFMADD231PS  Z20, Z18, Z9
+	VFMADD231PS  Z20, Z19, Z13
+	VMOVUPS      128(DI), Z20
+	VFMADD231PS  Z20, Z16, Z2
+	VFMADD231PS  Z20, Z17, Z6
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z14
+	VMOVUPS      192(DI), Z20
+	VFMADD231PS  Z20, Z16, Z3
+	VFMADD231PS  Z20, Z17, Z7
+	VFMADD231PS  Z20, Z18, Z11
+	VFMADD231PS  Z20, Z19, Z15
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R10
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, 64(R10)
+	VMOVUPS      Z2, 128(R10)
+	VMOVUPS      Z3, 192(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z4, (R10)
+	VMOVUPS      Z5, 64(R10)
+	VMOVUPS      Z6, 128(R10)
+	VMOVUPS      Z7, 192(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      Z10, 128(R10)
+	VMOVUPS      Z11, 192(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z12, (R10)
+	VMOVUPS      Z13, 64(R10)
+	VMOVUPS      Z14, 128(R10)
+	VMOVUPS      Z15, 192(R10)
+	VZEROUPPER
+	RET
+
+// func weightedSumF16c32x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, F16C, FMA3
+TEXT ·weightedSumF16c32x1AVX2(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+
+rows:
+	VBROADCASTSS (DX), Y4
+	VCVTPH2PS    (DI), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VCVTPH2PS    16(DI), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VCVTPH2PS    32(DI), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VCVTPH2PS    48(DI), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y1, 32(CX)
+	VMOVUPS      Y2, 64(CX)
+	VMOVUPS      Y3, 96(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumF16c32x2AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, F16C, FMA3
+TEXT ·weightedSumF16c32x2AVX2(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	ADDQ    CX, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	VMOVUPS 64(R9), Y6
+	VMOVUPS 96(R9), Y7
+
+rows:
+	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX)(BX*1), Y9
+	VCVTPH2PS    (DI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VCVTPH2PS    16(DI), Y10
+	VFMADD231PS  Y10, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y5
+	VCVTPH2PS    32(DI), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y6
+	VCVTPH2PS    48(DI), Y10
+	VFMADD231PS  Y10, Y8, Y3
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      Y3, 96(R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	VMOVUPS      Y5, 32(R9)
+	VMOVUPS      Y6, 64(R9)
+	VMOVUPS      Y7, 96(R9)
+	VZEROUPPER
+	RET
+
+// func weightedSumF16c64x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, F16C, FMA3
+TEXT ·weightedSumF16c64x1AVX2(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS 128(CX), Y4
+	VMOVUPS 160(CX), Y5
+	VMOVUPS 192(CX), Y6
+	VMOVUPS 224(CX), Y7
+
+rows:
+	VBROADCASTSS (DX), Y8
+	VCVTPH2PS    (DI), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VCVTPH2PS    16(DI), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VCVTPH2PS    32(DI), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VCVTPH2PS    48(DI), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VCVTPH2PS    64(DI), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VCVTPH2PS    80(DI), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VCVTPH2PS    96(DI), Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VCVTPH2PS    112(DI), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y1, 32(CX)
+	VMOVUPS      Y2, 64(CX)
+	VMOVUPS      Y3, 96(CX)
+	VMOVUPS      Y4, 128(CX)
+	VMOVUPS      Y5, 160(CX)
+	VMOVUPS      Y6, 192(CX)
+	VMOVUPS      Y7, 224(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumF16c32x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF16c32x1AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+
+rows:
+	VBROADCASTSS (DX), Z2
+	VCVTPH2PS    (DI), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VCVTPH2PS    32(DI), Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Z0, (CX)
+	VMOVUPS      Z1, 64(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumF16c32x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF16c32x2AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+
+rows:
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX)(BX*1), Z5
+	VCVTPH2PS    (DI), Z6
+	VFMADD231PS  Z6, Z4, Z0
+	VFMADD231PS  Z6, Z5, Z2
+	VCVTPH2PS    32(DI), Z6
+	VFMADD231PS  Z6, Z4, Z1
+	VFMADD231PS  Z6, Z5, Z3
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R9
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z1, 64(R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z2, (R9)
+	VMOVUPS      Z3, 64(R9)
+	VZEROUPPER
+	RET
+
+// func weightedSumF16c32x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF16c32x4AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+
+rows:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX)(BX*1), Z9
+	VBROADCASTSS (DX)(BX*2), Z10
+	VBROADCASTSS (DX)(R9*1), Z11
+	VCVTPH2PS    (DI), Z12
+	VFMADD231PS  Z12, Z8, Z0
+	VFMADD231PS  Z12, Z9, Z2
+	VFMADD231PS  Z12, Z10, Z4
+	VFMADD231PS  Z12, Z11, Z6
+	VCVTPH2PS    32(DI), Z12
+	VFMADD231PS  Z12, Z8, Z1
+	VFMADD231PS  Z12, Z9, Z3
+	VFMADD231PS  Z12, Z10, Z5
+	VFMADD231PS  Z12, Z11, Z7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R10
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z2, (R10)
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z4, (R10)
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z6, (R10)
+	VMOVUPS      Z7, 64(R10)
+	VZEROUPPER
+	RET
+
+// func weightedSumF16c64x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF16c64x1AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+
+rows:
+	VBROADCASTSS (DX), Z4
+	VCVTPH2PS    (DI), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VCVTPH2PS    32(DI), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VCVTPH2PS    64(DI), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VCVTPH2PS    96(DI), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Z0, (CX)
+	VMOVUPS      Z1, 64(CX)
+	VMOVUPS      Z2, 128(CX)
+	VMOVUPS      Z3, 192(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumF16c64x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF16c64x2AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
+	VMOVUPS 192(R9), Z3
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	VMOVUPS 128(R9), Z6
+	VMOVUPS 192(R9), Z7
+
+rows:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX)(BX*1), Z9
+	VCVTPH2PS    (DI), Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z4
+	VCVTPH2PS    32(DI), Z10
+	VFMADD231PS  Z10, Z8, Z1
+	VFMADD231PS  Z10, Z9, Z5
+	VCVTPH2PS    64(DI), Z10
+	VFMADD231PS  Z10, Z8, Z2
+	VFMADD231PS  Z10, Z9, Z6
+	VCVTPH2PS    96(DI), Z10
+	VFMADD231PS  Z10, Z8, Z3
+	VFMADD231PS  Z10, Z9, Z7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R9
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z1, 64(R9)
+	VMOVUPS      Z2, 128(R9)
+	VMOVUPS      Z3, 192(R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z4, (R9)
+	VMOVUPS      Z5, 64(R9)
+	VMOVUPS      Z6, 128(R9)
+	VMOVUPS      Z7, 192(R9)
+	VZEROUPPER
+	RET
+
+// func weightedSumF16c64x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F
+TEXT ·weightedSumF16c64x4AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	VMOVUPS 128(R10), Z2
+	VMOVUPS 192(R10), Z3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	VMOVUPS 128(R10), Z6
+	VMOVUPS 192(R10), Z7
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	VMOVUPS 128(R10), Z10
+	VMOVUPS 192(R10), Z11
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS 128(R10), Z14
+	VMOVUPS 192(R10), Z15
+
+rows:
+	VBROADCASTSS (DX), Z16
+	VBROADCASTSS (DX)(BX*1), Z17
+	VBROADCASTSS (DX)(BX*2), Z18
+	VBROADCASTSS (DX)(R9*1), Z19
+	VCVTPH2PS    (DI), Z20
+	VFMADD231PS  Z20, Z16, Z0
+	VFMADD231PS  Z20, Z17, Z4
+	VFMADD231PS  Z20, Z18, Z8
+	VFMADD231PS  Z20, Z19, Z12
+	VCVTPH2PS    32(DI), Z20
+	VFMADD231PS  Z20, Z16, Z1
+	VFMADD231PS  Z20, Z17, Z5
+	VFMADD231PS  Z20, Z18, Z9
+	VFMADD231PS  Z20, Z19, Z13
+	VCVTPH2PS    64(DI), Z20
+	VFMADD231PS  Z20, Z16, Z2
+	VFMADD231PS  Z20, Z17, Z6
+	VFMADD231PS  Z20, Z18, Z10
+	VFMADD231PS  Z20, Z19, Z14
+	VCVTPH2PS    96(DI), Z20
+	VFMADD231PS  Z20, Z16, Z3
+	VFMADD231PS  Z20, Z17, Z7
+	VFMADD231PS  Z20, Z18, Z11
+	VFMADD231PS  Z20, Z19, Z15
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R10
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, 64(R10)
+	VMOVUPS      Z2, 128(R10)
+	VMOVUPS      Z3, 192(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z4, (R10)
+	VMOVUPS      Z5, 64(R10)
+	VMOVUPS      Z6, 128(R10)
+	VMOVUPS      Z7, 192(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      Z10, 128(R10)
+	VMOVUPS      Z11, 192(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z12, (R10)
+	VMOVUPS      Z13, 64(R10)
+	VMOVUPS      Z14, 128(R10)
+	VMOVUPS      Z15, 192(R10)
+	VZEROUPPER
+	RET
+
+// func weightedSumQ8c32x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·weightedSumQ8c32x1AVX2(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+
+rows:
+	VBROADCASTSS (DX), Y4
+	VCVTPH2PS    (DI), X5
+	VBROADCASTSS X5, Y5
+	VPMOVSXBD    2(DI), Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VPMOVSXBD    10(DI), Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  Y6, Y4, Y1
+	VPMOVSXBD    18(DI), Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VPMOVSXBD    26(DI), Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  Y6, Y4, Y3
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y1, 32(CX)
+	VMOVUPS      Y2, 64(CX)
+	VMOVUPS      Y3, 96(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumQ8c32x2AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·weightedSumQ8c32x2AVX2(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	ADDQ    CX, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	VMOVUPS 64(R9), Y6
+	VMOVUPS 96(R9), Y7
+
+rows:
+	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (DX)(BX*1), Y9
+	VCVTPH2PS    (DI), X10
+	VBROADCASTSS X10, Y10
+	VPMOVSXBD    2(DI), Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y11, Y8, Y0
+	VFMADD231PS  Y11, Y9, Y4
+	VPMOVSXBD    10(DI), Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y11, Y9, Y5
+	VPMOVSXBD    18(DI), Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y11, Y8, Y2
+	VFMADD231PS  Y11, Y9, Y6
+	VPMOVSXBD    26(DI), Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y10, Y11, Y11
+	VFMADD231PS  Y11, Y8, Y3
+	VFMADD231PS  Y11, Y9, Y7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      Y3, 96(R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	VMOVUPS      Y5, 32(R9)
+	VMOVUPS      Y6, 64(R9)
+	VMOVUPS      Y7, 96(R9)
+	VZEROUPPER
+	RET
+
+// func weightedSumQ8c64x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·weightedSumQ8c64x1AVX2(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS 128(CX), Y4
+	VMOVUPS 160(CX), Y5
+	VMOVUPS 192(CX), Y6
+	VMOVUPS 224(CX), Y7
+
+rows:
+	VBROADCASTSS (DX), Y8
+	VCVTPH2PS    (DI), X9
+	VBROADCASTSS X9, Y9
+	VPMOVSXBD    2(DI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VPMOVSXBD    10(DI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y1
+	VPMOVSXBD    18(DI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VPMOVSXBD    26(DI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y3
+	VCVTPH2PS    34(DI), X9
+	VBROADCASTSS X9, Y9
+	VPMOVSXBD    36(DI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VPMOVSXBD    44(DI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y5
+	VPMOVSXBD    52(DI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VPMOVSXBD    60(DI), Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y8, Y7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Y0, (CX)
+	VMOVUPS      Y1, 32(CX)
+	VMOVUPS      Y2, 64(CX)
+	VMOVUPS      Y3, 96(CX)
+	VMOVUPS      Y4, 128(CX)
+	VMOVUPS      Y5, 160(CX)
+	VMOVUPS      Y6, 192(CX)
+	VMOVUPS      Y7, 224(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumQ8c32x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F, F16C
+TEXT ·weightedSumQ8c32x1AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+
+rows:
+	VBROADCASTSS (DX), Z2
+	VCVTPH2PS    (DI), X3
+	VBROADCASTSS X3, Z3
+	VPMOVSXBD    2(DI), Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VFMADD231PS  Z4, Z2, Z0
+	VPMOVSXBD    18(DI), Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VFMADD231PS  Z4, Z2, Z1
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Z0, (CX)
+	VMOVUPS      Z1, 64(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumQ8c32x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F, F16C
+TEXT ·weightedSumQ8c32x2AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+
+rows:
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (DX)(BX*1), Z5
+	VCVTPH2PS    (DI), X6
+	VBROADCASTSS X6, Z6
+	VPMOVSXBD    2(DI), Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VFMADD231PS  Z7, Z4, Z0
+	VFMADD231PS  Z7, Z5, Z2
+	VPMOVSXBD    18(DI), Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VFMADD231PS  Z7, Z4, Z1
+	VFMADD231PS  Z7, Z5, Z3
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R9
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z1, 64(R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z2, (R9)
+	VMOVUPS      Z3, 64(R9)
+	VZEROUPPER
+	RET
+
+// func weightedSumQ8c32x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F, F16C
+TEXT ·weightedSumQ8c32x4AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+
+rows:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX)(BX*1), Z9
+	VBROADCASTSS (DX)(BX*2), Z10
+	VBROADCASTSS (DX)(R9*1), Z11
+	VCVTPH2PS    (DI), X12
+	VBROADCASTSS X12, Z12
+	VPMOVSXBD    2(DI), Z13
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z12, Z13, Z13
+	VFMADD231PS  Z13, Z8, Z0
+	VFMADD231PS  Z13, Z9, Z2
+	VFMADD231PS  Z13, Z10, Z4
+	VFMADD231PS  Z13, Z11, Z6
+	VPMOVSXBD    18(DI), Z13
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z12, Z13, Z13
+	VFMADD231PS  Z13, Z8, Z1
+	VFMADD231PS  Z13, Z9, Z3
+	VFMADD231PS  Z13, Z10, Z5
+	VFMADD231PS  Z13, Z11, Z7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R10
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z2, (R10)
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z4, (R10)
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z6, (R10)
+	VMOVUPS      Z7, 64(R10)
+	VZEROUPPER
+	RET
+
+// func weightedSumQ8c64x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F, F16C
+TEXT ·weightedSumQ8c64x1AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), CX
+	MOVQ    AX, CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+
+rows:
+	VBROADCASTSS (DX), Z4
+	VCVTPH2PS    (DI), X5
+	VBROADCASTSS X5, Z5
+	VPMOVSXBD    2(DI), Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VFMADD231PS  Z6, Z4, Z0
+	VPMOVSXBD    18(DI), Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VFMADD231PS  Z6, Z4, Z1
+	VCVTPH2PS    34(DI), X5
+	VBROADCASTSS X5, Z5
+	VPMOVSXBD    36(DI), Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VFMADD231PS  Z6, Z4, Z2
+	VPMOVSXBD    52(DI), Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VFMADD231PS  Z6, Z4, Z3
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, CX
+	VMOVUPS      Z0, (CX)
+	VMOVUPS      Z1, 64(CX)
+	VMOVUPS      Z2, 128(CX)
+	VMOVUPS      Z3, 192(CX)
+	VZEROUPPER
+	RET
+
+// func weightedSumQ8c64x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F, F16C
+TEXT ·weightedSumQ8c64x2AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
+	VMOVUPS 192(R9), Z3
+	ADDQ    CX, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	VMOVUPS 128(R9), Z6
+	VMOVUPS 192(R9), Z7
+
+rows:
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX)(BX*1), Z9
+	VCVTPH2PS    (DI), X10
+	VBROADCASTSS X10, Z10
+	VPMOVSXBD    2(DI), Z11
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z10, Z11, Z11
+	VFMADD231PS  Z11, Z8, Z0
+	VFMADD231PS  Z11, Z9, Z4
+	VPMOVSXBD    18(DI), Z11
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z10, Z11, Z11
+	VFMADD231PS  Z11, Z8, Z1
+	VFMADD231PS  Z11, Z9, Z5
+	VCVTPH2PS    34(DI), X10
+	VBROADCASTSS X10, Z10
+	VPMOVSXBD    36(DI), Z11
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z10, Z11, Z11
+	VFMADD231PS  Z11, Z8, Z2
+	VFMADD231PS  Z11, Z9, Z6
+	VPMOVSXBD    52(DI), Z11
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z10, Z11, Z11
+	VFMADD231PS  Z11, Z8, Z3
+	VFMADD231PS  Z11, Z9, Z7
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R9
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z1, 64(R9)
+	VMOVUPS      Z2, 128(R9)
+	VMOVUPS      Z3, 192(R9)
+	ADDQ         CX, R9
+	VMOVUPS      Z4, (R9)
+	VMOVUPS      Z5, 64(R9)
+	VMOVUPS      Z6, 128(R9)
+	VMOVUPS      Z7, 192(R9)
+	VZEROUPPER
+	RET
+
+// func weightedSumQ8c64x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+// Requires: AVX, AVX512F, F16C
+TEXT ·weightedSumQ8c64x4AVX512(SB), $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    ldd+8(FP), CX
+	MOVQ    p+16(FP), DX
+	MOVQ    ldp+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    v+40(FP), DI
+	MOVQ    stride+48(FP), R8
+	SHLQ    $0x02, CX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), R9
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	VMOVUPS 128(R10), Z2
+	VMOVUPS 192(R10), Z3
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	VMOVUPS 128(R10), Z6
+	VMOVUPS 192(R10), Z7
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	VMOVUPS 128(R10), Z10
+	VMOVUPS 192(R10), Z11
+	ADDQ    CX, R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	VMOVUPS 128(R10), Z14
+	VMOVUPS 192(R10), Z15
+
+rows:
+	VBROADCASTSS (DX), Z16
+	VBROADCASTSS (DX)(BX*1), Z17
+	VBROADCASTSS (DX)(BX*2), Z18
+	VBROADCASTSS (DX)(R9*1), Z19
+	VCVTPH2PS    (DI), X20
+	VBROADCASTSS X20, Z20
+	VPMOVSXBD    2(DI), Z21
+	VCVTDQ2PS    Z21, Z21
+	VMULPS       Z20, Z21, Z21
+	VFMADD231PS  Z21, Z16, Z0
+	VFMADD231PS  Z21, Z17, Z4
+	VFMADD231PS  Z21, Z18, Z8
+	VFMADD231PS  Z21, Z19, Z12
+	VPMOVSXBD    18(DI), Z21
+	VCVTDQ2PS    Z21, Z21
+	VMULPS       Z20, Z21, Z21
+	VFMADD231PS  Z21, Z16, Z1
+	VFMADD231PS  Z21, Z17, Z5
+	VFMADD231PS  Z21, Z18, Z9
+	VFMADD231PS  Z21, Z19, Z13
+	VCVTPH2PS    34(DI), X20
+	VBROADCASTSS X20, Z20
+	VPMOVSXBD    36(DI), Z21
+	VCVTDQ2PS    Z21, Z21
+	VMULPS       Z20, Z21, Z21
+	VFMADD231PS  Z21, Z16, Z2
+	VFMADD231PS  Z21, Z17, Z6
+	VFMADD231PS  Z21, Z18, Z10
+	VFMADD231PS  Z21, Z19, Z14
+	VPMOVSXBD    52(DI), Z21
+	VCVTDQ2PS    Z21, Z21
+	VMULPS       Z20, Z21, Z21
+	VFMADD231PS  Z21, Z16, Z3
+	VFMADD231PS  Z21, Z17, Z7
+	VFMADD231PS  Z21, Z18, Z11
+	VFMADD231PS  Z21, Z19, Z15
+	ADDQ         $0x04, DX
+	ADDQ         R8, DI
+	DECQ         SI
+	JNZ          rows
+	MOVQ         AX, R10
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, 64(R10)
+	VMOVUPS      Z2, 128(R10)
+	VMOVUPS      Z3, 192(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z4, (R10)
+	VMOVUPS      Z5, 64(R10)
+	VMOVUPS      Z6, 128(R10)
+	VMOVUPS      Z7, 192(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      Z10, 128(R10)
+	VMOVUPS      Z11, 192(R10)
+	ADDQ         CX, R10
+	VMOVUPS      Z12, (R10)
+	VMOVUPS      Z13, 64(R10)
+	VMOVUPS      Z14, 128(R10)
+	VMOVUPS      Z15, 192(R10)
+	VZEROUPPER
+	RET
+
+// func narrowF16AVX2(dst *byte, x *float32, n int)
+// Requires: AVX, F16C
+TEXT ·narrowF16AVX2(SB), $0-24
 	MOVQ dst+0(FP), AX
-	MOVQ cols+8(FP), CX
-	MOVQ p+16(FP), DX
-	MOVQ n+24(FP), BX
-	MOVQ v+32(FP), SI
-	MOVQ ldv+40(FP), DI
-	SHLQ $0x02, DI
-	SUBQ $0x40, CX
-	JL   narrow
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
 
-wide:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   SI, R8
-	XORQ   R9, R9
-
-rows1:
-	VBROADCASTSS (DX)(R9*4), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  96(R8), Y8, Y3
-	VFMADD231PS  128(R8), Y8, Y4
-	VFMADD231PS  160(R8), Y8, Y5
-	VFMADD231PS  192(R8), Y8, Y6
-	VFMADD231PS  224(R8), Y8, Y7
-	ADDQ         DI, R8
-	INCQ         R9
-	CMPQ         R9, BX
-	JL           rows1
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	VMOVUPS      Y2, 64(AX)
-	VMOVUPS      Y3, 96(AX)
-	VMOVUPS      Y4, 128(AX)
-	VMOVUPS      Y5, 160(AX)
-	VMOVUPS      Y6, 192(AX)
-	VMOVUPS      Y7, 224(AX)
-	ADDQ         $0x00000100, SI
-	ADDQ         $0x00000100, AX
-	SUBQ         $0x40, CX
-	JGE          wide
-
-narrow:
-	ADDQ $0x40, CX
-	JZ   done
-
-eight:
-	VXORPS Y0, Y0, Y0
-	MOVQ   SI, R8
-	XORQ   R9, R9
-
-rows2:
-	VBROADCASTSS (DX)(R9*4), Y1
-	VFMADD231PS  (R8), Y1, Y0
-	ADDQ         DI, R8
-	INCQ         R9
-	CMPQ         R9, BX
-	JL           rows2
-	VMOVUPS      Y0, (AX)
-	ADDQ         $0x00000020, SI
-	ADDQ         $0x00000020, AX
-	SUBQ         $0x08, CX
-	JNZ          eight
-
-done:
+loop:
+	VMOVUPS   (CX), Y0
+	VCVTPS2PH $0x00, Y0, (AX)
+	ADDQ      $0x10, AX
+	ADDQ      $0x20, CX
+	SUBQ      $0x08, DX
+	JNZ       loop
 	VZEROUPPER
 	RET

@@ -32,65 +32,11 @@ func TestRoPE(t *testing.T) {
 	})
 }
 
-func TestScoresAndWeightedSum(t *testing.T) {
-	both(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(11, 11))
-		for round := range 400 {
-			d, n := r.IntN(150), r.IntN(70)
-			if round == 0 {
-				d, n = 72, 9000 // more than one call into the assembly
-			}
-			ld := d + r.IntN(3)
-			q, k, p := guarded(random(r, d)), guarded(random(r, extent(n, d, ld))), guarded(random(r, n))
-			Scores(p.x, q.x, k.x, ld, 0.25)
-			for _, g := range []guard{q, k, p} {
-				g.check(t)
-			}
-			for j := range n {
-				want, size := 0.0, 0.0
-				for l, v := range q.x {
-					z := 0.25 * float64(v) * float64(k.x[j*ld+l])
-					want += z
-					size += math.Abs(z)
-				}
-				near(t, "score", p.x[j], want, float64(d+3)*eps32/2*size)
-			}
-			o := guarded(random(r, d))
-			WeightedSum(o.x, p.x, k.x, ld)
-			for _, g := range []guard{o, k, p} {
-				g.check(t)
-			}
-			for l := range d {
-				want, size := 0.0, 0.0
-				for j, v := range p.x {
-					z := float64(v) * float64(k.x[j*ld+l])
-					want += z
-					size += math.Abs(z)
-				}
-				near(t, "sum", o.x[l], want, float64(n+3)*eps32/2*size)
-			}
-		}
-	})
-}
-
-func BenchmarkAttention(b *testing.B) {
-	const d, n, ld = 64, 512, 256
+func BenchmarkRoPE(b *testing.B) {
+	const d = 64
 	r := rand.New(rand.NewPCG(1, 2))
-	q, k, p := random(r, d), random(r, n*ld), random(r, n)
-	cos, sin := random(r, d/2), random(r, d/2)
-	b.Run("Scores", func(b *testing.B) {
-		for b.Loop() {
-			Scores(p, q, k, ld, 1)
-		}
-	})
-	b.Run("WeightedSum", func(b *testing.B) {
-		for b.Loop() {
-			WeightedSum(q, p, k, ld)
-		}
-	})
-	b.Run("RoPE", func(b *testing.B) {
-		for b.Loop() {
-			RoPE(q, cos, sin)
-		}
-	})
+	q, cos, sin := random(r, d), random(r, d/2), random(r, d/2)
+	for b.Loop() {
+		RoPE(q, cos, sin)
+	}
 }

@@ -240,6 +240,7 @@ func TestNothingAllocates(t *testing.T) {
 	const n = 96
 	a, b, c := random(r, n*n), random(r, n*n), random(r, n*n)
 	w := randomMatrix(r, tensor.Q8_0, n, n)
+	rows, _ := randomRows(r, tensor.F16, n, n, 0)
 	for name, f := range map[string]func(){
 		"Gemm":          func() { Gemm(p, false, true, n, n, n, 1, a, n, b, n, 0, c, n) },
 		"few rows":      func() { Gemm(p, false, true, 4, n, n, 1, a, n, b, n, 0, c, n) },
@@ -247,7 +248,8 @@ func TestNothingAllocates(t *testing.T) {
 		"many tokens":   func() { MatMulRows(c, n, w, 0, n, a, n, n) },
 		"Softmax":       func() { Softmax(a) },
 		"SiLUMul":       func() { SiLUMul(c, a, b) },
-		"WeightedSum":   func() { WeightedSum(c[:n], a[:n], b, n) },
+		"Scores":        func() { Scores(c, n, a, n, 3, n, rows, n, 1) },
+		"WeightedSum":   func() { WeightedSum(c, n, 3, n, a, n, rows, n) },
 		"Pool and Axpy": func() { p.Run(4, func(i int) { Axpy(1, a[:n], c[i*n:(i+1)*n]) }) },
 	} {
 		f()

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "moebot/moe/tensor"
+
 // These are always false here; tests set them elsewhere.
 var useAVX2, useAVX512 = false, false
 
@@ -53,6 +55,12 @@ func dotRows(s *gemmScratch, y []float32, ldy int, w view, r0, r1 int, x []float
 
 func rope(x, cos, sin []float32) { ropeGo(x, cos, sin) }
 
-func weightedSum(dst, p, v []float32, ldv int) { weightedSumGo(dst, p, v, ldv) }
+func scores(r Rows, dst []float32, ldd int, q []float32, ldq, heads, d, n int) {
+	scoresGo(r, dst, ldd, q, ldq, heads, d, n)
+}
 
-func scores(dst, q, k []float32, ldk int) { scoresGo(dst, q, k, ldk) }
+func weightedSum(r Rows, dst []float32, ldd, heads, d int, p []float32, ldp, n int) {
+	weightedSumGo(r, dst, ldd, heads, d, p, ldp, n)
+}
+
+func narrow(t tensor.Type, dst []byte, x []float32) { tensor.Quantize(dst, t, x) }

@@ -751,11 +751,173 @@ func dotsQ6Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx i
 //go:noescape
 func ropeAVX2(x *float32, cos *float32, sin *float32, n int)
 
-// weightedSumAVX2 adds rows: dst[j] = Σ p[i]·v[i·ldv+j], i in [0,n), n > 0,
-// j in [0,cols), cols > 0 and a multiple of 8.
+// weightedSumF32c32x1AVX2 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a float32.
 //
 //go:noescape
-func weightedSumAVX2(dst *float32, cols int, p *float32, n int, v *float32, ldv int)
+func weightedSumF32c32x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF32c32x2AVX2 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 2 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a float32.
+//
+//go:noescape
+func weightedSumF32c32x2AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF32c64x1AVX2 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a float32.
+//
+//go:noescape
+func weightedSumF32c64x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF32c32x1AVX512 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a float32.
+//
+//go:noescape
+func weightedSumF32c32x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF32c32x2AVX512 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 2 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a float32.
+//
+//go:noescape
+func weightedSumF32c32x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF32c32x4AVX512 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 4 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a float32.
+//
+//go:noescape
+func weightedSumF32c32x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF32c64x1AVX512 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a float32.
+//
+//go:noescape
+func weightedSumF32c64x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF32c64x2AVX512 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 2 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a float32.
+//
+//go:noescape
+func weightedSumF32c64x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF32c64x4AVX512 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 4 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a float32.
+//
+//go:noescape
+func weightedSumF32c64x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF16c32x1AVX2 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a half-precision float.
+//
+//go:noescape
+func weightedSumF16c32x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF16c32x2AVX2 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 2 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a half-precision float.
+//
+//go:noescape
+func weightedSumF16c32x2AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF16c64x1AVX2 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a half-precision float.
+//
+//go:noescape
+func weightedSumF16c64x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF16c32x1AVX512 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a half-precision float.
+//
+//go:noescape
+func weightedSumF16c32x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF16c32x2AVX512 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 2 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a half-precision float.
+//
+//go:noescape
+func weightedSumF16c32x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF16c32x4AVX512 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 4 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a half-precision float.
+//
+//go:noescape
+func weightedSumF16c32x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF16c64x1AVX512 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a half-precision float.
+//
+//go:noescape
+func weightedSumF16c64x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF16c64x2AVX512 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 2 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a half-precision float.
+//
+//go:noescape
+func weightedSumF16c64x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumF16c64x4AVX512 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 4 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is a half-precision float.
+//
+//go:noescape
+func weightedSumF16c64x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumQ8c32x1AVX2 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func weightedSumQ8c32x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumQ8c32x2AVX2 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 2 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func weightedSumQ8c32x2AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumQ8c64x1AVX2 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func weightedSumQ8c64x1AVX2(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumQ8c32x1AVX512 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func weightedSumQ8c32x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumQ8c32x2AVX512 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 2 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func weightedSumQ8c32x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumQ8c32x4AVX512 adds n > 0 rows of 32 values, stride bytes apart, to the sums of
+// 4 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func weightedSumQ8c32x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumQ8c64x1AVX512 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 1 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func weightedSumQ8c64x1AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumQ8c64x2AVX512 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 2 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func weightedSumQ8c64x2AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// weightedSumQ8c64x4AVX512 adds n > 0 rows of 64 values, stride bytes apart, to the sums of
+// 4 heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is of Q8_0, see tensor.Dequantize.
+//
+//go:noescape
+func weightedSumQ8c64x4AVX512(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)
+
+// narrowF16AVX2 writes n numbers, n > 0 and a multiple of 8, as half-precision floats,
+// rounded to the nearest, ties to even.
+//
+//go:noescape
+func narrowF16AVX2(dst *byte, x *float32, n int)
 
 // siluMulAVX2 writes dst[i] = gate[i] / (1 + exp(-gate[i])) · up[i], i in [0,n).
 //

@@ -3,25 +3,43 @@
 // be read again. A Cache is for one goroutine at a time.
 package kvcache
 
-import "fmt"
+import (
+	"fmt"
+
+	"moebot/moe/tensor"
+)
 
 // Cache holds, for each layer, the keys and values of the tokens in Tokens.
 type Cache struct {
 	// Tokens are the ids whose keys and values are present, position 0 first.
 	Tokens []int32
 
-	layers, keyWidth, valueWidth, limit, capacity int
+	shape
+	limit, capacity int
 
-	k, v [][]float32 // [layer][capacity·keyWidth], [layer][capacity·valueWidth]
+	k, v [][]byte // [layer][capacity·row]
 }
 
-// New returns an empty cache for a model of so many layers with keys and values of
-// the widths given (KV heads × elements of a head; 0 for values that are a part of
-// the keys), for at most limit tokens. Memory is taken as the sequence grows:
-// 4·layers·(keyWidth+valueWidth) bytes a token.
-func New(layers, keyWidth, valueWidth, limit int) *Cache {
-	return &Cache{layers: layers, keyWidth: keyWidth, valueWidth: valueWidth, limit: limit, k: make([][]float32, layers), v: make([][]float32, layers)}
+// shape is what two caches have in common between which rows can be copied.
+type shape struct {
+	typ                          tensor.Type
+	layers, keyWidth, valueWidth int
 }
+
+// keyRow and valueRow are the bytes of a token's keys and values in a layer.
+func (s shape) keyRow() int   { return s.typ.Bytes(s.keyWidth) }
+func (s shape) valueRow() int { return s.typ.Bytes(s.valueWidth) }
+
+// New returns an empty cache of the type for a model of so many layers with keys and
+// values of the widths given (KV heads × elements of a head, whole blocks of the type; 0
+// for values that are a part of the keys), for at most limit tokens. Memory is taken
+// as the sequence grows: layers·(keyWidth+valueWidth) elements a token.
+func New(t tensor.Type, layers, keyWidth, valueWidth, limit int) *Cache {
+	return &Cache{shape: shape{t, layers, keyWidth, valueWidth}, limit: limit, k: make([][]byte, layers), v: make([][]byte, layers)}
+}
+
+// Type is that of the elements.
+func (c *Cache) Type() tensor.Type { return c.typ }
 
 // Limit is the largest number of tokens.
 func (c *Cache) Limit() int { return c.limit }
@@ -33,7 +51,7 @@ func (c *Cache) Bytes() int { return c.bytes(c.capacity) }
 // goes on does not move its memory at each message.
 const step = 128
 
-func (c *Cache) bytes(capacity int) int { return 4 * c.layers * (c.keyWidth + c.valueWidth) * capacity }
+func (c *Cache) bytes(capacity int) int { return c.layers * (c.keyRow() + c.valueRow()) * capacity }
 
 func (c *Cache) roundUp(n int) int {
 	return max(c.capacity, min(c.limit, (n+step-1)/step*step))
@@ -71,15 +89,15 @@ func (c *Cache) Append(id int32) int {
 func (c *Cache) resize(capacity int) {
 	used := len(c.Tokens)
 	for i := range c.layers {
-		k, v := make([]float32, capacity*c.keyWidth), make([]float32, capacity*c.valueWidth)
-		copy(k, c.k[i][:used*c.keyWidth])
-		copy(v, c.v[i][:used*c.valueWidth])
+		k, v := make([]byte, capacity*c.keyRow()), make([]byte, capacity*c.valueRow())
+		copy(k, c.k[i][:used*c.keyRow()])
+		copy(v, c.v[i][:used*c.valueRow()])
 		c.k[i], c.v[i] = k, v
 	}
 	c.capacity = capacity
 }
 
-// Keys and Values are the layer's rows [tokens, key or value width]; the slices are valid until
-// the next Append or Reserve.
-func (c *Cache) Keys(layer int) []float32   { return c.k[layer] }
-func (c *Cache) Values(layer int) []float32 { return c.v[layer] }
+// Keys and Values are the layer's rows, one of key or value width for each token, in
+// bytes of the type; the slices are valid until the next Append or Reserve.
+func (c *Cache) Keys(layer int) []byte   { return c.k[layer] }
+func (c *Cache) Values(layer int) []byte { return c.v[layer] }

@@ -1,9 +1,22 @@
 package kvcache
 
-import "testing"
+import (
+	"testing"
+
+	"moebot/moe/tensor"
+)
+
+// get and set are element i of rows of float32.
+func get(rows []byte, i int) float32 {
+	var x [1]float32
+	tensor.Dequantize(x[:], tensor.F32, rows[4*i:4*i+4])
+	return x[0]
+}
+
+func set(rows []byte, i int, v float32) { tensor.Quantize(rows[4*i:4*i+4], tensor.F32, []float32{v}) }
 
 func TestGrowthKeepsWhatWasWritten(t *testing.T) {
-	c := New(2, 3, 3, 200)
+	c := New(tensor.F32, 2, 3, 3, 200)
 	for i := range 200 {
 		p := c.Append(int32(i))
 		if p != i {
@@ -11,14 +24,14 @@ func TestGrowthKeepsWhatWasWritten(t *testing.T) {
 		}
 		for l := range 2 {
 			for j := range 3 {
-				c.Keys(l)[p*3+j] = float32(i*10 + l)
-				c.Values(l)[p*3+j] = float32(-i*10 - l)
+				set(c.Keys(l), p*3+j, float32(i*10+l))
+				set(c.Values(l), p*3+j, float32(-i*10-l))
 			}
 		}
 	}
 	for i := range 200 {
 		for l := range 2 {
-			if k, v := c.Keys(l)[i*3+2], c.Values(l)[i*3]; k != float32(i*10+l) || v != float32(-i*10-l) {
+			if k, v := get(c.Keys(l), i*3+2), get(c.Values(l), i*3); k != float32(i*10+l) || v != float32(-i*10-l) {
 				t.Fatalf("token %d layer %d: %v, %v", i, l, k, v)
 			}
 		}
@@ -35,7 +48,7 @@ func TestGrowthKeepsWhatWasWritten(t *testing.T) {
 }
 
 func TestPrefix(t *testing.T) {
-	c := New(1, 1, 1, 10)
+	c := New(tensor.F32, 1, 1, 1, 10)
 	for _, id := range []int32{5, 6, 7} {
 		c.Append(id)
 	}
@@ -58,15 +71,15 @@ func fill(c *Cache, ids ...int32) {
 		p := c.Append(id)
 		for l := range c.layers {
 			for j := range c.keyWidth {
-				c.Keys(l)[p*c.keyWidth+j] = float32(id) + float32(l)/10
-				c.Values(l)[p*c.keyWidth+j] = -float32(id) - float32(j)/10
+				set(c.Keys(l), p*c.keyWidth+j, float32(id)+float32(l)/10)
+				set(c.Values(l), p*c.keyWidth+j, -float32(id)-float32(j)/10)
 			}
 		}
 	}
 }
 
 func TestCopyPrefixSharesNothing(t *testing.T) {
-	a, b := New(2, 2, 2, 300), New(2, 2, 2, 300)
+	a, b := New(tensor.F32, 2, 2, 2, 300), New(tensor.F32, 2, 2, 2, 300)
 	fill(a, 1, 2, 3, 4)
 	fill(b, 9, 9, 9, 9, 9, 9)
 	b.CopyPrefix(a, 3)
@@ -77,7 +90,7 @@ func TestCopyPrefixSharesNothing(t *testing.T) {
 	}
 	for i, id := range b.Tokens {
 		for l := range 2 {
-			if k, v := b.Keys(l)[i*2], b.Values(l)[i*2+1]; k != float32(id)+float32(l)/10 || v != -float32(id)-0.1 {
+			if k, v := get(b.Keys(l), i*2), get(b.Values(l), i*2+1); k != float32(id)+float32(l)/10 || v != -float32(id)-0.1 {
 				t.Errorf("token %d layer %d: %v, %v", i, l, k, v)
 			}
 		}
@@ -85,7 +98,7 @@ func TestCopyPrefixSharesNothing(t *testing.T) {
 }
 
 func TestReserve(t *testing.T) {
-	c := New(1, 4, 4, 300)
+	c := New(tensor.F32, 1, 4, 4, 300)
 	want := c.BytesFor(200)
 	c.Reserve(200)
 	if c.Bytes() != want || want < 200*8*4 || want > 300*8*4 {
@@ -101,5 +114,30 @@ func TestReserve(t *testing.T) {
 	}
 	if c.Reserve(1000); c.Bytes() != 300*8*4 {
 		t.Errorf("%d bytes for more than the limit", c.Bytes())
+	}
+}
+
+func TestTypesTakeTheirMemory(t *testing.T) {
+	for typ, want := range map[tensor.Type]int{tensor.F32: 2 * 4 * 160, tensor.F16: 2 * 2 * 160, tensor.Q8_0: 2 * 34 * 160 / 32} {
+		c := New(typ, 2, 96, 64, 1000)
+		if c.Reserve(256); c.Bytes() != 256*want || c.Type() != typ {
+			t.Errorf("%v: %d bytes for 256 tokens, want %d each", typ, c.Bytes(), want)
+		}
+		fill := []int32{1, 2, 3}
+		for _, id := range fill {
+			p := c.Append(id)
+			for l := range 2 {
+				for i := range typ.Bytes(96) {
+					c.Keys(l)[p*typ.Bytes(96)+i] = byte(int(id)*31 + l*7 + i)
+				}
+			}
+		}
+		d := New(typ, 2, 96, 64, 1000)
+		d.CopyPrefix(c, 2)
+		for l := range 2 {
+			if string(d.Keys(l)[:2*typ.Bytes(96)]) != string(c.Keys(l)[:2*typ.Bytes(96)]) {
+				t.Errorf("%v: the copy differs", typ)
+			}
+		}
 	}
 }

@@ -17,15 +17,14 @@ func (c *Cache) Truncate(n int) { c.Tokens = c.Tokens[:n] }
 // CopyPrefix makes the first n tokens of other, which must be of the same shape,
 // all that c holds. The two share no memory.
 func (c *Cache) CopyPrefix(other *Cache, n int) {
-	if c.layers != other.layers || c.keyWidth != other.keyWidth || c.valueWidth != other.valueWidth || n > len(other.Tokens) || n > c.limit {
-		panic(fmt.Sprintf("kvcache: %d tokens of %d, %d layers of widths %d and %d, into %d layers of widths %d and %d, limit %d",
-			n, len(other.Tokens), other.layers, other.keyWidth, other.valueWidth, c.layers, c.keyWidth, c.valueWidth, c.limit))
+	if c.shape != other.shape || n > len(other.Tokens) || n > c.limit {
+		panic(fmt.Sprintf("kvcache: %d tokens of %d in the shape %+v, into %+v, limit %d", n, len(other.Tokens), other.shape, c.shape, c.limit))
 	}
 	c.Tokens = c.Tokens[:0]
 	c.Reserve(n)
 	c.Tokens = append(c.Tokens, other.Tokens[:n]...)
 	for i := range c.layers {
-		copy(c.k[i], other.k[i][:n*c.keyWidth])
-		copy(c.v[i], other.v[i][:n*c.valueWidth])
+		copy(c.k[i], other.k[i][:n*c.keyRow()])
+		copy(c.v[i], other.v[i][:n*c.valueRow()])
 	}
 }

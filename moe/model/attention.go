@@ -48,8 +48,8 @@ func (m *Model) prepare(s *Scratch, li, i int) {
 	c.turn(q, hd, cos, sin)
 	c.turn(k, hd, cos, sin)
 	cache := s.batch[i].Cache
-	copy(cache.Keys(li)[s.pos[i]*kd:], k)
-	copy(cache.Values(li)[s.pos[i]*vd:], v)
+	kernel.Narrow(cache.Type(), cache.Keys(li)[cache.Type().Bytes(s.pos[i]*kd):], k)
+	kernel.Narrow(cache.Type(), cache.Values(li)[cache.Type().Bytes(s.pos[i]*vd):], v)
 }
 
 // normEach normalises each run of len(weight) elements of x by itself.
@@ -59,47 +59,66 @@ func normEach(x, weight []float32, eps float32) {
 	}
 }
 
+// together is the number of heads whose scores are computed at once, as many as any
+// kernel reads the keys for at a time.
+const together = 4
+
+// latentUnits is the number of shares of heads that all look at the same keys: small
+// enough that a key is read once for several heads, large enough for all workers.
+func latentUnits(heads, workers int) int {
+	for n := together; n > 1; n /= 2 {
+		if heads%n == 0 && heads/n >= workers {
+			return heads / n
+		}
+	}
+	return heads
+}
+
 // attend computes the unit-th share of token i's query heads: those of one KV head,
-// or one of latent attention's, which all look at the same keys.
+// or some of latent attention's, which all look at the same keys.
 func (m *Model) attend(s *Scratch, li, i, unit int) {
 	c, l := &m.Config, &m.layers[li]
-	hd, vd, ldk, ldv := c.HeadDim, c.ValueDim, c.KVHeads*c.HeadDim, c.KVHeads*c.ValueDim
-	cache := s.batch[i].Cache
-	keys, group := cache.Keys(li), c.Heads/s.units
-	values := keys
-	if l.latent != nil {
-		ldv = ldk // the values are the first elements of the keys
-	} else {
-		keys, values = keys[unit*hd:], cache.Values(li)[unit*vd:]
+	hd, vd := c.HeadDim, c.ValueDim
+	cache, group := s.batch[i].Cache, c.Heads/s.units
+	t := cache.Type()
+	keys := kernel.Rows{Type: t, Data: cache.Keys(li), Stride: t.Bytes(c.KVHeads * hd)}
+	values := keys // of latent attention: the first elements of the keys
+	if l.latent == nil {
+		keys.Data = keys.Data[t.Bytes(unit*hd):]
+		values = kernel.Rows{Type: t, Data: cache.Values(li)[t.Bytes(unit*vd):], Stride: t.Bytes(c.KVHeads * vd)}
 	}
 	first, seen := 0, s.pos[i]+1
 	if c.windowed(li) && seen > c.Window {
 		first, seen = seen-c.Window, c.Window
-		keys, values = keys[first*ldk:], values[first*ldv:]
+		keys.Data, values.Data = keys.Data[first*keys.Stride:], values.Data[first*values.Stride:]
 	}
 	scale := float32(c.AttentionScale)
 	if t := c.Temperature; t.Scale != 0 {
 		scale *= float32(1 + t.Scale*math.Log(1+float64(s.pos[i]/t.Tokens)))
 	}
 	buffer := s.scores.take()
-	p := s.scores.buffers[buffer][:seen]
-	for h := unit * group; h < (unit+1)*group; h++ {
-		kernel.Scores(p, s.q[(i*c.Heads+h)*hd:(i*c.Heads+h+1)*hd], keys, ldk, scale)
-		if l.sinks != nil {
-			p = append(p, l.sinks[h]) // there is room for one more
+	ld := seen + 1 // there is room for one more
+	for h := unit * group; h < (unit+1)*group; h += together {
+		n := min(together, (unit+1)*group-h)
+		p := s.scores.buffers[buffer][:n*ld]
+		kernel.Scores(p, ld, s.q[(i*c.Heads+h)*hd:], hd, n, hd, keys, seen, scale)
+		for k := range n {
+			row := p[k*ld : k*ld+seen]
+			if l.sinks != nil {
+				row = append(row, l.sinks[h+k])
+			}
+			kernel.Softmax(row)
+			if s.Patterns && s.Hook != nil {
+				s.keepPattern(i, h+k, first, row[:seen])
+			}
 		}
-		kernel.Softmax(p)
-		p = p[:seen]
-		if s.Patterns && s.Hook != nil {
-			s.keepPattern(i, h, first, p)
-		}
-		kernel.WeightedSum(s.o[(i*c.Heads+h)*vd:(i*c.Heads+h+1)*vd], p, values, ldv)
+		kernel.WeightedSum(s.o[(i*c.Heads+h)*vd:], vd, n, vd, p, ld, values, seen)
 	}
 	s.scores.give(buffer)
 }
 
-// scoreBuffers are the attention scores of one head over a sequence, a buffer for
-// each worker.
+// scoreBuffers are the attention scores of the heads computed together over a
+// sequence, a buffer for each worker.
 type scoreBuffers struct {
 	buffers [][]float32
 	free    chan int // indexes of the buffers that nobody uses; never empty for a worker
@@ -116,11 +135,11 @@ func newScoreBuffers(workers int) scoreBuffers {
 // reserve makes room for sequences of n tokens and one more score. Between parallel
 // regions only.
 func (b *scoreBuffers) reserve(n int) {
-	if n < len(b.buffers[0]) {
+	if together*(n+1) <= len(b.buffers[0]) {
 		return
 	}
 	for i := range b.buffers {
-		b.buffers[i] = make([]float32, max(256, n+1+n/2))
+		b.buffers[i] = make([]float32, together*max(256, n+1+n/2))
 	}
 }
 

@@ -113,13 +113,28 @@ type Latent struct {
 // keys, values, attention output and dense FFN are taken wherever a file has them.
 type biases struct{ norms, heads, experts, output, sinks bool }
 
-// NewCache returns an empty cache for up to limit tokens of one sequence. A limit
-// above RopeTokens turns positions by the model's long RoPE factors, if it has any.
-func (c Config) NewCache(limit int) *kvcache.Cache {
+// NewCache returns an empty cache of the type for up to limit tokens of one sequence;
+// CacheType tells which types will do. A limit above RopeTokens turns positions by the
+// model's long RoPE factors, if it has any.
+func (c Config) NewCache(t tensor.Type, limit int) *kvcache.Cache {
 	if c.Latent.Rank > 0 {
-		return kvcache.New(c.Layers, c.HeadDim, 0, limit) // values are a part of the keys
+		return kvcache.New(t, c.Layers, c.HeadDim, 0, limit) // values are a part of the keys
 	}
-	return kvcache.New(c.Layers, c.KVHeads*c.HeadDim, c.KVHeads*c.ValueDim, limit)
+	return kvcache.New(t, c.Layers, c.KVHeads*c.HeadDim, c.KVHeads*c.ValueDim, limit)
+}
+
+// CacheType is an error unless keys and values may be kept as t: F32, F16 or, with
+// heads of whole blocks, Q8_0.
+func (c Config) CacheType(t tensor.Type) error {
+	switch {
+	case t == tensor.F32 || t == tensor.F16:
+		return nil
+	case t != tensor.Q8_0:
+		return fmt.Errorf("keys and values cannot be kept as %v, only as F32, F16 or Q8_0", t)
+	case c.HeadDim%t.BlockLen() != 0 || c.ValueDim%t.BlockLen() != 0:
+		return fmt.Errorf("keys of %d and values of %d elements are no whole blocks of %v", c.HeadDim, c.ValueDim, t)
+	}
+	return nil
 }
 
 // windowed reports whether the layer sees only Window tokens.

@@ -85,38 +85,45 @@ func TestTheBatchChangesNoBit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rng := rand.New(rand.NewPCG(5, 6))
-			const sequences, length = 3, 70
-			ids := make([][]int32, sequences)
-			want := make([][][]float32, sequences) // one token at a time
-			for q := range ids {
-				s, cache := m.NewScratch(nil, 1), newCache(m, length)
-				for range length {
-					id := int32(rng.IntN(m.Config.Vocab))
-					ids[q] = append(ids[q], id)
-					m.Forward(s, []Input{{id, cache, true}})
-					want[q] = append(want[q], slices.Clone(s.Logits(0)))
-				}
-			}
-			for round := range 6 {
-				pool := kernel.NewPool(1 + round%3)
-				s := m.NewScratch(pool, sequences*length)
-				batchesOf(t, m, s, rng, ids, want)
-				pool.Close()
-			}
+			noBitChanges(t, m, tensor.F32)
 		})
 	}
 }
 
+// noBitChanges compares sequences read one token at a time, keys and values kept as
+// typ, with the same in random batches.
+func noBitChanges(t *testing.T, m *Model, typ tensor.Type) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(5, 6))
+	const sequences, length = 3, 70
+	ids := make([][]int32, sequences)
+	want := make([][][]float32, sequences) // one token at a time
+	for q := range ids {
+		s, cache := m.NewScratch(nil, 1), m.Config.NewCache(typ, length)
+		for range length {
+			id := int32(rng.IntN(m.Config.Vocab))
+			ids[q] = append(ids[q], id)
+			m.Forward(s, []Input{{id, cache, true}})
+			want[q] = append(want[q], slices.Clone(s.Logits(0)))
+		}
+	}
+	for round := range 6 {
+		pool := kernel.NewPool(1 + round%3)
+		s := m.NewScratch(pool, sequences*length)
+		batchesOf(t, m, s, typ, rng, ids, want)
+		pool.Close()
+	}
+}
+
 // batchesOf reads the sequences in random batches and compares all logits.
-func batchesOf(t *testing.T, m *Model, s *Scratch, rng *rand.Rand, ids [][]int32, want [][][]float32) {
+func batchesOf(t *testing.T, m *Model, s *Scratch, typ tensor.Type, rng *rand.Rand, ids [][]int32, want [][][]float32) {
 	t.Helper()
 	at := make([]int, len(ids))
 	var batch []Input
 	var from [][2]int
 	caches := make([]*kvcache.Cache, len(ids))
 	for q := range ids {
-		caches[q] = newCache(m, len(ids[q]))
+		caches[q] = m.Config.NewCache(typ, len(ids[q]))
 	}
 	for {
 		batch, from = batch[:0], from[:0]

@@ -43,7 +43,8 @@ func TestPointsAddUp(t *testing.T) {
 			for i := range n {
 				for h := range c.Heads {
 					p := seen[AtPattern][(i*c.Heads+h)*n : (i*c.Heads+h+1)*n]
-					values, kv := cache.Values(layer), h/(c.Heads/c.KVHeads)
+					values, kv := make([]float32, n*c.KVHeads*hd), h/(c.Heads/c.KVHeads)
+					tensor.Dequantize(values, tensor.F32, cache.Values(layer)[:4*len(values)])
 					sum := 0.0
 					for _, v := range p[:i+1] {
 						sum += float64(v)

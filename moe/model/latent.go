@@ -45,7 +45,8 @@ func (m *Model) compress(s *Scratch, li, i int) {
 	k := s.k[i*c.HeadDim : (i+1)*c.HeadDim]
 	kernel.RMSNorm(k[:rank], k[:rank], a.norm, float32(c.NormEps))
 	c.turn(k[rank:], c.RopeDims, cos, sin)
-	copy(s.batch[i].Cache.Keys(li)[s.pos[i]*c.HeadDim:], k)
+	t := s.batch[i].Cache.Type()
+	kernel.Narrow(t, s.batch[i].Cache.Keys(li)[t.Bytes(s.pos[i]*c.HeadDim):], k)
 	for h := i * c.Heads; h < (i+1)*c.Heads; h++ {
 		pos := s.q[h*c.HeadDim+rank : (h+1)*c.HeadDim]
 		copy(pos, s.raw[h*head+c.Latent.Content:(h+1)*head])

@@ -304,7 +304,7 @@ func (s shape) file(typ tensor.Type, seed uint64) *file {
 	return out
 }
 
-func newCache(m *Model, limit int) *kvcache.Cache { return m.Config.NewCache(limit) }
+func newCache(m *Model, limit int) *kvcache.Cache { return m.Config.NewCache(tensor.F32, limit) }
 
 // randomBatch is n tokens of one sequence, no logits wanted.
 func randomBatch(m *Model, cache *kvcache.Cache, n int) []Input {

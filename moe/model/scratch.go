@@ -69,7 +69,7 @@ func (m *Model) NewScratch(pool *kernel.Pool, size int) *Scratch {
 		offset: make([]int, max(c.Experts, 1)+1), next: make([]int, max(c.Experts, 1)+1),
 		xe: f32(k * c.Dim), gate: f32(wide), up: f32(wide), down: f32(k * c.Dim)}
 	if a := c.Latent; a.Rank > 0 {
-		s.units = c.Heads
+		s.units = latentUnits(c.Heads, pool.Workers())
 		s.raw, s.narrow, s.v = f32(c.Heads*(a.Content+c.RopeDims)), f32(a.QueryRank), f32(c.Heads*a.Value)
 	}
 	if n := c.SharedHidden; n > 0 {

@@ -64,7 +64,7 @@ func TestExportedModelAnswersAsTheTrainedOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cache := kvcache.New(c.Layers, c.KVHeads*c.HeadDim, c.KVHeads*c.HeadDim, 32)
+		cache := kvcache.New(tensor.F32, c.Layers, c.KVHeads*c.HeadDim, c.KVHeads*c.HeadDim, 32)
 		var batch []model.Input
 		for _, id := range b.Tokens {
 			batch = append(batch, model.Input{ID: id, Cache: cache, Logits: true})

@@ -14,6 +14,7 @@ import (
 	"moebot/moe/kernel"
 	"moebot/moe/kvcache"
 	"moebot/moe/model"
+	"moebot/moe/tensor"
 )
 
 // benchRow is one line of the table.
@@ -36,6 +37,7 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	runs := fs.Int("r", 5, "runs of each test")
 	training := fs.Bool("train", false, "time whole training steps on random tokens instead")
 	shape := fs.String("shape", "", "with -train, one `shape` alone: default, mini or small")
+	kv := cacheFlag(fs)
 	asJSON := fs.Bool("json", false, "print JSON")
 	if err := parse(fs, args); err != nil {
 		return err
@@ -58,6 +60,9 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 		fmt.Fprintf(out, "%-8s %12s %12s %12s   tokens per second, %d runs\n", "test", "median", "min", "max", *runs)
 	}
 	b := newBench(m, *threads)
+	if b.kv = *kv; m.Config.CacheType(b.kv) != nil {
+		return usageError{m.Config.CacheType(b.kv)}
+	}
 	defer b.pool.Close()
 	var rows []benchRow
 	for _, t := range []benchTest{{"pp64", 64, 0, 1}, {"pp512", 512, 0, 1}, {"tg128", 1, 128, 1}, {"tg64x8", 128, 64, 8}, {"tg64x16", 128, 64, 16}} {
@@ -82,6 +87,7 @@ type bench struct {
 	pool *kernel.Pool
 	s    *model.Scratch
 	ids  []int32
+	kv   tensor.Type
 }
 
 func newBench(m *model.Model, threads int) *bench {
@@ -107,7 +113,7 @@ func (b *bench) measure(ctx context.Context, t benchTest, runs int) (benchRow, e
 	var speeds []float64
 	caches := make([]*kvcache.Cache, t.talking)
 	for i := range caches {
-		caches[i] = b.m.Config.NewCache(t.prompt + t.answer)
+		caches[i] = b.m.Config.NewCache(b.kv, t.prompt+t.answer)
 		caches[i].Reserve(t.prompt + t.answer)
 	}
 	step := make([]model.Input, t.talking)

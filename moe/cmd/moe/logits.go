@@ -14,6 +14,7 @@ import (
 
 	"moebot/moe/kernel"
 	"moebot/moe/model"
+	"moebot/moe/tensor"
 )
 
 // maxTokensFile bounds the file that moe logits reads, bytes.
@@ -82,7 +83,7 @@ func readTokens(path string, vocab int) ([]int32, error) {
 func writeLogits(ctx context.Context, out io.Writer, m *model.Model, ids []int32, window, chunk, threads int) error {
 	pool := kernel.NewPool(threads)
 	defer pool.Close()
-	cache := m.Config.NewCache(window)
+	cache := m.Config.NewCache(tensor.F32, window)
 	s := m.NewScratch(pool, chunk)
 	w := bufio.NewWriterSize(out, 1<<20)
 	row := make([]byte, 4*m.Config.Vocab)

@@ -10,6 +10,7 @@ import (
 	"moebot/moe/defaultmodel"
 	"moebot/moe/gguf"
 	"moebot/moe/model"
+	"moebot/moe/tensor"
 	"moebot/moe/tokenizer"
 	"moebot/moe/train"
 )
@@ -38,6 +39,20 @@ func parse(fs *flag.FlagSet, args []string) error {
 }
 
 const modelFlag = "GGUF `file`; without it the embedded model"
+
+// cacheFlag is the type in which keys and values are kept.
+func cacheFlag(fs *flag.FlagSet) *tensor.Type {
+	t := new(tensor.Type)
+	fs.Func("kv", "`type` in which keys and values are kept: F32, F16 or Q8_0 (default F32)", func(name string) error {
+		for _, *t = range []tensor.Type{tensor.F32, tensor.F16, tensor.Q8_0} {
+			if t.String() == name {
+				return nil
+			}
+		}
+		return errors.New("want F32, F16 or Q8_0")
+	})
+	return t
+}
 
 // openFile opens a model file, or the embedded model for an empty path.
 func openFile(path string) (*gguf.File, error) {

@@ -14,6 +14,7 @@ import (
 	"moebot/moe/dataset"
 	"moebot/moe/kernel"
 	"moebot/moe/model"
+	"moebot/moe/tensor"
 	"moebot/moe/tokenizer"
 )
 
@@ -34,6 +35,7 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 	window := fs.Int("context", 512, "tokens of a window; each is predicted from those before it in its window alone")
 	limit := fs.Int("limit", 0, "tokens measured at most; 0 measures all")
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
+	kv := cacheFlag(fs)
 	asJSON := fs.Bool("json", false, "print JSON")
 	if err := parse(fs, args); err != nil {
 		return err
@@ -46,6 +48,9 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 		return err
 	}
 	defer f.Close()
+	if err := m.Config.CacheType(*kv); err != nil {
+		return usageError{err}
+	}
 	tok, err := openTokenizer(*path)
 	if err != nil {
 		return err
@@ -71,7 +76,7 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 	}
 	pool := kernel.NewPool(*threads)
 	defer pool.Close()
-	p, err := measureText(ctx, m, tok, ids, min(*window, m.Config.Context), pool)
+	p, err := measureText(ctx, m, tok, ids, min(*window, m.Config.Context), *kv, pool)
 	if err != nil {
 		return err
 	}
@@ -85,7 +90,7 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 
 // measureText predicts ids window by window. A window begins with the vocabulary's BOS
 // token if texts do, else its first token is not predicted.
-func measureText(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, ids []int32, window int, pool *kernel.Pool) (perplexity, error) {
+func measureText(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, ids []int32, window int, kv tensor.Type, pool *kernel.Pool) (perplexity, error) {
 	const chunk = 64
 	var p perplexity
 	spec := tok.Spec()
@@ -98,7 +103,7 @@ func measureText(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, 
 		}
 		n := min(window-len(part), len(ids))
 		part, ids = append(part, ids[:n]...), ids[n:]
-		cache := m.Config.NewCache(window)
+		cache := m.Config.NewCache(kv, window)
 		for at := 0; at+1 < len(part); at += chunk {
 			if err := ctx.Err(); err != nil {
 				return p, err

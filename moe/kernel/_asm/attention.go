@@ -1,13 +1,16 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
 func attentionFile(c *asm) {
 	rope(c)
-	weightedSum(c)
+	weightedSums(c)
+	narrowHalf(c)
 }
 
 func rope(c *asm) {
@@ -36,52 +39,91 @@ func rope(c *asm) {
 	c.end()
 }
 
-// weightedSum keeps 64, then 8 columns of the sum in registers while it goes down
-// the rows.
-func weightedSum(c *asm) {
-	c.declare("weightedSumAVX2", "func(dst *float32, cols int, p *float32, n int, v *float32, ldv int)",
-		"weightedSumAVX2 adds rows: dst[j] = Σ p[i]·v[i·ldv+j], i in [0,n), n > 0,",
-		"j in [0,cols), cols > 0 and a multiple of 8.")
-	a := c.args("dst", "cols", "p", "n", "v", "ldv")
-	dst, cols, p, n, v, ldv := a[0], a[1], a[2], a[3], a[4], a[5]
-	c.SHLQ(Imm(2), ldv)
-	pass := func(vectors int) {
-		acc := make([]reg.VecVirtual, vectors)
-		for i := range acc {
-			acc[i] = c.YMM()
-			c.VXORPS(acc[i], acc[i], acc[i])
+// weightedSums are the kernels for each type of values, width of registers, number of
+// columns and number of heads that share the loads, as the registers allow.
+func weightedSums(c *asm) {
+	for _, f := range formats {
+		if f.name != "F32" && f.name != "F16" && f.name != "Q8" {
+			continue
 		}
-		row, i, w := c.GP64(), c.GP64(), c.YMM()
-		loop := c.label("rows")
-		c.MOVQ(v, row)
-		c.XORQ(i, i)
-		c.Label(loop)
-		c.VBROADCASTSS(Mem{Base: p, Index: i, Scale: 4}, w)
-		for j := range acc {
-			c.VFMADD231PS(Mem{Base: row, Disp: 32 * j}, w, acc[j])
+		for _, w := range []width{avx2, avx512} {
+			for _, cols := range []int{32, 64} {
+				for _, heads := range []int{1, 2, 4} {
+					if cols/w.lanes*heads <= w.lanes { // 8 sums of 16 registers, or 16 of 32
+						weightedSum(c, f, w, cols, heads)
+					}
+				}
+			}
 		}
-		c.ADDQ(ldv, row)
-		c.INCQ(i)
-		c.CMPQ(i, n)
-		c.JL(LabelRef(loop))
-		for j := range acc {
-			c.VMOVUPS(acc[j], Mem{Base: dst, Disp: 32 * j})
-		}
-		c.ADDQ(U32(32*vectors), v)
-		c.ADDQ(U32(32*vectors), dst)
-		c.SUBQ(Imm(uint64(8*vectors)), cols)
 	}
-	c.SUBQ(Imm(64), cols)
-	c.JL(LabelRef("narrow"))
-	c.Label("wide")
-	pass(8)
-	c.JGE(LabelRef("wide"))
-	c.Label("narrow")
-	c.ADDQ(Imm(64), cols)
-	c.JZ(LabelRef("done"))
-	c.Label("eight")
-	pass(1)
-	c.JNZ(LabelRef("eight"))
-	c.Label("done")
+}
+
+// weightedSum keeps the columns of the sums in registers while it goes down the rows.
+func weightedSum(c *asm, f format, w width, cols, heads int) {
+	name := fmt.Sprintf("weightedSum%sc%dx%d%s", f.name, cols, heads, w.suffix)
+	c.declare(name, "func(dst *float32, ldd int, p *float32, ldp int, n int, v *byte, stride int)",
+		fmt.Sprintf("%s adds n > 0 rows of %d values, stride bytes apart, to the sums of", name, cols),
+		fmt.Sprintf("%d heads: dst[h·ldd+j] += Σ p[h·ldp+i]·v[i,j], i in [0,n); a value is %s.", heads, f.doc))
+	a := c.args("dst", "ldd", "p", "ldp", "n", "v", "stride")
+	dst, ldd, p, ldp, n, v, stride := a[0], a[1], a[2], a[3], a[4], a[5], a[6]
+	c.SHLQ(Imm(2), ldd)
+	c.SHLQ(Imm(2), ldp)
+	ldp3 := c.GP64()
+	c.LEAQ(Mem{Base: ldp, Index: ldp, Scale: 2}, ldp3)
+	acc := make([][]reg.VecVirtual, heads)
+	row := c.GP64()
+	each := func(do func(h, i int, m Mem)) {
+		c.MOVQ(dst, row)
+		for h := range acc {
+			for i := range cols / w.lanes {
+				do(h, i, Mem{Base: row, Disp: 4 * w.lanes * i})
+			}
+			if h+1 < heads {
+				c.ADDQ(ldd, row)
+			}
+		}
+	}
+	each(func(h, _ int, m Mem) {
+		r := w.reg(c)
+		c.VMOVUPS(m, r)
+		acc[h] = append(acc[h], r)
+	})
+	group := f.group(w)
+	c.held = nil
+	c.Label("rows")
+	weights := make([]reg.VecVirtual, heads)
+	for h := range weights {
+		weights[h] = w.reg(c)
+		c.VBROADCASTSS(multiple(p, ldp, ldp3, h), weights[h])
+	}
+	for g := range cols / group {
+		for k, value := range f.unpack(c, w, Mem{Base: v, Disp: g * f.bytes(w)}) {
+			x := value()
+			for h := range acc {
+				c.VFMADD231PS(x, weights[h], acc[h][g*group/w.lanes+k])
+			}
+		}
+	}
+	c.ADDQ(Imm(4), p)
+	c.ADDQ(stride, v)
+	c.DECQ(n)
+	c.JNZ(LabelRef("rows"))
+	each(func(h, i int, m Mem) { c.VMOVUPS(acc[h][i], m) })
+	c.end()
+}
+
+func narrowHalf(c *asm) {
+	c.declare("narrowF16AVX2", "func(dst *byte, x *float32, n int)",
+		"narrowF16AVX2 writes n numbers, n > 0 and a multiple of 8, as half-precision floats,",
+		"rounded to the nearest, ties to even.")
+	p := c.args("dst", "x", "n")
+	v := c.YMM()
+	c.Label("loop")
+	c.VMOVUPS(Mem{Base: p[1]}, v)
+	c.VCVTPS2PH(Imm(0), v, Mem{Base: p[0]})
+	c.ADDQ(Imm(16), p[0])
+	c.ADDQ(Imm(32), p[1])
+	c.SUBQ(Imm(8), p[2])
+	c.JNZ(LabelRef("loop"))
 	c.end()
 }
