@@ -142,6 +142,9 @@ func (s *service) openStore(ctx context.Context) error {
 		o.Prefix = "mb-playground"
 	}
 	var err error
+	if o.Keys, err = session.ParseKeys(s.cfg.SessionKeys.Reveal()); err != nil {
+		return fmt.Errorf("MOEBOT_SESSION_KEYS: %w", err)
+	}
 	if o.URL != "" {
 		if s.store, err = redisstore.Open(ctx, o); err != nil {
 			return fmt.Errorf("REDIS_URL: %w", err)

@@ -105,13 +105,28 @@ func EncodeTurn(t Turn) (string, error) {
 	if err := t.Validate(); err != nil {
 		return "", err
 	}
+	return encode(turnOf(t))
+}
+
+// turnOf is t in version 1.
+func turnOf(t Turn) turnV1 {
 	v := turnV1{ID: t.ID, Role: t.Role, AuthorID: cleanText(t.AuthorID), Author: cleanText(t.Author), Text: cleanText(t.Text)}
 	if !t.Time.IsZero() {
 		ms := t.Time.UnixMilli()
 		v.Time = &ms
 	}
 	v.Answer = encodeAnswer(t.Answer)
-	return encode(v)
+	return v
+}
+
+// turn is v as a Turn, unchecked.
+func (v turnV1) turn() Turn {
+	t := Turn{ID: v.ID, Role: v.Role, AuthorID: v.AuthorID, Author: v.Author, Text: v.Text}
+	if v.Time != nil {
+		t.Time = time.UnixMilli(*v.Time).UTC()
+	}
+	t.Answer = decodeAnswer(v.Answer)
+	return t
 }
 
 // DecodeTurn reads what EncodeTurn wrote, in any version up to the current
@@ -122,11 +137,7 @@ func DecodeTurn(s string) (Turn, error) {
 	if err := decode("turn", s, &v); err != nil {
 		return Turn{}, err
 	}
-	t := Turn{ID: v.ID, Role: v.Role, AuthorID: v.AuthorID, Author: v.Author, Text: v.Text}
-	if v.Time != nil {
-		t.Time = time.UnixMilli(*v.Time).UTC()
-	}
-	t.Answer = decodeAnswer(v.Answer)
+	t := v.turn()
 	if err := t.Validate(); err != nil {
 		return Turn{}, &FormatError{"turn", err.Error()}
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	// Secrets, from the environment only.
 	Token    Secret `toml:"-"` // DISCORD_TOKEN; empty opens the playground
 	RedisURL Secret `toml:"-"` // REDIS_URL; empty uses the embedded store
+	// MOEBOT_SESSION_KEYS, name:base64 separated by commas: what is kept of conversations
+	// is encrypted with the first key and read with all; empty does not encrypt
+	SessionKeys Secret `toml:"-"`
 }
 
 // HTTP is the service's own address: health, and without a token the playground.

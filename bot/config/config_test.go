@@ -64,6 +64,7 @@ func TestMistakesNameThePlace(t *testing.T) {
 		{"a duration without unit", "[reply]\ntimeout = \"5\"\n", []string{":2:", "duration"}},
 		{"broken syntax", "[http\n", []string{":1:"}},
 		{"a secret in the file", "[discord]\ntoken = \"abc\"\n", []string{"unknown key discord.token", "DISCORD_TOKEN"}},
+		{"keys in the file", "[session]\nkeys = \"a:b\"\n", []string{"MOEBOT_SESSION_KEYS"}},
 		{"a Redis address in the file", "[session]\nredis_url = \"redis://\"\n", []string{"REDIS_URL"}},
 		{"out of range", "[reply]\ntemperature = 3\nmax_tokens = 0\n", []string{"reply.temperature is 3, want 0 to 2", "reply.max_tokens is 0"}},
 		{"a session shorter than the queue", "[session]\nmax_turns = 10\n", []string{"session.max_turns is 10, want at least 18"}},
@@ -93,14 +94,14 @@ func TestMistakesNameThePlace(t *testing.T) {
 func TestTheEnvironmentWins(t *testing.T) {
 	path := write(t, "[http]\naddr = \"127.0.0.1:1\"\n[reply]\ntemperature = 1\n")
 	c, err := Load(path, env(map[string]string{"MOEBOT_HTTP_ADDR": "127.0.0.1:0", "MOEBOT_REPLY_TIMEOUT": "5s", "MOEBOT_DISCORD_MESSAGE_CONTENT": "false",
-		"MOEBOT_MODEL_THREADS": "3", "MOEBOT_REPLY_TOP_P": "0.5", "DISCORD_TOKEN": " tok ", "REDIS_URL": "redis://h"}))
+		"MOEBOT_MODEL_THREADS": "3", "MOEBOT_REPLY_TOP_P": "0.5", "DISCORD_TOKEN": " tok ", "REDIS_URL": "redis://h", "MOEBOT_SESSION_KEYS": "a:b"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.HTTP.Addr != "127.0.0.1:0" || c.Reply.Temperature != 1 || time.Duration(c.Reply.Timeout) != 5*time.Second || c.Discord.MessageContent || c.Model.Threads != 3 || c.Reply.TopP != 0.5 {
 		t.Errorf("configuration is %+v", c)
 	}
-	if c.Token.Reveal() != "tok" || c.RedisURL.Reveal() != "redis://h" {
+	if c.Token.Reveal() != "tok" || c.RedisURL.Reveal() != "redis://h" || c.SessionKeys.Reveal() != "a:b" {
 		t.Error("secrets are not read")
 	}
 	_, err = Load("", env(map[string]string{"MOEBOT_REPLY_TEMPERATURE": "hot", "MOEBOT_MODEL_SLOTS": "many"}))

@@ -48,6 +48,8 @@ func secretHint(key string) string {
 	switch {
 	case strings.Contains(k, "redis"):
 		return "; the Redis address is read from the environment variable REDIS_URL only"
+	case k == "session.keys":
+		return "; keys are read from the environment variable MOEBOT_SESSION_KEYS only"
 	case strings.Contains(k, "token"), strings.Contains(k, "secret"), strings.Contains(k, "password"):
 		return "; the bot's token is read from the environment variable DISCORD_TOKEN only"
 	}
@@ -132,6 +134,9 @@ func overlay(c *Config, env func(string) (string, bool)) error {
 	}
 	if s, ok := env("REDIS_URL"); ok {
 		c.RedisURL = Secret(strings.TrimSpace(s))
+	}
+	if s, ok := env("MOEBOT_SESSION_KEYS"); ok {
+		c.SessionKeys = Secret(strings.TrimSpace(s))
 	}
 	return errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"context"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -72,6 +73,16 @@ func (r *reopening) Load(ctx context.Context, k session.Key) (sess session.Sessi
 
 func (r *reopening) Reset(ctx context.Context, k session.Key) (err error) {
 	r.with(func(s *redisstore.Store) { err = s.Reset(ctx, k) })
+	return
+}
+
+func (r *reopening) Export(ctx context.Context, w io.Writer, channel string) (n session.Moved, err error) {
+	r.with(func(s *redisstore.Store) { n, err = s.Export(ctx, w, channel) })
+	return
+}
+
+func (r *reopening) Import(ctx context.Context, from io.Reader) (n session.Moved, err error) {
+	r.with(func(s *redisstore.Store) { n, err = s.Import(ctx, from) })
 	return
 }
 

@@ -146,6 +146,11 @@ func (s *Store) takeToken(id string) string {
 	if ok {
 		return token
 	}
+	return newToken()
+}
+
+// newToken makes up a token.
+func newToken() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])

@@ -24,7 +24,7 @@ func (s *Store) Forget(ctx context.Context, userID string) (turns int, err error
 	if err := session.ValidateID("user", userID); err != nil {
 		return fail(err)
 	}
-	channels, err := s.channels(ctx)
+	channels, err := s.channels(ctx, "log", "undo", "wait")
 	if err != nil {
 		return fail(err)
 	}
@@ -38,12 +38,12 @@ func (s *Store) Forget(ctx context.Context, userID string) (turns int, err error
 	return turns, nil
 }
 
-// channels are those with turns kept.
-func (s *Store) channels(ctx context.Context) ([]session.Key, error) {
+// channels are those with a key of one of the kinds.
+func (s *Store) channels(ctx context.Context, kinds ...string) ([]session.Key, error) {
 	seen := map[string]bool{}
 	var out []session.Key
 	scan := func(ctx context.Context, node redis.Cmdable) error {
-		for _, kind := range []string{"log", "undo", "wait"} {
+		for _, kind := range kinds {
 			it := node.Scan(ctx, 0, s.o.Prefix+":{p??}:"+kind+":*", 500).Iterator()
 			for it.Next(ctx) {
 				if _, channel, ok := strings.Cut(it.Val(), ":"+kind+":"); ok && !seen[channel] {

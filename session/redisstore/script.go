@@ -33,6 +33,8 @@ var (
 	forgetLua string
 	//go:embed script/take.lua
 	takeLua string
+	//go:embed script/import.lua
+	importLua string
 
 	acceptScript   = redis.NewScript(acceptLua)
 	finishScript   = redis.NewScript(finishLua)
@@ -46,4 +48,5 @@ var (
 	undoScript     = redis.NewScript(undoLua)
 	forgetScript   = redis.NewScript(forgetLua)
 	takeScript     = redis.NewScript(takeLua)
+	importScript   = redis.NewScript(importLua)
 )

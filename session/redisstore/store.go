@@ -238,6 +238,11 @@ func (s *Store) statKeys(p int, now time.Time) (total, day string) {
 // member is how an open question is listed in its partition.
 func member(k session.Key, id string) string { return k.Channel + " " + id }
 
+// cutMember returns the id of a channel's open question as listed by member.
+func cutMember(k session.Key, m string) (id string, ok bool) {
+	return strings.CutPrefix(m, k.Channel+" ")
+}
+
 // seenTTL is how long a channel's message ids are known, in milliseconds.
 func (s *Store) seenTTL() string { return duration(max(s.o.TTL, minSeen)) }
 

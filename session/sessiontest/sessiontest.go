@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,8 @@ type Store interface {
 	Recall(ctx context.Context, name string) (string, error)
 	Count(context.Context, session.Key, map[string]int64) error
 	Counters(context.Context) (session.Counters, error)
+	Export(ctx context.Context, w io.Writer, channel string) (session.Moved, error)
+	Import(context.Context, io.Reader) (session.Moved, error)
 	Ping(context.Context) (time.Duration, error)
 	Kind() string
 }
@@ -89,6 +92,7 @@ func Run(t *testing.T, open func(testing.TB, Limits) Store) {
 		{"Counters", Limits{}, testCounters},
 		{"BadInput", Limits{}, testBadInput},
 		{"Context", Limits{}, testContext},
+		{"Archive", Limits{MaxTurns: 6}, testArchive},
 		{"Model", Limits{MaxTurns: 9}, testModel},
 	} {
 		t.Run(c.name, func(t *testing.T) {
