@@ -30,6 +30,10 @@ func start(args []string, out, errOut io.Writer) int {
 	fs.SetOutput(errOut)
 	path := fs.String("config", "", "TOML `file`; without it the defaults hold (config.toml lists them)")
 	role := fs.String("role", "", "`all`, gateway or worker: what this process does; wins over roles.role")
+	var sessions archive
+	fs.StringVar(&sessions.export, "export", "", "write all sessions to a `file` in JSON Lines, - is the output, and end; a bot with the embedded store has to be stopped first")
+	fs.StringVar(&sessions.load, "import", "", "read sessions from such a `file`, - is the input, and end; what is there stays")
+	fs.StringVar(&sessions.channel, "channel", "", "with -export: the session of the channel with this `id` alone")
 	version := fs.Bool("version", false, "print the version and end")
 	healthcheck := fs.Bool("healthcheck", false, "ask a running bot at http.addr whether it is ready, and end with status 0 or 1")
 	if err := fs.Parse(args); err != nil {
@@ -40,6 +44,10 @@ func start(args []string, out, errOut io.Writer) int {
 	}
 	if fs.NArg() > 0 {
 		fmt.Fprintf(errOut, "bot: unexpected argument %q\n", fs.Arg(0))
+		return 2
+	}
+	if err := sessions.check(); err != nil {
+		fmt.Fprintln(errOut, "bot:", err)
 		return 2
 	}
 	if *version {
@@ -64,6 +72,13 @@ func start(args []string, out, errOut io.Writer) int {
 	// the first signal asks for a stop, the second ends at once
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
+	if sessions.wanted() {
+		if err := (&service{cfg: c, log: log}).archive(ctx, sessions, os.Stdin, out, errOut); err != nil {
+			fmt.Fprintln(errOut, "bot:", err)
+			return 1
+		}
+		return 0
+	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
