@@ -99,8 +99,8 @@ func (l *live) Collect(out chan<- prometheus.Metric) {
 	if l.s.mind.engine != nil {
 		p.engine(l.s.mind.stats())
 	}
-	if l.s.bot != nil {
-		p.discord(l.s.bot)
+	if l.s.worker == nil {
+		p.discord(&l.s.bots)
 	}
 	if l.s.workers != nil {
 		p.gateway(l.s.workers.Stats())
@@ -156,12 +156,13 @@ func (p put) engine(e engine.Stats) {
 	}
 }
 
-func (p put) discord(b *discord.Bot) {
-	up, _ := b.Ready()
-	p(now, "discord_connected", "Whether the gateway's connection is up.", one(up))
-	p(sum, "discord_reconnects_total", "Connections to the gateway after the first.", float64(b.Reconnects()))
-	p(sum, "discord_rate_limited_total", "Requests that had to wait for Discord's rate limit.", float64(b.RateLimits()))
-	p(now, "discord_heartbeat_seconds", "Time for the gateway to answer the last frame sent.", b.Latency().Seconds())
+func (p put) discord(b *bots) {
+	up, _ := b.ready()
+	p(now, "discord_connected", "Whether the gateway's connections are up.", one(up))
+	p(now, "discord_shards", "Connections to the gateway, one for each gateway shard of this process.", float64(len(b.all())))
+	p(sum, "discord_reconnects_total", "Connections to the gateway after the first.", float64(b.sum((*discord.Bot).Reconnects)))
+	p(sum, "discord_rate_limited_total", "Requests that had to wait for Discord's rate limit.", float64(b.sum((*discord.Bot).RateLimits)))
+	p(now, "discord_heartbeat_seconds", "Time for the gateway to answer the last frame sent.", b.latency().Seconds())
 }
 
 const queueLength = "Answers that wait for the workers or are being made by them, of all gateways: what to scale workers by."

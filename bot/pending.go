@@ -25,7 +25,8 @@ func (s *service) askPending(ctx context.Context) {
 	})
 }
 
-// askAll returns when all questions have a place in their queues.
+// askAll returns when all questions of this process's gateway shards have a place in
+// their queues.
 func (s *service) askAll(ctx context.Context, pending []session.Pending) {
 	byChannel := map[session.Key][]session.Pending{} // in each the oldest first
 	for _, p := range pending {
@@ -34,8 +35,12 @@ func (s *service) askAll(ctx context.Context, pending []session.Pending) {
 	var all sync.WaitGroup
 	for _, list := range byChannel {
 		all.Go(func() {
+			bot := s.bots.serving(ctx, list[0].Key.Channel)
+			if bot == nil {
+				return
+			}
 			for _, p := range list {
-				err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: s.bot.Reply(p.Key.Channel, p.Turn), Decide: s.bot.Settle})
+				err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: bot.Reply(p.Key.Channel, p.Turn), Decide: bot.Settle})
 				if err != nil {
 					s.log.Warn("an unanswered question of before is left", "channel", p.Key.Channel, "message", p.Turn.ID, "err", err)
 				}
@@ -63,10 +68,6 @@ func (s *service) pending(ctx context.Context) ([]session.Pending, error) {
 		}
 	}
 }
-
-// sweepEvery is how often it is looked for questions that nobody is at: longer than a
-// process that has died stays in charge of one.
-const sweepEvery = 20 * time.Second
 
 // takeOver answers, until ctx ends, questions that were left by processes that have
 // died: they stay pending until nobody is in charge of them any more.

@@ -52,9 +52,12 @@ func TestTakeOver(t *testing.T) {
 	s.rules.set(config.Default().Safety)
 	s.chat = chat.New(s.store, s.mind, chat.Options{QueueLen: 8, Timeout: time.Minute, Rules: &s.rules, Log: log})
 	defer s.chat.Close(context.Background())
-	if s.bot, err = discord.New(s.chat, s.store, discord.Options{Token: d.Token(), Transport: d.Transport(), Log: log, Policy: policy(config.Default())}); err != nil {
+	bot, err := discord.New(s.chat, s.store, discord.Options{Token: d.Token(), Transport: d.Transport(), Log: log, Policy: policy(config.Default())})
+	if err != nil {
 		t.Fatal(err)
 	}
+	s.bots.setPolicy(policy(config.Default()))
+	s.bots.put(0, bot)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); s.takeOver(ctx, 20*time.Millisecond) }()

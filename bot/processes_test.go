@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -189,6 +190,23 @@ func (p *process) ready() {
 		}
 		res.Body.Close()
 		return res.StatusCode == 200
+	})
+}
+
+// share waits until the gateways are connected with all gateway shards, about the same
+// number each.
+func (f *fleet) share(gateways []*process, shards int) {
+	f.t.Helper()
+	waitFor(f.t, "the gateway shards are shared", time.Minute, func() bool {
+		sum := 0
+		for _, g := range gateways {
+			n, err := strconv.Atoi(g.figure("moebot_discord_shards"))
+			if err != nil || n > (shards+len(gateways)-1)/len(gateways) || g.figure("moebot_discord_connected") != "1" {
+				return false
+			}
+			sum += n
+		}
+		return sum == shards
 	})
 }
 

@@ -47,9 +47,7 @@ func (s *service) reload(r reloads) {
 	}
 	s.mind.setDefaults(c.Reply)
 	s.rules.set(c.Safety)
-	if s.bot != nil {
-		s.bot.SetPolicy(policy(c))
-	}
+	s.bots.setPolicy(policy(c))
 	// what needs a restart stays what it is, also in the next comparison
 	timeout, queueLen := s.cfg.Reply.Timeout, s.cfg.Reply.QueueLen
 	s.cfg.Reply = c.Reply

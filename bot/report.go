@@ -39,10 +39,10 @@ func (s *service) report(ctx context.Context) discord.Report {
 		add("Store", "%s, %s", s.store.Kind(), ms(latency))
 	}
 	gateway := "no heartbeat yet"
-	if l := s.bot.Latency(); l > 0 {
+	if l := s.bots.latency(); l > 0 {
 		gateway = ms(l)
 	}
-	add("Gateway", "%s, %d reconnects", gateway, s.bot.Reconnects())
+	add("Gateway", "%s, %d reconnects", gateway, s.bots.sum((*discord.Bot).Reconnects))
 	add("Memory", "%.0f MiB heap, %.0f MiB from the system\n%d goroutines", float64(mem.HeapAlloc)/(1<<20), float64(mem.Sys)/(1<<20), runtime.NumGoroutine())
 	if m := s.mistake.Load(); m != nil {
 		add("Configuration", "the file has a mistake; what it said before holds\n%.900s", *m)

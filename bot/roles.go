@@ -34,17 +34,9 @@ func (s *service) generator() chat.Generator {
 		return s.mind
 	}
 	r := s.cfg.Roles
-	s.workers = jobs.NewClient(s.store.Client(), jobs.ClientOptions{Defaults: s.mind.settings, Server: s.server, Timeout: time.Duration(s.cfg.Reply.Timeout),
+	s.workers = jobs.NewClient(s.store.Client(), jobs.ClientOptions{Defaults: s.mind.settings, Server: s.bots.server, Timeout: time.Duration(s.cfg.Reply.Timeout),
 		MaxQueue: r.MaxQueue, Lease: time.Duration(r.Lease), Log: s.log})
 	return remote{s.workers, s.mind}
-}
-
-// server is the server of a channel, "" if it is not known or there is none.
-func (s *service) server(channel string) string {
-	if s.bot == nil {
-		return ""
-	}
-	return s.bot.Server(channel)
 }
 
 // work is run for a worker: it makes answers for the gateways until ctx ends. Answers

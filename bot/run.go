@@ -39,11 +39,14 @@ type service struct {
 	local *embedded.Server // nil with a Redis
 	store *redisstore.Store
 	chat  *chat.Service
-	bot   *discord.Bot
+	bots  bots
 	play  *playgroundParts // nil with a token
 
 	workers *jobs.Client // in a gateway: who makes the answers
 	worker  *jobs.Worker // in a worker
+
+	discord discord.Options    // of every connection
+	letGo   context.CancelFunc // in a gateway: lets its gateway shards go
 
 	rules rules
 
@@ -73,7 +76,7 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 	defer s.closeStore()
 	s.figures.open(s)
 	s.rules.set(c.Safety)
-	s.chat = chat.New(s.store, s.generator(), chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
+	s.chat = chat.New(s.store, s.generator(), chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Renew: s.holdTTL() / 3, Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
 	if err := s.openDiscord(); err != nil {
 		return err
 	}
@@ -81,9 +84,16 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 		defer s.play.close()
 	}
 	server, served := s.serve(listener)
-	s.connecting.Go(func() { s.connect(ctx) })
+	if c.Roles.Role == "gateway" {
+		var holding context.Context
+		holding, s.letGo = context.WithCancel(context.Background())
+		defer s.letGo()
+		s.connecting.Go(func() { s.holdShards(holding) })
+	} else {
+		s.connecting.Go(func() { s.connect(ctx) })
+	}
 	if s.local == nil && s.play == nil { // others may share the Redis
-		s.connecting.Go(func() { s.takeOver(ctx, sweepEvery) })
+		s.connecting.Go(func() { s.takeOver(ctx, time.Duration(c.Roles.ShardLease)) })
 	}
 	s.announce(out, listener.Addr())
 
@@ -135,9 +145,14 @@ func (s *service) openModel() (err error) {
 	return nil
 }
 
+// holdTTL is how long a question stays in the charge of a process that gives no sign of
+// life: not longer than its gateway shards do, so that who gets those gets it, too.
+func (s *service) holdTTL() time.Duration { return time.Duration(s.cfg.Roles.ShardLease) * 3 / 4 }
+
 // openStore connects to Redis, or opens the store inside the process.
 func (s *service) openStore(ctx context.Context) error {
-	o := redisstore.Options{URL: s.cfg.RedisURL.Reveal(), MaxTurns: s.cfg.Session.MaxTurns, TTL: time.Duration(s.cfg.Session.TTL), Log: s.log}
+	o := redisstore.Options{URL: s.cfg.RedisURL.Reveal(), MaxTurns: s.cfg.Session.MaxTurns, TTL: time.Duration(s.cfg.Session.TTL),
+		HoldTTL: s.holdTTL(), Log: s.log}
 	if s.cfg.Token == "" && s.cfg.Roles.Role != "worker" {
 		o.Prefix = "mb-playground"
 	}
@@ -206,10 +221,16 @@ func (s *service) openDiscord() error {
 		o.Token, o.Transport, o.APIBase, o.CommandGuild = s.play.token, s.play.discord.Transport(), "", ""
 		o.Before = nil // a Discord in memory has forgotten the messages of before
 	}
-	var err error
-	if s.bot, err = discord.New(s.chat, s.store, o); err != nil {
+	s.discord = o
+	s.bots.setPolicy(o.Policy)
+	if s.cfg.Roles.Role == "gateway" {
+		return nil // as many as it gets gateway shards
+	}
+	bot, err := discord.New(s.chat, s.store, o)
+	if err != nil {
 		return err
 	}
+	s.bots.put(0, bot)
 	return nil
 }
 
@@ -217,7 +238,7 @@ func (s *service) openDiscord() error {
 // stays: /readyz says what to do, and a restart in a loop would only use up the day's
 // logins.
 func (s *service) connect(ctx context.Context) {
-	if err := s.bot.Open(ctx); err != nil && ctx.Err() == nil {
+	if err := s.bots.all()[0].Open(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("Discord refuses the bot; mend it and start again", "err", err)
 	}
 }
@@ -236,13 +257,17 @@ func (s *service) stop(server *http.Server) {
 	s.log.Info("stopping")
 	all, cancelAll := context.WithTimeout(context.Background(), stopTime)
 	defer cancelAll()
-	s.bot.Hush()
+	s.bots.hush()
 	answers, cancel := context.WithTimeout(all, finishTime)
 	s.chat.Close(answers)
 	cancel()
-	s.bot.Close()
-	if s.workers != nil {
+	if s.letGo != nil {
+		s.letGo()
+		s.connecting.Wait()
 		s.workers.Close()
+	}
+	for _, bot := range s.bots.all() {
+		bot.Close()
 	}
 	if s.play != nil {
 		s.play.page.Close() // its streams would hold the server open
@@ -272,9 +297,9 @@ func (s *service) routes() http.Handler {
 func (s *service) readyz(w http.ResponseWriter, r *http.Request) {
 	state := map[string]string{"discord": "ok", "store": "ok"}
 	status := http.StatusOK
-	if s.bot == nil {
+	if s.worker != nil {
 		delete(state, "discord")
-	} else if ok, why := s.bot.Ready(); !ok {
+	} else if ok, why := s.bots.ready(); !ok {
 		state["discord"], status = why, http.StatusServiceUnavailable
 	}
 	if s.workers != nil { // without one questions wait; that is no reason to take the gateway away

@@ -42,6 +42,7 @@ var rules = map[string]rule{
 	"moe/prompt":         {layer: 3, may: []string{"1", "2"}, vendors: []string{"*"}},
 	"moe/dataset":        {layer: 3, may: []string{"1", "2"}, vendors: []string{"*"}},
 	"session/redisstore": {layer: 3, may: []string{"session"}, vendors: []string{"*"}},
+	"bot/shards":         {layer: 3, vendors: []string{"*"}},
 	"session/embedded":   {layer: 3, may: []string{"session"}, vendors: []string{"*"}},
 
 	"moe/engine":   {layer: 4, may: []string{"1", "2", "3"}, vendors: []string{"*"}},

@@ -168,6 +168,17 @@ func (s *Service) aside(q Question, f func(Question)) {
 	}
 }
 
+// Working counts what is under way in the channels for which of is true.
+func (s *Service) Working(of func(channel string) bool) (n int) {
+	s.open.Range(func(_, v any) bool {
+		if of(v.(*work).q.Key.Channel) {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
 // renewEvery is how often the store hears that this process is still at its
 // questions; redisstore lets others have them after three times that.
 const renewEvery = 5 * time.Second
@@ -175,7 +186,7 @@ const renewEvery = 5 * time.Second
 // keepCharge renews the charge of open questions until the service stops, and then
 // gives up those that are left.
 func (s *Service) keepCharge() {
-	tick := time.NewTicker(renewEvery)
+	tick := time.NewTicker(s.opt.Renew)
 	defer tick.Stop()
 	for {
 		select {

@@ -15,6 +15,7 @@ import (
 type Options struct {
 	QueueLen int              // questions of a channel, the one being answered included; at least 1
 	Timeout  time.Duration    // of an answer, from its turn in the queue
+	Renew    time.Duration    // between signs of life to the store; 0 is 5 s
 	Busy     func(error) bool // whether a Generator's error means "too many at once"
 	Rules    Rules            // may be nil
 	Observer Observer         // may be nil
@@ -86,6 +87,9 @@ type Service struct {
 // New returns a service. Close it.
 func New(store Store, gen Generator, o Options) *Service {
 	s := &Service{store: store, gen: gen, opt: o, intake: newQueue(o.QueueLen + 1), turns: newQueue(o.QueueLen), notices: newQueue(maxNotices)}
+	if s.opt.Renew <= 0 {
+		s.opt.Renew = renewEvery
+	}
 	if s.opt.Busy == nil {
 		s.opt.Busy = func(error) bool { return false }
 	}

@@ -158,6 +158,12 @@ type Roles struct {
 	// Lease is the time without a sign of life after which other workers go on with a
 	// worker's answers. The same in all processes.
 	Lease Duration `toml:"lease"` // "5s"
+	// Shards is how many gateway shards there are in all; 0 is what Discord recommends.
+	// The number of processes that run holds, until all of them have stopped.
+	Shards int `toml:"shards"` // 0
+	// ShardLease is the time without a sign of life after which other gateways take over
+	// a gateway's shards and questions. The same in all processes.
+	ShardLease Duration `toml:"shard_lease"` // "20s"
 	// MaxQueue is how many answers may wait for the workers; more questions are refused.
 	MaxQueue int `toml:"max_queue"` // 1000
 }
@@ -173,7 +179,7 @@ func Default() Config {
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
 		Safety:  Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, Messages: 10, Every: Duration(3 * time.Second), MaxLength: 4000},
-		Roles:   Roles{Role: "all", Lease: Duration(5 * time.Second), MaxQueue: 1000},
+		Roles:   Roles{Role: "all", Lease: Duration(5 * time.Second), ShardLease: Duration(20 * time.Second), MaxQueue: 1000},
 	}
 }
 
@@ -284,6 +290,8 @@ func (c Config) check() error {
 	}
 	one("roles.role", c.Roles.Role, "all", "gateway", "worker")
 	between("roles.lease", c.Roles.Lease, 500*time.Millisecond, time.Minute)
+	in("roles.shards", float64(c.Roles.Shards), 0, 1<<16)
+	between("roles.shard_lease", c.Roles.ShardLease, time.Second, 10*time.Minute)
 	in("roles.max_queue", float64(c.Roles.MaxQueue), 1, 1e6)
 	if c.Roles.Role != "all" && c.RedisURL == "" {
 		errs = append(errs, fmt.Errorf("role %s needs REDIS_URL: the processes meet there", c.Roles.Role))

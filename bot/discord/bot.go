@@ -54,6 +54,10 @@ type Options struct {
 	Retention time.Duration // how long a conversation is kept, for /privacy
 	RescanAge time.Duration // messages older than this are not answered after a gap; 0 is an hour
 	Silence   time.Duration // without an acknowledged heartbeat after which a connection is dead; 0 is 65 s
+	// Shard is the part of the servers that this bot is for, and Identify waits until a
+	// new session of it may begin; nil waits for nothing.
+	Shard    Shard
+	Identify func(ctx context.Context) error
 	// Before runs once, when connected, before the first gap is read: the place to ask
 	// what was left unanswered, so that it comes before what was missed. May be nil.
 	Before func(ctx context.Context)
@@ -115,7 +119,7 @@ type Bot struct {
 
 // New prepares a bot; Open connects it.
 func New(c *chat.Service, store Store, o Options) (*Bot, error) {
-	dg, err := discordgo.New("Bot " + o.Token)
+	dg, err := client(o)
 	if err != nil {
 		return nil, err
 	}
@@ -128,18 +132,7 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 	if o.Silence <= 0 {
 		o.Silence = 65 * time.Second // Discord asks for a heartbeat every 41.25 s
 	}
-	transport := o.Transport
-	if transport == nil {
-		transport = http.DefaultTransport
-	}
-	if o.APIBase != "" {
-		base, err := url.Parse(o.APIBase)
-		if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-			return nil, fmt.Errorf("discord.api_base is %q, want an address such as http://127.0.0.1:8081", o.APIBase)
-		}
-		transport = newRebase(base, transport)
-	}
-	dg.Client = &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	dg.ShardID, dg.ShardCount = o.Shard.ID, max(1, o.Shard.Count)
 	// In order, on the reader's goroutine; handlers only hand on. Otherwise discordgo
 	// starts a goroutine for each event and loses their order.
 	dg.SyncEvents = true
@@ -158,6 +151,18 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 	b.SetPolicy(o.Policy)
 	b.handlers()
 	return b, nil
+}
+
+// requestTime bounds one request.
+const requestTime = 30 * time.Second
+
+// baseOf reads the address of a REST proxy.
+func baseOf(address string) (*url.URL, error) {
+	base, err := url.Parse(address)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, fmt.Errorf("discord.api_base is %q, want an address such as http://127.0.0.1:8081", address)
+	}
+	return base, nil
 }
 
 // rebase sends requests for Discord to another address.

@@ -3,7 +3,6 @@ package discord
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
@@ -120,7 +119,9 @@ func (b *Bot) onReady(e *discordgo.Ready) {
 	gap := b.gaps.Add(1)
 	b.seen.hold()
 	b.begin(func() { b.contain("rescan", func() { b.rescan(gap) }) })
-	b.begin(func() { b.contain("commands", b.register) })
+	if b.opt.Shard.ID == 0 {
+		b.begin(func() { b.contain("commands", b.register) })
+	}
 }
 
 func (b *Bot) onMessage(m *discordgo.Message) {
@@ -197,7 +198,7 @@ func fatal(err error) string {
 		case 4004:
 			return "Discord does not accept the token: copy it again from the developer portal into DISCORD_TOKEN"
 		case 4010, 4011:
-			return "Discord wants this bot to be sharded, which is not supported yet"
+			return "Discord wants this bot in more gateway shards: start it with -role gateway and workers, and leave roles.shards at 0"
 		case 4012:
 			return "Discord does not support this version of its API any more"
 		case 4013:
@@ -234,6 +235,16 @@ func (b *Bot) connect(ctx context.Context) error {
 				return err
 			}
 		}
+		if b.opt.Identify != nil { // resuming, too: discordgo identifies at once if that is refused
+			ctx, cancel := context.WithCancel(ctx)
+			stop := context.AfterFunc(b.ctx, cancel)
+			err := b.opt.Identify(ctx)
+			stop()
+			cancel()
+			if err != nil {
+				return err
+			}
+		}
 		b.dg.Identify.Intents = discordgo.IntentsGuilds | discordgo.IntentsGuildMessages | discordgo.IntentsDirectMessages
 		if b.content.Load() {
 			b.dg.Identify.Intents |= discordgo.IntentMessageContent
@@ -252,7 +263,7 @@ func (b *Bot) connect(ctx context.Context) error {
 		}
 		if what := fatal(err); what != "" {
 			b.trouble.Store(&what)
-			return fmt.Errorf("discord: %s (%w)", what, err)
+			return fatalError{what, err}
 		}
 		what := "Discord cannot be reached: " + err.Error()
 		b.trouble.Store(&what)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -21,13 +22,14 @@ type places struct {
 	threads map[string]bool
 	last    map[string]string
 	changed bool
+	fresh   chan struct{} // a channel not known before has a last message; holds one
 	// held are the messages that came while their channel's gap was still being read:
 	// they wait behind those that came before. A channel without a gap has no entry.
 	held map[string][]*discordgo.Message
 }
 
 func newPlaces() *places {
-	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}}
+	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, fresh: make(chan struct{}, 1)}
 }
 
 // hold makes the new messages of all known channels wait.
@@ -125,6 +127,12 @@ func (p *places) handled(channel, message string) {
 				break
 			}
 		}
+		if p.last[channel] == "" {
+			select {
+			case p.fresh <- struct{}{}:
+			default:
+			}
+		}
 		p.last[channel] = message
 		p.changed = true
 	}
@@ -141,7 +149,8 @@ func (p *places) snapshot() map[string]string {
 
 const placesFact = "discord/places"
 
-// rememberPlaces writes them down now and then, and at the end.
+// rememberPlaces writes them down now and then, soon after there is a new one, and at the
+// end.
 func (b *Bot) rememberPlaces() {
 	tick := time.NewTicker(20 * time.Second)
 	defer tick.Stop()
@@ -150,6 +159,11 @@ func (b *Bot) rememberPlaces() {
 		case <-b.ctx.Done():
 			b.savePlaces()
 			return
+		case <-b.seen.fresh:
+			if err := b.sleep(b.ctx, time.Second); err != nil {
+				continue
+			}
+			b.savePlaces()
 		case <-tick.C:
 			b.savePlaces()
 		}
@@ -168,7 +182,7 @@ func (b *Bot) savePlaces() {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
-		err = b.store.Remember(ctx, placesFact, string(text))
+		err = b.store.Remember(ctx, b.placesFact(), string(text))
 	}
 	if err != nil {
 		b.log.Warn("the last messages could not be noted; a gap may stay unanswered after a restart", "err", err)
@@ -178,7 +192,7 @@ func (b *Bot) savePlaces() {
 func (b *Bot) recallPlaces() {
 	ctx, cancel := context.WithTimeout(b.ctx, 3*time.Second)
 	defer cancel()
-	text, err := b.store.Recall(ctx, placesFact)
+	text, err := b.store.Recall(ctx, b.placesFact())
 	var last map[string]string
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &last)
@@ -187,7 +201,41 @@ func (b *Bot) recallPlaces() {
 		b.log.Warn("the last messages of before are not known; a gap may stay unanswered", "err", err)
 	}
 	for c, m := range last {
+		if !b.opt.Shard.all() {
+			m = before(m, takenLate)
+		}
 		b.seen.handled(c, m)
+	}
+	if !b.opt.Shard.all() {
+		b.recallPending(ctx)
+	}
+}
+
+// takenLate is how long before its death another process may have noted messages as
+// handled that it did not store any more; those it did are recognised.
+const takenLate = 10 * time.Second
+
+// before is the least id of messages that are older than one by d.
+func before(message string, d time.Duration) string {
+	id, err := strconv.ParseUint(message, 10, 64)
+	if back := uint64(d.Milliseconds()) << 22; err == nil && id > back {
+		return strconv.FormatUint(id-back, 10)
+	}
+	return message
+}
+
+// recallPending notes the channels in which a question of this shard has no answer: what
+// is said there from now on waits until it is asked (see Options.Before).
+func (b *Bot) recallPending(ctx context.Context) {
+	list, err := b.store.Pending(ctx)
+	if err != nil {
+		b.log.Warn("it is not known which questions have no answer; what comes now may overtake them", "err", err)
+		return
+	}
+	for _, p := range list {
+		if b.Serves(ctx, p.Key.Channel) {
+			b.seen.handled(p.Key.Channel, p.Turn.ID)
+		}
 	}
 }
 

@@ -14,8 +14,8 @@ func (s *Server) userRoutes(route router) {
 		url := s.GatewayURL()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return ok(map[string]any{"url": url, "shards": 1, "session_start_limit": map[string]any{
-			"total": 1000, "remaining": max(0, 1000-s.identifies), "reset_after": 86400000, "max_concurrency": 1}}), nil
+		return ok(map[string]any{"url": url, "shards": max(1, s.opts.Shards), "session_start_limit": map[string]any{
+			"total": 1000, "remaining": max(0, 1000-s.identifies), "reset_after": 86400000, "max_concurrency": max(1, s.opts.MaxConcurrency)}}), nil
 	})
 	route("GET /users/{user}", botToken, s.locked(func(c *call) (answer, error) {
 		id := c.path("user")

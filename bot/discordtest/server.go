@@ -25,6 +25,10 @@ type Options struct {
 	// gateway with 4014.
 	Denied Intents
 
+	// Shards and MaxConcurrency are what GET /gateway/bot recommends; 0: 1. With
+	// MaxConcurrency set, more IDENTIFYs than it allows get op 9.
+	Shards, MaxConcurrency int
+
 	Clock     Clock         // nil: the computer's
 	Heartbeat time.Duration // between heartbeats; 0: 41.25 s as Discord's
 	Limits    Limits        // zero: as Discord's
@@ -61,7 +65,9 @@ type Server struct {
 	pings        []Ping
 	sessions     map[string]*session // of the gateway, by id
 	conns        map[*conn]bool
-	identifies   int // IDENTIFYs so far
+	identifies   int               // IDENTIFYs so far
+	identified   map[int]time.Time // when the last of each rate limit key was, real time
+	tooSoon      int               // IDENTIFYs refused for that
 	subscribers  map[*subscriber]bool
 	position     uint64
 	timers       map[*timer]bool
@@ -86,7 +92,7 @@ func New(o Options) *Server {
 		dms: make(map[string]*channel), commands: make(map[string]*Command),
 		interactions: make(map[string]*Interaction), tokens: make(map[string]*Interaction),
 		files: make(map[string]*Attachment), sessions: make(map[string]*session), conns: make(map[*conn]bool),
-		subscribers: make(map[*subscriber]bool), timers: make(map[*timer]bool),
+		subscribers: make(map[*subscriber]bool), timers: make(map[*timer]bool), identified: make(map[int]time.Time),
 		done:   make(chan struct{}),
 		client: &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute},
 	}

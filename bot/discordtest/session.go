@@ -95,6 +95,10 @@ func (c *conn) identify(data json.RawMessage) {
 		c.closeWith(closeDisallowed)
 		return
 	}
+	if s.paced(shard[0]) {
+		c.push(frame{Op: opInvalidSession, Data: false})
+		return
+	}
 	x := &session{server: s, id: strconv.FormatUint(rand.Uint64(), 16), intents: *d.Intents, shard: shard, conn: c}
 	c.session = x
 	s.sessions[x.id] = x
@@ -119,6 +123,33 @@ func (c *conn) identify(data json.RawMessage) {
 		}
 	}
 	s.publish(Event{Kind: BotConnected, User: s.bot})
+}
+
+// identifyWindow is the time in which max_concurrency sessions may begin.
+const identifyWindow = 5 * time.Second
+
+// paced reports whether an IDENTIFY comes too soon after another, and counts it.
+// Documentation: events/gateway.mdx, "Session Start Limit Object" (max_concurrency in 5
+// seconds) and "Sharding" (rate_limit_key = shard_id % max_concurrency); that the answer
+// is op 9 is observed.
+func (s *Server) paced(shard int) bool {
+	if s.opts.MaxConcurrency == 0 {
+		return false
+	}
+	key := shard % s.opts.MaxConcurrency
+	if last, ok := s.identified[key]; ok && time.Since(last) < identifyWindow {
+		s.tooSoon++
+		return true
+	}
+	s.identified[key] = time.Now()
+	return false
+}
+
+// Identifies is how many sessions the bot asked for, and how many of them too soon.
+func (s *Server) Identifies() (all, tooSoon int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.identifies, s.tooSoon
 }
 
 // isToken compares a bot token; the prefix "Bot " is allowed (observed).

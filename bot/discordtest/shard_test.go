@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"moebot/bot/discordtest"
 )
 
@@ -33,5 +35,36 @@ func TestSharding(t *testing.T) {
 		if n != 1 {
 			t.Errorf("guild %s is on %d shards", id, n)
 		}
+	}
+}
+
+// IDENTIFYs that come faster than max_concurrency allows get op 9, each shard by its
+// own key.
+func TestIdentifyPace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, discordtest.Options{Shards: 4, MaxConcurrency: 2})
+	dg := w.client(t)
+	g, err := dg.GatewayBot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Shards != 4 || g.SessionStartLimit.MaxConcurrency != 2 || g.SessionStartLimit.Total != 1000 {
+		t.Errorf("recommended: %+v", g)
+	}
+	for shard := range 2 {
+		dg := w.client(t)
+		dg.ShardID, dg.ShardCount = shard, 4
+		open(t, dg)
+	}
+	if n, tooSoon := w.Identifies(); n != 2 || tooSoon != 0 {
+		t.Errorf("%d IDENTIFYs, %d too soon", n, tooSoon)
+	}
+	c := dial(t, w) // discordgo would identify again and again
+	c.Write(deadline(t), websocket.MessageText, fmt.Appendf(nil, `{"op":2,"d":{"token":%q,"intents":1,"shard":[2,4],"properties":{}}}`, w.Token()))
+	if p := receive(t, c); p.Op != 9 {
+		t.Errorf("a third IDENTIFY in five seconds gets op %d, want 9", p.Op)
+	}
+	if _, tooSoon := w.Identifies(); tooSoon != 1 {
+		t.Errorf("%d too soon", tooSoon)
 	}
 }

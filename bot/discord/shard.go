@@ -1,0 +1,103 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/bwmarrin/discordgo"
+)
+
+// Shard is a part of the servers: those with (id >> 22) mod Count = ID, and, for the
+// first, direct messages (events/gateway, Sharding). The zero value is all of them.
+type Shard struct{ ID, Count int }
+
+// all reports whether there is only one part.
+func (s Shard) all() bool { return s.Count <= 1 }
+
+// has reports whether a server, "" for direct messages, belongs to it.
+func (s Shard) has(server string) bool {
+	if s.all() {
+		return true
+	}
+	if server == "" {
+		return s.ID == 0
+	}
+	id, err := strconv.ParseUint(server, 10, 64)
+	return err == nil && int(id>>22%uint64(s.Count)) == s.ID
+}
+
+// Recommended is how many shards Discord wants of a bot, and how many of them may begin
+// a session at a time (events/gateway, Get Gateway Bot). An error that trying again
+// does not mend says what to do, as that of Open.
+func Recommended(ctx context.Context, o Options) (shards, concurrency int, err error) {
+	dg, err := client(o)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer dg.Client.CloseIdleConnections()
+	g, err := dg.GatewayBot(once(ctx)...)
+	if what := fatal(err); what != "" {
+		return 0, 0, fatalError{what, err}
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("discord: ask for the gateway: %w", err)
+	}
+	return max(1, g.Shards), max(1, g.SessionStartLimit.MaxConcurrency), nil
+}
+
+// fatalError is one that trying again does not mend.
+type fatalError struct {
+	what string
+	err  error
+}
+
+func (e fatalError) Error() string { return fmt.Sprintf("discord: %s (%v)", e.what, e.err) }
+func (e fatalError) Unwrap() error { return e.err }
+
+// ForGood reports whether an error of Open or Recommended is not mended by trying again.
+func ForGood(err error) bool {
+	var f fatalError
+	return errors.As(err, &f)
+}
+
+// Serves reports whether a channel belongs to this bot's shard; what cannot be found
+// out is none of its.
+func (b *Bot) Serves(ctx context.Context, channel string) bool {
+	if b.opt.Shard.all() {
+		return true
+	}
+	c, err := b.channel(ctx, channel)
+	return err == nil && b.opt.Shard.has(c.GuildID)
+}
+
+// places is the fact that this bot's places are kept as.
+func (b *Bot) placesFact() string {
+	if b.opt.Shard.all() {
+		return placesFact
+	}
+	return fmt.Sprintf("%s/%d-%d", placesFact, b.opt.Shard.ID, b.opt.Shard.Count)
+}
+
+// client makes a session of discordgo whose requests go where the options say.
+func client(o Options) (*discordgo.Session, error) {
+	dg, err := discordgo.New("Bot " + o.Token)
+	if err != nil {
+		return nil, err
+	}
+	transport := o.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	if o.APIBase != "" {
+		base, err := baseOf(o.APIBase)
+		if err != nil {
+			return nil, err
+		}
+		transport = newRebase(base, transport)
+	}
+	dg.Client = &http.Client{Transport: transport, Timeout: requestTime}
+	return dg, nil
+}
