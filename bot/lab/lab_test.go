@@ -243,6 +243,7 @@ func TestWrongRequestsNameWhatIsRight(t *testing.T) {
 		{"/reply", `{` + reply + `,"edits":["neuron:0.0.9999=0"]}`, fmt.Sprintf("neuron is 9999, want 0 to %d", c.Hidden-1)},
 		{"/reply", `{` + reply + `,"edits":["force:77.0"]}`, fmt.Sprintf("layer is 77, want 0 to %d", c.Layers-1)},
 		{"/reply", `{` + reply + `,"with":["a"],"edits":["direction:0.own=1"]}`, "needs 1 to 60 sentences without it"},
+		{"/reply", `{` + reply + `,"edits":["direction:1.own=1"]}`, "needs 1 to 60 sentences with it, not 0"},
 		{"/reply", `{"channel":"empty","text":"","tokens":4,"temperature":0}`, "nothing was said"},
 		{"/reply", `{"channel":"c","text":"hi","tokens":4,"temperature":7}`, "0 to 2"},
 		{"/reply", `{"channel":"c","text":"hi","tokens":0,"temperature":1}`, "number of reply tokens is 0, want 1 to 400"},

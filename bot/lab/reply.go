@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"moebot/moe/engine"
@@ -70,7 +71,7 @@ type choice struct {
 // reply answers both ways at once and gives each token as it is drawn. An error from it
 // comes before the first call of give.
 func (l *Lab) reply(ctx context.Context, talk Conversation, r replyRequest, give func(line)) error {
-	if err := errors.Join(steer.InRange("number of reply tokens", r.Tokens, 1, 400)); err != nil {
+	if err := steer.InRange("number of reply tokens", r.Tokens, 1, 400); err != nil {
 		return err
 	}
 	if !(r.Temperature >= 0 && r.Temperature <= 2) {
@@ -81,7 +82,7 @@ func (l *Lab) reply(ctx context.Context, talk Conversation, r replyRequest, give
 		return err
 	}
 	own := map[string]func(*interp.Lab, int) ([]float32, error){}
-	if len(r.With) > 0 || len(r.Without) > 0 {
+	if slices.ContainsFunc(edits, func(e steer.Edit) bool { return e.Name == ownDirection }) {
 		if err := errors.Join(checkSentences("with", r.With), checkSentences("without", r.Without)); err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ type world struct {
 	page    *playground.Server
 	url     string
 	server  *httptest.Server
+	lab     http.Handler                 // of the pages that open makes; nil for none
 	front   atomic.Pointer[http.Handler] // what the server serves: the page, unless a test cuts it off
 
 	mu     sync.Mutex
@@ -72,6 +73,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) open() {
 	w.page = playground.New(w.discord, playground.Options{
 		Tracer: w,
+		Lab:    w.lab,
 		Notices: []playground.Notice{
 			{Label: "Store", Text: "embedded; conversations are kept in /var/lib/moebot/sessions.journal"},
 			{Label: "Model", Text: "moebot-small 0.1: 8 experts, 2 at work, 4 layers, 14.6 MB"},

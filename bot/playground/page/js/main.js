@@ -8,6 +8,7 @@ import * as messages from "./messages.js";
 import * as composer from "./composer.js";
 import * as interactions from "./interactions.js";
 import * as inside from "./inside.js";
+import * as tabs from "./tabs.js";
 import { toast } from "./toast.js";
 
 function show(id, before = state.channel) {
@@ -62,6 +63,7 @@ async function begin() {
   people.install(speakAs);
   sidebar.install(choose);
   inside.install();
+  tabs.install();
   on("typing", shell.typing);
   on("users", () => messages.redraw());
   on("resync", () => show(mayShow(state.channel) ? state.channel : first()));

@@ -3,6 +3,7 @@ import { get, follow } from "./api.js";
 
 export const state = {
   guilds: [], channels: new Map(), users: new Map(), commands: [], notices: [],
+  lab: false,   // the model can be looked into and changed
   bot: "",      // the id of the user the page speaks to
   me: "",       // the id of the person who speaks
   channel: "",  // the id of the channel shown
@@ -51,6 +52,7 @@ export async function start() {
   state.users = new Map(snapshot.users.map((u) => [u.id, u]));
   state.notices = snapshot.notices;
   state.bot = snapshot.bot;
+  state.lab = snapshot.lab;
   state.logs.clear();
   state.typing.clear();
   if (!state.users.has(state.me)) state.me = snapshot.users.find((u) => !u.bot)?.id ?? "";
