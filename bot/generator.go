@@ -13,6 +13,7 @@ import (
 	"moebot/bot/config"
 	"moebot/bot/jobs"
 	"moebot/bot/lab"
+	"moebot/bot/openai"
 	"moebot/moe/defaultmodel"
 	"moebot/moe/engine"
 	"moebot/moe/gguf"
@@ -41,6 +42,8 @@ type mind struct {
 	traces map[string]chat.Trace // by answer message
 	order  []string
 	traced func(messageID string) // told of each new trace; may be nil
+
+	elsewhere *elsewhere // nil without another server's model
 }
 
 // openMind loads the model that the configuration names; a gateway only measures with
@@ -49,6 +52,9 @@ func openMind(c config.Config) (*mind, error) {
 	m := &mind{traces: map[string]chat.Trace{}}
 	m.setDefaults(c.Reply)
 	var err error
+	if m.elsewhere, err = openElsewhere(c, m.settings); err != nil {
+		return nil, err
+	}
 	name := c.Model.File
 	if name == "" {
 		name = "the embedded model"
@@ -144,7 +150,7 @@ func (m *mind) describe() string {
 	if c.Experts > 1 {
 		s += fmt.Sprintf(", %d of %d experts in each of %d layers", c.TopK, c.Experts, c.Layers)
 	}
-	return s
+	return s + m.elsewhere.describe()
 }
 
 func (m *mind) setDefaults(r config.Reply) {
@@ -196,6 +202,9 @@ func (m *mind) read(p chat.Prompt, s session.Settings) input {
 
 // Measure tells what the model sees of a prompt.
 func (m *mind) Measure(p chat.Prompt) chat.Budget {
+	if m.elsewhere.makes(p) {
+		return m.elsewhere.Measure(p)
+	}
 	in := m.read(p, m.defaults.Load().Merge(p.Settings))
 	b := chat.Budget{Window: m.window, Answer: in.room, Used: len(in.fit.Tokens) + len(in.begin), Turns: len(in.turns) - in.fit.Dropped, Dropped: in.fit.Dropped, Cut: in.fit.Cut}
 	if len(in.persona) > 0 {
@@ -231,6 +240,9 @@ func (m *mind) request(p chat.Prompt) (r engine.Request, dropped int) {
 
 // Generate is chat.Generator.
 func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
+	if m.elsewhere.makes(p) {
+		return m.elsewhere.Generate(ctx, p, emit)
+	}
 	r, dropped := m.request(p)
 	var err error
 	if r.Plan, err = m.plan(ctx, p.Settings); err != nil {
@@ -257,7 +269,9 @@ func (m *mind) stats() engine.Stats {
 }
 
 // tooMany reports whether an error means that more was asked than can be done at once.
-func tooMany(err error) bool { return errors.Is(err, engine.ErrBusy) || errors.Is(err, jobs.ErrBusy) }
+func tooMany(err error) bool {
+	return errors.Is(err, engine.ErrBusy) || errors.Is(err, jobs.ErrBusy) || errors.Is(err, openai.ErrBusy)
+}
 
 func (m *mind) trace(tokens []engine.TokenTrace) chat.Trace {
 	c := m.model.Config

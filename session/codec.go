@@ -95,6 +95,7 @@ type settingsV1 struct {
 	LimitMessages *int      `json:"limit_messages,omitempty"`
 	LimitSeconds  *float64  `json:"limit_seconds,omitempty"`
 	AuditChannel  *string   `json:"audit_channel,omitempty"`
+	Engine        *string   `json:"engine,omitempty"`
 	Steering      *[]string `json:"steering,omitempty"`
 }
 

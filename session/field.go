@@ -66,6 +66,7 @@ var fields = []Field{
 	{Name: "limit_messages", Group: GroupAdmin, ServerOnly: true, Want: "a whole number from 0 to 1000", hi: 1000, ref: func(s *Settings) any { return &s.LimitMessages }},
 	{Name: "limit_seconds", Group: GroupAdmin, ServerOnly: true, Want: "a number from 0.01 to 3600", lo: 0.01, hi: 3600, ref: func(s *Settings) any { return &s.LimitSeconds }},
 	{Name: "audit_channel", Group: GroupAdmin, ServerOnly: true, Want: "a channel's id", hi: 20, ref: func(s *Settings) any { return &s.AuditChannel }},
+	{Name: "engine", Group: GroupAdmin, Want: "own or server", Choices: []string{EngineOwn, EngineServer}, hi: 10, ref: func(s *Settings) any { return &s.Engine }},
 	{Name: "steering", Group: GroupAdmin, Want: "at most 16 edits such as forbid:2.5, expert:0.1=0 or direction:2.question=1.5", hi: MaxSteering, entry: isEdit, ref: func(s *Settings) any { return &s.Steering }},
 }
 

@@ -66,6 +66,8 @@ type Settings struct {
 	LimitSeconds  *float64
 	// AuditChannel is the id of the channel that is told of changes; an empty one is none.
 	AuditChannel *string
+	// Engine makes the answers: EngineOwn or EngineServer.
+	Engine *string
 	// Steering is what is changed inside the model while it answers: edits such as
 	// "forbid:2.5" or "direction:2.question=1.5", which moe/model/steer explains. An
 	// empty list is nothing.
@@ -77,6 +79,12 @@ const (
 	ModeOn    = "on"    // questions are answered
 	ModeDrain = "drain" // no new ones are taken; those taken are answered
 	ModePause = "pause" // none are answered
+)
+
+// Values of Settings.Engine.
+const (
+	EngineOwn    = "own"    // the model in this program
+	EngineServer = "server" // the one behind the server that the configuration names
 )
 
 // Bounds of Settings.

@@ -26,10 +26,13 @@ type Config struct {
 	Discord Discord `toml:"discord"`
 	Safety  Safety  `toml:"safety"`
 	Roles   Roles   `toml:"roles"`
+	Engine  Engine  `toml:"engine"`
 
 	// Secrets, from the environment only.
 	Token    Secret `toml:"-"` // DISCORD_TOKEN; empty opens the playground
 	RedisURL Secret `toml:"-"` // REDIS_URL; empty uses the embedded store
+	// EngineKey is the API key of the server that Engine names.
+	EngineKey Secret `toml:"-"` // ENGINE_API_KEY
 	// MOEBOT_SESSION_KEYS, name:base64 separated by commas: what is kept of conversations
 	// is encrypted with the first key and read with all; empty does not encrypt
 	SessionKeys Secret `toml:"-"`
@@ -168,6 +171,23 @@ type Roles struct {
 	MaxQueue int `toml:"max_queue"` // 1000
 }
 
+// Engine is a server that speaks OpenAI's chat completions, such as llama-server, vLLM or
+// Ollama, and makes the answers of channels whose setting engine is server.
+type Engine struct {
+	// URL up to the version, such as http://127.0.0.1:8081/v1; empty is none.
+	URL string `toml:"url"` // ""
+	// Model is what the server calls it.
+	Model string `toml:"model"` // ""
+	// ContextTokens is its context window.
+	ContextTokens int `toml:"context_tokens"` // 8192
+	// Everywhere has it make the answers of all channels whose setting engine is not own.
+	Everywhere bool `toml:"everywhere"` // false
+	// Extras sends top_k, min_p and the repetition penalty, which OpenAI itself refuses.
+	Extras bool `toml:"extras"` // true
+	// Chances asks for the tokens' probabilities, which /why shows.
+	Chances bool `toml:"chances"` // false
+}
+
 // Default is the configuration without a file.
 func Default() Config {
 	return Config{
@@ -179,6 +199,7 @@ func Default() Config {
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
 		Safety:  Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, Messages: 10, Every: Duration(3 * time.Second), MaxLength: 4000},
+		Engine:  Engine{ContextTokens: 8192, Extras: true},
 		Roles:   Roles{Role: "all", Lease: Duration(5 * time.Second), ShardLease: Duration(20 * time.Second), MaxQueue: 1000},
 	}
 }
@@ -288,6 +309,7 @@ func (c Config) check() error {
 			bad("http.pprof_addr", fmt.Sprintf("%q", a), "host:port")
 		}
 	}
+	in("engine.context_tokens", float64(c.Engine.ContextTokens), 128, 1<<24)
 	one("roles.role", c.Roles.Role, "all", "gateway", "worker")
 	between("roles.lease", c.Roles.Lease, 500*time.Millisecond, time.Minute)
 	in("roles.shards", float64(c.Roles.Shards), 0, 1<<16)

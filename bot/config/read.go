@@ -48,6 +48,10 @@ func secretHint(key string) string {
 	switch {
 	case strings.Contains(k, "redis"):
 		return "; the Redis address is read from the environment variable REDIS_URL only"
+	case strings.HasPrefix(k, "engine."):
+		if strings.Contains(k, "key") {
+			return "; the key of the model's server is read from the environment variable ENGINE_API_KEY only"
+		}
 	case k == "session.keys":
 		return "; keys are read from the environment variable MOEBOT_SESSION_KEYS only"
 	case strings.Contains(k, "token"), strings.Contains(k, "secret"), strings.Contains(k, "password"):
@@ -134,6 +138,9 @@ func overlay(c *Config, env func(string) (string, bool)) error {
 	}
 	if s, ok := env("REDIS_URL"); ok {
 		c.RedisURL = Secret(strings.TrimSpace(s))
+	}
+	if s, ok := env("ENGINE_API_KEY"); ok {
+		c.EngineKey = Secret(strings.TrimSpace(s))
 	}
 	if s, ok := env("MOEBOT_SESSION_KEYS"); ok {
 		c.SessionKeys = Secret(strings.TrimSpace(s))

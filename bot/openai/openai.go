@@ -59,6 +59,9 @@ func New(o Options) (*Client, error) {
 	if u.User != nil || u.RawQuery != "" {
 		return nil, fmt.Errorf("the address of %s has a password or a query: want http://host:port/v1, and the key apart", u.Host)
 	}
+	if o.Model == "" {
+		return nil, fmt.Errorf("no name of a model of %s", u.Host)
+	}
 	if o.Window < 128 {
 		return nil, fmt.Errorf("a window of %d tokens is too small, want at least 128", o.Window)
 	}
@@ -181,6 +184,19 @@ func (c *Client) request(p chat.Prompt) (request, int) {
 		}
 	}
 	return r, first
+}
+
+// Measure tells about what the model sees of a prompt.
+func (c *Client) Measure(p chat.Prompt) chat.Budget {
+	r, dropped := c.request(p)
+	b := chat.Budget{Window: c.o.Window, Answer: r.MaxTokens, Turns: len(p.Turns) - dropped, Dropped: dropped}
+	for _, m := range r.Messages {
+		b.Used += guess(m.Content)
+		if m.Role == "system" {
+			b.Persona = guess(m.Content)
+		}
+	}
+	return b
 }
 
 // content is a turn's text; people are told apart by their names before it.

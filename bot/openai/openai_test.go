@@ -253,11 +253,14 @@ func TestOldTurnsAreLeftOut(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for url, want := range map[string]string{"": "no address", "host:1/v1": "no address", "ftp://h/v1": "no address", "http://u:p@h/v1": "password", "http://h/v1?key=x": "query"} {
-		if _, err := New(Options{URL: url, Window: 512}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "u:p") {
+		if _, err := New(Options{URL: url, Model: "m", Window: 512}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "u:p") {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
-	if _, err := New(Options{URL: "http://h/v1", Window: 3}); err == nil || !strings.Contains(err.Error(), "window of 3") {
+	if _, err := New(Options{URL: "http://h/v1", Window: 512}); err == nil || !strings.Contains(err.Error(), "no name") {
+		t.Errorf("%v", err)
+	}
+	if _, err := New(Options{URL: "http://h/v1", Model: "m", Window: 3}); err == nil || !strings.Contains(err.Error(), "window of 3") {
 		t.Errorf("%v", err)
 	}
 }

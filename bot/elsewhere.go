@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"moebot/bot/chat"
+	"moebot/bot/config"
+	"moebot/bot/openai"
+	"moebot/session"
+)
+
+// elsewhere is a model behind another server, which makes the answers of the channels
+// whose setting engine says so.
+type elsewhere struct {
+	*openai.Client
+	everywhere bool // of all channels that do not say otherwise
+}
+
+// openElsewhere returns nil if the configuration names no server.
+func openElsewhere(c config.Config, defaults func() session.Settings) (*elsewhere, error) {
+	e := c.Engine
+	if e.URL == "" {
+		return nil, nil
+	}
+	client, err := openai.New(openai.Options{URL: e.URL, Model: e.Model, Key: c.EngineKey.Reveal(), Window: e.ContextTokens, Extras: e.Extras, Chances: e.Chances,
+		Defaults: defaults, Client: &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: time.Duration(c.Reply.Timeout)}}})
+	if err != nil {
+		return nil, fmt.Errorf("engine.url: %w", err)
+	}
+	return &elsewhere{Client: client, everywhere: e.Everywhere}, nil
+}
+
+// makes reports whether the other server makes the answer to p. A channel that asks for
+// it where there is none is answered by the own model.
+func (e *elsewhere) makes(p chat.Prompt) bool {
+	switch {
+	case e == nil:
+		return false
+	case p.Settings.Engine == nil:
+		return e.everywhere
+	}
+	return *p.Settings.Engine == session.EngineServer
+}
+
+// describe names the other model for people, after the own one's name.
+func (e *elsewhere) describe() string {
+	switch {
+	case e == nil:
+		return ""
+	case e.everywhere:
+		return "; answers are made by " + e.Describe() + " where the setting engine is not own"
+	}
+	return "; where the setting engine is server, answers are made by " + e.Describe()
+}
