@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -21,6 +22,9 @@ const (
 	deepseekV3Family
 	gpt4oFamily
 	tekkenFamily // words that are tokens are not merged
+	falconFamily
+	bloomFamily
+	vikingFamily
 	defaultFamily
 )
 
@@ -33,7 +37,7 @@ func preFamily(pre string) family {
 		return llama3Family
 	case "dbrx", "smaug-bpe", "chatglm-bpe", "glm4":
 		return llama3MergeFamily
-	case "qwen2", "deepseek-r1-qwen", "megrez", "kormo", "f2llmv2", "stablelm2", "hunyuan", "solar-open", "grok-2":
+	case "qwen2", "deepseek-r1-qwen", "megrez", "kormo", "f2llmv2", "stablelm2", "hunyuan", "solar-open", "grok-2", "bailingmoe", "bailingmoe2", "llada-moe":
 		return qwen2Family
 	case "starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b", "mellum2":
 		return starcoderFamily
@@ -47,6 +51,12 @@ func preFamily(pre string) family {
 		return gpt4oFamily
 	case "tekken":
 		return tekkenFamily
+	case "falcon":
+		return falconFamily
+	case "bloom", "poro-chat", "gpt3-finnish":
+		return bloomFamily
+	case "viking":
+		return vikingFamily
 	case "default":
 		return defaultFamily
 	}
@@ -81,13 +91,19 @@ func splitterFor(pre string) (splitter, error) {
 		return words(func(s string, i int) int { return scanCased(s, i, 3, true) }), nil
 	case tekkenFamily:
 		return words(func(s string, i int) int { return scanCased(s, i, 1, false) }), nil
+	case falconFamily:
+		return stages{runs(isFalconPunct), always(scanGPT2), threeDigits}.split, nil
+	case bloomFamily:
+		return stages{spaceAnd(isBloomWord)}.split, nil
+	case vikingFamily:
+		return stages{spaceAnd(isBloomWord), each(isNumber)}.split, nil
 	case defaultFamily:
 		return stages{runs(isDefaultPunct), always(scanGPT2), runs(isNumber), threeDigits}.split, nil
 	}
 	if pre == "" {
 		return nil, &UnsupportedError{"the vocabulary names no pre-tokenizer (tokenizer.ggml.pre)"}
 	}
-	return nil, &UnsupportedError{fmt.Sprintf("pre-tokenizer %q is not supported, only those of GPT-2, GPT-4o, Llama 3, Qwen 2, StarCoder, Mistral's Tekken and DeepSeek (gpt-2, gpt-4o, llama-bpe, qwen2, starcoder, tekken, deepseek-llm, deepseek-coder, deepseek-v3), by their several names", pre)}
+	return nil, &UnsupportedError{fmt.Sprintf("pre-tokenizer %q is not supported, only those of GPT-2, GPT-4o, Llama 3, Qwen 2, StarCoder, Falcon, Bloom, Viking, Mistral's Tekken and DeepSeek (gpt-2, gpt-4o, llama-bpe, qwen2, starcoder, falcon, bloom, viking, tekken, deepseek-llm, deepseek-coder, deepseek-v3), by their several names", pre)}
 }
 
 // SplitFunc returns the function that calls emit for each word (pre-token) of a text.
@@ -173,6 +189,23 @@ func blankAnd(is func(rune) bool) matcher {
 	}
 }
 
+// spaceAnd matches one or more characters of a kind, and a blank before them: " "?[...]+
+func spaceAnd(is func(rune) bool) matcher {
+	return func(s string, i int) (int, int) {
+		for i < len(s) {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if is(r) {
+				return i, runOf(s, i+n, is)
+			}
+			if next, m := utf8.DecodeRuneInString(s[i+n:]); r == ' ' && i+n < len(s) && is(next) {
+				return i, runOf(s, i+n+m, is)
+			}
+			i += n
+		}
+		return len(s), len(s)
+	}
+}
+
 // trailingSpace matches \s+$
 func trailingSpace(s string, i int) (int, int) {
 	from := len(s)
@@ -232,4 +265,12 @@ func isDefaultPunct(r rune) bool {
 		return true
 	}
 	return unicode.IsPunct(r)
+}
+
+// isFalconPunct is [\p{P}\$\+<=>\^~\|`]
+func isFalconPunct(r rune) bool { return r == '`' || isDefaultPunct(r) }
+
+// isBloomWord is [^(\s|.,!?…。，、।۔،)]
+func isBloomWord(r rune) bool {
+	return !isSpace(r) && !strings.ContainsRune("(|.,!?…。，、।۔،)", r)
 }

@@ -44,6 +44,9 @@ func twins() map[string]twin {
 		"qwen2":          {[]string{""}, llama3(`\pN`)},
 		"starcoder":      {[]string{`\pN`, ""}, gpt2},
 		"default":        {[]string{`[\pP$+<=>^~|]+`, "", `\pN+`, `[0-9][0-9][0-9]`}, gpt2},
+		"falcon":         {[]string{"[\\pP$+<=>^~|`]+", "", `[0-9][0-9][0-9]`}, gpt2},
+		"bloom":          {[]string{` ?[^(WS|.,!?…。，、।۔،)]+`}, nil},
+		"viking":         {[]string{` ?[^(WS|.,!?…。，、।۔،)]+`, `\pN`}, nil},
 		"gpt-4o":         {[]string{""}, cased(`\pN{1,3}`, "(?:"+fold+")?")},
 		"tekken":         {[]string{""}, cased(`\pN`, "")},
 		"deepseek-v3":    {[]string{`\pN{1,3}`, `[一-龥぀-ゟ゠-ヿ]+`, ""}, []string{"[!-/:-@\\[-`{-~][A-Za-z]+", `[^\r\n\pP\pSLL]?[\pMLL]+`, ` ?[\pP\pS]+[\r\n]*`, `[WS]*[\r\n]+`}},
@@ -222,7 +225,7 @@ func TestSplittingLongRuns(t *testing.T) {
 }
 
 func TestNamesOfPreTokenizers(t *testing.T) {
-	for _, same := range [][]string{{"gpt-2", "phi-2", "olmo", "mpt"}, {"llama-bpe", "llama3", "llama-v3", "falcon3", "dbrx"}, {"qwen2", "deepseek-r1-qwen", "megrez", "stablelm2"}, {"starcoder", "refact", "smollm"}} {
+	for _, same := range [][]string{{"gpt-2", "phi-2", "olmo", "mpt"}, {"llama-bpe", "llama3", "llama-v3", "falcon3", "dbrx"}, {"qwen2", "deepseek-r1-qwen", "megrez", "stablelm2", "bailingmoe"}, {"bloom", "poro-chat", "gpt3-finnish"}, {"starcoder", "refact", "smollm"}} {
 		tw := twins()[same[0]].compile()
 		for _, pre := range same {
 			for _, text := range []string{"It's 12345 o'clock!\n\n  Go  ", "HE'LL 漢字 x2"} {
