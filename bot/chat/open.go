@@ -136,6 +136,17 @@ func (s *Service) StopAll(k session.Key, personID string) (n int) {
 	return n
 }
 
+// Open is how many questions and answers of a channel are under way or wait here.
+func (s *Service) Open(k session.Key) (n int) {
+	s.open.Range(func(_, v any) bool {
+		if v.(*work).q.Key == k {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
 // StopPerson stops all work for one person, in all channels.
 func (s *Service) StopPerson(personID string) {
 	s.open.Range(func(_, v any) bool {

@@ -87,6 +87,7 @@ type Bot struct {
 	chat  *chat.Service
 	store Store
 	dg    *discordgo.Session
+	files *http.Client // for what Discord keeps of attachments
 	log   *slog.Logger
 
 	pulse  *pulse
@@ -112,6 +113,7 @@ type Bot struct {
 	seen       *places
 	targets    targets
 	levels     levels
+	names      names
 	talk       talk
 	gaps       atomic.Int64 // READYs so far, each of which ends a gap in the events
 	scanning   sync.Mutex   // held by the rescan at work
@@ -133,6 +135,10 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 		o.Silence = 65 * time.Second // Discord asks for a heartbeat every 41.25 s
 	}
 	dg.ShardID, dg.ShardCount = o.Shard.ID, max(1, o.Shard.Count)
+	files := o.Transport // for what lies beside the API: not behind a REST proxy
+	if files == nil {
+		files = http.DefaultTransport
+	}
 	// In order, on the reader's goroutine; handlers only hand on. Otherwise discordgo
 	// starts a goroutine for each event and loses their order.
 	dg.SyncEvents = true
@@ -144,7 +150,7 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 	dg.State.TrackMembers, dg.State.TrackPresences, dg.State.TrackVoice, dg.State.TrackEmojis = false, false, false, false
 	pulse := &pulse{silence: 2 * o.Silence}
 	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second, NetDialContext: pulse.dial}
-	b := &Bot{opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(),
+	b := &Bot{files: &http.Client{Transport: files, Timeout: requestTime}, opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(),
 		identifies: rate.NewLimiter(rate.Every(identifyEvery), identifyBurst)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.content.Store(o.MessageContent)
@@ -217,6 +223,7 @@ func (b *Bot) Close() {
 	b.wg.Wait()
 	b.dg.Close() // a connection that was being made meanwhile
 	b.dg.Client.CloseIdleConnections()
+	b.files.CloseIdleConnections()
 }
 
 // begin runs f on a goroutine that Close waits for; after Close it does nothing.

@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -26,6 +27,9 @@ func (b *Bot) onInteraction(i *discordgo.Interaction) {
 	case discordgo.InteractionModalSubmit:
 		what, name = "a form", i.ModalSubmitData().CustomID
 		err = b.onForm(ctx, i)
+	case discordgo.InteractionApplicationCommandAutocomplete:
+		what, name = "a completion", i.ApplicationCommandData().Name
+		err = b.complete(ctx, i)
 	default:
 		return
 	}
@@ -49,6 +53,10 @@ func (b *Bot) onCommand(ctx context.Context, i *discordgo.Interaction, name stri
 		return b.sampling(ctx, i)
 	case "persona":
 		return b.persona(ctx, i)
+	case "settings":
+		return b.settings(ctx, i)
+	case "admin":
+		return b.admin(ctx, i)
 	case "ask":
 		return b.ask(ctx, i)
 	case "regenerate":
@@ -96,11 +104,11 @@ func may(i *discordgo.Interaction, permission int64) bool {
 }
 
 // given are the options of a command by name, those of a sub-command included; sub is
-// its name.
+// its name, behind that of its group, if it is in one, and a blank.
 func given(i *discordgo.Interaction) (sub string, values map[string]any) {
 	options := i.ApplicationCommandData().Options
-	if len(options) == 1 && options[0].Type == discordgo.ApplicationCommandOptionSubCommand {
-		sub, options = options[0].Name, options[0].Options
+	for len(options) == 1 && (options[0].Type == discordgo.ApplicationCommandOptionSubCommand || options[0].Type == discordgo.ApplicationCommandOptionSubCommandGroup) {
+		sub, options = strings.TrimSpace(sub+" "+options[0].Name), options[0].Options
 	}
 	values = map[string]any{}
 	for _, o := range options {

@@ -69,7 +69,7 @@ func (b *Bot) commands() []*discordgo.ApplicationCommand {
 		preset.Choices = append(preset.Choices, &discordgo.ApplicationCommandOptionChoice{Name: p.name, NameLocalizations: chinese(p.zh), Value: p.name})
 	}
 	personaText := option(text, "text", "Who I shall be; without it a form opens", "我应当是谁；留空则打开表单")
-	personaText.MaxLength = session.MaxPersona
+	personaText.MaxLength, personaText.Autocomplete = session.MaxPersona, true
 	set, show, clearIt := option(sub, "set", "Tell me who I am in this channel", "设定我在本频道的身份"), option(sub, "show", "Show who I am in this channel", "查看我在本频道的身份"),
 		option(sub, "clear", "Make me what I am elsewhere", "恢复默认身份")
 	set.Options = []*discordgo.ApplicationCommandOption{personaText}
@@ -96,6 +96,8 @@ func (b *Bot) commands() []*discordgo.ApplicationCommand {
 			number(whole, "max-length", 1, session.MaxMaxTokens, "The longest answer, in tokens", "回答的最大长度（token）"),
 			number(whole, "seed", -1, maxSeed, "The same number gives the same answers; -1 is chance", "相同的数字得到相同的回答；-1 为随机")),
 		allow(command("persona", "Who I am in this channel", "我在本频道的身份", show, set, clearIt), discordgo.PermissionManageMessages),
+		settingsCommand(),
+		adminCommand(),
 		command("export", "This channel's conversation as a file", "将本频道的对话导出为文件"),
 		command("forget-me", "Remove everything you ever said to me, everywhere", "删除你在任何地方对我说过的一切"),
 		command("privacy", "What I keep, for how long, and how to be rid of it", "我保存什么、保存多久、如何删除"),

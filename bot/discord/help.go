@@ -19,6 +19,7 @@ func (b *Bot) help() string {
 		"- **Buttons** below an answer: *Stop*, *Regenerate*, *Continue* where it was cut, ◀️ ▶️ between alternatives; the one you see is the one I remember. If you edit your question, I offer a new answer.\n" +
 		"- **/ask** asks one question, if you like for you alone; **/regenerate** and **/stop** do what the buttons do. *Apps → Ask about this* in a message's menu asks about it.\n" +
 		"- **/temperature** and **/sampling** show or set how I choose words, **/persona** who I am here.\n" +
+		"- **/settings** shows and sets all of it, for a server, a channel or a thread; **/admin** says whom I answer, for who manages the server.\n" +
 		"- **/context** shows what I see of the conversation, **/why** how sure I was of the last answer, **/experts** who in me gave it.\n" +
 		"- **/reset** makes me forget this channel's conversation (with Undo), **/export** gives it to you.\n" +
 		"- **/privacy** says what I keep, **/forget-me** removes what you said; **/status** says how I am.\n" +

@@ -13,7 +13,9 @@ import (
 // Custom ids of forms and of the inputs in them.
 const (
 	formPersona = "persona"
-	formAbout   = "about" // then ":" and the message's id
+	formAbout   = "about"  // then ":" and the message's id
+	formImport  = "import" // then ":" and the level, or nothing
+	formWords   = "words"  // then ":" and where
 	inputText   = "text"
 )
 
@@ -98,6 +100,10 @@ func (b *Bot) onForm(ctx context.Context, i *discordgo.Interaction) error {
 			return b.respond(ctx, i, sayNoPersona, true)
 		}
 		return b.setPersona(ctx, i, &text)
+	case formImport:
+		return b.importForm(ctx, i, rest, text)
+	case formWords:
+		return b.wordsForm(ctx, i, rest, text)
 	case formAbout:
 		return b.askAbout(ctx, i, rest, text)
 	}

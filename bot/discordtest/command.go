@@ -84,6 +84,17 @@ func (s *Server) Commands(guildID string) []Command {
 	return s.commandList(guildID)
 }
 
+// LetEverybody has a command offered to everybody, whatever permissions it asks for, as the administrators of
+// a server can decide. Documentation: interactions/application-commands.mdx, "Permissions".
+func (s *Server) LetEverybody(command string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.forAll == nil {
+		s.forAll = map[string]bool{}
+	}
+	s.forAll[command] = true
+}
+
 // CommandsFor lists the commands that a user is offered in a channel: in scope there, and with the
 // permissions they ask for.
 func (s *Server) CommandsFor(channelID, userID string) []Command {

@@ -282,7 +282,7 @@ func (s *Server) mayUse(cmd *Command, c *channel, userID string) bool {
 	if c.GuildID == "" {
 		return true
 	}
-	if p.Has(Administrator) {
+	if p.Has(Administrator) || s.forAll[cmd.Name] {
 		return true
 	}
 	if !p.Has(UseCommands) {

@@ -29,6 +29,9 @@ type Options struct {
 	// MaxConcurrency set, more IDENTIFYs than it allows get op 9.
 	Shards, MaxConcurrency int
 
+	// Locale is the language of people's clients, told with each interaction; empty: en-US.
+	Locale string
+
 	Clock     Clock         // nil: the computer's
 	Heartbeat time.Duration // between heartbeats; 0: 41.25 s as Discord's
 	Limits    Limits        // zero: as Discord's
@@ -58,6 +61,7 @@ type Server struct {
 	channels     map[string]*channel
 	dms          map[string]*channel // by the user's id
 	commands     map[string]*Command // global ones
+	forAll       map[string]bool     // commands that everybody is offered; see LetEverybody
 	creates      dailyCount
 	interactions map[string]*Interaction
 	tokens       map[string]*Interaction // by token

@@ -1,0 +1,272 @@
+package discord
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moebot/session"
+)
+
+// settingsFile is what /settings export gives and /settings import reads, JSON. A level
+// that is absent was not exported, and is left as it is.
+type settingsFile struct {
+	Moebot  string          `json:"moebot"` // "settings"
+	Version int             `json:"version"`
+	Server  json.RawMessage `json:"server,omitempty"`
+	Channel json.RawMessage `json:"channel,omitempty"`
+	Thread  json.RawMessage `json:"thread,omitempty"`
+}
+
+func (f *settingsFile) level(l session.Level) *json.RawMessage {
+	switch l {
+	case session.LevelServer:
+		return &f.Server
+	case session.LevelChannel:
+		return &f.Channel
+	}
+	return &f.Thread
+}
+
+// maxSettingsFile bounds what is read of a file, bytes.
+const maxSettingsFile = 256 << 10
+
+// exportSettings gives the settings that were made here, each level's own, as a file.
+// Those of the server are for who may manage it.
+func (b *Bot) exportSettings(ctx context.Context, i *discordgo.Interaction) error {
+	p, t, err := b.here(ctx, i)
+	if err != nil {
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	}
+	file := settingsFile{Moebot: "settings", Version: 1}
+	var had []string
+	for l := session.LevelServer; l <= session.LevelThread; l++ {
+		if _, ok := p.at(l); !ok {
+			continue
+		}
+		set := t[l]
+		for _, f := range session.Fields() {
+			if f.Group == session.GroupAdmin && !b.mayField(i, l, f) {
+				f.Unset(&set)
+			}
+		}
+		if *file.level(l), err = session.MarshalSettings(set); err != nil {
+			return err
+		}
+		had = append(had, levelName(i, l))
+	}
+	data, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		return err
+	}
+	return b.respondWith(ctx, i, &discordgo.InteractionResponseData{
+		Content: in(i, "The settings made here, of: ", "此处各级的设置：") + strings.Join(had, ", ") + in(i, ". /settings import reads them.", "。可用 /settings import 读取。"),
+		Files:   []*discordgo.File{{Name: "settings-" + i.ChannelID + ".json", ContentType: "application/json", Reader: bytes.NewReader(append(data, '\n'))}},
+	}, true)
+}
+
+// importSettings replaces the settings of levels by those of a file; without one it
+// opens a form.
+func (b *Bot) importSettings(ctx context.Context, i *discordgo.Interaction, values map[string]any) error {
+	level, _ := values["level"].(string)
+	id, ok := values["file"].(string)
+	if !ok {
+		return b.openForm(ctx, i, formImport+":"+level, in(i, "Read settings", "读取设置"), discordgo.TextInput{CustomID: inputText, Label: in(i, "What /settings export gave", "/settings export 的内容"),
+			Style: discordgo.TextInputParagraph, Placeholder: `{"channel": {"temperature": 0.7}}`, Required: true, MaxLength: 4000})
+	}
+	if err := b.deferred(ctx, i, true); err != nil {
+		return err
+	}
+	text, err := b.attached(ctx, i, id)
+	if err != nil {
+		b.log.Warn("a file of settings could not be read", "channel", i.ChannelID, "err", err)
+		return b.fillText(ctx, i, in(i, "I could not read that file. Nothing was changed.", "无法读取该文件。未作任何更改。"))
+	}
+	said, err := b.importText(ctx, i, level, text)
+	return errors.Join(err, b.fillText(ctx, i, said))
+}
+
+// importForm is importSettings from a form.
+func (b *Bot) importForm(ctx context.Context, i *discordgo.Interaction, level, text string) error {
+	if err := b.deferred(ctx, i, true); err != nil {
+		return err
+	}
+	said, err := b.importText(ctx, i, level, text)
+	return errors.Join(err, b.fillText(ctx, i, said))
+}
+
+func (b *Bot) fillText(ctx context.Context, i *discordgo.Interaction, text string) error {
+	return b.fill(ctx, i, hookBody{Content: &text})
+}
+
+// importText changes the settings of all levels in a text, or none; said is what came
+// of it.
+func (b *Bot) importText(ctx context.Context, i *discordgo.Interaction, only, text string) (said string, err error) {
+	p := b.findPlace(ctx, i.GuildID, i.ChannelID)
+	t, err := b.freshTree(ctx, p)
+	if err != nil {
+		return sayStoreAway, err
+	}
+	levels, bad := readSettings(p, only, text)
+	for l, set := range levels { // all of it is checked before anything is changed
+		if bad == nil {
+			own := t[l]
+			bad = b.checked(i, l, b.replace(i, l, set))(&own)
+		}
+	}
+	if bad != nil {
+		if said = refused(i, bad); said == "" {
+			said = in(i, "That won't do: ", "不行：") + harmless(bad.Error()) + in(i, ". Nothing was changed.", "。未作任何更改。")
+		}
+		return said, nil
+	}
+	var lines []string
+	for l := session.LevelServer; l <= session.LevelThread; l++ {
+		set, ok := levels[l]
+		if !ok {
+			continue
+		}
+		key, _ := p.at(l)
+		a, err := b.alterMore(ctx, i, p, l, key, b.checked(i, l, b.replace(i, l, set)))
+		if err != nil {
+			return strings.Join(append(lines, fmt.Sprintf(in(i, "My memory went away before the settings of the %s were changed; please import again.", "在更改%s的设置之前存储不可用；请重新导入。"), levelName(i, l))), "\n"), err
+		}
+		changes := differences(a.before, a.after)
+		lines = append(lines, fmt.Sprintf("**%s**: %d", levelName(i, l), len(changes)))
+		for _, c := range changes {
+			if line := c.line(); length(strings.Join(lines, "\n"))+length(line) < maxContent-100 {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return in(i, "Settings read; so many have changed:", "已读取设置；更改数目：") + "\n" + strings.Join(lines, "\n"), nil
+}
+
+// replace makes settings those of a level. What the person may not see, and so was not
+// in the file, stays.
+func (b *Bot) replace(i *discordgo.Interaction, l session.Level, set session.Settings) func(*session.Settings) error {
+	return func(s *session.Settings) error {
+		next := set
+		for _, f := range session.Fields() {
+			if f.Group == session.GroupAdmin && !f.IsSet(set) && !b.mayField(i, l, f) {
+				f.Copy(&next, *s)
+			}
+		}
+		*s = next
+		return nil
+	}
+}
+
+// readSettings reads the levels of a text, or, if it is settings without a level, those
+// of the level only, or of the nearest.
+func readSettings(p place, only, text string) (map[session.Level]session.Settings, error) {
+	wrong := func(format string, args ...any) (map[session.Level]session.Settings, error) {
+		return nil, fmt.Errorf(format, args...)
+	}
+	level := p.level()
+	if only != "" {
+		var ok bool
+		if level, ok = session.ParseLevel(only); !ok {
+			return wrong("there is no level %.20q", only)
+		}
+		if _, ok = p.at(level); !ok {
+			return wrong("there is no %s here", level)
+		}
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &object); err != nil || object == nil {
+		return wrong("this is no JSON object")
+	}
+	leveled := false
+	for _, name := range []string{"moebot", "version", "server", "channel", "thread"} {
+		if _, ok := object[name]; ok {
+			leveled = true
+		}
+	}
+	if !leveled {
+		set, err := session.UnmarshalSettings([]byte(text))
+		return map[session.Level]session.Settings{level: set}, err
+	}
+	var file settingsFile
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return wrong("this is no file of settings: %.100s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if file.Moebot != "" && file.Moebot != "settings" || file.Version > 1 {
+		return wrong("this is a file of another kind, or of a newer version of me")
+	}
+	out := map[session.Level]session.Settings{}
+	var errs []error
+	for l := session.LevelServer; l <= session.LevelThread; l++ {
+		raw := *file.level(l)
+		if raw == nil || only != "" && l != level {
+			continue
+		}
+		if _, ok := p.at(l); !ok {
+			return wrong("the file has settings of a %s, and there is none here; choose one level of it", l)
+		}
+		set, err := session.UnmarshalSettings(raw)
+		if joined, ok := unjoin(err); ok {
+			errs = append(errs, joined...)
+		} else if err != nil {
+			errs = append(errs, err)
+		}
+		out[l] = set
+	}
+	if len(out) == 0 {
+		return wrong("there are no settings of that level in it")
+	}
+	return out, errors.Join(errs...)
+}
+
+// attached reads the file of an option.
+func (b *Bot) attached(ctx context.Context, i *discordgo.Interaction, id string) (string, error) {
+	d := i.ApplicationCommandData()
+	if d.Resolved == nil || d.Resolved.Attachments[id] == nil {
+		return "", errors.New("discord: the interaction has no such file")
+	}
+	a := d.Resolved.Attachments[id]
+	if a.Size > maxSettingsFile {
+		return "", fmt.Errorf("discord: a file of %d bytes", a.Size)
+	}
+	u, err := url.Parse(a.URL)
+	if err != nil || !b.filesFrom(u) {
+		return "", fmt.Errorf("discord: files do not lie at %.60q", a.URL)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := b.files.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("discord: a file is answered with %s", res.Status)
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxSettingsFile+1))
+	if err == nil && len(data) > maxSettingsFile {
+		err = errors.New("discord: a file is longer than it was said to be")
+	}
+	return string(data), err
+}
+
+// filesFrom reports whether an address is one where Discord keeps files (reference,
+// Signed Attachment CDN URLs), or lies where its API is taken to be.
+func (b *Bot) filesFrom(u *url.URL) bool {
+	if u.Scheme == "https" && (u.Host == "cdn.discordapp.com" || u.Host == "media.discordapp.net") {
+		return true
+	}
+	base, err := url.Parse(b.opt.APIBase)
+	return err == nil && base.Host != "" && u.Host == base.Host
+}
