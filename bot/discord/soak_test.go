@@ -281,7 +281,8 @@ func (s *soak) check(c int) {
 			continue
 		}
 		if answered < len(order) && order[answered] != q.id {
-			t.Fatalf("channel %d: answer %d is to %s, want to %q", c, answered, order[answered], q.text)
+			s.trace(q.id, order[answered])
+			t.Fatalf("channel %d: answer %d is to %s, want to %q, %s; questions are %v", c, answered, order[answered], q.text, q.id, questions)
 		}
 		answered++
 		want := "re: " + q.text
@@ -295,6 +296,18 @@ func (s *soak) check(c int) {
 	}
 	if len(order) != answered {
 		t.Errorf("channel %d: %d answers to %d questions", c, len(order), answered)
+	}
+}
+
+// trace prints what the log has of messages.
+func (s *soak) trace(ids ...string) {
+	for line := range strings.Lines(s.w.logged()) {
+		for _, id := range ids {
+			if strings.Contains(line, id) || strings.Contains(line, "connected to Discord") {
+				s.w.t.Log(line)
+				break
+			}
+		}
 	}
 }
 

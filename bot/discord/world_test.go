@@ -162,8 +162,8 @@ func newWorldOf(t *testing.T, do discordtest.Options, bo Options, p parts, open 
 func (w *world) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.log.Len() > 8<<20 { // the end is what tests want
-		tail := w.log.String()[4<<20:]
+	if w.log.Len() > 32<<20 { // the end is what tests want
+		tail := w.log.String()[16<<20:]
 		w.log.Reset()
 		w.log.WriteString(tail)
 	}

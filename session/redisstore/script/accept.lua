@@ -23,14 +23,16 @@ local accepted = 0
 if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[1]) == 1 then
   accepted = 1
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, '-' .. (ARGV[7] + 1))
-  redis.call('RPUSH', KEYS[1], ARGV[2])
-  redis.call('LTRIM', KEYS[1], '-' .. ARGV[5], -1)
+  if redis.call('RPUSH', KEYS[1], ARGV[2]) > tonumber(ARGV[5]) then
+    redis.call('LTRIM', KEYS[1], '-' .. ARGV[5], -1)
+  end
   redis.call('HSET', KEYS[3], ARGV[1], ARGV[3] .. ARGV[2])
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', '(' .. ARGV[9])
   redis.call('ZADD', KEYS[4], ARGV[4], ARGV[8])
   redis.call('HINCRBY', KEYS[6], 'messages', 1)
-  redis.call('HINCRBY', KEYS[7], 'messages', 1)
-  redis.call('PEXPIRE', KEYS[7], ARGV[10])
+  if redis.call('HINCRBY', KEYS[7], 'messages', 1) == 1 then -- the day's first
+    redis.call('PEXPIRE', KEYS[7], ARGV[10])
+  end
   redis.call('PEXPIRE', KEYS[1], ARGV[6])
   redis.call('PEXPIRE', KEYS[2], ARGV[11])
   redis.call('PEXPIRE', KEYS[3], ARGV[6])

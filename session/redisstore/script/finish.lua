@@ -21,15 +21,19 @@ if ARGV[3] ~= '' then
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, '-' .. (ARGV[7] + 1))
 end
 if ARGV[2] ~= '' then
-  redis.call('LINSERT', KEYS[1], 'AFTER', string.sub(open, 33), ARGV[2])
-  redis.call('LTRIM', KEYS[1], '-' .. ARGV[5], -1)
+  if redis.call('LINSERT', KEYS[1], 'AFTER', string.sub(open, 33), ARGV[2]) > tonumber(ARGV[5]) then
+    redis.call('LTRIM', KEYS[1], '-' .. ARGV[5], -1)
+  end
   redis.call('HINCRBY', KEYS[5], 'answers', 1)
   redis.call('HINCRBY', KEYS[6], 'answers', 1)
-  redis.call('PEXPIRE', KEYS[6], ARGV[9])
 end
 for i = 11, #ARGV, 2 do
-  redis.call('HINCRBY', KEYS[5], ARGV[i], ARGV[i + 1])
-  redis.call('HINCRBY', KEYS[6], ARGV[i], ARGV[i + 1])
+  if ARGV[i + 1] ~= '0' then
+    redis.call('HINCRBY', KEYS[5], ARGV[i], ARGV[i + 1])
+    redis.call('HINCRBY', KEYS[6], ARGV[i], ARGV[i + 1])
+  end
+end
+if redis.call('PTTL', KEYS[6]) == -1 then -- the day's first
   redis.call('PEXPIRE', KEYS[6], ARGV[9])
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
