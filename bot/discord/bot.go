@@ -117,6 +117,7 @@ type Bot struct {
 	talk       talk
 	gaps       atomic.Int64 // READYs so far, each of which ends a gap in the events
 	scanning   sync.Mutex   // held by the rescan at work
+	endScan    atomic.Pointer[context.CancelFunc]
 }
 
 // New prepares a bot; Open connects it.

@@ -33,6 +33,8 @@ func (b *Bot) handlers() {
 		for _, t := range e.Threads {
 			b.seen.thread(t.ID, t.Member != nil)
 		}
+		b.skipQuiet(e.Channels)
+		b.skipQuiet(e.Threads)
 	})
 	add(func(_ *discordgo.Session, e *discordgo.ThreadCreate) { b.seen.thread(e.ID, e.Member != nil) })
 	add(func(_ *discordgo.Session, e *discordgo.ThreadListSync) {
@@ -118,6 +120,9 @@ func (b *Bot) onReady(e *discordgo.Ready) {
 	// READY and not RESUMED: what was said in between never comes by itself
 	gap := b.gaps.Add(1)
 	b.seen.hold()
+	if end := b.endScan.Load(); end != nil {
+		(*end)()
+	}
 	b.begin(func() { b.contain("rescan", func() { b.rescan(gap) }) })
 	if b.opt.Shard.ID == 0 {
 		b.begin(func() { b.contain("commands", b.register) })
@@ -128,6 +133,7 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 	if b.ctx.Err() != nil || b.seen.keep(m) {
 		return
 	}
+	b.seen.heard(m.ChannelID, m.ID)
 	q, ok := b.question(m, false)
 	if !ok {
 		return
@@ -180,6 +186,7 @@ func (b *Bot) offer(channel, question string, a session.Turn) {
 // take asks the chat what a message asks that came late, and waits for room: there
 // may be more of them than a queue holds.
 func (b *Bot) take(m *discordgo.Message) {
+	b.seen.heard(m.ChannelID, m.ID)
 	q, ok := b.question(m, true)
 	if !ok {
 		return

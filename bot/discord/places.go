@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -112,6 +111,33 @@ func (p *places) forget(channel string) {
 
 // maxPlaces bounds the channels whose last message is remembered.
 const maxPlaces = 10000
+
+// waits reports whether new messages of a channel wait.
+func (p *places) waits(channel string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.held[channel]
+	return ok
+}
+
+// quiet reports whether a channel that waits has nothing after what is known of it, if
+// the newest message there is newest.
+func (p *places) quiet(channel, newest string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.held[channel]
+	return ok && newest != "" && !later(newest, p.last[channel])
+}
+
+// heard notes a message of anybody in a channel where something was taken before: a gap
+// is read from there.
+func (p *places) heard(channel, message string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last, ok := p.last[channel]; ok && later(message, last) {
+		p.last[channel], p.changed = message, true
+	}
+}
 
 // handled notes that a message was taken; who is answered in a thread has the bot in it.
 func (p *places) handled(channel, message string) {
@@ -237,117 +263,4 @@ func (b *Bot) recallPending(ctx context.Context) {
 			b.seen.handled(p.Key.Channel, p.Turn.ID)
 		}
 	}
-}
-
-// rescan asks for the messages of active channels that came while nobody listened:
-// those after the last one handled in each. Those answered already are recognised by
-// the store. What came since waits behind them. A READY during a rescan ends it, for
-// there is a new gap, and the rescan it begins covers both.
-func (b *Bot) rescan(gap int64) {
-	b.scanning.Lock()
-	defer b.scanning.Unlock()
-	b.before.Do(func() {
-		if b.opt.Before != nil {
-			b.opt.Before(b.ctx)
-		}
-	})
-	for channel, last := range b.seen.snapshot() {
-		if b.ctx.Err() != nil || b.gaps.Load() != gap {
-			return
-		}
-		var missed []*discordgo.Message
-		if at, err := discordgo.SnowflakeTimestamp(last); err == nil && time.Since(at) < b.opt.RescanAge+7*24*time.Hour {
-			missed, err = b.missed(channel, last)
-			switch c := code(err); {
-			case c == discordgo.ErrCodeUnknownChannel || c == discordgo.ErrCodeMissingAccess:
-				b.seen.forget(channel) // gone, or shut to the bot
-			case err != nil:
-				b.log.Warn("a channel could not be read after a gap", "channel", channel, "err", err)
-			}
-		}
-		if len(missed) == 0 && b.seen.release(channel) {
-			continue
-		}
-		// beside the other channels: this one's queue may be full
-		b.begin(func() { b.contain("rescan", func() { b.makeUp(channel, missed, gap) }) })
-	}
-}
-
-// makeUp asks what was missed in a channel, and then what waited behind it.
-func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
-	for {
-		for _, m := range missed {
-			if b.gaps.Load() != gap {
-				return
-			}
-			b.take(m)
-		}
-		if b.gaps.Load() != gap {
-			return
-		}
-		if missed = b.seen.next(channel); missed == nil {
-			return
-		}
-	}
-}
-
-// maxMissed bounds the messages read of one channel after a gap, readTime the time
-// that may take, and pageLen the messages of one request (resources/message, Get
-// Channel Messages).
-const (
-	maxMissed = 1000
-	readTime  = 30 * time.Second
-	pageLen   = 100
-)
-
-// missed are the messages of a channel after one, oldest first, but for those that
-// are too old to be answered.
-func (b *Bot) missed(channel, last string) ([]*discordgo.Message, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, readTime)
-	defer cancel()
-	where, err := b.channel(ctx, channel)
-	if err != nil {
-		return nil, err
-	}
-	var out []*discordgo.Message
-	for range maxMissed / pageLen {
-		var page []*discordgo.Message
-		err := insist(ctx, func() (err error) {
-			page, err = b.dg.ChannelMessages(channel, pageLen, "", last, "", once(ctx)...)
-			return err
-		})
-		if err != nil {
-			return out, err
-		}
-		slices.SortFunc(page, func(x, y *discordgo.Message) int { // newest first, as Discord has them
-			if later(y.ID, x.ID) {
-				return -1
-			}
-			return 1
-		})
-		for _, m := range page {
-			last = m.ID
-			if time.Since(m.Timestamp) <= b.opt.RescanAge {
-				m.GuildID = where.GuildID // which messages read by REST lack
-				out = append(out, m)
-			}
-		}
-		if len(page) < pageLen {
-			break
-		}
-	}
-	return out, nil
-}
-
-// channel is what is known of a channel, or else what Discord says.
-func (b *Bot) channel(ctx context.Context, id string) (*discordgo.Channel, error) {
-	if c, err := b.dg.State.Channel(id); err == nil {
-		return c, nil
-	}
-	var c *discordgo.Channel
-	err := insist(ctx, func() (err error) {
-		c, err = b.dg.Channel(id, once(ctx)...)
-		return err
-	})
-	return c, err
 }

@@ -57,7 +57,7 @@ func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("MOEBOT_SOAK")); err == nil {
 		s.channels, s.each, s.people = 200, 25, 48
 		s.rounds = max(1, n/(s.channels*s.each))
-		s.pause, s.apart, s.every, s.patience = 4*time.Second, 100*time.Millisecond, time.Second, 20*time.Minute
+		s.pause, s.apart, s.every, s.patience = 4*time.Second, 150*time.Millisecond, time.Second, 10*time.Minute
 		do.History, do.Replay = 160, 3000
 		r := sessiontest.StartRedis(t)
 		store, err := redisstore.Open(t.Context(), redisstore.Options{URL: r.URL()})
@@ -165,6 +165,7 @@ func (s *soak) round(n int) {
 	senders.Wait()
 	for end := time.Now().Add(s.patience); !s.settled() && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 	}
+	s.w.t.Logf("round %d has settled: %v", n, s.settled())
 	close(stop)
 	faults.Wait()
 	f.Clear()
@@ -345,13 +346,15 @@ func (s *soak) disturbMore(i int) {
 		return name, func() { f.REST(fault) }
 	}
 	name, do := "", func() {}
-	switch i % 60 {
+	switch i % 120 {
 	case 17:
 		name, do = "cut without resume", func() { f.RefuseResume(1); f.Cut() }
-	case 37:
+	case 37, 97:
 		name, do = "Redis paused for 7 s", func() { s.pauseRedis(7 * time.Second) }
 	case 57:
 		name, do = "op 9, session gone", func() { f.InvalidSession(false) }
+	case 84:
+		name, do = "op 9, resumable", func() { f.InvalidSession(true) }
 	default:
 		switch i % 10 {
 		case 0:
@@ -363,7 +366,7 @@ func (s *soak) disturbMore(i int) {
 		case 3:
 			name, do = burst("20 × 503", discordtest.RESTFault{Count: 20, Status: 503})
 		case 4:
-			name, do = "op 9, resumable", func() { f.InvalidSession(true) }
+			name, do = burst("10 × answer lost", discordtest.RESTFault{Count: 10, LoseAnswer: true})
 		case 5:
 			name, do = burst("30 × slow by 700 ms", discordtest.RESTFault{Count: 30, Delay: 700 * time.Millisecond})
 		case 6:

@@ -1,0 +1,163 @@
+package discord
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+)
+
+// scanners is how many channels are read at a time after a gap.
+const scanners = 4
+
+// rescan asks for the messages of active channels that came while nobody listened:
+// those after the last one of which is known in each. Those answered already are
+// recognised by the store. What came since waits behind them. A READY during a rescan
+// ends it, for there is a new gap, and the rescan it begins covers both.
+func (b *Bot) rescan(gap int64) {
+	b.scanning.Lock()
+	defer b.scanning.Unlock()
+	b.before.Do(func() {
+		if b.opt.Before != nil {
+			b.opt.Before(b.ctx)
+		}
+	})
+	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
+	b.endScan.Store(&cancel)
+	places, free := sync.WaitGroup{}, make(chan struct{}, scanners)
+	for channel, last := range b.seen.snapshot() {
+		free <- struct{}{}
+		if ctx.Err() != nil || b.gaps.Load() != gap {
+			break
+		}
+		places.Go(func() {
+			defer func() { <-free }()
+			b.contain("rescan", func() { b.rescanChannel(ctx, channel, last, gap) })
+		})
+	}
+	places.Wait()
+}
+
+// rescanChannel reads what came in one channel, however long Discord says that it
+// can't, and has it asked.
+func (b *Bot) rescanChannel(ctx context.Context, channel, last string, gap int64) {
+	var missed []*discordgo.Message
+	if at, err := discordgo.SnowflakeTimestamp(last); err == nil && time.Since(at) < b.opt.RescanAge+7*24*time.Hour {
+		for b.seen.waits(channel) { // until a GUILD_CREATE says that there is nothing
+			missed, err = b.missed(ctx, channel, last)
+			if ctx.Err() != nil || b.gaps.Load() != gap {
+				return
+			}
+			if err == nil {
+				break
+			}
+			if c := code(err); c == discordgo.ErrCodeUnknownChannel || c == discordgo.ErrCodeMissingAccess {
+				b.seen.forget(channel) // gone, or shut to the bot
+				break
+			}
+			b.log.Warn("a channel could not be read after a gap", "channel", channel, "err", err)
+			if !passing(err) {
+				break
+			}
+		}
+	}
+	if len(missed) == 0 && b.seen.release(channel) {
+		return
+	}
+	// beside the other channels: this one's queue may be full
+	b.begin(func() { b.contain("rescan", func() { b.makeUp(channel, missed, gap) }) })
+}
+
+// skipQuiet ends the waiting of channels in which nothing was said during the gap: it
+// need not be asked for (resources/channel, last_message_id).
+func (b *Bot) skipQuiet(channels []*discordgo.Channel) {
+	gap := b.gaps.Load()
+	for _, c := range channels {
+		if c == nil || !b.seen.quiet(c.ID, c.LastMessageID) || b.seen.release(c.ID) {
+			continue
+		}
+		b.begin(func() { b.contain("rescan", func() { b.makeUp(c.ID, nil, gap) }) })
+	}
+}
+
+// makeUp asks what was missed in a channel, and then what waited behind it.
+func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
+	for {
+		for _, m := range missed {
+			if b.gaps.Load() != gap {
+				return
+			}
+			b.take(m)
+		}
+		if b.gaps.Load() != gap {
+			return
+		}
+		if missed = b.seen.next(channel); missed == nil {
+			return
+		}
+	}
+}
+
+// maxMissed bounds the messages read of one channel after a gap, readTime the time
+// that may take, and pageLen the messages of one request (resources/message, Get
+// Channel Messages).
+const (
+	maxMissed = 1000
+	readTime  = 30 * time.Second
+	pageLen   = 100
+)
+
+// missed are the messages of a channel after one, oldest first, but for those that
+// are too old to be answered.
+func (b *Bot) missed(ctx context.Context, channel, last string) ([]*discordgo.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	where, err := b.channel(ctx, channel)
+	if err != nil {
+		return nil, err
+	}
+	var out []*discordgo.Message
+	for range maxMissed / pageLen {
+		var page []*discordgo.Message
+		err := insist(ctx, func() (err error) {
+			page, err = b.dg.ChannelMessages(channel, pageLen, "", last, "", once(ctx)...)
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
+		slices.SortFunc(page, func(x, y *discordgo.Message) int { // newest first, as Discord has them
+			if later(y.ID, x.ID) {
+				return -1
+			}
+			return 1
+		})
+		for _, m := range page {
+			last = m.ID
+			if time.Since(m.Timestamp) <= b.opt.RescanAge {
+				m.GuildID = where.GuildID // which messages read by REST lack
+				out = append(out, m)
+			}
+		}
+		if len(page) < pageLen {
+			break
+		}
+	}
+	return out, nil
+}
+
+// channel is what is known of a channel, or else what Discord says.
+func (b *Bot) channel(ctx context.Context, id string) (*discordgo.Channel, error) {
+	if c, err := b.dg.State.Channel(id); err == nil {
+		return c, nil
+	}
+	var c *discordgo.Channel
+	err := insist(ctx, func() (err error) {
+		c, err = b.dg.Channel(id, once(ctx)...)
+		return err
+	})
+	return c, err
+}
