@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"moebot/moe/kernel"
+	"moebot/moe/kvcache"
 	"moebot/moe/model"
 	"moebot/moe/model/steer"
 	"moebot/moe/sample"
@@ -28,6 +30,8 @@ type Options struct {
 	CacheBytes int
 	// CacheType is the type of keys and values: F32, F16 or Q8_0 (see model.Config.CacheType).
 	CacheType tensor.Type
+	Snapshots Snapshots
+	Log       *slog.Logger // nil is silent
 }
 
 func (o Options) fill(c model.Config) Options {
@@ -41,6 +45,9 @@ func (o Options) fill(c model.Config) Options {
 	def(&o.ChunkTokens, 64)
 	def(&o.QueueLen, 256)
 	def(&o.CacheBytes, 512<<20)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	return o
 }
 
@@ -131,7 +138,10 @@ type Engine struct {
 	opt   Options
 	pool  *kernel.Pool
 
+	snapshots *snapshots
+
 	submit chan *sequence
+	forget chan forgetting
 	quit   chan struct{}
 	done   chan struct{}
 	once   sync.Once
@@ -150,18 +160,28 @@ func New(m *model.Model, tok *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	if err := m.Config.CacheType(o.CacheType); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	e := &Engine{model: m, tok: tok, opt: o, pool: kernel.NewPool(o.Threads), submit: make(chan *sequence),
+	e := &Engine{model: m, tok: tok, opt: o, pool: kernel.NewPool(o.Threads), submit: make(chan *sequence), forget: make(chan forgetting),
 		quit: make(chan struct{}), done: make(chan struct{})}
+	var err error
+	if e.snapshots, err = openSnapshots(o.Snapshots, m.Config.Vocab, o.Log); err != nil {
+		e.pool.Close()
+		return nil, err
+	}
 	e.breakers = sync.OnceValue(func() []bool { return dryBreakers(tok) })
 	e.counters.init(m.Config)
 	go e.loop()
 	return e, nil
 }
 
+func (e *Engine) newCache() *kvcache.Cache {
+	return e.model.Config.NewCache(e.opt.CacheType, e.opt.ContextTokens)
+}
+
 // ContextTokens is the size of the context window.
 func (e *Engine) ContextTokens() int { return e.opt.ContextTokens }
 
-// Close ends all requests with ErrClosed and frees the engine's memory.
+// Close ends all requests with ErrClosed, writes the snapshots, if there are to be any,
+// and frees the engine's memory.
 func (e *Engine) Close() {
 	e.once.Do(func() { close(e.quit) })
 	<-e.done
@@ -182,6 +202,7 @@ func (e *Engine) Generate(ctx context.Context, r Request, emit func(piece string
 		return Result{}, ErrBusy
 	}
 	q := e.newSequence(inner, r)
+	q.warm = e.snapshots.take(r.Key, e.newCache)
 	select {
 	case e.submit <- q: // from now on the loop will end it
 	case <-e.quit:

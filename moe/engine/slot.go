@@ -116,7 +116,10 @@ func (s *stepper) start(q *sequence) bool {
 	c := s.all.find(q.req.Key)
 	fresh := c == nil
 	if fresh {
-		c = &conversation{key: q.req.Key, cache: s.model.Config.NewCache(s.opt.CacheType, s.opt.ContextTokens)}
+		c = &conversation{key: q.req.Key, cache: q.warm}
+	}
+	if c.cache == nil {
+		c.cache = s.newCache()
 	}
 	ids, plan := q.req.Tokens, q.req.Plan.Key()
 	other, shared := s.all.longest(ids[:len(ids)-1], plan)
@@ -149,7 +152,7 @@ func (s *stepper) start(q *sequence) bool {
 		c.cache.CopyPrefix(other.cache, shared)
 		n = shared
 	}
-	c.seq, c.used = q, time.Now()
+	c.seq, c.used, q.warm = q, time.Now(), nil
 	if fresh {
 		s.all = append(s.all, c)
 	}

@@ -47,15 +47,18 @@ func (e *Engine) loop() {
 			s.finish(c, StopCancelled, ErrClosed)
 		}
 	}
+	s.snapshots.keep(s.all)
 }
 
-// receive takes in all requests that are there, waiting for one if idle. It reports
-// false when the engine is to close.
+// receive takes in all requests, and calls of Forget, that are there, waiting for one
+// if idle. It reports false when the engine is to close.
 func (s *stepper) receive(idle bool) bool {
 	if idle {
 		select {
 		case q := <-s.submit:
 			s.waiting = append(s.waiting, q)
+		case f := <-s.forget:
+			s.drop(f)
 		case <-s.quit:
 			return false
 		}
@@ -66,6 +69,8 @@ func (s *stepper) receive(idle bool) bool {
 			return false
 		case q := <-s.submit:
 			s.waiting = append(s.waiting, q)
+		case f := <-s.forget:
+			s.drop(f)
 		default:
 			return true
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"moebot/moe/kvcache"
 	"moebot/moe/sample"
 	"moebot/moe/tokenizer"
 )
@@ -20,6 +21,8 @@ type sequence struct {
 	ended   chan struct{} // closed when result and err are final
 	result  Result
 	err     error
+
+	warm *kvcache.Cache // read from a snapshot; nil if there was none
 
 	arrived, started, first time.Time
 	read                    int // prompt tokens in the cache

@@ -19,3 +19,15 @@
 // split by rows or columns of the result and each element is summed in an order
 // that depends only on the sizes, so results do not depend on the number of workers.
 package kernel
+
+// Instructions names the instructions that the products are computed with. What other
+// ones compute differs in the last bits.
+func Instructions() string {
+	switch {
+	case useAVX512:
+		return "AVX-512"
+	case useAVX2:
+		return "AVX2"
+	}
+	return "Go"
+}
