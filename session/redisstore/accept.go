@@ -62,7 +62,7 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 		p := partition(l.Name)
 		calls = append(calls, call{script: takeScript,
 			keys: []string{s.key(p, "rate", l.Name), s.key(p, "rated", l.Name, t.ID)},
-			args: []any{ms(now), l.Size, duration(l.Every), duration(ratedTTL)}})
+			args: []any{s.bucketTime(), l.Size, duration(l.Every), duration(ratedTTL)}})
 	}
 	replies := s.runAll(ctx, calls)
 	reply, err := replies[0].Slice()

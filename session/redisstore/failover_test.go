@@ -125,10 +125,7 @@ func TestRedisKilled(t *testing.T) {
 				c.mayLose(t)
 				return
 			}
-			t.Log(c)
-			if c.lost+c.doubled+c.odd+c.pending != 0 || c.failed == 0 {
-				t.Errorf("%v, %d odd, %d left open; want none lost, doubled, odd or open, and failed calls", c, c.odd, c.pending)
-			}
+			c.losesNothing(t, true)
 		})
 	}
 }

@@ -151,16 +151,24 @@ func (s *Store) theirs(k session.Key, log []string, userID string) (out []string
 // Take takes one token out of the bucket called name, which holds size tokens and
 // gets a new one each time every has passed; a bucket never used is full. It returns
 // 0, or, if there was none, how long until there is one. All processes that share
-// the Redis share the buckets; their clocks should agree to a fraction of every.
+// the Redis share the buckets, whatever their clocks.
 func (s *Store) Take(ctx context.Context, name string, size int, every time.Duration) (time.Duration, error) {
 	err := session.ValidateID("bucket", name)
 	n := int64(0)
 	if err == nil {
-		n, err = takeScript.Run(ctx, s.client, []string{s.key(partition(name), "rate", name)}, ms(s.now()), size, duration(every)).Int64()
+		n, err = takeScript.Run(ctx, s.client, []string{s.key(partition(name), "rate", name)}, s.bucketTime(), size, duration(every)).Int64()
 		err = wrap(ctx, err)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("take from bucket %s: %w", name, err)
 	}
 	return time.Duration(n) * time.Millisecond, nil
+}
+
+// bucketTime is the time that buckets go by: ours, if we are alone, else Redis's.
+func (s *Store) bucketTime() string {
+	if s.alone {
+		return ms(s.now())
+	}
+	return ""
 }

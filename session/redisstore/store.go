@@ -23,7 +23,7 @@
 //	mb:{pNN}:cfg:<channel>   string  settings, also of a server: "server/<id>"; no expiry
 //	mb:{pNN}:undo:<channel>  list    turns of before the last Reset; undoTTL
 //	mb:{pNN}:hold:<channel>:<message id> string  the process that is at an open question; Options.HoldTTL
-//	mb:{pNN}:rate:<name>     string  when a token bucket is full again, in ms; until then; partition of the name
+//	mb:{pNN}:rate:<name>     string  when a token bucket is full again, if we are alone; until then; partition of the name
 //	mb:{pNN}:rated:<name>:<message id> string  what Admit was told by a bucket; ratedTTL
 //	mb:{pNN}:waiting         zset    all open questions of the partition: "<channel> <message id>", score = when accepted, in ms
 //	mb:{pNN}:stat            hash    counters since ever; no expiry
@@ -170,6 +170,7 @@ type Store struct {
 	kind   string
 	o      Options
 	now    func() time.Time
+	alone  bool // no other process uses the Redis
 
 	mu      sync.Mutex
 	unsure  map[string]string // channel and message id → token of an Accept of unknown fate
@@ -182,11 +183,12 @@ type Store struct {
 // past ours; what it would say comes back as errors.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	logging.Disable()
+	alone := o.Owner != ""
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, kind: o.Kind, o: o, now: time.Now, unsure: map[string]string{}}
+	s := &Store{client: client, kind: o.Kind, o: o, now: time.Now, alone: alone, unsure: map[string]string{}}
 	if s.kind == "" {
 		s.kind = "redis"
 		if _, ok := client.(*redis.ClusterClient); ok {

@@ -130,6 +130,12 @@ func (f *traffic) end() tally {
 	f.t.Helper()
 	close(f.stop)
 	f.wg.Wait()
+	return f.compare()
+}
+
+// compare looks for what was acknowledged; the workers have stopped.
+func (f *traffic) compare() tally {
+	f.t.Helper()
 	c := tally{acked: len(f.acked), odd: f.odd, failed: f.failed.Load(), gap: f.gap}
 	have := map[string]int{}
 	for w := range f.workers {

@@ -18,11 +18,12 @@ type Redis struct {
 	// Addr is its host:port; it stays the same over Start.
 	Addr string
 
-	t     testing.TB
-	dir   string
-	args  []string
-	cmd   *exec.Cmd       // nil while it is down
-	ended <-chan struct{} // closed when the process of cmd is gone
+	t       testing.TB
+	dir     string
+	command []string // what runs it, redis-server itself if nil
+	args    []string
+	cmd     *exec.Cmd       // nil while it is down
+	ended   <-chan struct{} // closed when the process of cmd is gone
 }
 
 // StartRedis starts a redis-server with an append-only file (fsync every
@@ -35,9 +36,13 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 		skip(t, "redis-server is not installed")
 	}
 	return start(t, func(r *Redis, port string) []string {
-		return append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log",
-			"--save", "", "--appendonly", "yes", "--appendfsync", "everysec"}, args...)
+		return append(plainArgs(r, port), args...)
 	})
+}
+
+func plainArgs(r *Redis, port string) []string {
+	return []string{"--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log",
+		"--save", "", "--appendonly", "yes", "--appendfsync", "everysec"}
 }
 
 // start starts a server with the arguments that args gives for a port. A port
@@ -81,6 +86,9 @@ func freeAddr(t testing.TB) string {
 // URL returns the server's address as redisstore.Open takes it.
 func (r *Redis) URL() string { return "redis://" + r.Addr + "/0" }
 
+// Dir is the directory of its files.
+func (r *Redis) Dir() string { return r.dir }
+
 // Start starts the server again after Kill, with the same data, and waits
 // until it has loaded them.
 func (r *Redis) Start() {
@@ -91,7 +99,11 @@ func (r *Redis) Start() {
 }
 
 func (r *Redis) start() error {
-	r.cmd = exec.Command("redis-server", r.args...)
+	command := append(append([]string{}, r.command...), r.args...)
+	if r.command == nil {
+		command = append([]string{"redis-server"}, command...)
+	}
+	r.cmd = exec.Command(command[0], command[1:]...)
 	if err := r.cmd.Start(); err != nil {
 		return err
 	}
