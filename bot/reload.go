@@ -27,7 +27,7 @@ type reloads struct {
 }
 
 // reload reads the configuration again and takes over what can be changed while
-// running: the [reply] defaults, [safety], log.level and discord.temperature_role. A
+// running: the [reply] defaults, [where], [safety], log.level and discord.temperature_role. A
 // configuration that cannot be read changes nothing, and /stats says why.
 func (s *service) reload(r reloads) {
 	c, err := r.read()
@@ -52,7 +52,7 @@ func (s *service) reload(r reloads) {
 	timeout, queueLen := s.cfg.Reply.Timeout, s.cfg.Reply.QueueLen
 	s.cfg.Reply = c.Reply
 	s.cfg.Reply.Timeout, s.cfg.Reply.QueueLen = timeout, queueLen
-	s.cfg.Safety, s.cfg.Log.Level, s.cfg.Discord.TemperatureRole = c.Safety, c.Log.Level, c.Discord.TemperatureRole
+	s.cfg.Where, s.cfg.Safety, s.cfg.Log.Level, s.cfg.Discord.TemperatureRole = c.Where, c.Safety, c.Log.Level, c.Discord.TemperatureRole
 	s.log.Info("the configuration was read again", "changed", strings.Join(changed, " "))
 	if len(later) > 0 {
 		s.log.Warn("some of it takes a restart", "keys", strings.Join(later, " "))
@@ -77,7 +77,7 @@ func differences(was, is config.Config) (now, later []string) {
 		case "reply.timeout", "reply.queue_len":
 			return false
 		}
-		return strings.HasPrefix(key, "reply.") || strings.HasPrefix(key, "safety.")
+		return strings.HasPrefix(key, "reply.") || strings.HasPrefix(key, "where.") || strings.HasPrefix(key, "safety.")
 	}
 	a, b := config.Values(was), config.Values(is)
 	for _, kv := range a {

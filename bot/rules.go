@@ -67,9 +67,22 @@ func (r *rules) Mask(text string) (string, bool) {
 	return text, len(s.out) > 0
 }
 
+// whereSettings are what the configuration says of where and when there is an answer, as
+// settings that servers, channels and threads can change. Lists that are empty are not
+// set.
+func whereSettings(w config.Where) session.Settings {
+	s := session.Settings{AlwaysOn: &w.AlwaysOn, ChimeIn: &w.ChimeIn, ChimeInFall: &w.ChimeInFall, AnswerBots: &w.AnswerBots, BotTurns: &w.BotTurns}
+	for list, dst := range map[*[]string]**[]string{&w.WakeWords: &s.WakeWords, &w.Allow: &s.Allow, &w.Block: &s.Block} {
+		if len(*list) > 0 {
+			*dst = list
+		}
+	}
+	return s
+}
+
 // policy is what the configuration says of who may do what in Discord.
 func policy(c config.Config) discord.Policy {
-	p := discord.Policy{AnyoneMaySet: c.Discord.TemperatureRole == "everyone", Defaults: defaultSettings(c.Reply), Banned: map[string]bool{},
+	p := discord.Policy{AnyoneMaySet: c.Discord.TemperatureRole == "everyone", Defaults: defaultSettings(c.Reply).Merge(whereSettings(c.Where)), NoDirectMessages: !c.Where.DirectMessages, Banned: map[string]bool{},
 		Blocked: patterns(c.Safety.WordsIn), MaxLength: c.Safety.MaxLength}
 	for _, id := range c.Safety.Banned {
 		p.Banned[id] = true

@@ -28,3 +28,18 @@ func TestLimitsOfAServerWin(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereIsTheOutermostLevel(t *testing.T) {
+	c := config.Default()
+	if s := policy(c).Defaults; *s.AlwaysOn || *s.ChimeIn != 0 || *s.BotTurns != 3 || s.WakeWords != nil || s.Allow != nil || s.Block != nil || s.Validate() != nil || policy(c).NoDirectMessages {
+		t.Errorf("by default: %+v, %v", s, s.Validate())
+	}
+	c.Where.WakeWords, c.Where.Block, c.Where.DirectMessages = []string{"moe"}, []string{"server:5"}, false
+	if s := policy(c).Defaults; (*s.WakeWords)[0] != "moe" || (*s.Block)[0] != "server:5" || !policy(c).NoDirectMessages || *s.Temperature != c.Reply.Temperature {
+		t.Errorf("with some: %+v", s)
+	}
+	c.Where.WakeWords[0], c.Where.ChimeIn = "bot", 0.5
+	if now, later := differences(config.Default(), c); len(now) != 4 || len(later) != 0 {
+		t.Errorf("read again: at once %q, later %q", now, later)
+	}
+}

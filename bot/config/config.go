@@ -24,6 +24,7 @@ type Config struct {
 	Reply   Reply   `toml:"reply"`
 	Session Session `toml:"session"`
 	Discord Discord `toml:"discord"`
+	Where   Where   `toml:"where"`
 	Safety  Safety  `toml:"safety"`
 	Roles   Roles   `toml:"roles"`
 	Engine  Engine  `toml:"engine"`
@@ -198,6 +199,7 @@ func Default() Config {
 			Timeout: Duration(2 * time.Minute), QueueLen: 8},
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
+		Where:   defaultWhere(),
 		Safety:  Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, Messages: 10, Every: Duration(3 * time.Second), MaxLength: 4000},
 		Engine:  Engine{ContextTokens: 8192, Extras: true},
 		Roles:   Roles{Role: "all", Lease: Duration(5 * time.Second), ShardLease: Duration(20 * time.Second), MaxQueue: 1000},
@@ -301,6 +303,7 @@ func (c Config) check() error {
 			bad("safety.banned", fmt.Sprintf("%q", id), "ids of people, which are numbers")
 		}
 	}
+	c.Where.check(bad)
 	in("safety.messages", float64(c.Safety.Messages), 0, 1000)
 	in("safety.max_length", float64(c.Safety.MaxLength), 1, 10000)
 	between("safety.every", c.Safety.Every, 10*time.Millisecond, time.Hour)
