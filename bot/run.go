@@ -221,6 +221,11 @@ func (s *service) openDiscord() error {
 		o.Token, o.Transport, o.APIBase, o.CommandGuild = s.play.token, s.play.discord.Transport(), "", ""
 		o.Before = nil // a Discord in memory has forgotten the messages of before
 	}
+	steering, err := s.mind.steerable(context.Background())
+	if err != nil {
+		return err
+	}
+	o.Steering = steering
 	s.discord = o
 	s.bots.setPolicy(o.Policy)
 	if s.cfg.Roles.Role == "gateway" {

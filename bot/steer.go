@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"moebot/bot/chat"
+	"moebot/bot/discord"
 	"moebot/moe/engine"
 	"moebot/moe/model/steer"
 	"moebot/session"
@@ -57,4 +58,14 @@ func (s *service) conversation(ctx context.Context, channel, author, text string
 	}
 	r, _ := s.mind.request(chat.Prompt{Key: k, Turns: turns, Settings: sess.Settings})
 	return r, nil
+}
+
+// steerable is what Discord's /steer needs of the model.
+func (m *mind) steerable(ctx context.Context) (*discord.Steering, error) {
+	names, err := m.lab.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := m.model.Config
+	return &discord.Steering{Layers: c.Layers, Experts: max(c.Experts, 1), Directions: names, Check: m.CheckSteering}, nil
 }

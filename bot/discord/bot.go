@@ -51,6 +51,7 @@ type Options struct {
 	Measure   func(chat.Prompt) chat.Budget
 	Trace     func(messageID string) (chat.Trace, bool)
 	Status    func(ctx context.Context) []string
+	Steering  *Steering     // what /steer needs; nil is a bot without it
 	Retention time.Duration // how long a conversation is kept, for /privacy
 	RescanAge time.Duration // messages older than this are not answered after a gap; 0 is an hour
 	Silence   time.Duration // without an acknowledged heartbeat after which a connection is dead; 0 is 65 s

@@ -77,6 +77,8 @@ func (b *Bot) onCommand(ctx context.Context, i *discordgo.Interaction, name stri
 		return b.forgetMe(ctx, i)
 	case "privacy":
 		return b.respond(ctx, i, b.privacy(), true)
+	case "steer":
+		return b.steer(ctx, i)
 	case "status":
 		return b.status(ctx, i)
 	case "stats":

@@ -25,11 +25,11 @@ func (b *Bot) context(ctx context.Context, i *discordgo.Interaction) error {
 	if err != nil {
 		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 	}
+	head := steeringLines(t.Merged())
 	if len(s.Turns) == 0 {
-		return b.respond(ctx, i, "I remember nothing of this channel: what you say next begins the conversation.", true)
+		return b.respond(ctx, i, strings.Join(append(head, "I remember nothing of this channel: what you say next begins the conversation."), "\n"), true)
 	}
 	kept := s.Turns
-	var head []string
 	if b.opt.Measure != nil {
 		m := b.opt.Measure(chat.Prompt{Key: s.Key, Turns: s.Turns, Settings: t.Merged()})
 		kept = s.Turns[min(m.Dropped, len(s.Turns)):]
@@ -42,7 +42,7 @@ func (b *Bot) context(ctx context.Context, i *discordgo.Interaction) error {
 			head = append(head, "The newest message, or who I am, is too long: I don't see its middle.")
 		}
 	}
-	return b.respond(ctx, i, strings.Join(append(head, outline(kept, maxContent-500)...), "\n"), true)
+	return b.respond(ctx, i, strings.Join(append(head, outline(kept, maxContent-500-length(strings.Join(head, "")))...), "\n"), true)
 }
 
 // outline is a line for each turn, the newest that fit into limit characters.

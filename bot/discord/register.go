@@ -17,7 +17,7 @@ import (
 func (b *Bot) register() {
 	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
-	cmds := b.commands()
+	cmds := append(b.commands(), b.steerCommands()...)
 	text, err := json.Marshal(cmds)
 	if err != nil {
 		b.log.Error("commands cannot be encoded", "err", err)

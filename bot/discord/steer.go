@@ -1,0 +1,255 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moebot/session"
+)
+
+// Steering is what /steer needs to know of the model whose inside it changes.
+type Steering struct {
+	Layers, Experts int      // experts of a layer; 1 is a model without a router
+	Directions      []string // known by name
+	// Check says what is wrong with edits for this model, naming what is right.
+	Check func(ctx context.Context, edits []string) error
+}
+
+// Bounds of /steer's numbers.
+const (
+	maxStrength = 20.0
+	maxFactor   = 10.0
+	checkTime   = 20 * time.Second // directions are found the first time
+)
+
+// steerCommands are /steer, if the model can be changed. It is for administrators.
+func (b *Bot) steerCommands() []*discordgo.ApplicationCommand {
+	s := b.opt.Steering
+	if s == nil {
+		return nil
+	}
+	const (
+		text  = discordgo.ApplicationCommandOptionString
+		whole = discordgo.ApplicationCommandOptionInteger
+		real  = discordgo.ApplicationCommandOptionNumber
+		sub   = discordgo.ApplicationCommandOptionSubCommand
+	)
+	layer := number(whole, "layer", 0, float64(s.Layers-1), "Behind which layer, or in which; the middle one without it", "在哪一层；留空为中间层")
+	show := option(sub, "show", "What is changed inside me while I answer here", "查看本频道中对模型内部的干预")
+	off := option(sub, "off", "Change nothing inside me any more", "取消本频道的全部干预")
+	set := option(sub, "set", "Set everything at once, as moe inspect steer writes it", "一次设定全部干预（写法同 moe inspect steer）")
+	edits := option(text, "edits", "Such as forbid:2.5 expert:0.1=0 head:1.0=0 direction:2.question=1.5", "例如 forbid:2.5 expert:0.1=0 direction:2.question=1.5")
+	edits.Required, edits.MaxLength = true, 1500
+	set.Options = []*discordgo.ApplicationCommandOption{edits}
+	direction := option(sub, "direction", "Push what I think towards something, or away from it", "把我的思路推向或推离某个方向")
+	name := option(text, "name", "The direction", "方向")
+	name.Required = true
+	for _, d := range s.Directions[:min(len(s.Directions), 25)] {
+		name.Choices = append(name.Choices, &discordgo.ApplicationCommandOptionChoice{Name: d, Value: d})
+	}
+	strength := number(real, "strength", -maxStrength, maxStrength, "1 is as far as such sentences are from others; 0 ends it", "1 相当于此类句子与其他句子的距离；0 为取消")
+	strength.Required = true
+	direction.Options = []*discordgo.ApplicationCommandOption{name, strength, layer}
+	commands := []*discordgo.ApplicationCommandOption{show, set, direction}
+	if s.Experts > 1 {
+		expert := option(sub, "expert", "Have an expert always chosen, never chosen, silent or louder", "强制、禁用、静音或放大某个专家")
+		which := number(whole, "expert", 0, float64(s.Experts-1), "The expert", "专家编号")
+		which.Required = true
+		effect := option(text, "effect", "What is done to it", "作用")
+		effect.Required = true
+		for _, e := range []struct{ name, zh string }{{"force", "强制"}, {"forbid", "禁用"}, {"silence", "静音"}, {"scale", "缩放"}, {"normal", "恢复"}} {
+			effect.Choices = append(effect.Choices, &discordgo.ApplicationCommandOptionChoice{Name: e.name, NameLocalizations: chinese(e.zh), Value: e.name})
+		}
+		where := *layer
+		where.Required = true
+		expert.Options = []*discordgo.ApplicationCommandOption{&where, which, effect, number(real, "factor", 0, maxFactor, "For scale: its output times this", "缩放倍数")}
+		commands = append(commands, expert)
+	}
+	c := allow(command("steer", "Change what happens inside me while I answer here, for administrators", "改变我在本频道回答时的内部活动（仅管理员）", append(commands, off)...), discordgo.PermissionAdministrator)
+	c.Contexts = &[]discordgo.InteractionContextType{discordgo.InteractionContextGuild}
+	return []*discordgo.ApplicationCommand{c}
+}
+
+// steer shows or changes what is changed inside the model in a channel.
+func (b *Bot) steer(ctx context.Context, i *discordgo.Interaction) error {
+	s := b.opt.Steering
+	if s == nil {
+		return b.respond(ctx, i, "My model can't be changed inside here.", true)
+	}
+	if i.GuildID == "" || !may(i, discordgo.PermissionAdministrator) {
+		return b.respond(ctx, i, "Only administrators of a server can change what happens inside me.", true)
+	}
+	sub, values := given(i)
+	if sub == "show" {
+		_, t, err := b.here(ctx, i)
+		if err != nil {
+			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		}
+		lines := steeringLines(t.Merged())
+		if lines == nil {
+			lines = []string{"Nothing is changed inside me here."}
+		}
+		return b.respond(ctx, i, strings.Join(append(lines, "Directions I know: "+strings.Join(s.Directions, ", ")+"."), "\n"), true)
+	}
+	change, err := s.change(sub, values)
+	if err != nil {
+		return b.respond(ctx, i, "That won't do: "+plain(err.Error())+".", true)
+	}
+	_, t, err := b.here(ctx, i)
+	if err != nil {
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	}
+	if err := b.deferred(ctx, i, true); err != nil {
+		return err
+	}
+	return b.steerTo(ctx, i, change(steering(t.Merged())))
+}
+
+// steerTo checks edits against the model and makes them those of the channel. The
+// interaction is deferred.
+func (b *Bot) steerTo(ctx context.Context, i *discordgo.Interaction, edits []string) error {
+	say := func(text string) error { return b.fill(ctx, i, hookBody{Content: &text}) }
+	check, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	if err := b.opt.Steering.Check(check, edits); err != nil {
+		return say("That won't do: " + clip(plain(err.Error()), 1500) + ".")
+	}
+	if edits == nil {
+		edits = []string{} // nothing, whatever the server says
+	}
+	before, after, err := b.changeHere(ctx, i, func(s *session.Settings) error {
+		s.Steering = &edits
+		return s.Validate()
+	})
+	var bad *session.SettingError
+	switch {
+	case errors.Is(err, errElsewhere):
+		return nil
+	case errors.As(err, &bad):
+		return say("That won't do: " + plain(bad.Error()) + ".")
+	case err != nil:
+		return errors.Join(err, say(sayStoreAway))
+	case slices.Equal(steering(before), steering(after)):
+		return say("That is how it was already.")
+	}
+	lines := steeringLines(after)
+	if lines == nil {
+		lines = []string{"Nothing is changed inside me here any more."}
+	}
+	if err := say("Done. My next answers here show it."); err != nil {
+		return err
+	}
+	text := strings.Join(lines, "\n")
+	return b.follow(ctx, i, hookBody{Content: &text})
+}
+
+// steering are the edits in force, none for nil.
+func steering(s session.Settings) []string {
+	if s.Steering == nil {
+		return nil
+	}
+	return *s.Steering
+}
+
+// steeringLines say what is changed inside the model, nil if nothing is.
+func steeringLines(s session.Settings) []string {
+	edits := steering(s)
+	if len(edits) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("**I am steered here**: an administrator has me answer with these changes inside my model: %s. `/steer off` ends it.", clip("`"+strings.Join(edits, "`, `")+"`", 1200))}
+}
+
+// clip cuts a text to n characters.
+func clip(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return s
+}
+
+// change turns a sub-command into what becomes of a channel's edits.
+func (s *Steering) change(sub string, values map[string]any) (func(now []string) []string, error) {
+	// in is a whole number from 0 to n-1, otherwise def, which is -1 if there must be one.
+	in := func(name string, n, def int) (int, error) {
+		v, ok := values[name].(float64)
+		if !ok && def >= 0 {
+			return def, nil
+		}
+		if !ok || v != float64(int(v)) || v < 0 || v > float64(n-1) {
+			return 0, fmt.Errorf("%s must be 0 to %d", name, n-1)
+		}
+		return int(v), nil
+	}
+	switch sub {
+	case "off":
+		return func([]string) []string { return nil }, nil
+	case "set":
+		text, _ := values["edits"].(string)
+		words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" ,，、;\n\t", r) })
+		if len(words) == 0 {
+			return nil, errors.New("there are no edits in it")
+		}
+		return func([]string) []string { return words }, nil
+	case "direction":
+		name, _ := values["name"].(string)
+		if !slices.Contains(s.Directions, name) {
+			return nil, fmt.Errorf("there is no direction %.40q, but %s", name, strings.Join(s.Directions, ", "))
+		}
+		layer, err := in("layer", s.Layers, s.Layers/2)
+		if err != nil {
+			return nil, err
+		}
+		strength, ok := values["strength"].(float64)
+		if !ok || !(strength >= -maxStrength && strength <= maxStrength) {
+			return nil, fmt.Errorf("strength must be %g to %g", -maxStrength, maxStrength)
+		}
+		head := fmt.Sprintf("direction:%d.%s=", layer, name)
+		return func(now []string) []string {
+			now = without(now, head)
+			if strength != 0 {
+				now = append(now, fmt.Sprintf("%s%g", head, strength))
+			}
+			return now
+		}, nil
+	case "expert":
+		layer, err := in("layer", s.Layers, -1)
+		expert, err2 := in("expert", s.Experts, -1)
+		if err := errors.Join(err, err2); err != nil {
+			return nil, err
+		}
+		at := fmt.Sprintf("%d.%d", layer, expert)
+		effect, _ := values["effect"].(string)
+		var add []string
+		switch effect {
+		case "force", "forbid":
+			add = []string{effect + ":" + at}
+		case "silence":
+			add = []string{"expert:" + at + "=0"}
+		case "scale":
+			factor, ok := values["factor"].(float64)
+			if !ok || !(factor >= 0 && factor <= maxFactor) {
+				return nil, fmt.Errorf("scale needs a factor of 0 to %g", maxFactor)
+			}
+			add = []string{fmt.Sprintf("expert:%s=%g", at, factor)}
+		case "normal":
+		default:
+			return nil, errors.New("the effect must be force, forbid, silence, scale or normal")
+		}
+		return func(now []string) []string {
+			return append(without(without(without(now, "force:"+at), "forbid:"+at), "expert:"+at+"="), add...)
+		}, nil
+	}
+	return nil, fmt.Errorf("there is no /steer %.20s", sub)
+}
+
+// without are edits but for one: that which is word, or begins with it if it ends in =.
+func without(edits []string, word string) []string {
+	return slices.DeleteFunc(slices.Clone(edits), func(e string) bool { return e == word || strings.HasSuffix(word, "=") && strings.HasPrefix(e, word) })
+}
