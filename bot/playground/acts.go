@@ -1,7 +1,6 @@
 package playground
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -74,24 +73,17 @@ func (s *Server) typing(r typingRequest) (any, error) {
 }
 
 type commandRequest struct {
-	Channel string `json:"channel"`
-	As      string `json:"as"`
-	Name    string `json:"name"` // with its sub-command, separated by blanks
-	Options []struct {
-		Name  string          `json:"name"`
-		Value json.RawMessage `json:"value"`
-	} `json:"options"`
+	Channel string         `json:"channel"`
+	As      string         `json:"as"`
+	Name    string         `json:"name"` // with its sub-command, separated by blanks
+	Options []optionOfPage `json:"options"`
 }
 
 func (s *Server) command(r commandRequest) (any, error) {
 	if err := s.isPerson(r.As); err != nil {
 		return nil, err
 	}
-	options := make([]discordtest.Option, len(r.Options))
-	for i, o := range r.Options {
-		options[i] = discordtest.Option{Name: o.Name, Value: o.Value}
-	}
-	return started(s.discord.Command(r.Channel, r.As, r.Name, options...))
+	return started(s.discord.Command(r.Channel, r.As, r.Name, optionsOf(r.Options)...))
 }
 
 type clickRequest struct {

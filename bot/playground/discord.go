@@ -104,6 +104,9 @@ func (s *Server) snapshot() snapshot {
 	view := snapshot{Position: s.hub.position(), Bot: s.discord.Bot().ID, Notices: s.options.Notices, Lab: s.options.Lab != nil}
 	for _, g := range s.discord.Guilds() {
 		view.Guilds = append(view.Guilds, guildView{ID: g.ID, Name: g.Name})
+		for _, r := range s.discord.Roles(g.ID) {
+			view.Roles = append(view.Roles, roleView{ID: r.ID, Name: r.Name})
+		}
 	}
 	for _, c := range s.discord.Channels() {
 		if c, ok := channelOf(c); ok {

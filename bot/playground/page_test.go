@@ -25,6 +25,7 @@ func TestPage(t *testing.T) {
 		{"answer, edit, delete", desktop, testAnswerEditDelete},
 		{"commands", desktop, testCommands},
 		{"command refused", desktop, testCommandRefused},
+		{"suggestions", desktop, testSuggestions},
 		{"private answer and picture", desktop, testPrivate},
 		{"button", desktop, testButton},
 		{"form", desktop, testForm},

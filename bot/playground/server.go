@@ -107,6 +107,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /api/delete", act(s.remove))
 	mux.HandleFunc("POST /api/typing", act(s.typing))
 	mux.HandleFunc("POST /api/command", act(s.command))
+	mux.HandleFunc("POST /api/complete", act(s.complete))
 	mux.HandleFunc("POST /api/click", act(s.click))
 	mux.HandleFunc("POST /api/menu", act(s.menu))
 	mux.HandleFunc("POST /api/submit", act(s.submit))

@@ -17,6 +17,11 @@ type userView struct {
 	Role string `json:"role,omitempty"`
 }
 
+type roleView struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
 type channelView struct {
 	ID       string   `json:"id"`
 	Guild    string   `json:"guild,omitempty"`
@@ -138,6 +143,7 @@ type snapshot struct {
 	Guilds   []guildView   `json:"guilds"`
 	Channels []channelView `json:"channels"`
 	Users    []userView    `json:"users"`
+	Roles    []roleView    `json:"roles"`
 	Notices  []Notice      `json:"notices"`
 	Lab      bool          `json:"lab"` // the model can be looked into
 }

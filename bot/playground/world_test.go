@@ -168,6 +168,11 @@ func (w *world) bot(t *testing.T) {
 		}},
 		{Name: "stats", Description: "How the bot is doing", DefaultMemberPermissions: &admin},
 		{Name: "silent", Description: "Does not answer at all"},
+		{Name: "pick", Description: "Suggests while one types", Options: []*discordgo.ApplicationCommandOption{
+			{Type: discordgo.ApplicationCommandOptionString, Name: "fruit", Description: "Which fruit", Autocomplete: true},
+			{Type: discordgo.ApplicationCommandOptionRole, Name: "role", Description: "For whom"},
+			{Type: discordgo.ApplicationCommandOptionAttachment, Name: "file", Description: "A file"},
+		}},
 		{Name: "Ask about this", Type: discordgo.MessageApplicationCommand},
 	})
 	if err != nil {
@@ -212,6 +217,18 @@ func (w *world) interact(t *testing.T, s *discordgo.Session, i *discordgo.Intera
 		say(&discordgo.InteractionResponseData{Content: "Pressed " + i.MessageComponentData().CustomID, Flags: discordgo.MessageFlagsEphemeral})
 		return
 	}
+	if i.Type == discordgo.InteractionApplicationCommandAutocomplete {
+		choices := []*discordgo.ApplicationCommandOptionChoice{}
+		for _, fruit := range []string{"apple", "apricot", "pear"} {
+			if strings.HasPrefix(fruit, i.ApplicationCommandData().Options[0].StringValue()) {
+				choices = append(choices, &discordgo.ApplicationCommandOptionChoice{Name: "The " + fruit, Value: fruit})
+			}
+		}
+		if err := s.InteractionRespond(i.Interaction, &discordgo.InteractionResponse{Type: discordgo.InteractionApplicationCommandAutocompleteResult, Data: &discordgo.InteractionResponseData{Choices: choices}}); err != nil {
+			t.Error(err)
+		}
+		return
+	}
 	if i.Type == discordgo.InteractionModalSubmit {
 		row := i.ModalSubmitData().Components[0].(*discordgo.ActionsRow)
 		say(&discordgo.InteractionResponseData{Content: "You ask: " + row.Components[0].(*discordgo.TextInput).Value, Flags: discordgo.MessageFlagsEphemeral})
@@ -231,6 +248,15 @@ func (w *world) interact(t *testing.T, s *discordgo.Session, i *discordgo.Intera
 		text := "The temperature here is **0.8**."
 		if len(data.Options) > 0 {
 			text = fmt.Sprintf("The temperature here is now **%g** (it was 0.8).", data.Options[0].FloatValue())
+		}
+		say(&discordgo.InteractionResponseData{Content: text})
+	case "pick":
+		text := "Picked"
+		for _, o := range data.Options {
+			text += fmt.Sprintf(" %s", o.Value)
+			if o.Type == discordgo.ApplicationCommandOptionAttachment {
+				text += fmt.Sprintf(" of %d bytes", data.Resolved.Attachments[o.Value.(string)].Size)
+			}
 		}
 		say(&discordgo.InteractionResponseData{Content: text})
 	case "style":

@@ -3,9 +3,10 @@ import { h, icon } from "./dom.js";
 import { state } from "./store.js";
 import { post, RequestError } from "./api.js";
 import { toast } from "./toast.js";
+import { listbox } from "./listbox.js";
 
 // Discord's option types.
-const SUB = 1, GROUP = 2, TEXT = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, NUMBER = 10;
+const SUB = 1, GROUP = 2, TEXT = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, NUMBER = 10, FILE = 11;
 
 /** flat lists every command that can be run, subcommands by their whole path: { path, description, options }. */
 export function flat() {
@@ -32,7 +33,7 @@ export function matches(text) {
 
 /** commandForm asks for the options of one command. Errors stand below their field; the server's own too. */
 export function commandForm(command, { closed, done, cancel }) {
-  const fields = command.options.map(field);
+  const fields = command.options.map((o) => field(o, (typed) => suggest(command.path, fields, typed)));
   const problem = h("p", { class: "form-problem", role: "alert" });
   const element = h("div", { class: "command-form", role: "group", "aria-label": `/${command.path}` },
     h("div", { class: "command-head" },
@@ -55,9 +56,10 @@ export function commandForm(command, { closed, done, cancel }) {
     const values = [];
     let bad = null;
     for (const f of fields) {
-      const { value, error } = f.read();
+      const { value, file, error } = f.read();
       f.complain(error);
       if (error) bad ??= f;
+      else if (file) values.push({ name: f.name, file });
       else if (value !== undefined) values.push({ name: f.name, value });
     }
     if (bad) return bad.focus();
@@ -83,20 +85,83 @@ export function commandForm(command, { closed, done, cancel }) {
 
 let serial = 0;
 
-function field(option) {
+/** suggest asks the bot what it suggests for one option, knowing what stands in the others. */
+async function suggest(path, fields, typed) {
+  const options = [];
+  for (const f of fields) {
+    if (f.name === typed.name) options.push(typed);
+    else if (!f.isFile) {
+      const { value } = f.read();
+      if (value !== undefined) options.push({ name: f.name, value });
+    }
+  }
+  try {
+    return (await post("api/complete", { channel: state.channel, as: state.me, name: path, focused: typed.name, options })).choices;
+  } catch {
+    return []; // suggestions are a help, no more
+  }
+}
+
+/** complete shows suggestions below a field while it is typed. */
+function complete(option, input, ask) {
+  const list = listbox(input, `Suggestions for ${option.name}`, (value) => {
+    input.value = String(value);
+    input.dispatchEvent(new Event("change"));
+  });
+  input.setAttribute("role", "combobox");
+  let turn = 0;
+  const look = async () => {
+    const mine = ++turn;
+    const choices = await ask({ name: option.name, value: input.value });
+    if (mine !== turn || document.activeElement !== input) return;
+    list.show(choices.map((c) => ({ label: c.name, value: c.value })));
+  };
+  let timer = 0;
+  const later = () => { clearTimeout(timer); timer = setTimeout(look, 120); };
+  input.addEventListener("input", later);
+  input.addEventListener("focus", later);
+  input.addEventListener("blur", () => { turn++; clearTimeout(timer); list.hide(); });
+  input.addEventListener("keydown", (e) => list.key(e));
+  return list.box;
+}
+
+/** fileOf keeps the content of a chosen file, in base64, by the time it is needed. */
+function fileOf(input) {
+  let file = null;
+  let reading = false;
+  input.addEventListener("change", () => {
+    file = null;
+    const chosen = input.files[0];
+    if (!chosen) return;
+    reading = true;
+    const reader = new FileReader();
+    reader.onload = () => { file = { name: chosen.name, data: reader.result.slice(reader.result.indexOf(",") + 1) }; reading = false; };
+    reader.onerror = () => { reading = false; };
+    reader.readAsDataURL(chosen);
+  });
+  return (required) => {
+    if (reading) return { error: "The file is still being read." };
+    return file ? { file } : required ? { error: "This one is needed." } : {};
+  };
+}
+
+function field(option, ask) {
   const id = `option-${++serial}`;
   const input = control(option, id);
+  const isFile = option.type === FILE;
+  const content = isFile ? fileOf(input) : null;
+  const suggestions = option.autocomplete ? complete(option, input, ask) : null;
   const error = h("p", { class: "field-error", id: `${id}-error` });
   input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
   const element = h("div", { class: "option" },
     h("label", { for: id }, option.name, option.required ? h("span", { class: "must", title: "needed" }, " *") : null),
-    input, h("p", { class: "help", id: `${id}-help` }, [option.description, hint(option)].filter(Boolean).join(" · ")), error);
+    suggestions ? h("div", { class: "with-list" }, input, suggestions) : input, h("p", { class: "help", id: `${id}-help` }, [option.description, hint(option)].filter(Boolean).join(" · ")), error);
   const complain = (text) => {
     error.textContent = text ?? "";
     input.toggleAttribute("aria-invalid", Boolean(text));
   };
   input.addEventListener("input", () => complain());
-  return { name: option.name, element, complain, focus: () => input.focus(), read: () => read(option, input.value) };
+  return { name: option.name, isFile, element, complain, focus: () => input.focus(), read: () => content ? content(option.required) : read(option, input.value) };
 }
 
 function control(option, id) {
@@ -105,7 +170,10 @@ function control(option, id) {
   if (option.choices?.length) return choose(option.choices.map((c) => [String(c.value), c.name]));
   if (option.type === BOOLEAN) return choose([["true", "Yes"], ["false", "No"]]);
   if (option.type === USER) return choose([...state.users.values()].map((u) => [u.id, u.name]));
-  if (option.type === CHANNEL) return choose([...state.channels.values()].filter((c) => c.kind !== "dm").map((c) => [c.id, `#${c.name}`]));
+  if (option.type === ROLE) return choose(state.roles.map((r) => [r.id, r.name.startsWith("@") ? r.name : `@${r.name}`]));
+  if (option.type === FILE) return h("input", { id, class: "field", type: "file" });
+  const textOnly = option.channel_types?.length && !option.channel_types.includes(11);
+  if (option.type === CHANNEL) return choose([...state.channels.values()].filter((c) => c.kind === "text" || c.kind === "thread" && !textOnly).map((c) => [c.id, `#${c.name}`]));
   const numeric = option.type === INTEGER || option.type === NUMBER;
   return h("input", {
     id, class: "field", type: "text", autocomplete: "off", inputmode: numeric ? "decimal" : "text",

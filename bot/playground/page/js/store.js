@@ -2,7 +2,7 @@
 import { get, follow } from "./api.js";
 
 export const state = {
-  guilds: [], channels: new Map(), users: new Map(), commands: [], notices: [],
+  guilds: [], roles: [], channels: new Map(), users: new Map(), commands: [], notices: [],
   lab: false,   // the model can be looked into and changed
   bot: "",      // the id of the user the page speaks to
   me: "",       // the id of the person who speaks
@@ -48,6 +48,7 @@ export async function start() {
   stop();
   const snapshot = await get("api/state");
   state.guilds = snapshot.guilds;
+  state.roles = snapshot.roles ?? [];
   state.channels = new Map(snapshot.channels.map((c) => [c.id, c]));
   state.users = new Map(snapshot.users.map((u) => [u.id, u]));
   state.notices = snapshot.notices;
