@@ -179,7 +179,7 @@ func (s *service) hold(ctx context.Context, keeper *shards.Keeper, i, n int) err
 	o := s.discord
 	o.Shard = discord.Shard{ID: i, Count: n}
 	o.Identify = func(ctx context.Context) error { return keeper.Identify(ctx, i) }
-	bot, err := discord.New(s.chat, s.store, o)
+	bot, err := discord.New(s.chat, forgetful{s.store, s.mind}, o)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -39,7 +40,7 @@ func TestTheSettingEngineChooses(t *testing.T) {
 			c := config.Default()
 			c.Reply.MaxTokens, c.EngineKey = 8, "k3y"
 			c.Engine.URL, c.Engine.Model, c.Engine.Everywhere = tc.url, "big", tc.everywhere
-			m, err := openMind(c)
+			m, err := openMind(c, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,7 +66,7 @@ func TestTheSettingEngineChooses(t *testing.T) {
 func TestABadEngineIsRefused(t *testing.T) {
 	c := config.Default()
 	c.Engine.URL, c.Engine.Model = "localhost:8081", "big"
-	if _, err := openMind(c); err == nil || !strings.Contains(err.Error(), "engine.url") {
+	if _, err := openMind(c, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "engine.url") {
 		t.Errorf("%v", err)
 	}
 }

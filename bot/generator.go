@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ type mind struct {
 
 // openMind loads the model that the configuration names; a gateway only measures with
 // it, and has no engine.
-func openMind(c config.Config) (*mind, error) {
+func openMind(c config.Config, log *slog.Logger) (*mind, error) {
 	m := &mind{traces: map[string]chat.Trace{}}
 	m.setDefaults(c.Reply)
 	var err error
@@ -65,14 +66,14 @@ func openMind(c config.Config) (*mind, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.open(c.Model, c.Roles.Role != "gateway"); err != nil {
+	if err := m.open(c, log); err != nil {
 		m.file.Close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return m, nil
 }
 
-func (m *mind) open(c config.Model, serve bool) error {
+func (m *mind) open(c config.Config, log *slog.Logger) error {
 	var err error
 	if m.model, err = model.Load(m.file); err != nil {
 		return err
@@ -90,14 +91,15 @@ func (m *mind) open(c config.Model, serve bool) error {
 		return err
 	}
 	m.pings = sample.NewBan(tok, pings())
-	if m.window = m.model.Config.Context; c.ContextTokens > 0 {
-		m.window = c.ContextTokens
+	if m.window = m.model.Config.Context; c.Model.ContextTokens > 0 {
+		m.window = c.Model.ContextTokens
 	}
-	if !serve {
+	if c.Roles.Role == "gateway" {
 		m.lab = lab.New(m.model, tok, nil)
 		return nil
 	}
-	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Threads, ContextTokens: c.ContextTokens, Slots: c.Slots, CacheBytes: c.CacheMiB << 20, CacheType: cacheType(c.CacheType)})
+	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Model.Threads, ContextTokens: c.Model.ContextTokens, Slots: c.Model.Slots,
+		CacheBytes: c.Model.CacheMiB << 20, CacheType: cacheType(c.Model.CacheType), Snapshots: snapshots(c, m.file), Log: log})
 	if err == nil {
 		m.lab = lab.New(m.model, tok, m.engine)
 	}

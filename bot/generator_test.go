@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func testMind(t *testing.T) *mind {
 	t.Helper()
 	c := config.Default()
 	c.Reply.MaxTokens = 16
-	m, err := openMind(c)
+	m, err := openMind(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,7 +75,7 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 	defer s.closeStore()
 	s.figures.open(s)
 	s.rules.set(c.Safety)
-	s.chat = chat.New(s.store, s.generator(), chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Renew: s.holdTTL() / 3, Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
+	s.chat = chat.New(forgetful{s.store, s.mind}, s.generator(), chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Renew: s.holdTTL() / 3, Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
 	if err := s.openDiscord(); err != nil {
 		return err
 	}
@@ -135,12 +134,13 @@ func (s *service) stay(ctx context.Context, served <-chan error, again reloads, 
 
 // openModel loads the model.
 func (s *service) openModel() (err error) {
-	if s.mind, err = openMind(s.cfg); err != nil {
+	if s.mind, err = openMind(s.cfg, s.log); err != nil {
 		return err
 	}
 	if w := s.mind.template.Warning; w != nil {
 		s.log.Warn("ChatML instead of the model's own chat format", "reason", w)
 	}
+	logWarm(s.cfg, s.log)
 	s.log.Info("model ready", "model", s.mind.describe(), "context_tokens", s.mind.window)
 	return nil
 }
@@ -167,10 +167,7 @@ func (s *service) openStore(ctx context.Context) error {
 		s.logDurability(ctx)
 		return nil
 	}
-	dir := s.cfg.Session.Dir
-	if s.cfg.Token == "" { // the playground's channels are not Discord's
-		dir = filepath.Join(dir, "playground")
-	}
+	dir := localDir(s.cfg)
 	if s.local, err = embedded.Open(ctx, embedded.Options{Dir: dir, Log: s.log}); err != nil {
 		return err
 	}
@@ -231,7 +228,7 @@ func (s *service) openDiscord() error {
 	if s.cfg.Roles.Role == "gateway" {
 		return nil // as many as it gets gateway shards
 	}
-	bot, err := discord.New(s.chat, s.store, o)
+	bot, err := discord.New(s.chat, forgetful{s.store, s.mind}, o)
 	if err != nil {
 		return err
 	}

@@ -75,6 +75,11 @@ type Model struct {
 	// CacheType is how that is kept: F32, F16 (half the memory, and faster) or Q8_0 (a
 	// quarter of it, at a loss of 0.02 % in perplexity).
 	CacheType string `toml:"cache_type"` // "F16"
+	// SnapshotMiB bounds, in MiB, the files in which that is kept over a restart, so that
+	// conversations go on without being read again; 0 keeps none. They hold what was said,
+	// are readable by this user alone, and forgotten with the conversation. Only without
+	// REDIS_URL and without encrypted sessions.
+	SnapshotMiB int `toml:"snapshot_mib"` // 0
 }
 
 // Reply is how answers are made, unless a channel's own settings say otherwise.
@@ -262,6 +267,7 @@ func (c Config) check() error {
 	}
 	in("model.slots", float64(c.Model.Slots), 1, 256)
 	in("model.cache_mib", float64(c.Model.CacheMiB), 1, 1<<20)
+	in("model.snapshot_mib", float64(c.Model.SnapshotMiB), 0, 1<<20)
 	one("model.cache_type", c.Model.CacheType, "F32", "F16", "Q8_0")
 	in("reply.temperature", c.Reply.Temperature, 0, 2)
 	in("reply.top_k", float64(c.Reply.TopK), 0, 1000)
