@@ -17,6 +17,7 @@ import (
 type bots struct {
 	mu     sync.Mutex
 	list   map[int]*discord.Bot // by shard
+	former map[int]*discord.Bot // of shards let go
 	policy discord.Policy
 	keeper *shards.Keeper // nil where there is only one connection
 	wrong  string         // why there are no shards
@@ -26,7 +27,7 @@ func (b *bots) put(shard int, bot *discord.Bot) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.list == nil {
-		b.list = map[int]*discord.Bot{}
+		b.list, b.former = map[int]*discord.Bot{}, map[int]*discord.Bot{}
 	}
 	bot.SetPolicy(b.policy)
 	b.list[shard] = bot
@@ -35,7 +36,15 @@ func (b *bots) put(shard int, bot *discord.Bot) {
 func (b *bots) drop(shard int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.former[shard] = b.list[shard]
 	delete(b.list, shard)
+}
+
+// before is who had a shard before, nil for nobody.
+func (b *bots) before(shard int) *discord.Bot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.former[shard]
 }
 
 func (b *bots) all() []*discord.Bot {
@@ -177,7 +186,7 @@ func (s *service) countShards(ctx context.Context) (n, concurrency int, err erro
 // way: who gets it then finds the channels as they are.
 func (s *service) hold(ctx context.Context, keeper *shards.Keeper, i, n int) error {
 	o := s.discord
-	o.Shard = discord.Shard{ID: i, Count: n}
+	o.Shard, o.After = discord.Shard{ID: i, Count: n}, s.bots.before(i)
 	o.Identify = func(ctx context.Context) error { return keeper.Identify(ctx, i) }
 	bot, err := discord.New(s.chat, forgetful{s.store, s.mind}, o)
 	if err != nil {

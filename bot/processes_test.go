@@ -374,7 +374,9 @@ func (f *fleet) check(questions map[string][]string) (r result) {
 				}
 			}
 			n[m.ReplyTo]++
-			order = append(order, m.ReplyTo)
+			if finished(&m) { // a notice does not wait for its turn
+				order = append(order, m.ReplyTo)
+			}
 		}
 		at := map[string]int{}
 		for i, q := range questions[c] {

@@ -75,7 +75,8 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 	defer s.closeStore()
 	s.figures.open(s)
 	s.rules.set(c.Safety)
-	s.chat = chat.New(forgetful{s.store, s.mind}, s.generator(), chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Renew: s.holdTTL() / 3, Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
+	s.chat = chat.New(forgetful{s.store, s.mind}, s.generator(), chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Renew: s.holdTTL() / 3,
+		HandOver: c.Roles.Role == "gateway", Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
 	if err := s.openDiscord(); err != nil {
 		return err
 	}

@@ -140,13 +140,35 @@ func (s *Service) limits(q Question) []session.Limit {
 
 // leave lets a question stay pending, for the next start or another process.
 func (s *Service) leave(q Question) {
+	s.release(q)
+	s.withdraw(q.Reply)
+}
+
+// Pauser is a Reply that can be left as it is, half shown: the Reply of another process
+// to the same question goes on with it.
+type Pauser interface{ Pause(ctx context.Context) }
+
+// handOver lets a question stay pending whose answer has begun.
+func (s *Service) handOver(q Question) {
+	r, ok := q.Reply.(Pauser)
+	if !ok {
+		s.leave(q)
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
+	defer cancel()
+	r.Pause(ctx)
+	s.release(q)
+}
+
+// release gives up the charge of a question.
+func (s *Service) release(q Question) {
 	s.opt.Log.Info("a question is left for the next start", "channel", q.Key.Channel, "message", q.Turn.ID)
 	ctx, cancel := context.WithTimeout(s.hard, time.Second)
 	defer cancel()
 	if err := s.store.Release(ctx, []session.Pending{{Key: q.Key, Turn: q.Turn}}); err != nil {
 		s.opt.Log.Warn("a question that is left could not be given up; others wait a little for it", "err", err)
 	}
-	s.withdraw(q.Reply)
 }
 
 // turnAway tells a person, once for all processes, why the question is not stored.

@@ -43,6 +43,10 @@ func (s *Service) answer(w *work) {
 	}
 	q.Reply.Start()
 	a, genErr := s.generate(ctx, q.Reply, p)
+	if genErr != nil && s.opt.HandOver && !q.once && errors.Is(context.Cause(ctx), errStopping) {
+		s.handOver(q)
+		return
+	}
 	text, notice := s.verdict(ctx, q, &a, genErr)
 	text = strings.TrimSpace(text)
 	if text == "" && w.isGone() {

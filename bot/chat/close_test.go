@@ -40,6 +40,30 @@ func TestCloseFinishesOrMarksWhatRuns(t *testing.T) {
 	same(t, w.board.wait(t, 3)[2:], []string{"2: 3 behind it"})
 }
 
+// With HandOver what runs is not shown unfinished: another process answers it anew.
+func TestCloseHandsOver(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.s.opt.HandOver = true
+	w.must("c", "1", "slow")
+	w.accepted("1")
+	for begun := false; !begun; time.Sleep(time.Millisecond) {
+		w.board.mu.Lock()
+		begun = w.board.begun["1"]
+		w.board.mu.Unlock()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	w.s.Close(ctx)
+	same(t, w.board.wait(t, 0), nil)
+	left, err := w.store.Pending(context.Background())
+	if err != nil || len(left) != 1 {
+		t.Fatalf("%d questions are left: %v", len(left), err)
+	}
+	if mine, err := w.store.Hold(context.Background(), left[0].Key, "1"); err != nil || !mine {
+		t.Errorf("nobody else may have it: %v, %v", mine, err)
+	}
+}
+
 // A stop is bounded even if nothing can be shown or stored any more.
 func TestCloseDoesNotHang(t *testing.T) {
 	w := newWorld(t, time.Minute)

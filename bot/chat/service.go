@@ -13,9 +13,12 @@ import (
 
 // Options are what a Service is told once.
 type Options struct {
-	QueueLen int              // questions of a channel, the one being answered included; at least 1
-	Timeout  time.Duration    // of an answer, from its turn in the queue
-	Renew    time.Duration    // between signs of life to the store; 0 is 5 s
+	QueueLen int           // questions of a channel, the one being answered included; at least 1
+	Timeout  time.Duration // of an answer, from its turn in the queue
+	Renew    time.Duration // between signs of life to the store; 0 is 5 s
+	// HandOver leaves answers that Close breaks off to other processes, which answer
+	// anew, instead of showing them unfinished.
+	HandOver bool
 	Busy     func(error) bool // whether a Generator's error means "too many at once"
 	Rules    Rules            // may be nil
 	Observer Observer         // may be nil

@@ -59,6 +59,9 @@ type Options struct {
 	// new session of it may begin; nil waits for nothing.
 	Shard    Shard
 	Identify func(ctx context.Context) error
+	// After is the bot that had this shard before in this process, closed: what it knows
+	// of places holds on. May be nil.
+	After *Bot
 	// Before runs once, when connected, before the first gap is read: the place to ask
 	// what was left unanswered, so that it comes before what was missed. May be nil.
 	Before func(ctx context.Context)
@@ -154,6 +157,10 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second, NetDialContext: pulse.dial}
 	b := &Bot{files: &http.Client{Transport: files, Timeout: requestTime}, opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(),
 		identifies: rate.NewLimiter(rate.Every(identifyEvery), identifyBurst)}
+	if o.After != nil {
+		b.seen = o.After.seen.heir()
+		b.opt.After = nil
+	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.content.Store(o.MessageContent)
 	b.SetPolicy(o.Policy)

@@ -31,6 +31,15 @@ func newPlaces() *places {
 	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, fresh: make(chan struct{}, 1)}
 }
 
+// heir knows the same, but holds nothing.
+func (p *places) heir() *places {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := newPlaces()
+	h.threads, h.last, h.changed = maps.Clone(p.threads), maps.Clone(p.last), true
+	return h
+}
+
 // hold makes the new messages of all known channels wait.
 func (p *places) hold() {
 	p.mu.Lock()

@@ -331,6 +331,9 @@ func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	return r.ids, err
 }
 
+// Pause ends the previews; what they have shown stays. It is chat.Pauser.
+func (r *reply) Pause(ctx context.Context) { r.stopPreviews(ctx) }
+
 // Withdraw removes what previews have shown.
 func (r *reply) Withdraw(ctx context.Context) {
 	r.stopPreviews(ctx)
