@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -134,11 +135,17 @@ func (v turnV1) turn() Turn {
 // one. A newer version is a *VersionError, all else that is wrong a
 // *FormatError.
 func DecodeTurn(s string) (Turn, error) {
-	var v turnV1
-	if err := decode("turn", s, &v); err != nil {
-		return Turn{}, err
+	t, ok := Turn{}, false
+	if object, v1 := strings.CutPrefix(s, "1"); v1 {
+		t, ok = scanTurn(object)
 	}
-	t := v.turn()
+	if !ok {
+		var v turnV1
+		if err := decode("turn", s, &v); err != nil {
+			return Turn{}, err
+		}
+		t = v.turn()
+	}
 	if err := t.Validate(); err != nil {
 		return Turn{}, &FormatError{"turn", err.Error()}
 	}
