@@ -32,6 +32,7 @@ type Probed struct {
 // Learnt is how well the probe fits those, which is what it can memorise.
 type ProbeLayer struct {
 	Name     string   `json:"name"`
+	Computed int      `json:"computed"` // layers up to here
 	Accuracy Estimate `json:"accuracy"`
 	Control  Estimate `json:"control"`
 	Learnt   float64  `json:"control_learnt"`
@@ -39,22 +40,34 @@ type ProbeLayer struct {
 
 const probeFolds = 5
 
-// Probe fits probes of every layer for each set: multinomial logistic regression on
-// standardised states, with an L2 penalty on the summed loss.
-func (l *Lab) Probe(ctx context.Context, sets []ProbeSet) (*Probes, error) {
+// Probe fits probes of every stride-th layer, and the last, for each set: multinomial
+// logistic regression on standardised states, with an L2 penalty on the summed loss.
+func (l *Lab) Probe(ctx context.Context, sets []ProbeSet, stride int) (*Probes, error) {
+	layers := l.Model.Config.Layers
+	if err := inRange("stride", stride, 1, layers); err != nil {
+		return nil, err
+	}
 	out := &Probes{}
-	for n, s := range sets {
-		p, err := l.probe(ctx, s)
+	done, each := 0, 1
+	for n := range layers + 1 {
+		if probed(n, layers, stride) {
+			each++
+		}
+	}
+	for _, s := range sets {
+		p, err := l.probe(ctx, s, stride, func() { done++; l.step(done, each*len(sets)) })
 		if err != nil {
 			return nil, err
 		}
 		out.Sets = append(out.Sets, *p)
-		l.step(n+1, len(sets))
 	}
 	return out, nil
 }
 
-func (l *Lab) probe(ctx context.Context, s ProbeSet) (*Probed, error) {
+// probed reports whether the state behind n layers is looked at.
+func probed(n, layers, stride int) bool { return n%stride == 0 || n == layers }
+
+func (l *Lab) probe(ctx context.Context, s ProbeSet, stride int, did func()) (*Probed, error) {
 	groups, counts := 0, make([]int, len(s.Classes))
 	for i, e := range s.Examples {
 		if e.At < 0 || e.At >= len(e.IDs) || e.Class < 0 || e.Class >= len(s.Classes) {
@@ -80,7 +93,11 @@ func (l *Lab) probe(ctx context.Context, s ProbeSet) (*Probed, error) {
 	for i, j := range rng.Perm(len(s.Examples)) {
 		classes[i], shuffled[j] = s.Examples[i].Class, s.Examples[i].Class
 	}
+	did()
 	for n, rows := range states {
+		if !probed(n, len(states)-1, stride) {
+			continue
+		}
 		name := "embedding"
 		if n > 0 {
 			name = layerName(n - 1)
@@ -88,7 +105,7 @@ func (l *Lab) probe(ctx context.Context, s ProbeSet) (*Probed, error) {
 		if len(rows[0]) > len(rows) { // turning the states changes no probe, but makes them narrower
 			rows, _ = principal(rows, len(rows))
 		}
-		y := ProbeLayer{Name: name}
+		y := ProbeLayer{Name: name, Computed: n}
 		var right, controlRight, learnt, learntOf int
 		for f := range probeFolds {
 			if err := ctx.Err(); err != nil {
@@ -111,6 +128,7 @@ func (l *Lab) probe(ctx context.Context, s ProbeSet) (*Probed, error) {
 		}
 		y.Accuracy, y.Control, y.Learnt = share(right, len(rows)), share(controlRight, len(rows)), float64(learnt)/float64(learntOf)
 		out.Layers = append(out.Layers, y)
+		did()
 	}
 	return out, nil
 }
@@ -277,12 +295,12 @@ func (p *Probes) Report() Report {
 		top := 0
 		for n, y := range s.Layers {
 			t.add(s.Name, y.Name, y.Accuracy.Mean, y.Accuracy.Low, y.Accuracy.High, y.Control.Mean, y.Learnt, s.Chance, s.Texts)
-			k.x, k.y = append(k.x, float64(n)), append(k.y, y.Accuracy.Mean)
+			k.x, k.y = append(k.x, float64(y.Computed)), append(k.y, y.Accuracy.Mean)
 			if y.Accuracy.Mean > s.Layers[top].Accuracy.Mean {
 				top = n
 			}
 			if n == len(control.x) {
-				control.x, control.y = append(control.x, float64(n)), append(control.y, 0)
+				control.x, control.y = append(control.x, float64(y.Computed)), append(control.y, 0)
 			}
 			control.y[n] += y.Control.Mean / float64(len(p.Sets))
 		}

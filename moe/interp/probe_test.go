@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -21,7 +22,7 @@ func TestProbeReadsThePlantedDirection(t *testing.T) {
 		}
 		s.Examples = append(s.Examples, Example{ids, 5, class, i})
 	}
-	p, err := l.Probe(t.Context(), []ProbeSet{s})
+	p, err := l.Probe(t.Context(), []ProbeSet{s}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func TestProbeReadsThePlantedDirection(t *testing.T) {
 			e.Class = 1
 		}
 	}
-	if p, err = l.Probe(t.Context(), []ProbeSet{s}); err != nil {
+	if p, err = l.Probe(t.Context(), []ProbeSet{s}, 1); err != nil {
 		t.Fatal(err)
 	}
 	for _, y := range p.Sets[0].Layers {
@@ -51,7 +52,7 @@ func TestProbeReadsThePlantedDirection(t *testing.T) {
 		}
 	}
 	s.Examples[3].At = 30
-	if _, err := l.Probe(t.Context(), []ProbeSet{s}); err == nil || !strings.Contains(err.Error(), "read at 30 of 9") {
+	if _, err := l.Probe(t.Context(), []ProbeSet{s}, 1); err == nil || !strings.Contains(err.Error(), "read at 30 of 9") {
 		t.Errorf("a position behind the text: %v", err)
 	}
 }
@@ -104,5 +105,32 @@ func TestProbeFit(t *testing.T) {
 	}
 	if got, want := p.loss(p.w, x, class, nil), p.loss(slow, x, class, nil); math.Abs(got-want) > 1e-4 {
 		t.Errorf("fitted loss %v, by gradient descent %v", got, want)
+	}
+}
+
+// With a stride the layers between are left out and the others are the same.
+func TestProbeStride(t *testing.T) {
+	l := plantedLab(t)
+	var s ProbeSet
+	for i := range 10 {
+		ids := l.Encode(string(rune('a'+i))+"cdk", false)
+		s.Examples = append(s.Examples, Example{ids, len(ids) - 1, i % 2, i})
+	}
+	s.Name, s.Classes = "even", []string{"yes", "no"}
+	all, err := l.Probe(t.Context(), []ProbeSet{s}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	some, err := l.Probe(t.Context(), []ProbeSet{s}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := all.Sets[0].Layers, some.Sets[0].Layers
+	if len(a) != 3 || len(b) != 2 || b[1].Computed != 2 || a[2] != b[1] || a[0] != b[0] {
+		t.Errorf("all layers %+v, every second %+v", a, b)
+	}
+	var r *RangeError
+	if _, err := l.Probe(t.Context(), []ProbeSet{s}, 3); !errors.As(err, &r) || r.What != "stride" || r.Hi != 2 {
+		t.Errorf("stride 3: %v", err)
 	}
 }

@@ -108,7 +108,7 @@ func (m *Model) attend(s *Scratch, li, i, unit int) {
 				row = append(row, l.sinks[h+k])
 			}
 			kernel.Softmax(row)
-			if s.Patterns && s.Hook != nil {
+			if hooks && s.Patterns && s.Hook != nil {
 				s.keepPattern(i, h+k, first, row[:seen])
 			}
 		}

@@ -20,16 +20,17 @@ const (
 // goroutine that called Forward, between two steps of the pass.
 type Hook func(at Point, layer int, rows []float32, width int)
 
-// see calls the hook, if there is one.
+// see calls the hook, if there is one. Built with the tag nohooks there is no call in
+// the pass at all: to measure what it costs (BenchmarkHooksOff).
 func (s *Scratch) see(at Point, layer int, rows []float32, width int) {
-	if s.Hook != nil {
+	if hooks && s.Hook != nil {
 		s.Hook(at, layer, rows[:len(s.batch)*width], width)
 	}
 }
 
 // seeSlots is see for rows of one (token, expert) pair each.
 func (s *Scratch) seeSlots(at Point, layer int, rows []float32, width int) {
-	if s.Hook != nil {
+	if hooks && s.Hook != nil {
 		s.Hook(at, layer, rows[:len(s.batch)*s.m.active(layer)*width], width)
 	}
 }
@@ -50,7 +51,7 @@ func (s *Scratch) keepPattern(i, head, first int, p []float32) {
 // reservePatterns makes room for the patterns of a batch.
 func (s *Scratch) reservePatterns(longest int) {
 	s.longest = longest
-	if need := len(s.batch) * s.m.Config.Heads * longest; s.Patterns && s.Hook != nil && len(s.patterns) < need {
+	if need := len(s.batch) * s.m.Config.Heads * longest; hooks && s.Patterns && s.Hook != nil && len(s.patterns) < need {
 		s.patterns = make([]float32, need)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"moebot/moe/interp"
@@ -16,6 +17,7 @@ type workload struct {
 	gaps    []int // of the recall
 	passes  int   // of the circuit; 0 is as many as it takes
 	silence bool  // also silence each expert in turn
+	stride  int   // of the layers that are probed
 	note    string
 }
 
@@ -26,12 +28,14 @@ const (
 	// reportFixed is, roughly, what the instruments read beside the corpus: repeated
 	// sequences of the attention, sentences of concepts, probes and directions.
 	reportFixed = 12000
+	// probeSeconds is, roughly, what the probes of one layer take.
+	probeSeconds = 30
 	// passTokens is the length, roughly, of a circuit's prompts.
 	passTokens = 6
 )
 
 func wholeReport(tokens int) workload {
-	w := workload{tokens: tokens, effects: reportEffects, history: reportHistory, gaps: []int{0, 8, 32, 96, 192}, silence: true}
+	w := workload{tokens: tokens, effects: reportEffects, history: reportHistory, gaps: []int{0, 8, 32, 96, 192}, silence: true, stride: 1}
 	if tokens > 0 { // 0 reads all
 		w.history = min(tokens, reportHistory)
 	}
@@ -98,12 +102,33 @@ func (w workload) within(seconds, token, pass float64, models int, lab *interp.L
 		w.silence = false
 	}
 	w.passes = max(1, int(0.25*seconds/pass))
-	if w.tokens < whole.tokens || !w.silence {
+	// The fits of a layer take as long however fast the model is; some seconds each.
+	if layers := lab.Model.Config.Layers; float64(layers)*probeSeconds > 0.2*seconds {
+		w.stride = min(layers, int(math.Ceil(float64(layers)*probeSeconds/(0.2*seconds))))
+	}
+	if w.tokens < whole.tokens || !w.silence || w.stride > 1 {
 		w.note = fmt.Sprintf("To stay near %.0f minutes (a token takes %.1f ms, a pass of the circuit %.0f), %d tokens of text are read instead of %d, %d instead of %d where routing is changed, %d instead of %d for the history; recall is measured over %d of %d distances",
 			seconds/60, 1000*token, 1000*pass, w.tokens, whole.tokens, w.effects, whole.effects, w.history, whole.history, len(w.gaps), len(whole.gaps))
 		if !w.silence {
 			w.note += "; the experts are not silenced one by one"
 		}
+		if w.stride > 1 {
+			w.note += fmt.Sprintf("; every %s layer is probed", ordinal(w.stride))
+		}
 	}
 	return w
+}
+
+// ordinal writes 2 as 2nd.
+func ordinal(n int) string {
+	switch {
+	case n%100/10 == 1:
+	case n%10 == 1:
+		return fmt.Sprint(n, "st")
+	case n%10 == 2:
+		return fmt.Sprint(n, "nd")
+	case n%10 == 3:
+		return fmt.Sprint(n, "rd")
+	}
+	return fmt.Sprint(n, "th")
 }

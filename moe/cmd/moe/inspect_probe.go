@@ -12,6 +12,7 @@ import (
 // inspectProbe reads labelled properties from every layer.
 func inspectProbe(ctx context.Context, args []string, out, errOut io.Writer) error {
 	p := newInspection("probe", "[PROPERTY ...]", out, errOut)
+	stride := p.Int("stride", 1, "probe every so many layers, and the last")
 	defer p.close()
 	if err := p.start(args); err != nil {
 		return err
@@ -36,7 +37,7 @@ func inspectProbe(ctx context.Context, args []string, out, errOut io.Writer) err
 		}
 		sets = chosen
 	}
-	v, err := p.lab.Probe(ctx, sets)
+	v, err := p.lab.Probe(ctx, sets, *stride)
 	if err != nil {
 		return err
 	}

@@ -170,7 +170,7 @@ func (p *inspection) parts(row []stageFile, work workload) []reportPart {
 			return v, v.Report(), nil
 		}},
 		{"probes", "What a linear probe reads from each layer, on groups of texts it did not learn from. Null models: the embedding, and shuffled labels.", command("probe"), func(ctx context.Context) (any, interp.Report, error) {
-			v, err := lab.Probe(ctx, lab.ProbeSets())
+			v, err := lab.Probe(ctx, lab.ProbeSets(), work.stride)
 			if err != nil {
 				return nil, interp.Report{}, err
 			}
