@@ -133,7 +133,7 @@ func (a *Attention) reportDistance(r *Report) {
 		r.Tables = append(r.Tables, t)
 		r.Figures = append(r.Figures, lines("Loss of a random sequence that was shown before, by tokens between", "tokens between", "nats per token", again, fresh))
 		near, far := a.Distance[0], a.Distance[len(a.Distance)-1]
-		r.Finding += fmt.Sprintf(" A random sequence shown before costs %.2f nats less a token than one not shown with %d tokens between, %.2f less with %d.", near.Fresh.Mean-near.Again.Mean, near.Gap, far.Fresh.Mean-far.Again.Mean, far.Gap)
+		r.Finding += fmt.Sprintf(" A random sequence shown before costs %s a token than one not shown with %d tokens between, %s with %d.", lessOrMore(near.Fresh.Mean-near.Again.Mean), near.Gap, lessOrMore(far.Fresh.Mean-far.Again.Mean), far.Gap)
 	}
 	if len(a.Agrees) > 0 {
 		t := Table{Name: "agreement", Header: []string{"words_between", "right", "low", "high", "sentences", "example"}}
@@ -149,4 +149,12 @@ func (a *Attention) reportDistance(r *Report) {
 		r.Figures = append(r.Figures, lines("Verb agrees with its subject, by words between", "words between", "share right", right, half))
 		r.Finding += " The verb has its subject's number in " + strings.Join(said, ", ") + "; 50 % is blind."
 	}
+}
+
+// lessOrMore writes a difference of losses.
+func lessOrMore(less float64) string {
+	if less < 0 {
+		return fmt.Sprintf("%.2f nats more", -less)
+	}
+	return fmt.Sprintf("%.2f nats less", less)
 }

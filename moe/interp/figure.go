@@ -51,6 +51,7 @@ func newPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.Title.Padding = vg.Points(6)
+	p.Legend.Padding = vg.Points(3) // between its lines
 	return p
 }
 

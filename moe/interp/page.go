@@ -71,7 +71,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff; m
 h1 { font-size: 1.9rem } h2 { margin-top: 3rem; border-top: 1px solid #ccd3dd; padding-top: 1rem }
 nav a { margin-right: .8rem } .finding { background: #eef4ff; border-left: 4px solid #5b8def; padding: .7rem 1rem }
 .problem { background: #fff4e5; border-left: 4px solid #e69f00; padding: .7rem 1rem }
-img { max-width: 100%; height: auto; display: block; margin: .6rem 0; border: 1px solid #e3e8ef }
+img { max-width: 100%; height: auto; display: inline-block; vertical-align: top; margin: .3rem .6rem .3rem 0; border: 1px solid #e3e8ef }
 table { border-collapse: collapse; font-size: .82rem; display: block; overflow-x: auto } td, th { padding: .15rem .5rem; border-bottom: 1px solid #e3e8ef; text-align: left; white-space: nowrap }
 code { background: #f3f5f8; padding: .1rem .3rem } summary { cursor: pointer; color: #36567f } .about { color: #4a5568 }
 </style>
