@@ -90,6 +90,7 @@ func (m *mind) open(c config.Config, log *slog.Logger) error {
 	if m.template, err = prompt.New(tok); err != nil {
 		return err
 	}
+	m.template.Keeps = c.Session.MaxTurns
 	m.pings = sample.NewBan(tok, pings())
 	if m.window = m.model.Config.Context; c.Model.ContextTokens > 0 {
 		m.window = c.Model.ContextTokens

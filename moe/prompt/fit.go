@@ -17,7 +17,16 @@ type Fitted struct {
 // and keeps more than this may forget the oldest one by one: the prompt begins later.
 const maxTurns = 40
 
-// Fit renders the newest turns that fit budget tokens, and maxTurns. A leading
+// most is how many turns a prompt of t holds at most.
+func (t *Template) most() int {
+	if t.Keeps > 0 {
+		return max(2, min(maxTurns, t.Keeps*2/3))
+	}
+	return maxTurns
+}
+
+// Fit renders the newest turns that fit budget tokens, and no more turns than Keeps
+// allows. A leading
 // system turn stays.
 //
 // When turns must go, more go than need be: the prompt keeps between half and all
@@ -69,25 +78,25 @@ func (t *Template) Fit(turns []Turn, budget int) Fitted {
 func (t *Template) border(turns []Turn, room int) int {
 	// from the newest back: earliest turn that fits, and the candidates' best
 	from, best := len(turns)-1, -1
-	var most uint64
+	var top uint64
 	user := false
-	sum := 0
+	sum, most := 0, t.most()
 	for i := len(turns) - 1; i >= 0; i-- {
 		sum += t.cost(turns[i])
 		n := len(turns) - i
-		if sum > room || n > maxTurns {
+		if sum > room || n > most {
 			break
 		}
 		if from = i; i == 0 {
 			return 0 // all fit
 		}
-		if sum <= room/2 && n <= maxTurns/2 {
+		if sum <= room/2 && n <= most/2 {
 			continue
 		}
 		// a prompt that begins with a question reads better than one that begins with an answer
 		isUser := turns[i].Role == User
-		if p := turns[i].priority(); best < 0 || isUser && !user || isUser == user && p >= most {
-			best, most, user = i, p, isUser
+		if p := turns[i].priority(); best < 0 || isUser && !user || isUser == user && p >= top {
+			best, top, user = i, p, isUser
 		}
 	}
 	if best >= 0 {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"moebot/moe/tokenizer"
 )
 
@@ -118,8 +120,10 @@ func TestFit(t *testing.T) {
 		budget  int
 		words   int // longest message
 		forgets int // turns that the conversation's keeper has at most
-	}{{"tokens are scarce", 400, 30, 1000}, {"tokens are scarce and old turns forgotten", 400, 30, 60}, {"turns are short", 5000, 30, 60}, {"long and short", 1500, 140, 60}} {
+	}{{"tokens are scarce", 400, 30, 1000}, {"tokens are scarce and old turns forgotten", 400, 30, 60}, {"turns are short", 5000, 30, 60}, {"long and short", 1500, 140, 60},
+		{"few turns are kept", 5000, 30, 18}, {"some turns are kept", 5000, 30, 40}, {"few turns are kept, tokens are scarce", 300, 30, 24}} {
 		rng := rand.New(rand.NewPCG(1, 2))
+		tmpl.Keeps = tc.forgets
 		var turns []Turn
 		var last []int32
 		kept, moved, tokens := 0, 0, 0
@@ -180,4 +184,32 @@ func TestFitCutsAMessageThatIsTooLong(t *testing.T) {
 	if got := show(tok, long.Tokens); !long.Cut || len(long.Tokens) > 100 || !strings.Contains(got, "<|system|>sss") || !strings.Contains(got, "s ... s") || !strings.Contains(got, "hi") {
 		t.Errorf("a system text that crowds out the rest gives %q", got)
 	}
+}
+
+// TestFitAtBorders: a prompt is the newest turns, whole, and which they are does not
+// depend on those that whoever stores the conversation has forgotten.
+func TestFitAtBorders(t *testing.T) {
+	tmpl, _ := newTemplate(t, own...)
+	rapid.Check(t, func(t *rapid.T) {
+		var turns []Turn
+		for i := range rapid.IntRange(1, 80).Draw(t, "turns") {
+			turn := Turn{User, "Ann", fmt.Sprintf("%d:%s", i, strings.Repeat("y", rapid.IntRange(0, 40).Draw(t, "length")))}
+			if rapid.Bool().Draw(t, "answer") {
+				turn.Role, turn.Name = Assistant, ""
+			}
+			turns = append(turns, turn)
+		}
+		tmpl.Keeps = rapid.IntRange(2, 90).Draw(t, "keeps")
+		budget := rapid.IntRange(200, 3000).Draw(t, "budget")
+		f := tmpl.Fit(turns, budget)
+		n := len(turns) - f.Dropped
+		if len(f.Tokens) > budget || f.Cut || n < 1 || n > max(2, tmpl.Keeps*2/3) || !slices.Equal(f.Tokens, tmpl.Render(turns[f.Dropped:])) {
+			t.Fatalf("%d turns kept of %d for %d that are kept, %d tokens of %d, cut %v", n, len(turns), tmpl.Keeps, len(f.Tokens), budget, f.Cut)
+		}
+		for j := range min(f.Dropped, len(turns)-tmpl.Keeps) + 1 {
+			if g := tmpl.Fit(turns[j:], budget); !slices.Equal(f.Tokens, g.Tokens) {
+				t.Fatalf("without the oldest %d of %d dropped turns the prompt is another: %d turns instead of %d", j, f.Dropped, len(turns)-j-g.Dropped, n)
+			}
+		}
+	})
 }

@@ -30,6 +30,11 @@ type Template struct {
 	// Warning says why the template of the model's file is not used, nil if it is or if
 	// there is none.
 	Warning error
+	// Keeps is how many turns of a conversation are given to Fit at most, because whoever
+	// stores it forgets the older; 0 is 60 or more. A prompt then holds two thirds of them
+	// at most, so that it can begin where the one before did although the oldest turn is
+	// another each time.
+	Keeps int
 
 	tok   *tokenizer.Tokenizer
 	start []int32          // of every prompt
