@@ -136,6 +136,16 @@ func (r *reopening) Counters(ctx context.Context) (c session.Counters, err error
 	return
 }
 
+func (r *reopening) AddActivity(ctx context.Context, at time.Time, places map[string]session.Activity) (left map[string]session.Activity, err error) {
+	r.with(func(s *redisstore.Store) { left, err = s.AddActivity(ctx, at, places) })
+	return
+}
+
+func (r *reopening) Activity(ctx context.Context, place string, last time.Time, hours int) (list []session.Activity, err error) {
+	r.with(func(s *redisstore.Store) { list, err = s.Activity(ctx, place, last, hours) })
+	return
+}
+
 func (r *reopening) Ping(ctx context.Context) (d time.Duration, err error) {
 	r.with(func(s *redisstore.Store) { d, err = s.Ping(ctx) })
 	return

@@ -35,6 +35,8 @@ var (
 	takeLua string
 	//go:embed script/import.lua
 	importLua string
+	//go:embed script/activity.lua
+	activityLua string
 
 	acceptScript   = redis.NewScript(acceptLua)
 	finishScript   = redis.NewScript(finishLua)
@@ -49,4 +51,5 @@ var (
 	forgetScript   = redis.NewScript(forgetLua)
 	takeScript     = redis.NewScript(takeLua)
 	importScript   = redis.NewScript(importLua)
+	activityScript = redis.NewScript(activityLua)
 )

@@ -7,7 +7,7 @@
 // round trip, for buckets and channels may lie in different partitions. Scripts draw no random
 // numbers and read no clock: the caller's clock and tokens are arguments, so
 // that running one again, as the client does when a reply was lost, changes
-// nothing more (counters of Count excepted). Only commands that miniredis has
+// nothing more (Count and AddActivity excepted). Only commands that miniredis has
 // are used. A Store is safe for concurrent use by any number of processes.
 //
 // # Key layout
@@ -28,6 +28,8 @@
 //	mb:{pNN}:waiting         zset    all open questions of the partition: "<channel> <message id>", score = when accepted, in ms
 //	mb:{pNN}:stat            hash    counters since ever; no expiry
 //	mb:{pNN}:stat:<yyyymmdd> hash    counters of one day, UTC; 40 days
+//	mb:{pNN}:act:<place>:<yyyymmddhh> hash   counts of one hour, UTC, in a server, or "all"; 8 days; partition of the place
+//	mb:{pNN}:who:<place>:<yyyymmddhh> set    marks of who took part; as act
 //	mb:{pNN}:fact:<name>     string  Remember; partition of the name; no expiry
 //
 // log, seen and wait expire together, Options.TTL after the session's last

@@ -40,6 +40,8 @@ type Store interface {
 	Recall(ctx context.Context, name string) (string, error)
 	Count(context.Context, session.Key, map[string]int64) error
 	Counters(context.Context) (session.Counters, error)
+	AddActivity(ctx context.Context, at time.Time, places map[string]session.Activity) (left map[string]session.Activity, err error)
+	Activity(ctx context.Context, place string, last time.Time, hours int) ([]session.Activity, error)
 	Export(ctx context.Context, w io.Writer, channel string) (session.Moved, error)
 	Import(context.Context, io.Reader) (session.Moved, error)
 	Ping(context.Context) (time.Duration, error)
@@ -90,6 +92,7 @@ func Run(t *testing.T, open func(testing.TB, Limits) Store) {
 		{"PendingGivenUp", Limits{PendingTTL: 2 * time.Second}, testPendingGivenUp},
 		{"Facts", Limits{}, testFacts},
 		{"Counters", Limits{}, testCounters},
+		{"Activity", Limits{}, testActivity},
 		{"BadInput", Limits{}, testBadInput},
 		{"Context", Limits{}, testContext},
 		{"Archive", Limits{MaxTurns: 6}, testArchive},
