@@ -13,6 +13,7 @@ import (
 	"moebot/bot/discord"
 	"moebot/bot/jobs"
 	"moebot/moe/engine"
+	"moebot/session"
 )
 
 // figures are what /metrics serves: names and units as Prometheus wants them
@@ -60,8 +61,11 @@ func (f *figures) handler() http.Handler {
 	return promhttp.HandlerFor(f.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 }
 
+// Asked is chat.Observer.
+func (f *figures) Asked(session.Key, string) {}
+
 // Answered is chat.Observer.
-func (f *figures) Answered(u chat.Usage, stop string, took time.Duration) {
+func (f *figures) Answered(_ session.Key, u chat.Usage, stop string, took time.Duration) {
 	f.answers.WithLabelValues(stop).Inc()
 	f.first.Observe(u.TimeToFirstToken.Seconds())
 	f.whole.Observe(took.Seconds())

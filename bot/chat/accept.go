@@ -22,7 +22,7 @@ func (s *Service) accept(q Question) {
 		return
 	}
 	if wait > 0 {
-		s.stats.questions.Add(1)
+		s.asked(q)
 		s.stats.refused.Add(1)
 		s.aside(q, func(q Question) { s.turnBack(q, TooFast(wait)) })
 		return
@@ -32,7 +32,7 @@ func (s *Service) accept(q Question) {
 		s.stats.duplicates.Add(1)
 		return
 	}
-	s.stats.questions.Add(1)
+	s.asked(q)
 	if idle {
 		w.sess = sess
 	}

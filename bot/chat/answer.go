@@ -243,7 +243,7 @@ func (s *Service) count(q Question, a Answer, start time.Time, stored bool) {
 	u := a.Usage
 	s.stats.answered(u, time.Since(start))
 	if s.opt.Observer != nil {
-		s.opt.Observer.Answered(u, a.Stop, time.Since(start))
+		s.opt.Observer.Answered(q.Key, u, a.Stop, time.Since(start))
 	}
 	s.opt.Log.Info("answered", "channel", q.Key.Channel, "message", q.Turn.ID, "stored", stored, "stop", a.Stop,
 		"prompt", u.PromptTokens, "reused", u.ReusedTokens, "dropped_turns", u.DroppedTurns, "decoded", u.DecodedTokens,

@@ -37,9 +37,11 @@ type Rules interface {
 
 // Observer is told of what happens, for figures. It must not block.
 type Observer interface {
+	// Asked is told of a question that was taken, and who asked it.
+	Asked(k session.Key, personID string)
 	// Answered is told of an answer that was shown, and how long it took from its turn
 	// in the queue.
-	Answered(u Usage, stop string, took time.Duration)
+	Answered(k session.Key, u Usage, stop string, took time.Duration)
 	// Failed is told of what went wrong: store, show, timeout, busy, generate, panic.
 	Failed(kind string)
 }
@@ -134,7 +136,7 @@ func (s *Service) Once(p Prompt, r Reply) error {
 		s.stats.refused.Add(1)
 		return err
 	}
-	s.stats.questions.Add(1)
+	s.asked(q)
 	if before > 0 {
 		r.Queued(before)
 	}
@@ -195,6 +197,14 @@ func (s *Service) Close(ctx context.Context) {
 	s.late.wg.Wait()
 	s.drop()
 	s.wg.Wait()
+}
+
+// asked counts a question.
+func (s *Service) asked(q Question) {
+	s.stats.questions.Add(1)
+	if s.opt.Observer != nil {
+		s.opt.Observer.Asked(q.Key, q.Turn.AuthorID)
+	}
 }
 
 // failed counts a failure.

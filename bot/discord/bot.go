@@ -45,6 +45,9 @@ type Options struct {
 	EditInterval   time.Duration
 	Policy
 	Report func(ctx context.Context) Report
+	// Activity tells what happened in a server, or, if that is empty, in all of them,
+	// for /stats. It may be nil.
+	Activity func(ctx context.Context, server string, s Span) (Activity, error)
 	// Measure tells what the model sees of a prompt, for /context, and Trace how an
 	// answer came about, for /why and /experts. Status has more lines for /status.
 	// They may be nil.

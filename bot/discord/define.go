@@ -75,8 +75,6 @@ func (b *Bot) commands() []*discordgo.ApplicationCommand {
 	set.Options = []*discordgo.ApplicationCommandOption{personaText}
 	question := option(text, "question", "What you want to know", "你想知道什么")
 	question.Required, question.MaxLength = true, maxQuestion
-	stats := allow(command("stats", "What I have been doing, for administrators", "我的运行统计（仅管理员）"), discordgo.PermissionAdministrator)
-	stats.Contexts = &[]discordgo.InteractionContextType{discordgo.InteractionContextGuild}
 	return []*discordgo.ApplicationCommand{
 		command("ask", "Ask me one question, outside of the conversation", "单独问我一个问题，不计入对话",
 			question, option(discordgo.ApplicationCommandOptionBoolean, "private", "Only you see the answer", "只有你能看到回答")),
@@ -103,7 +101,7 @@ func (b *Bot) commands() []*discordgo.ApplicationCommand {
 		command("privacy", "What I keep, for how long, and how to be rid of it", "我保存什么、保存多久、如何删除"),
 		command("status", "How I am", "我的状态"),
 		command("help", "How to talk to me", "如何与我交谈"),
-		stats,
+		statsCommand(),
 		menu(menuAbout, "就此提问"),
 		menu(menuAgain, "从这里重新回答"),
 	}

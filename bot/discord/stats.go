@@ -22,8 +22,28 @@ type Report struct {
 // Field is one figure, or a few that belong together.
 type Field struct{ Name, Value string }
 
+// Choices of /stats.
+const optionPeriod, optionOf, ofAll = "period", "of", "all"
+
+// statsCommand describes /stats.
+func statsCommand() *discordgo.ApplicationCommand {
+	choices := func(o *discordgo.ApplicationCommandOption, list ...[3]string) *discordgo.ApplicationCommandOption {
+		for _, c := range list {
+			o.Choices = append(o.Choices, &discordgo.ApplicationCommandOptionChoice{Name: c[0], NameLocalizations: chinese(c[1]), Value: c[2]})
+		}
+		return o
+	}
+	period := choices(option(discordgo.ApplicationCommandOptionString, optionPeriod, "Today if you leave it out", "留空则为今天"),
+		[3]string{"today", "今天", string(SpanToday)}, [3]string{"7 days", "7 天", string(SpanWeek)}, [3]string{"since start", "启动以来", string(SpanStart)})
+	of := choices(option(discordgo.ApplicationCommandOptionString, optionOf, "This server if you leave it out", "留空则为本服务器"),
+		[3]string{"this server", "本服务器", "here"}, [3]string{"all servers", "所有服务器", ofAll})
+	c := allow(command("stats", "What I have been doing, for administrators", "我的运行统计（仅管理员）", period, of), discordgo.PermissionAdministrator)
+	c.Contexts = &[]discordgo.InteractionContextType{discordgo.InteractionContextGuild}
+	return c
+}
+
 // stats answers for the person alone: first an acknowledgement, then the figures
-// with a picture, which take longer than an acknowledgement may.
+// with pictures, which take longer than an acknowledgement may.
 func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 	if i.GuildID == "" || !may(i, discordgo.PermissionAdministrator) {
 		return b.respond(ctx, i, "Only administrators of a server can see that.", true)
@@ -32,25 +52,69 @@ func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 	if err != nil {
 		return err
 	}
-	r := b.opt.Report(ctx)
-	embed := &discordgo.MessageEmbed{Title: "What moebot has been doing", Color: 0x5b8def, Timestamp: time.Now().UTC().Format(time.RFC3339)}
-	for _, f := range r.Fields {
-		embed.Fields = append(embed.Fields, &discordgo.MessageEmbedField{Name: f.Name, Value: f.Value, Inline: true})
+	_, options := given(i)
+	span, server, where := SpanToday, i.GuildID, "in this server"
+	if v, ok := options[optionPeriod].(string); ok {
+		span = Span(v)
 	}
+	if options[optionOf] == ofAll {
+		server, where = "", "everywhere"
+	}
+	var m hookBody
+	if b.opt.Activity != nil {
+		m.add(b.activityEmbed(ctx, server, where, span))
+	}
+	r := b.opt.Report(ctx)
+	embed := &discordgo.MessageEmbed{Title: "How moebot is", Color: pictureBlue, Timestamp: time.Now().UTC().Format(time.RFC3339), Fields: inline(r.Fields)}
 	var picture []byte
 	if len(r.Load) > 0 && len(r.Load[0]) > 1 {
 		if picture, err = loadPicture(r.Load); err != nil {
 			b.log.Error("the expert load could not be drawn", "err", err)
-			picture = nil
-		} else {
-			embed.Image = &discordgo.MessageEmbedImage{URL: "attachment://experts.png"}
 		}
 	}
-	m := hookBody{Embeds: []*discordgo.MessageEmbed{embed}}
-	if picture != nil {
-		m.files = []*discordgo.File{{Name: "experts.png", ContentType: "image/png", Reader: bytes.NewReader(picture)}}
-	}
+	m.add(embed, "experts.png", picture)
 	return b.fill(ctx, i, m)
+}
+
+// pictureBlue is the colour of embeds with pictures.
+const pictureBlue = 0x5b8def
+
+// activityEmbed has the figures of a span of time, and their picture if it can be drawn.
+func (b *Bot) activityEmbed(ctx context.Context, server, where string, span Span) (e *discordgo.MessageEmbed, name string, picture []byte) {
+	when := map[Span]string{SpanToday: "Today", SpanWeek: "The last 7 days", SpanStart: "Since the start"}[span]
+	e = &discordgo.MessageEmbed{Title: when + ", " + where, Color: pictureBlue}
+	a, err := b.opt.Activity(ctx, server, span)
+	if err != nil {
+		b.log.Error("the activity could not be read", "err", err)
+		e.Description = sayStoreAway
+		return e, "", nil
+	}
+	e.Fields = inline(a.fields())
+	drawn := "The last 24 hours, by hour (UTC)"
+	if len(a.Hours) > 48 {
+		drawn = "The last 7 days, by six hours (UTC)"
+	}
+	e.Footer = &discordgo.MessageEmbedFooter{Text: drawn}
+	if picture, err = a.picture(); err != nil {
+		b.log.Error("the activity could not be drawn", "err", err)
+	}
+	return e, "activity.png", picture
+}
+
+func inline(fields []Field) (out []*discordgo.MessageEmbedField) {
+	for _, f := range fields {
+		out = append(out, &discordgo.MessageEmbedField{Name: f.Name, Value: f.Value, Inline: true})
+	}
+	return out
+}
+
+// add adds an embed with a picture; without one it is the embed alone.
+func (m *hookBody) add(e *discordgo.MessageEmbed, name string, picture []byte) {
+	if len(picture) > 0 {
+		e.Image = &discordgo.MessageEmbedImage{URL: "attachment://" + name}
+		m.files = append(m.files, &discordgo.File{Name: name, ContentType: "image/png", Reader: bytes.NewReader(picture)})
+	}
+	m.Embeds = append(m.Embeds, e)
 }
 
 // grid is the share of each layer's tokens that each expert took, for plotter.HeatMap.
