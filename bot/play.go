@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"path/filepath"
 
 	"moebot/bot/discordtest"
 	"moebot/bot/playground"
+	"moebot/session"
 )
 
 // playgroundParts are the local Discord and its page.
@@ -12,14 +15,23 @@ type playgroundParts struct {
 	token   string
 	discord *discordtest.Server
 	page    *playground.Server
+	keeper  *playground.Keeper
+	// restored is whether its channels are those of before.
+	restored bool
 }
 
-// openPlayground starts a Discord in memory, with a server, channels and people in
-// it, and the page that shows it.
+// playgroundFile is kept beside the embedded store's journal.
+const playgroundFile = "discord.json"
+
+// openPlayground starts a Discord of this process, with the server, channels, people
+// and messages of before, or new ones, and the page that shows it.
 func openPlayground(s *service) (*playgroundParts, error) {
-	d := discordtest.New(discordtest.Options{Log: s.log})
-	playground.Seed(d)
+	d, keeper, restored, err := playground.Keep(filepath.Join(localDir(s.cfg), playgroundFile), discordtest.Options{Log: s.log}, s.log)
+	if err != nil {
+		return nil, err
+	}
 	if err := d.Start("127.0.0.1:0"); err != nil {
+		keeper.Close()
 		return nil, fmt.Errorf("playground: %w", err)
 	}
 	notices := []playground.Notice{{Label: "Model", Text: s.mind.describe()}}
@@ -29,12 +41,41 @@ func openPlayground(s *service) (*playgroundParts, error) {
 		notices = append(notices, playground.Notice{Label: "Memory", Text: s.store.Kind() + ", at REDIS_URL"})
 	}
 	notices = append(notices, playground.Notice{Label: "Version", Text: programVersion()})
-	p := &playgroundParts{token: d.Token(), discord: d, page: playground.New(d, playground.Options{Notices: notices, Tracer: s.mind, Lab: s.mind.lab.Handler(s.conversation), Log: s.log})}
+	p := &playgroundParts{token: d.Token(), discord: d, keeper: keeper, restored: restored, page: playground.New(d, playground.Options{Notices: notices, Tracer: s.mind, Lab: s.mind.lab.Handler(s.conversation), Log: s.log})}
 	s.mind.traced = p.page.Traced
 	return p, nil
 }
 
 func (p *playgroundParts) close() {
 	p.page.Close()
+	p.keeper.Close()
 	p.discord.Close()
+}
+
+// playStore is the bot's store in the playground: what the bot forgets is left out of
+// the local Discord's file, too.
+type playStore struct {
+	forgetful
+	keeper *playground.Keeper
+}
+
+// Reset is discord.Store.
+func (s playStore) Reset(ctx context.Context, k session.Key) error {
+	s.keeper.Reset(k.Channel)
+	return s.forgetful.Reset(ctx, k)
+}
+
+// Undo is discord.Store.
+func (s playStore) Undo(ctx context.Context, k session.Key) (int, error) {
+	n, err := s.forgetful.Undo(ctx, k)
+	if err == nil {
+		s.keeper.Undo(k.Channel)
+	}
+	return n, err
+}
+
+// Forget is discord.Store.
+func (s playStore) Forget(ctx context.Context, person string) (int, error) {
+	s.keeper.Forget(person)
+	return s.forgetful.Forget(ctx, person)
 }

@@ -49,7 +49,8 @@ type service struct {
 
 	rules rules
 
-	figures figures
+	figures  figures
+	activity *activity
 
 	connecting sync.WaitGroup
 
@@ -75,8 +76,9 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 	defer s.closeStore()
 	s.figures.open(s)
 	s.rules.set(c.Safety)
+	s.activity = newActivity(&s.figures, s.bots.server)
 	s.chat = chat.New(forgetful{s.store, s.mind}, s.generator(), chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Renew: s.holdTTL() / 3,
-		HandOver: c.Roles.Role == "gateway", Busy: tooMany, Rules: &s.rules, Observer: &s.figures, Log: log})
+		HandOver: c.Roles.Role == "gateway", Busy: tooMany, Rules: &s.rules, Observer: s.activity, Log: log})
 	if err := s.openDiscord(); err != nil {
 		return err
 	}
@@ -96,8 +98,13 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 		s.connecting.Go(func() { s.takeOver(ctx, time.Duration(c.Roles.ShardLease)) })
 	}
 	s.announce(out, listener.Addr())
+	keeping, enough := context.WithCancel(context.Background())
+	var kept sync.WaitGroup
+	kept.Go(func() { s.activity.keep(keeping, s.store, log) })
 
 	err = s.stay(ctx, served, again, func() { s.stop(server) })
+	enough()
+	kept.Wait()
 	s.connecting.Wait()
 	return err
 }
@@ -209,15 +216,19 @@ func (s *service) closeStore() {
 func (s *service) openDiscord() error {
 	d := s.cfg.Discord
 	o := discord.Options{Token: s.cfg.Token.Reveal(), APIBase: d.APIBase, MessageContent: d.MessageContent, CommandGuild: d.CommandGuild,
-		Policy: policy(s.cfg), EditInterval: time.Duration(d.EditInterval), Report: s.report, Measure: s.mind.Measure, Trace: s.mind.Trace, Status: s.statusLines,
+		Policy: policy(s.cfg), EditInterval: time.Duration(d.EditInterval), Report: s.report, Activity: s.activityOf, Measure: s.mind.Measure, Trace: s.mind.Trace, Status: s.statusLines,
 		Retention: time.Duration(s.cfg.Session.TTL), Before: s.askPending, Log: s.log}
+	var store discord.Store = forgetful{s.store, s.mind}
 	if o.Token == "" {
 		var err error
 		if s.play, err = openPlayground(s); err != nil {
 			return err
 		}
 		o.Token, o.Transport, o.APIBase, o.CommandGuild = s.play.token, s.play.discord.Transport(), "", ""
-		o.Before = nil // a Discord in memory has forgotten the messages of before
+		if !s.play.restored {
+			o.Before = nil // a new Discord does not know the messages of before
+		}
+		store = playStore{forgetful{s.store, s.mind}, s.play.keeper}
 	}
 	steering, err := s.mind.steerable(context.Background())
 	if err != nil {
@@ -229,7 +240,7 @@ func (s *service) openDiscord() error {
 	if s.cfg.Roles.Role == "gateway" {
 		return nil // as many as it gets gateway shards
 	}
-	bot, err := discord.New(s.chat, forgetful{s.store, s.mind}, o)
+	bot, err := discord.New(s.chat, store, o)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,12 @@ func startProgram(t *testing.T, redisURL string) *program { return startProgramO
 // there is none.
 func startProgramOf(t *testing.T, redisURL, path string) *program {
 	t.Helper()
-	dir := t.TempDir()
+	return startProgramIn(t, redisURL, path, t.TempDir())
+}
+
+// startProgramIn starts it with what is kept in a folder.
+func startProgramIn(t *testing.T, redisURL, path, dir string) *program {
+	t.Helper()
 	load := func() (config.Config, error) {
 		c, err := config.Load(path, func(string) (string, bool) { return "", false })
 		c.HTTP.Addr, c.Session.Dir, c.RedisURL = "127.0.0.1:0", dir, config.Secret(redisURL)
@@ -255,13 +260,24 @@ func TestPlayground(t *testing.T) {
 			t.Fatal(err)
 		}
 		stats = page.Messages[len(page.Messages)-1]
-		return len(stats.Embeds) == 1
+		return len(stats.Embeds) == 2
 	})
-	if status, picture := p.get("/" + stats.Embeds[0].Image.URL); status != 200 || !strings.HasPrefix(picture, "\x89PNG") {
-		t.Errorf("the picture: %d, %.8q", status, picture)
+	for _, e := range stats.Embeds { // of activity, and of the experts
+		if status, picture := p.get("/" + e.Image.URL); status != 200 || !strings.HasPrefix(picture, "\x89PNG") {
+			t.Errorf("the picture: %d, %.8q", status, picture)
+		}
+	}
+	today := map[string]string{}
+	for _, f := range stats.Embeds[0].Fields {
+		today[f.Name] = f.Value
+	}
+	for name, want := range map[string]string{"Messages": "3, answered 3", "People": "1", "Tokens": "tokens/s", "First token": "p99 ", "Whole answer": "p95 "} {
+		if !strings.Contains(today[name], want) {
+			t.Errorf("today, %s is %q, want %q in it", name, today[name], want)
+		}
 	}
 	figures := map[string]string{}
-	for _, f := range stats.Embeds[0].Fields {
+	for _, f := range stats.Embeds[1].Fields {
 		figures[f.Name] = f.Value
 	}
 	for name, want := range map[string]string{"Messages": "3 questions, 3 answers", "Today / all time": "3 / 3 questions", "Store": "embedded", "Model": "experts", "Prefix cache": "hits of 3 requests"} {

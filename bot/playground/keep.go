@@ -1,0 +1,242 @@
+package playground
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"moebot/bot/discordtest"
+)
+
+// What of a local Discord is kept in its file.
+const (
+	keptMessages = 500      // of a channel
+	keptFiles    = 8 << 20  // bytes of attached files
+	keptLargest  = 64 << 20 // bytes of a file that is read
+	keepEvery    = 500 * time.Millisecond
+)
+
+// Keeper writes a local Discord into a file whenever it has changed, and reads it again
+// at the next start. The file is replaced as a whole, so that it is never half written.
+// Its methods may be called from any goroutine.
+type Keeper struct {
+	discord *discordtest.Server
+	path    string
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	reset  map[string]string // by channel: the newest message that is not kept any more
+	forgot map[string]string // by person: the newest of the messages that are not
+
+	wake chan struct{}
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// Keep opens the local Discord kept in a file, or furnishes a new one with Seed where
+// there is no file; restored says which. A file that cannot be understood is set aside,
+// with a line in the log, and a new Discord is begun. The Keeper writes until Close,
+// which goes before the Discord's.
+func Keep(path string, o discordtest.Options, log *slog.Logger) (d *discordtest.Server, k *Keeper, restored bool, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, nil, false, fmt.Errorf("playground: %w", err)
+	}
+	b, err := readKept(path)
+	switch {
+	case err == nil:
+		if d, err = discordtest.Restore(o, b); err == nil {
+			restored = true
+			break
+		}
+		fallthrough
+	case errors.Is(err, errTooLarge):
+		aside := path + ".broken"
+		log.Error("the local Discord's file cannot be understood; it is set aside, and a new Discord is begun", "file", aside, "err", err)
+		if err := os.Rename(path, aside); err != nil {
+			return nil, nil, false, fmt.Errorf("playground: %w", err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, nil, false, fmt.Errorf("playground: %w", err)
+	}
+	if d == nil {
+		d = discordtest.New(o)
+		Seed(d)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	k = &Keeper{discord: d, path: path, log: log, reset: map[string]string{}, forgot: map[string]string{}, wake: make(chan struct{}, 1), stop: cancel, done: make(chan struct{})}
+	go k.run(ctx)
+	return d, k, restored, nil
+}
+
+var errTooLarge = errors.New("it is larger than such a file gets")
+
+func readKept(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > keptLargest {
+		return nil, errTooLarge
+	}
+	return os.ReadFile(path)
+}
+
+// Close writes the file a last time.
+func (k *Keeper) Close() {
+	k.stop()
+	<-k.done
+}
+
+// Reset leaves what is in a channel now out of the file: the bot has forgotten it. The
+// page shows it until the next start, as Discord would. Undo takes that back.
+func (k *Keeper) Reset(channel string) {
+	newest := k.newest(channel)
+	k.mu.Lock()
+	k.reset[channel] = newest
+	k.mu.Unlock()
+	k.hurry()
+}
+
+// Undo takes Reset back.
+func (k *Keeper) Undo(channel string) {
+	k.mu.Lock()
+	delete(k.reset, channel)
+	k.mu.Unlock()
+	k.hurry()
+}
+
+// Forget leaves what a person has said until now, and what the bot said to them, out of
+// the file.
+func (k *Keeper) Forget(person string) {
+	newest := ""
+	for _, c := range k.discord.Channels() {
+		if n := k.newest(c.ID); discordtest.Before(newest, n) {
+			newest = n
+		}
+	}
+	k.mu.Lock()
+	k.forgot[person] = newest
+	k.mu.Unlock()
+	k.hurry()
+}
+
+func (k *Keeper) newest(channel string) string {
+	if m := k.discord.MessagesBefore(channel, "", 1); len(m) > 0 {
+		return m[0].ID
+	}
+	return ""
+}
+
+func (k *Keeper) hurry() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run writes at most every keepEvery while there are changes.
+func (k *Keeper) run(ctx context.Context) {
+	defer close(k.done)
+	events := k.discord.Subscribe(ctx)
+	written, failed := uint64(0), false
+	write := func() {
+		at := k.discord.Position()
+		err := k.write()
+		if err != nil && !failed {
+			k.log.Error("the local Discord could not be written down", "file", k.path, "err", err)
+		}
+		if failed = err != nil; !failed {
+			written = at
+		}
+	}
+	write()
+	for {
+		select {
+		case <-ctx.Done():
+			write()
+			return
+		case <-k.wake:
+			write()
+			continue
+		case _, open := <-events:
+			if !open && ctx.Err() == nil { // it was too slow, or the Discord has ended
+				if events = k.discord.Subscribe(ctx); k.discord.Position() == written {
+					events = nil
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(keepEvery):
+		}
+		for len(events) > 0 {
+			<-events
+		}
+		if k.discord.Position() != written {
+			write()
+		}
+	}
+}
+
+// write replaces the file.
+func (k *Keeper) write() error {
+	b, err := k.discord.Snapshot(discordtest.Keep{Messages: keptMessages, Bytes: keptFiles, Message: k.kept()})
+	if err != nil {
+		return err
+	}
+	tmp := k.path + ".new"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	if err := os.Rename(tmp, k.path); err != nil {
+		return err
+	}
+	if dir, err := os.Open(filepath.Dir(k.path)); err == nil { // a rename is durable with its folder
+		dir.Sync()
+		dir.Close()
+	}
+	return nil
+}
+
+// kept tells which messages are kept.
+func (k *Keeper) kept() func(discordtest.Message) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.reset)+len(k.forgot) == 0 {
+		return nil
+	}
+	theirs := map[string]bool{} // ids of what forgotten people said
+	before := func(id, newest string) bool { return newest != "" && !discordtest.Before(newest, id) }
+	if len(k.forgot) > 0 {
+		for _, c := range k.discord.Channels() {
+			for _, m := range k.discord.Messages(c.ID) {
+				if before(m.ID, k.forgot[m.Author.ID]) {
+					theirs[m.ID] = true
+				}
+			}
+		}
+	}
+	reset, toThem := maps.Clone(k.reset), maps.Clone(k.forgot)
+	return func(m discordtest.Message) bool {
+		if before(m.ID, reset[m.ChannelID]) || theirs[m.ID] || theirs[m.ReplyTo] {
+			return false
+		}
+		return m.Interaction == nil || !before(m.ID, toThem[m.Interaction.UserID])
+	}
+}
