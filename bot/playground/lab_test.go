@@ -147,9 +147,13 @@ func testInterventions(t *testing.T, p *tab) {
 			t.Errorf("token %d goes to the forbidden expert: %s", i, got)
 		}
 	}
-	p.shot("expert")
-	eval[any](p, `document.documentElement.dataset.theme = "light"`)
-	p.shot("light")
+	for _, theme := range []string{"dark", "light"} {
+		eval[any](p, fmt.Sprintf(`document.documentElement.dataset.theme = %q`, theme))
+		p.shot(theme)
+		for _, weak := range eval[[]string](p, contrast) {
+			t.Errorf("%s: %s", theme, weak)
+		}
+	}
 	// What the server refuses is said.
 	eval[any](p, `document.querySelector("#side-1-note").textContent = ""`)
 	p.click(`[data-add="neuron"]`)
@@ -227,6 +231,12 @@ func testTour(t *testing.T, p *tab) {
 		if i == len(tourSteps)-1 {
 			p.waitText("#tour-box", "ten random edits of the same kind")
 			p.waitText("#tour-box .goes-on", "With the interventions")
+		}
+		for _, theme := range []string{"light", "dark"} {
+			eval[any](p, fmt.Sprintf(`document.documentElement.dataset.theme = %q`, theme))
+			for _, weak := range eval[[]string](p, contrast) {
+				t.Errorf("step %d, %s: %s", i+1, theme, weak)
+			}
 		}
 		p.shot(fmt.Sprint("step ", i+1))
 		if i < len(tourSteps)-1 {

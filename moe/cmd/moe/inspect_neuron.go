@@ -28,7 +28,7 @@ func inspectNeuron(ctx context.Context, args []string, out, errOut io.Writer) er
 		return err
 	}
 	switch {
-	case *layer != -1 || *neuron != -1:
+	case isSet(p.FlagSet, "layer") || isSet(p.FlagSet, "expert") || isSet(p.FlagSet, "neuron"):
 		n, err := p.lab.Neuron(ctx, p.corpus(), *layer, *expert, *neuron, *contexts)
 		if err != nil {
 			return err

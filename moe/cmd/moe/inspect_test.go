@@ -84,6 +84,7 @@ func TestInspectRefuses(t *testing.T) {
 		{2, noHead, []string{"attention", "-layer", "0", "-head", head}},
 		{1, noExpert, []string{"neuron", "-layer", "0", "-expert", expert, "-neuron", "0"}},
 		{1, noNeuron, []string{"neuron", "-layer", "0", "-neuron", neuron}},
+		{1, "layer is -1, want 0 to", []string{"neuron", "-expert", "3"}},
 		{2, noToken, []string{"embed", "-words", "#" + token}},
 		{2, "tokens (", []string{"circuit", "-clean", "a", "-corrupt", "b", "-answer", "hippopotamus and more", "-other", " is"}},
 		{2, "unknown property \"smell\", want some of question, tense", []string{"probe", "smell"}},
