@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapFile makes the file's bytes readable, and returns how to let go of them.
+// mapFile makes the file's bytes readable, and returns how to let go of them. The
+// system reads them as they are used.
 func mapFile(f *os.File, size int) ([]byte, func() error, error) {
 	if size == 0 { // which cannot be mapped
 		return nil, func() error { return nil }, nil

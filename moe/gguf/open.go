@@ -33,7 +33,7 @@ func Open(path string) (*File, error) {
 		unmap()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	g.unmap = unmap
+	g.mapped, g.unmap = b, unmap
 	return g, nil
 }
 

@@ -26,6 +26,7 @@ type File struct {
 	keys    []string
 	tensors map[string]tensor.Tensor
 	names   []string
+	mapped  []byte       // the whole file, if the system reads it as it is used; else nil
 	unmap   func() error // nil for a file in memory
 	closed  bool
 }

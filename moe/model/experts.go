@@ -20,6 +20,7 @@ func (m *Model) ffn(s *Scratch, li int) {
 		s.see(AtRouter, li, s.router, l.router.Rows)
 	}
 	m.route(s, li)
+	m.need(s, li)
 	// Inputs in slot order: the tokens of one expert lie together. One token needs no copy.
 	x := s.xe
 	if n == 1 {

@@ -38,6 +38,7 @@ func Load(src Source) (*Model, error) {
 		return nil, err
 	}
 	m.parameters = l.parameters
+	m.pager, _ = src.(pager)
 	return m, nil
 }
 

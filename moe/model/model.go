@@ -37,6 +37,7 @@ func (m *Model) Forward(s *Scratch, batch []Input) {
 		panic(fmt.Sprintf("model: batch of %d tokens, scratch for %d", n, s.size))
 	}
 	s.batch = batch
+	s.watch()
 	longest := 0
 	for i, in := range batch {
 		if in.ID < 0 || int(in.ID) >= c.Vocab {

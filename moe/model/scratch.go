@@ -9,10 +9,14 @@ import (
 type Scratch struct {
 	Hook     Hook // sees the passes computed with this Scratch; nil for none
 	Patterns bool // the hook is also shown AtPattern
+	NoAdvice bool // does not tell the system, while it waits for a disk, which experts it is about to use
 
 	m    *Model
 	pool *kernel.Pool
 	size int // largest batch
+
+	faults   int64 // of the pager before the last pass
+	announce int   // passes for which experts are still announced
 
 	batch []Input
 	pos   []int     // [n] position of each token in its sequence

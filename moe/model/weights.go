@@ -13,6 +13,7 @@ type Model struct {
 	freq       []float64 // [RopeDims/2] radians that RoPE turns each pair by per position
 	longFreq   []float64 // the same for sequences that may grow beyond RopeTokens
 	parameters int
+	pager      pager // reads the weights from a disk as they are used; nil if they are in memory
 }
 
 // projection is a matrix and, if not nil, what is added to its products.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"moebot/moe/kernel"
@@ -22,12 +23,17 @@ type benchRow struct {
 	// pp64: 64 prompt tokens in one batch; tg128: 128 tokens one by one; tg64x8: 64 tokens
 	// one by one of 8 conversations at once, after prompts of 128, all tokens counted
 	Test    string  `json:"test"`
-	Median  float64 `json:"median"` // tokens per second
+	Unit    string  `json:"unit"`
+	Median  float64 `json:"median"`
 	Min     float64 `json:"min"`
 	Max     float64 `json:"max"`
+	Faults  int64   `json:"faults"` // times that a run waited for the disk, on average
 	Runs    int     `json:"runs"`
 	Threads int     `json:"threads"`
 }
+
+// benchTests are the conversations that are measured.
+var benchTests = []benchTest{{"pp64", 64, 0, 1}, {"pp512", 512, 0, 1}, {"tg128", 1, 128, 1}, {"tg64x8", 128, 64, 8}, {"tg64x16", 128, 64, 16}}
 
 // runBench measures reading and answering, each several times after a warm-up.
 func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
@@ -35,6 +41,8 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	path := fs.String("m", "", modelFlag)
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	runs := fs.Int("r", 5, "runs of each test")
+	only := fs.String("only", "", "the `tests` to do, by name with commas between (load, pp64, ..., rss); without it all")
+	advise := fs.Bool("advise", true, "while it waits for the disk, tell the system which experts are about to be used")
 	training := fs.Bool("train", false, "time whole training steps on random tokens instead")
 	shape := fs.String("shape", "", "with -train, one `shape` alone: default, mini or small")
 	kv := cacheFlag(fs)
@@ -57,24 +65,47 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	if !*asJSON {
 		fmt.Fprintf(out, "%s: %.2f M parameters, %.2f M active per token, %.1f MiB of weights, %d threads\n\n", label(*path),
 			float64(total)/1e6, float64(active)/1e6, float64(m.Bytes())/(1<<20), *threads)
-		fmt.Fprintf(out, "%-8s %12s %12s %12s   tokens per second, %d runs\n", "test", "median", "min", "max", *runs)
+		fmt.Fprintf(out, "%-8s %12s %12s %12s   %d runs\n", "test", "median", "min", "max", *runs)
 	}
 	b := newBench(m, *threads)
 	if b.kv = *kv; m.Config.CacheType(b.kv) != nil {
 		return usageError{m.Config.CacheType(b.kv)}
 	}
 	defer b.pool.Close()
-	var rows []benchRow
-	for _, t := range []benchTest{{"pp64", 64, 0, 1}, {"pp512", 512, 0, 1}, {"tg128", 1, 128, 1}, {"tg64x8", 128, 64, 8}, {"tg64x16", 128, 64, 16}} {
+	b.s.NoAdvice, b.faults = !*advise, f.Faults
+	rows := []benchRow{}
+	add := func(row benchRow) {
+		row.Threads, row.Runs = *threads, *runs
+		rows = append(rows, row)
+		if !*asJSON {
+			fmt.Fprintf(out, "%-8s %12.1f %12.1f %12.1f   %s", row.Test, row.Median, row.Min, row.Max, row.Unit)
+			if row.Faults > 0 {
+				fmt.Fprintf(out, ", %d waits for the disk", row.Faults)
+			}
+			fmt.Fprintln(out)
+		}
+	}
+	wanted := func(test string) bool { return *only == "" || slices.Contains(strings.Split(*only, ","), test) }
+	if wanted("load") {
+		row, err := loadTime(*path, *threads, *runs)
+		if err != nil {
+			return err
+		}
+		add(row)
+	}
+	for _, t := range benchTests {
+		if !wanted(t.name) {
+			continue
+		}
 		row, err := b.measure(ctx, t, *runs)
 		if err != nil {
 			return err
 		}
-		row.Threads = *threads
-		rows = append(rows, row)
-		if !*asJSON {
-			fmt.Fprintf(out, "%-8s %12.1f %12.1f %12.1f\n", row.Test, row.Median, row.Min, row.Max)
-		}
+		add(row)
+	}
+	if bytes := residentPeak(); wanted("rss") && bytes > 0 {
+		mib := float64(bytes) / (1 << 20)
+		add(benchRow{Test: "rss", Unit: "MiB", Median: mib, Min: mib, Max: mib})
 	}
 	if *asJSON {
 		return json.NewEncoder(out).Encode(rows)
@@ -88,6 +119,8 @@ type bench struct {
 	s    *model.Scratch
 	ids  []int32
 	kv   tensor.Type
+	// faults counts the times that the program waited for the disk
+	faults func() int64
 }
 
 func newBench(m *model.Model, threads int) *bench {
@@ -109,7 +142,8 @@ type benchTest struct {
 
 // measure times runs of a test, after one to warm up.
 func (b *bench) measure(ctx context.Context, t benchTest, runs int) (benchRow, error) {
-	row := benchRow{Test: t.name, Runs: runs}
+	row := benchRow{Test: t.name, Unit: "tokens/s"}
+	var faults int64
 	var speeds []float64
 	caches := make([]*kvcache.Cache, t.talking)
 	for i := range caches {
@@ -141,9 +175,17 @@ func (b *bench) measure(ctx context.Context, t benchTest, runs int) (benchRow, e
 		}
 		if speed := float64(n) / time.Since(start).Seconds(); i > 0 {
 			speeds = append(speeds, speed)
+		} else {
+			faults = b.faults()
 		}
 	}
-	slices.Sort(speeds)
-	row.Median, row.Min, row.Max = speeds[len(speeds)/2], speeds[0], speeds[len(speeds)-1]
+	row.Faults = (b.faults() - faults) / int64(runs)
+	row.spread(speeds)
 	return row, nil
+}
+
+// spread fills in the median and the ends.
+func (r *benchRow) spread(figures []float64) {
+	slices.Sort(figures)
+	r.Median, r.Min, r.Max = figures[len(figures)/2], figures[0], figures[len(figures)-1]
 }

@@ -109,7 +109,7 @@ func TestInspectAndBench(t *testing.T) {
 			t.Errorf("bench gives %+v", r)
 		}
 	}
-	if got := strings.Join(names, " "); got != "pp64 pp512 tg128 tg64x8 tg64x16" {
+	if got := strings.Join(names, " "); got != "load pp64 pp512 tg128 tg64x8 tg64x16 rss" {
 		t.Errorf("bench gives %s", got)
 	}
 	var training []trainRow
