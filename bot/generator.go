@@ -28,16 +28,18 @@ import (
 
 // mind is the model side as the chat sees it: a chat.Generator over the engine.
 type mind struct {
-	file     *gguf.File
-	model    *model.Model
-	engine   *engine.Engine // nil in a gateway: workers have one
-	window   int            // context window, tokens
-	template *prompt.Template
-	tok      *tokenizer.Tokenizer
-	defaults atomic.Pointer[session.Settings] // what a channel without its own has
-	reply    atomic.Pointer[config.Reply]     // what no channel has of its own
-	pings    *sample.Ban                      // what no answer may spell
-	lab      *lab.Lab
+	file   *gguf.File
+	model  *model.Model
+	engine *engine.Engine // nil in a gateway: workers have one
+	window int            // context window, tokens
+	// forgetThere has workers forget a channel; nil where there are none.
+	forgetThere func(channel string)
+	template    *prompt.Template
+	tok         *tokenizer.Tokenizer
+	defaults    atomic.Pointer[session.Settings] // what a channel without its own has
+	reply       atomic.Pointer[config.Reply]     // what no channel has of its own
+	pings       *sample.Ban                      // what no answer may spell
+	lab         *lab.Lab
 
 	mu     sync.Mutex
 	traces map[string]chat.Trace // by answer message

@@ -271,9 +271,9 @@ func finished(m *discordtest.Message) bool {
 	return false
 }
 
-// settled reports whether a question has an answer, or a notice where there may be some.
-func (f *fleet) settled(m *discordtest.Message) bool {
-	return finished(m) || f.mayRefuse && len(m.Components) == 0 && m.Content != "" && !strings.HasPrefix(m.Content, "*")
+// settled reports whether a question has an answer, or a notice.
+func settled(m *discordtest.Message) bool {
+	return finished(m) || len(m.Components) == 0 && m.Content != "" && !strings.HasPrefix(m.Content, "*")
 }
 
 // flood asks questions in all channels, a few at a time in each, until each channel had
@@ -293,7 +293,7 @@ func (f *fleet) flood(each int, patience time.Duration) (map[string][]string, *t
 	go func() {
 		for e := range events {
 			m := e.Message
-			if m == nil || m.Author.ID != bot || m.ReplyTo == "" || e.Kind != discordtest.MessageCreated && e.Kind != discordtest.MessageUpdated || !f.settled(m) {
+			if m == nil || m.Author.ID != bot || m.ReplyTo == "" || e.Kind != discordtest.MessageCreated && e.Kind != discordtest.MessageUpdated || !settled(m) {
 				continue
 			}
 			tl.mu.Lock()

@@ -36,6 +36,7 @@ func (s *service) generator() chat.Generator {
 	r := s.cfg.Roles
 	s.workers = jobs.NewClient(s.store.Client(), jobs.ClientOptions{Defaults: s.mind.settings, Server: s.bots.server, Timeout: time.Duration(s.cfg.Reply.Timeout),
 		MaxQueue: r.MaxQueue, Lease: time.Duration(r.Lease), Log: s.log})
+	s.mind.forgetThere = s.workers.Forget
 	return remote{s.workers, s.mind}
 }
 
@@ -61,7 +62,7 @@ func work(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer,
 	if err != nil {
 		name = "worker"
 	}
-	s.worker = jobs.NewWorker(s.store.Client(), s.mind, jobs.WorkerOptions{Name: name, Model: s.mind.name(), Slots: c.Model.Slots, Busy: tooMany,
+	s.worker = jobs.NewWorker(s.store.Client(), s.mind, jobs.WorkerOptions{Name: name, Model: s.mind.name(), Slots: c.Model.Slots, Busy: tooMany, Forget: s.mind.forget,
 		Lease: time.Duration(c.Roles.Lease), Log: log})
 	server, served := s.serve(listener)
 	fmt.Fprintf(out, "moebot is working; health at http://%s/readyz\n", listener.Addr())

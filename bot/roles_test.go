@@ -118,7 +118,7 @@ func TestRollingRestart(t *testing.T) {
 			}
 		}
 	}()
-	questions, times := f.flood(40, 3*time.Minute)
+	questions, times := f.flood(20, 3*time.Minute)
 	<-over
 	r := f.check(questions)
 	t.Logf("%+v; answered whole after %v", r, times)

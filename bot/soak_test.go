@@ -15,7 +15,7 @@ import (
 // TestSoak lets two gateways and two workers answer at half the rate they can for as long
 // as MOEBOT_TEST_SOAK says (30m, say), and looks at memory, goroutines and Redis meanwhile.
 func TestSoak(t *testing.T) {
-	length := 6 * time.Second
+	length := 3 * time.Second
 	if s := os.Getenv("MOEBOT_TEST_SOAK"); s != "" {
 		var err error
 		if length, err = time.ParseDuration(s); err != nil {

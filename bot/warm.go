@@ -74,4 +74,7 @@ func (m *mind) forget(channel string) {
 	if m.engine != nil {
 		m.engine.Forget(channel)
 	}
+	if m.forgetThere != nil {
+		m.forgetThere(channel)
+	}
 }

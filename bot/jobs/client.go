@@ -360,6 +360,16 @@ func (c *Client) drop(a *asked, ended bool) {
 	}
 }
 
+// Forget has all workers drop what they keep of a channel beside the store, or with "" of
+// all. Those that do not hear of it drop it when there is no room, or when they end.
+func (c *Client) Forget(channel string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := c.rdb.Publish(ctx, c.keys.stop(), forgetMark+channel).Err(); err != nil {
+		c.opt.Log.Warn("workers were not told to forget a channel", "channel", channel, "err", err)
+	}
+}
+
 // listen reads the events of this client's jobs.
 func (c *Client) listen() {
 	last, lost := "0-0", false

@@ -32,7 +32,7 @@
 //	mb:{jobs}:workers           set     workers that live or left something behind
 //	mb:{jobs}:worker:<worker>   string  what a worker says of itself; its lease
 //	mb:{jobs}:dead              stream  jobs given up: ids and numbers, no words
-//	mb:{jobs}:stop              pub/sub ids of jobs that are wanted no more
+//	mb:{jobs}:stop              pub/sub ids of jobs that are wanted no more; forget:<channel>
 //	mb:{<client>}:out           stream  events of the client's jobs
 //	mb:{<client>}:job:<job>     hash    one job: attempt, text so far, done; until the client drops it
 //

@@ -224,5 +224,8 @@ func (n names) stop() string                 { return string(n) + ":{jobs}:stop"
 func (n names) out(client string) string     { return string(n) + ":{" + client + "}:out" }
 func (n names) job(client, id string) string { return string(n) + ":{" + client + "}:job:" + id }
 
+// forgetMark begins a message on the stop channel that names a channel to forget.
+const forgetMark = "forget:"
+
 // group is the consumer group of the streams of jobs.
 const group = "workers"

@@ -19,7 +19,13 @@ func TestAnswer(t *testing.T) {
 	w := newWorld(t)
 	temperature := 0.5
 	c := w.client(ClientOptions{Defaults: func() session.Settings { return session.Settings{Temperature: &temperature} }})
-	w.worker(&counter{}, WorkerOptions{Name: "a b{c}"})
+	forgotten := make(chan string, 1)
+	w.worker(&counter{}, WorkerOptions{Name: "a b{c}", Forget: func(channel string) {
+		select {
+		case forgotten <- channel:
+		default:
+		}
+	}})
 	var h heard
 	a, err := c.Generate(t.Context(), prompt("1", "10", "count 50"), h.emit)
 	if err != nil {
@@ -34,6 +40,15 @@ func TestAnswer(t *testing.T) {
 	if len(a.Trace.Tokens) != 50 || a.Trace.Tokens[3].Experts[0][0].Expert != 1 {
 		t.Errorf("%d tokens traced", len(a.Trace.Tokens))
 	}
+	w.until("the workers forget a channel", func() bool {
+		c.Forget("77")
+		select {
+		case ch := <-forgotten:
+			return ch == "77"
+		case <-time.After(50 * time.Millisecond):
+			return false
+		}
+	})
 	// what goes on where an answer was cut gives only what follows
 	p := prompt("1", "10", "count 5")
 	p.Begin = counted(3)

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -73,8 +74,8 @@ func (w *Worker) Ready() bool {
 	return w.intake.Err() == nil && time.Since(w.beaten) < w.opt.Lease
 }
 
-// hearStops breaks off jobs that are wanted no more. What it misses is noticed when
-// the job says something next.
+// hearStops breaks off jobs that are wanted no more, and forgets conversations. A stop
+// that it misses is noticed when the job says something next.
 func (w *Worker) hearStops() {
 	sub := w.rdb.Subscribe(w.hard, w.keys.stop())
 	defer sub.Close()
@@ -86,6 +87,12 @@ func (w *Worker) hearStops() {
 		case m, open := <-messages:
 			if !open {
 				return
+			}
+			if channel, ok := strings.CutPrefix(m.Payload, forgetMark); ok {
+				if w.opt.Forget != nil {
+					w.opt.Forget(channel)
+				}
+				continue
 			}
 			w.mu.Lock()
 			for _, r := range w.running {

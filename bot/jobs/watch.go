@@ -159,7 +159,7 @@ func (c *Client) reread() bool { return len(c.quiet()) > 0 }
 // said, or nobody began it and its entry is gone. Being wrong costs only a worker's time.
 func (c *Client) lost(a *asked) bool {
 	a.mu.Lock()
-	stream, entry := a.stream, a.entry
+	stream, entry, silence := a.stream, a.entry, time.Since(a.heard)
 	a.mu.Unlock()
 	ctx, cancel := context.WithTimeout(c.ctx, time.Second)
 	defer cancel()
@@ -170,8 +170,8 @@ func (c *Client) lost(a *asked) bool {
 	switch {
 	case h[0] == nil:
 		return true
-	case h[2] != nil:
-		return true // it is done, and that was not heard
+	case h[2] != nil: // it is done, and that is on its way or was lost
+		return silence > 3*c.opt.Lease
 	case h[1] != nil:
 		return false // a worker is at it
 	}

@@ -17,13 +17,14 @@ import (
 
 // WorkerOptions are what a Worker is told once; zero values choose.
 type WorkerOptions struct {
-	Prefix string           // of all keys; "mb"
-	Name   string           // of the machine, for people; a random part is added
-	Model  string           // for people
-	Slots  int              // answers made at a time; 8
-	Tries  int              // attempts that may die before a word of a job until it is given up; 2
-	Busy   func(error) bool // whether the Generator's error means "too many at once"
-	Lease  time.Duration    // without a sign of life after which others go on with the jobs; the same in all processes; 5 s
+	Prefix string               // of all keys; "mb"
+	Name   string               // of the machine, for people; a random part is added
+	Model  string               // for people
+	Slots  int                  // answers made at a time; 8
+	Tries  int                  // attempts that may die before a word of a job until it is given up; 2
+	Forget func(channel string) // drops what the Generator keeps of a channel, "" for all; may be nil
+	Busy   func(error) bool     // whether the Generator's error means "too many at once"
+	Lease  time.Duration        // without a sign of life after which others go on with the jobs; the same in all processes; 5 s
 	Log    *slog.Logger
 }
 
