@@ -12,9 +12,10 @@
 // that one is busy or nobody lives, in a stream that all read. A worker with nothing
 // to do takes what waits for another. What a dead worker was at is claimed
 // (XAUTOCLAIM) by one that lives, which goes on from the text that was said. A job
-// whose workers die twice before it says a word more is given up: an entry in the stream
-// of dead letters, and an error to who asked. Jobs that a worker may have died of begin
-// one after another, so that the innocent are told from the one that kills. No stream grows without bound: jobs over MaxQueue are refused,
+// of which two workers die is given up: an entry in the stream of dead letters, and an
+// error to who asked. A worker died of a job if it did before the job said a word more,
+// and no other job could be to blame: it was alone, or had been taken over from a dead
+// worker, for such jobs begin one after another. No stream grows without bound: jobs over MaxQueue are refused,
 // and what was read is deleted.
 //
 // Every step of a job is one Lua script that compares the attempt, so that a worker

@@ -133,9 +133,12 @@ func (r *run) work(unreadable error) {
 
 // begin asks who wants the job and what was said of it; see begin.lua.
 func (r *run) begin() (said string, tokens int, verdict string) {
-	w, token := r.w, rand.Text()
+	w, token, blame := r.w, rand.Text(), 0
+	if r.suspect || w.alone() {
+		blame = 1
+	}
 	err := w.insist(func() error {
-		res, err := beginScript.Run(w.hard, w.rdb, r.keys(), r.job.id, r.entry.id, token, w.id, w.opt.Tries, maxDeaths*w.opt.Tries, outTTL.Milliseconds()).Slice()
+		res, err := beginScript.Run(w.hard, w.rdb, r.keys(), r.job.id, r.entry.id, token, w.id, w.opt.Tries, maxDeaths*w.opt.Tries, outTTL.Milliseconds(), blame).Slice()
 		if err != nil {
 			return err
 		}
@@ -152,6 +155,13 @@ func (r *run) begin() (said string, tokens int, verdict string) {
 		verdict = ""
 	}
 	return said, tokens, verdict
+}
+
+// alone reports whether one job runs here.
+func (w *Worker) alone() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.running) == 1
 }
 
 func (r *run) keys() []string {

@@ -3,7 +3,8 @@
 --
 -- KEYS 1 job  2 out
 -- ARGV 1 job's id  2 entry's id  3 token  4 worker  5 attempts allowed to die before
---      a word  6 attempts allowed to die  7 TTL of out, ms
+--      a word  6 attempts allowed to die  7 TTL of out, ms  8 1 if the job is to blame
+--      should the worker die before a word, 0 if it might be another
 -- Returns {'go', attempt, text so far, tokens of it}; {'gone'} if nobody wants it
 -- (any more) or it is done or begun through another entry; {'poison', attempts}.
 local h = redis.call('HMGET', KEYS[1], 'live', 'done', 'entry', 'token', 'attempt', 'mute', 'text', 'tokens', 'begun')
@@ -22,7 +23,7 @@ if h[4] ~= ARGV[3] then
     redis.call('PEXPIRE', KEYS[2], ARGV[7])
     return {'poison', begun}
   end
-  redis.call('HSET', KEYS[1], 'entry', ARGV[2], 'token', ARGV[3], 'attempt', attempt, 'mute', mute + 1, 'begun', begun + 1, 'n', '0')
+  redis.call('HSET', KEYS[1], 'entry', ARGV[2], 'token', ARGV[3], 'attempt', attempt, 'mute', mute + tonumber(ARGV[8]), 'blame', ARGV[8], 'begun', begun + 1, 'n', '0')
   redis.call('XADD', KEYS[2], '*', 'j', ARGV[1], 'a', attempt, 'n', '0', 'k', 'begin', 'd', ARGV[4])
   redis.call('PEXPIRE', KEYS[2], ARGV[7])
 end

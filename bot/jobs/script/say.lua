@@ -6,7 +6,7 @@
 -- KEYS 1 job  2 out
 -- ARGV 1 job's id  2 attempt  3 number  4 kind  5 data  6 tokens  7 TTL of out, ms  8 trace or ''
 -- Returns 1; 0 if another attempt has begun; -1 if nobody wants the job any more.
-local h = redis.call('HMGET', KEYS[1], 'attempt', 'n', 'done', 'text')
+local h = redis.call('HMGET', KEYS[1], 'attempt', 'n', 'done', 'text', 'blame')
 if not h[1] then
   return -1
 end
@@ -20,7 +20,7 @@ if h[3] then
   return -1
 end
 if tonumber(h[2]) == 0 then
-  redis.call('HINCRBY', KEYS[1], 'mute', -1)
+  redis.call('HINCRBY', KEYS[1], 'mute', '-' .. (h[5] or '0'))
 end
 redis.call('HSET', KEYS[1], 'n', ARGV[3])
 if ARGV[4] == 'piece' then
