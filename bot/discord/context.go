@@ -25,7 +25,7 @@ func (b *Bot) context(ctx context.Context, i *discordgo.Interaction) error {
 	if err != nil {
 		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 	}
-	head := steeringLines(t.Merged())
+	head := steeringLines(i, t.Merged())
 	if len(s.Turns) == 0 {
 		return b.respond(ctx, i, strings.Join(append(head, "I remember nothing of this channel: what you say next begins the conversation."), "\n"), true)
 	}

@@ -62,7 +62,7 @@ func (b *Bot) status(ctx context.Context, i *discordgo.Interaction) error {
 		memory = "away; I answer again as soon as it is back"
 	}
 	lines := append(b.whenLines(t.Merged(), p), "**My memory** is "+memory+".")
-	lines = append(lines, steeringLines(t.Merged())...)
+	lines = append(lines, steeringLines(i, t.Merged())...)
 	if l := b.Latency(); l > 0 {
 		lines = append(lines, fmt.Sprintf("**Discord** answers within %d ms; %d reconnects since I started.", l.Milliseconds(), b.Reconnects()))
 	}

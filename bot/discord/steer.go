@@ -80,10 +80,10 @@ func (b *Bot) steerCommands() []*discordgo.ApplicationCommand {
 func (b *Bot) steer(ctx context.Context, i *discordgo.Interaction) error {
 	s := b.opt.Steering
 	if s == nil {
-		return b.respond(ctx, i, "My model can't be changed inside here.", true)
+		return b.respond(ctx, i, in(i, "My model can't be changed inside here.", "此处无法改变我的模型内部。"), true)
 	}
 	if i.GuildID == "" || !may(i, discordgo.PermissionAdministrator) {
-		return b.respond(ctx, i, "Only administrators of a server can change what happens inside me.", true)
+		return b.respond(ctx, i, in(i, "Only administrators of a server can change what happens inside me.", "只有服务器管理员才能改变我的内部活动。"), true)
 	}
 	sub, values := given(i)
 	if sub == "show" {
@@ -91,15 +91,15 @@ func (b *Bot) steer(ctx context.Context, i *discordgo.Interaction) error {
 		if err != nil {
 			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 		}
-		lines := steeringLines(t.Merged())
+		lines := steeringLines(i, t.Merged())
 		if lines == nil {
-			lines = []string{"Nothing is changed inside me here."}
+			lines = []string{in(i, "Nothing is changed inside me here.", "此处没有对我内部的任何干预。")}
 		}
-		return b.respond(ctx, i, strings.Join(append(lines, "Directions I know: "+strings.Join(s.Directions, ", ")+"."), "\n"), true)
+		return b.respond(ctx, i, strings.Join(append(lines, in(i, "Directions I know: ", "我认识的方向：")+strings.Join(s.Directions, ", ")+in(i, ".", "。")), "\n"), true)
 	}
 	change, err := s.change(sub, values)
 	if err != nil {
-		return b.respond(ctx, i, "That won't do: "+plain(err.Error())+".", true)
+		return b.respond(ctx, i, wontDo(i, err), true)
 	}
 	_, t, err := b.here(ctx, i)
 	if err != nil {
@@ -118,7 +118,7 @@ func (b *Bot) steerTo(ctx context.Context, i *discordgo.Interaction, edits []str
 	check, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	if err := b.opt.Steering.Check(check, edits); err != nil {
-		return say("That won't do: " + clip(plain(err.Error()), 1500) + ".")
+		return say(wontDo(i, err))
 	}
 	if edits == nil {
 		edits = []string{} // nothing, whatever the server says
@@ -132,17 +132,17 @@ func (b *Bot) steerTo(ctx context.Context, i *discordgo.Interaction, edits []str
 	case errors.Is(err, errElsewhere):
 		return nil
 	case errors.As(err, &bad):
-		return say("That won't do: " + plain(bad.Error()) + ".")
+		return say(wontDo(i, bad))
 	case err != nil:
 		return errors.Join(err, say(sayStoreAway))
 	case slices.Equal(steering(before), steering(after)):
-		return say("That is how it was already.")
+		return say(in(i, "That is how it was already.", "本来就是这样。"))
 	}
-	lines := steeringLines(after)
+	lines := steeringLines(i, after)
 	if lines == nil {
-		lines = []string{"Nothing is changed inside me here any more."}
+		lines = []string{in(i, "Nothing is changed inside me here any more.", "此处不再有对我内部的任何干预。")}
 	}
-	if err := say("Done. My next answers here show it."); err != nil {
+	if err := say(in(i, "Done. My next answers here show it.", "完成。我在此处接下来的回答会体现出来。")); err != nil {
 		return err
 	}
 	text := strings.Join(lines, "\n")
@@ -158,12 +158,17 @@ func steering(s session.Settings) []string {
 }
 
 // steeringLines say what is changed inside the model, nil if nothing is.
-func steeringLines(s session.Settings) []string {
+func steeringLines(i *discordgo.Interaction, s session.Settings) []string {
 	edits := steering(s)
 	if len(edits) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("**I am steered here**: an administrator has me answer with these changes inside my model: %s. `/steer off` ends it.", clip("`"+strings.Join(edits, "`, `")+"`", 1200))}
+	return []string{fmt.Sprintf(in(i, "**I am steered here**: an administrator has me answer with these changes inside my model: %s. `/steer off` ends it.", "**我在此处受到干预**：管理员让我在回答时对模型内部作如下改变：%s。用 `/steer off` 取消。"), clip("`"+strings.Join(edits, "`, `")+"`", 1200))}
+}
+
+// wontDo says what is wrong with edits.
+func wontDo(i *discordgo.Interaction, err error) string {
+	return fmt.Sprintf(in(i, "That won't do: %s.", "不行：%s。"), clip(plain(err.Error()), 1500))
 }
 
 // clip cuts a text to n characters.

@@ -173,3 +173,24 @@ func TestSteeringRefuses(t *testing.T) {
 		}
 	}
 }
+
+// What /steer is for is no back door of /settings: it takes an administrator there, too.
+func TestSteeringBySettings(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{Steering: testSteering()}, true)
+	f, ok := session.FieldNamed("steering")
+	if !ok {
+		t.Fatal("there is no such setting")
+	}
+	for _, tc := range []struct {
+		guild       string
+		permissions int64
+		want        bool
+	}{{w.guild.ID, discordgo.PermissionAdministrator, true}, {w.guild.ID, discordgo.PermissionManageGuild | discordgo.PermissionManageChannels, false}, {"", 0, false}} {
+		i := &discordgo.Interaction{GuildID: tc.guild, Member: &discordgo.Member{Permissions: tc.permissions}}
+		for _, l := range []session.Level{session.LevelServer, session.LevelChannel, session.LevelThread} {
+			if got := w.bot.mayField(i, l, f); got != tc.want {
+				t.Errorf("permissions %d in server %q may set it for the %v: %v", tc.permissions, tc.guild, l, got)
+			}
+		}
+	}
+}

@@ -27,9 +27,12 @@ func (e *misplaced) Error() string { return "discord: " + e.field.Name + " is a 
 
 // mayField reports whether the person may change a setting at a level: what concerns a
 // whole server, or who is answered, takes Manage Server; the rest Manage Channels, or,
-// where the configuration has everybody set how answers are made, nothing.
+// where the configuration has everybody set how answers are made, nothing. What is
+// changed inside the model takes an administrator.
 func (b *Bot) mayField(i *discordgo.Interaction, l session.Level, f session.Field) bool {
 	switch {
+	case f.Name == "steering": // see steer.go
+		return i.GuildID != "" && may(i, discordgo.PermissionAdministrator)
 	case i.GuildID == "":
 		return true
 	case l == session.LevelServer || f.Group == session.GroupAdmin:
@@ -74,6 +77,9 @@ func refused(i *discordgo.Interaction, err error) string {
 		need := in(i, "manage this channel", "管理此频道")
 		if no.level == session.LevelServer || no.field.Group == session.GroupAdmin {
 			need = in(i, "manage this server", "管理此服务器")
+		}
+		if no.field.Name == "steering" {
+			need = in(i, "administer this server", "担任此服务器管理员")
 		}
 		return fmt.Sprintf(in(i, "Only people who may %s can change `%s`. Nothing was changed.", "只有可以%s的人才能更改 `%s`。未作任何更改。"), need, no.field.Name)
 	case errors.As(err, &where):
