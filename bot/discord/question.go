@@ -39,6 +39,7 @@ func (b *Bot) question(m *discordgo.Message, late bool) (chat.Question, bool) {
 			if ok && refusal != "" { // said in its turn, as all refusals
 				q.Decide = func(context.Context, *chat.Question) (string, bool) { return refusal, true }
 			}
+			b.withFiles(&q, m)
 			return q, ok
 		}
 	}
@@ -57,6 +58,7 @@ func (b *Bot) question(m *discordgo.Message, late bool) (chat.Question, bool) {
 		}
 		return b.settle(q, p, t, m, roles, direct, late)
 	}
+	b.withFiles(&q, m)
 	return q, true
 }
 
