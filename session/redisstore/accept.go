@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,8 +20,8 @@ const maxUnsure = 4096
 // Accept stores a user's message as a new question, unless its id is known in
 // the channel: it claims the id, appends the turn, drops the oldest turns
 // above the limit, restarts the session's expiry, counts one message, and
-// lists the question as pending. It returns the session as it is then, in
-// either case.
+// lists the question as pending. It returns the session as it is right behind
+// that, in either case.
 //
 // accepted is true for exactly one caller per message id, who has to answer it
 // and call Finish. False means the message was accepted before, and answering
@@ -53,7 +54,7 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 	total, day := s.statKeys(p, now)
 	calls := make([]call, 0, 1+len(limits))
 	calls = append(calls, call{script: acceptScript,
-		keys: []string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), s.channelKey(k, "cfg"), total, day, s.holdKey(k, t.ID)},
+		keys: []string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), total, day, s.holdKey(k, t.ID)},
 		args: []any{t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL(), s.o.Owner, duration(s.o.HoldTTL), s.openable()}})
 	for _, l := range limits {
 		if err := session.ValidateID("bucket", l.Name); err != nil {
@@ -64,15 +65,15 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 			keys: []string{s.key(p, "rate", l.Name), s.key(p, "rated", l.Name, t.ID)},
 			args: []any{s.bucketTime(), l.Size, duration(l.Every), duration(ratedTTL)}})
 	}
-	replies := s.runAll(ctx, calls)
-	reply, err := replies[0].Slice()
+	var log *redis.StringSliceCmd
+	var cfg *redis.StringCmd
+	replies := s.runAll(ctx, calls, func(p redis.Pipeliner) {
+		log, cfg = p.LRange(ctx, s.channelKey(k, "log"), 0, -1), p.Get(ctx, s.channelKey(k, "cfg"))
+	})
+	sess, accepted, err = s.readAccepted(ctx, k, t.ID, replies[0], log, cfg)
 	if err != nil {
-		s.keepToken(member(k, t.ID), token)
-		return fail(wrap(ctx, err))
-	}
-	if sess, accepted, err = s.readAccepted(k, reply); err != nil {
-		// Stored, but what was there before cannot be read: trying again must
-		// find this caller still in charge.
+		// It may be stored all the same: trying again must find this caller still in
+		// charge.
 		s.keepToken(member(k, t.ID), token)
 		return fail(err)
 	}
@@ -86,25 +87,41 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 	return sess, accepted, wait, nil
 }
 
-// readAccepted reads what accept.lua returns.
-func (s *Store) readAccepted(k session.Key, reply []any) (session.Session, bool, error) {
-	if len(reply) != 3 {
-		return session.Session{}, false, fmt.Errorf("reply has %d parts instead of 3", len(reply))
+// readAccepted reads what accept.lua returned for a message, and the session as it was
+// read behind it.
+func (s *Store) readAccepted(ctx context.Context, k session.Key, id string, reply *redis.Cmd, log *redis.StringSliceCmd, cfg *redis.StringCmd) (session.Session, bool, error) {
+	fail := func(err error) (session.Session, bool, error) { return session.Session{}, false, err }
+	parts, err := reply.Slice()
+	if err != nil {
+		return fail(wrap(ctx, err))
 	}
-	n, ok1 := reply[0].(int64)
-	cfg, ok2 := reply[1].(string)
-	list, ok3 := reply[2].([]any)
-	if !ok1 || !ok2 || !ok3 {
-		return session.Session{}, false, fmt.Errorf("unexpected reply %T, %T, %T", reply[0], reply[1], reply[2])
+	if len(parts) != 2 {
+		return fail(fmt.Errorf("reply has %d parts instead of 2", len(parts)))
+	}
+	n, ok1 := parts[0].(int64)
+	header, ok2 := parts[1].(string)
+	if !ok1 || !ok2 {
+		return fail(fmt.Errorf("unexpected reply %T, %T", parts[0], parts[1]))
 	}
 	if n < 0 {
-		return session.Session{}, false, s.unsealable(k, cfg)
+		return fail(s.unsealable(k, header))
 	}
-	turns := make([]string, len(list))
-	for i := range list {
-		turns[i], _ = list[i].(string)
+	for _, err := range []error{log.Err(), cfg.Err()} {
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return fail(wrap(ctx, err))
+		}
 	}
-	sess, err := s.decode(k, turns, cfg)
+	sess, err := s.decode(k, log.Val(), cfg.Val())
+	if err != nil {
+		return fail(err)
+	}
+	if n == 1 && sess.UpTo(id) == nil {
+		// Removed since, or read before it was there: the commands behind the script
+		// are no part of it, and a Cluster whose slots move may run them first.
+		if sess, err = s.Load(ctx, k); errors.Is(err, session.ErrNotFound) {
+			sess, err = session.Session{Key: k, Turns: []session.Turn{}}, nil
+		}
+	}
 	return sess, n == 1, err
 }
 
@@ -115,22 +132,27 @@ type call struct {
 	args   []any
 }
 
-// runAll runs scripts in one round trip, and once more those that Redis did not know.
-// They are not atomic together, and may run in any order.
-func (s *Store) runAll(ctx context.Context, calls []call) []*redis.Cmd {
-	if len(calls) == 1 {
-		return []*redis.Cmd{calls[0].script.Run(ctx, s.client, calls[0].keys, calls[0].args...)}
-	}
+// runAll runs scripts, and what read (if not nil) asks behind the first of them, in one round trip, and once
+// more those that Redis did not know. They are not atomic together, and may run in any
+// order.
+func (s *Store) runAll(ctx context.Context, calls []call, read func(redis.Pipeliner)) []*redis.Cmd {
 	out := make([]*redis.Cmd, len(calls))
 	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each reply has its error
 		for i, c := range calls {
 			out[i] = c.script.EvalSha(ctx, p, c.keys, c.args...)
+			if i == 0 && read != nil {
+				read(p)
+			}
 		}
 		return nil
 	})
 	for i, c := range calls {
-		if redis.HasErrorPrefix(out[i].Err(), "NOSCRIPT") {
-			out[i] = c.script.Eval(ctx, s.client, c.keys, c.args...)
+		if !redis.HasErrorPrefix(out[i].Err(), "NOSCRIPT") {
+			continue
+		}
+		out[i] = c.script.Eval(ctx, s.client, c.keys, c.args...)
+		if i == 0 && read != nil {
+			_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { read(p); return nil })
 		}
 	}
 	return out

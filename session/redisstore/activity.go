@@ -49,7 +49,7 @@ func (s *Store) AddActivity(ctx context.Context, at time.Time, places map[string
 	if len(calls) == 0 {
 		return nil, nil
 	}
-	for i, r := range s.runAll(ctx, calls) {
+	for i, r := range s.runAll(ctx, calls, nil) {
 		if e := r.Err(); e != nil {
 			if left == nil {
 				left, err = map[string]session.Activity{}, fmt.Errorf("add to the activity of %s: %w", names[i], wrap(ctx, e))
