@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"moebot/moe/kernel"
-	"moebot/moe/kvcache"
 	"moebot/moe/model"
 	"moebot/moe/tensor"
 )
@@ -45,6 +44,7 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	advise := fs.Bool("advise", true, "while it waits for the disk, tell the system which experts are about to be used")
 	training := fs.Bool("train", false, "time whole training steps on random tokens instead")
 	shape := fs.String("shape", "", "with -train, one `shape` alone: default, mini or small")
+	scaling := fs.Bool("scale", false, "what a token of an answer costs against context length, batch and threads, and in random models against experts")
 	kv := cacheFlag(fs)
 	asJSON := fs.Bool("json", false, "print JSON")
 	if err := parse(fs, args); err != nil {
@@ -61,6 +61,12 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 		return err
 	}
 	defer f.Close()
+	if err := m.Config.CacheType(*kv); err != nil {
+		return usageError{err}
+	}
+	if *scaling {
+		return benchScale(ctx, out, m, *kv, scale{context: 8192, batch: 32, experts: 128, threads: *threads}, *runs, *asJSON)
+	}
 	total, active := m.Parameters()
 	if !*asJSON {
 		fmt.Fprintf(out, "%s: %.2f M parameters, %.2f M active per token, %.1f MiB of weights, %d threads\n\n", label(*path),
@@ -68,11 +74,8 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 		fmt.Fprintf(out, "%-8s %12s %12s %12s   %d runs\n", "test", "median", "min", "max", *runs)
 	}
 	b := newBench(m, *threads)
-	if b.kv = *kv; m.Config.CacheType(b.kv) != nil {
-		return usageError{m.Config.CacheType(b.kv)}
-	}
 	defer b.pool.Close()
-	b.s.NoAdvice, b.faults = !*advise, f.Faults
+	b.kv, b.s.NoAdvice, b.faults = *kv, !*advise, f.Faults
 	rows := []benchRow{}
 	add := func(row benchRow) {
 		row.Threads, row.Runs = *threads, *runs
@@ -145,11 +148,7 @@ func (b *bench) measure(ctx context.Context, t benchTest, runs int) (benchRow, e
 	row := benchRow{Test: t.name, Unit: "tokens/s"}
 	var faults int64
 	var speeds []float64
-	caches := make([]*kvcache.Cache, t.talking)
-	for i := range caches {
-		caches[i] = b.m.Config.NewCache(b.kv, t.prompt+t.answer)
-		caches[i].Reserve(t.prompt + t.answer)
-	}
+	caches := b.caches(t.talking, t.prompt+t.answer)
 	step := make([]model.Input, t.talking)
 	for i := range runs + 1 {
 		if err := ctx.Err(); err != nil {
@@ -180,12 +179,12 @@ func (b *bench) measure(ctx context.Context, t benchTest, runs int) (benchRow, e
 		}
 	}
 	row.Faults = (b.faults() - faults) / int64(runs)
-	row.spread(speeds)
+	row.Median, row.Min, row.Max = spread(speeds)
 	return row, nil
 }
 
-// spread fills in the median and the ends.
-func (r *benchRow) spread(figures []float64) {
+// spread sorts the figures.
+func spread(figures []float64) (median, lowest, highest float64) {
 	slices.Sort(figures)
-	r.Median, r.Min, r.Max = figures[len(figures)/2], figures[0], figures[len(figures)-1]
+	return figures[len(figures)/2], figures[0], figures[len(figures)-1]
 }

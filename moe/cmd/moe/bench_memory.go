@@ -41,7 +41,7 @@ func loadTime(path string, threads, runs int) (benchRow, error) {
 		pool.Close()
 		f.Close()
 	}
-	row.spread(times)
+	row.Median, row.Min, row.Max = spread(times)
 	return row, nil
 }
 
