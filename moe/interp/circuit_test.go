@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -139,4 +140,55 @@ func TestCircuitWithinABudget(t *testing.T) {
 		checkReport(t, r, c)
 	}
 	l.Progress = nil
+}
+
+// The gradient that attribution follows is that of the logits themselves: pushing the
+// last stream a little along any direction changes the difference of logits, the final
+// norm's scale kept, as much as the gradient says.
+func TestAttributionAgainstFiniteDifferences(t *testing.T) {
+	l := plantedLab(t)
+	c := l.Model.Config
+	ids := l.Encode("acdkacb", false)
+	last := (len(ids) - 1) * c.Dim
+	const a, b = 3, 7
+	tr := l.trace(ids, nil)
+	x := tr.streams[c.Layers][last : last+c.Dim]
+	gradient := make([]float32, c.Dim)
+	l.Model.LogitDifference(gradient, x, a, b)
+	rms := func(x []float64) float64 {
+		sum := 0.0
+		for _, v := range x {
+			sum += v * v
+		}
+		return math.Sqrt(sum/float64(len(x)) + c.NormEps)
+	}
+	// f is the difference of logits at x + h·v, times the norm's scale there.
+	f := func(v []float64, h float64) float64 {
+		moved := float64s(x)
+		for k := range moved {
+			moved[k] += h * v[k]
+		}
+		l.pass(ids, true, func(at model.Point, layer int, rows []float32, _ int) {
+			if at == model.AtLayer && layer == c.Layers-1 {
+				for k, w := range moved {
+					rows[last+k] = float32(w)
+				}
+			}
+		})
+		y := l.logits(len(ids) - 1)
+		return float64(y[a]-y[b]) * rms(moved)
+	}
+	rng := rand.New(rand.NewPCG(3, 0))
+	for range 30 {
+		v, want := make([]float64, c.Dim), 0.0
+		for k := range v {
+			v[k] = rng.NormFloat64()
+			want += v[k] * float64(gradient[k])
+		}
+		const h = 0.05
+		got := (f(v, h) - f(v, -h)) / (2 * h) / rms(float64s(x))
+		if math.Abs(got-want) > 1e-3*(1+math.Abs(want)) {
+			t.Errorf("along a direction the logits change by %v, the gradient says %v", got, want)
+		}
+	}
 }
