@@ -18,6 +18,7 @@ type workload struct {
 	passes  int   // of the circuit; 0 is as many as it takes
 	silence bool  // also silence each expert in turn
 	stride  int   // of the layers that are probed
+	shuffle int   // relabellings of the concepts
 	note    string
 }
 
@@ -30,12 +31,14 @@ const (
 	reportFixed = 12000
 	// probeSeconds is, roughly, what the probes of one layer take.
 	probeSeconds = 30
+	// relabelSeconds is, roughly, what one relabelling takes for a neuron and all concepts.
+	relabelSeconds = 2e-6
 	// passTokens is the length, roughly, of a circuit's prompts.
 	passTokens = 6
 )
 
 func wholeReport(tokens int) workload {
-	w := workload{tokens: tokens, effects: reportEffects, history: reportHistory, gaps: []int{0, 8, 32, 96, 192}, silence: true, stride: 1}
+	w := workload{tokens: tokens, effects: reportEffects, history: reportHistory, gaps: []int{0, 8, 32, 96, 192}, silence: true, stride: 1, shuffle: 100}
 	if tokens > 0 { // 0 reads all
 		w.history = min(tokens, reportHistory)
 	}
@@ -106,11 +109,22 @@ func (w workload) within(seconds, token, pass float64, models int, lab *interp.L
 	if layers := lab.Model.Config.Layers; float64(layers)*probeSeconds > 0.2*seconds {
 		w.stride = min(layers, int(math.Ceil(float64(layers)*probeSeconds/(0.2*seconds))))
 	}
-	if w.tokens < whole.tokens || !w.silence || w.stride > 1 {
+	neurons := 0
+	for n := range lab.Model.Config.Layers {
+		neurons += lab.Model.LayerExperts(n) * lab.Model.LayerHidden(n)
+	}
+	// A relabelling looks at every neuron: a microsecond or two for each of the concepts.
+	if most := 0.1 * seconds / (float64(neurons) * relabelSeconds); most < float64(w.shuffle) {
+		w.shuffle = max(20, int(most))
+	}
+	if w.tokens < whole.tokens || !w.silence || w.stride > 1 || w.shuffle < whole.shuffle {
 		w.note = fmt.Sprintf("To stay near %.0f minutes (a token takes %.1f ms, a pass of the circuit %.0f), %d tokens of text are read instead of %d, %d instead of %d where routing is changed, %d instead of %d for the history; recall is measured over %d of %d distances",
 			seconds/60, 1000*token, 1000*pass, w.tokens, whole.tokens, w.effects, whole.effects, w.history, whole.history, len(w.gaps), len(whole.gaps))
 		if !w.silence {
 			w.note += "; the experts are not silenced one by one"
+		}
+		if w.shuffle < whole.shuffle {
+			w.note += fmt.Sprintf("; concepts are relabelled %d times instead of %d", w.shuffle, whole.shuffle)
 		}
 		if w.stride > 1 {
 			w.note += fmt.Sprintf("; every %s layer is probed", ordinal(w.stride))

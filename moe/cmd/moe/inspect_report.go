@@ -149,7 +149,7 @@ func (p *inspection) parts(row []stageFile, work workload) []reportPart {
 			return x, x.Report(), nil
 		}},
 		{"concepts", "Which neurons tell the sentences of a concept from others. The null model takes the best of all neurons for shuffled labels.", command("neuron -concept all"), func(ctx context.Context) (any, interp.Report, error) {
-			all, err := p.concepts(ctx, "all", "", "", 100)
+			all, err := p.concepts(ctx, "all", "", "", work.shuffle)
 			if err != nil {
 				return nil, interp.Report{}, err
 			}
