@@ -22,6 +22,7 @@ func (b *Bot) alter(ctx context.Context, i *discordgo.Interaction, p place, l se
 	if !ok {
 		return altered{}, fmt.Errorf("discord: there is no %v here", l)
 	}
+	b.levels.doubt(key, time.Now())
 	short, cancel := soon(ctx)
 	defer cancel()
 	mine, err := b.mine(short, i)

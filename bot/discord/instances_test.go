@@ -138,3 +138,36 @@ func TestAcknowledgedUnderLoad(t *testing.T) {
 	}
 	t.Logf("%d interactions, the slowest acknowledged after %v", n, worst)
 }
+
+// A change of settings that one process makes holds in the other at once, is told to the
+// audit channel once, and refusals are said once.
+func TestTwoInstancesAndSettings(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{MessageContent: true}, true)
+	w.second()
+	c, log := w.d.AddChannel(w.guild.ID, "general").ID, w.d.AddChannel(w.guild.ID, "audit").ID
+	w.run(c, w.owner.ID, "help")
+	w.send(c, w.mia.ID, w.at("hello"))
+	w.says(c, "re: hello")
+	w.cmd(c, w.owner.ID, "admin audit", opt("channel", log))
+	for n := range 6 {
+		w.cmd(c, w.owner.ID, "admin pause")
+		w.send(c, w.mia.ID, w.at(fmt.Sprint("paused ", n)))
+		w.until("it says that it is paused", func() bool { return len(w.public(c)) == 2*n+2 })
+		w.cmd(c, w.owner.ID, "admin resume")
+		w.send(c, w.mia.ID, w.at(fmt.Sprint("again ", n)))
+		w.says(c, fmt.Sprint("re: again ", n))
+	}
+	w.cmd(c, w.owner.ID, "settings import", opt("file", discordtest.Upload{Name: "s.json", Data: []byte(`{"channel":{"always_on":true}}`)}))
+	w.send(c, w.mia.ID, "not to you")
+	w.says(c, "re: not to you")
+	w.until("the audit channel hears of each change", func() bool { return len(w.replies(log)) >= 14 })
+	w.silent(c, w.mia.ID, 14)
+	for n, m := range w.public(c) {
+		if paused := n > 0 && n < 13 && n%2 == 1; paused != (m.Content == sayPaused) {
+			t.Errorf("message %d is %q", n, m.Content)
+		}
+	}
+	if got := len(w.replies(log)); got != 14 {
+		t.Errorf("%d messages in the audit channel, want 14", got)
+	}
+}

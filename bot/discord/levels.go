@@ -84,8 +84,13 @@ func (b *Bot) findPlace(ctx context.Context, server, channel string) place {
 }
 
 // levelsAge is how long settings are known without asking the store again. What this
-// process changes it knows at once; what another one changes, that much later at most.
-const levelsAge = 5 * time.Second
+// process changes it knows at once, and where it is told of an interaction that another
+// one may be at, it asks each time for doubtTime. Whatever else another one changes it
+// knows that much later at most.
+const (
+	levelsAge = 5 * time.Second
+	doubtTime = 3 * time.Second
+)
 
 // maxLevels bounds the settings kept in memory; most are empty.
 const maxLevels = 30000
@@ -94,8 +99,9 @@ const maxLevels = 30000
 // messages that are not for the bot, and those that come close together, cost the store
 // nothing.
 type levels struct {
-	mu   sync.Mutex
-	kept map[session.Key]level
+	mu      sync.Mutex
+	kept    map[session.Key]level
+	doubted map[session.Key]time.Time // until when they may change at any moment
 }
 
 type level struct {
@@ -107,7 +113,22 @@ func (l *levels) find(k session.Key, now time.Time) (set session.Settings, fresh
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.kept[k]
-	return e.set, now.Before(e.until)
+	return e.set, now.Before(e.until) && !now.Before(l.doubted[k])
+}
+
+// doubt has settings read each time for a while: somebody is changing them.
+func (l *levels) doubt(k session.Key, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.doubted == nil {
+		l.doubted = map[session.Key]time.Time{}
+	}
+	for old, until := range l.doubted {
+		if !now.Before(until) {
+			delete(l.doubted, old)
+		}
+	}
+	l.doubted[k] = now.Add(doubtTime)
 }
 
 func (l *levels) keep(k session.Key, set session.Settings, until time.Time) {

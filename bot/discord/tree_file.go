@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/bwmarrin/discordgo"
 
@@ -82,6 +83,7 @@ func (b *Bot) importSettings(ctx context.Context, i *discordgo.Interaction, valu
 		return b.openForm(ctx, i, formImport+":"+level, in(i, "Read settings", "读取设置"), discordgo.TextInput{CustomID: inputText, Label: in(i, "What /settings export gave", "/settings export 的内容"),
 			Style: discordgo.TextInputParagraph, Placeholder: `{"channel": {"temperature": 0.7}}`, Required: true, MaxLength: 4000})
 	}
+	b.doubtAll(i)
 	if err := b.deferred(ctx, i, true); err != nil {
 		return err
 	}
@@ -96,11 +98,22 @@ func (b *Bot) importSettings(ctx context.Context, i *discordgo.Interaction, valu
 
 // importForm is importSettings from a form.
 func (b *Bot) importForm(ctx context.Context, i *discordgo.Interaction, level, text string) error {
+	b.doubtAll(i)
 	if err := b.deferred(ctx, i, true); err != nil {
 		return err
 	}
 	said, err := b.importText(ctx, i, level, text)
 	return errors.Join(err, b.fillText(ctx, i, said))
+}
+
+// doubtAll has all settings of a place read each time for a while.
+func (b *Bot) doubtAll(i *discordgo.Interaction) {
+	p, _ := b.placeOf(i.GuildID, i.ChannelID)
+	for l := session.LevelServer; l <= session.LevelThread; l++ {
+		if k, ok := p.at(l); ok {
+			b.levels.doubt(k, time.Now())
+		}
+	}
 }
 
 func (b *Bot) fillText(ctx context.Context, i *discordgo.Interaction, text string) error {

@@ -10,7 +10,7 @@ import { pressed } from "./interactions.js";
 export const names = {
   user: (id) => state.users.get(id)?.name,
   channel: (id) => state.channels.get(id)?.name,
-  role: () => undefined,
+  role: (id) => state.roles.find((r) => r.id === id)?.name.replace(/^@/, ""),
 };
 
 /** body draws everything inside a message but its head. */
