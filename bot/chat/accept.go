@@ -105,6 +105,10 @@ func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, o
 		}
 		return nil, 0, mine
 	}
+	if s.heard.has(q.name()) { // delivered twice
+		s.stats.duplicates.Add(1)
+		return nil, 0, false
+	}
 	now, accepted, wait, err := s.store.Admit(ctx, q.Key, q.Turn, s.limits(q))
 	switch {
 	case err != nil:
@@ -114,10 +118,12 @@ func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, o
 			s.refuse(q)
 		}
 		return nil, 0, false
-	case !accepted: // delivered twice, or taken by another instance
+	case !accepted: // taken by another instance, or long ago
+		s.heard.add(q.name())
 		s.stats.duplicates.Add(1)
 		return nil, 0, false
 	}
+	s.heard.add(q.name())
 	return &now, wait, true
 }
 

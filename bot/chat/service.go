@@ -79,6 +79,7 @@ type Service struct {
 	stats   stats
 
 	late    late           // calls of the store to repeat
+	heard   lately         // questions that the store knows
 	refused sync.Map       // by Question.name: told that the store is away, which does not know it yet
 	open    sync.Map       // by Question.name: *work, accepted here and not settled yet
 	wg      sync.WaitGroup // of keepCharge

@@ -13,6 +13,10 @@ import (
 )
 
 func (b *Bot) onInteraction(i *discordgo.Interaction) {
+	if !sound(i) {
+		b.log.Debug("an interaction is not what it says", "type", i.Type, "channel", i.ChannelID)
+		return
+	}
 	ctx, cancel := context.WithTimeout(b.ctx, interactionTime)
 	defer cancel()
 	what, name := "a command", ""

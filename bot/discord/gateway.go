@@ -17,10 +17,16 @@ import (
 // handlers registers what happens with events. They run on the connection's reader,
 // some while discordgo holds its lock: they must neither wait nor call the session.
 func (b *Bot) handlers() {
-	add := func(h any) { b.dg.AddHandler(h) }
-	add(func(_ *discordgo.Session, e *discordgo.Ready) { b.onReady(e) })
-	add(func(_ *discordgo.Session, _ *discordgo.Resumed) { b.ready.Store(true) })
-	add(func(_ *discordgo.Session, _ *discordgo.Disconnect) {
+	// discordgo would keep its state before it calls handlers, and not survive what it
+	// does not expect in an event: here a panic of it is contained.
+	keeper := &discordgo.Session{StateEnabled: true}
+	b.dg.StateEnabled = false
+	b.dg.AddHandler(func(_ *discordgo.Session, e any) {
+		b.contain("state", func() { _ = b.dg.State.OnInterface(keeper, e) }) // an error says that something is not known
+	})
+	handle(b, "ready", b.onReady)
+	handle(b, "resumed", func(*discordgo.Resumed) { b.ready.Store(true) })
+	handle(b, "disconnect", func(*discordgo.Disconnect) {
 		b.ready.Store(false)
 		what := "the connection to Discord was lost; connecting again"
 		b.trouble.Store(&what)
@@ -29,22 +35,56 @@ func (b *Bot) handlers() {
 		default:
 		}
 	})
-	add(func(_ *discordgo.Session, e *discordgo.GuildCreate) {
+	b.threadHandlers()
+	handle(b, "message", func(e *discordgo.MessageCreate) { b.onMessage(e.Message) })
+	handle(b, "edit", func(e *discordgo.MessageUpdate) { b.onEdit(e.Message) })
+	handle(b, "delete", func(e *discordgo.MessageDelete) {
+		if e.Message != nil {
+			b.onDelete(e.ChannelID, e.ID)
+		}
+	})
+	handle(b, "delete", func(e *discordgo.MessageDeleteBulk) { b.onDelete(e.ChannelID, e.Messages...) })
+	handle(b, "interaction", func(e *discordgo.InteractionCreate) {
+		if b.ctx.Err() == nil && e.Interaction != nil {
+			b.begin(func() { b.contain("interaction", func() { b.onInteraction(e.Interaction) }) })
+		}
+	})
+}
+
+// handle registers what happens with events of one type; a panic is contained.
+func handle[E any](b *Bot, what string, f func(*E)) {
+	b.dg.AddHandler(func(_ *discordgo.Session, e *E) { b.contain(what, func() { f(e) }) })
+}
+
+// threadHandlers registers what keeps up with the threads that the bot is in.
+func (b *Bot) threadHandlers() {
+	handle(b, "server", func(e *discordgo.GuildCreate) {
+		if e.Guild == nil {
+			return
+		}
 		for _, t := range e.Threads {
 			b.seen.thread(t.ID, t.Member != nil)
 		}
 		b.skipQuiet(e.Channels)
 		b.skipQuiet(e.Threads)
 	})
-	add(func(_ *discordgo.Session, e *discordgo.ThreadCreate) { b.seen.thread(e.ID, e.Member != nil) })
-	add(func(_ *discordgo.Session, e *discordgo.ThreadListSync) {
-		for _, m := range e.Members {
-			b.seen.thread(m.ID, true)
+	handle(b, "thread", func(e *discordgo.ThreadCreate) {
+		if e.Channel != nil {
+			b.seen.thread(e.ID, e.Member != nil)
 		}
 	})
-	add(func(_ *discordgo.Session, e *discordgo.ThreadMembersUpdate) {
+	handle(b, "threads", func(e *discordgo.ThreadListSync) {
+		for _, m := range e.Members {
+			if m != nil {
+				b.seen.thread(m.ID, true)
+			}
+		}
+	})
+	handle(b, "thread", func(e *discordgo.ThreadMembersUpdate) {
 		for _, m := range e.AddedMembers {
-			b.seen.thread(e.ID, m.UserID == b.me())
+			if m.ThreadMember != nil {
+				b.seen.thread(e.ID, m.UserID == b.me())
+			}
 		}
 		for _, id := range e.RemovedMembers {
 			if id == b.me() {
@@ -52,32 +92,25 @@ func (b *Bot) handlers() {
 			}
 		}
 	})
-	add(func(_ *discordgo.Session, e *discordgo.ThreadMemberUpdate) { b.seen.thread(e.ID, true) })
-	add(func(_ *discordgo.Session, e *discordgo.ThreadDelete) { b.seen.leave(e.ID) })
-	add(func(_ *discordgo.Session, e *discordgo.MessageCreate) {
-		b.contain("message", func() { b.onMessage(e.Message) })
+	handle(b, "thread", func(e *discordgo.ThreadMemberUpdate) {
+		if e.ThreadMember != nil {
+			b.seen.thread(e.ID, true)
+		}
 	})
-	add(func(_ *discordgo.Session, e *discordgo.MessageUpdate) {
-		b.contain("edit", func() { b.onEdit(e.Message) })
+	handle(b, "thread", func(e *discordgo.ThreadDelete) {
+		if e.Channel != nil {
+			b.seen.leave(e.ID)
+		}
 	})
-	add(func(_ *discordgo.Session, e *discordgo.MessageDelete) {
+}
+
+// onDelete forgets messages.
+func (b *Bot) onDelete(channel string, messages ...string) {
+	for _, id := range messages {
 		if b.ctx.Err() == nil {
-			b.chat.Remove(session.Key{Channel: e.ChannelID}, e.ID)
+			b.chat.Remove(session.Key{Channel: channel}, id)
 		}
-	})
-	add(func(_ *discordgo.Session, e *discordgo.MessageDeleteBulk) {
-		for _, id := range e.Messages {
-			if b.ctx.Err() != nil {
-				return
-			}
-			b.chat.Remove(session.Key{Channel: e.ChannelID}, id)
-		}
-	})
-	add(func(_ *discordgo.Session, e *discordgo.InteractionCreate) {
-		if b.ctx.Err() == nil {
-			b.begin(func() { b.contain("interaction", func() { b.onInteraction(e.Interaction) }) })
-		}
-	})
+	}
 }
 
 // contain keeps a panic to the event that caused it.
@@ -130,7 +163,7 @@ func (b *Bot) onReady(e *discordgo.Ready) {
 }
 
 func (b *Bot) onMessage(m *discordgo.Message) {
-	if b.ctx.Err() != nil || b.seen.keep(m) {
+	if b.ctx.Err() != nil || m == nil || b.seen.keep(m) {
 		return
 	}
 	b.seen.heard(m.ChannelID, m.ID)

@@ -41,9 +41,9 @@ type reply struct {
 	asker    string // may press its buttons
 	nonce    string // begins the nonces of its messages
 	interval time.Duration
-	old      *session.Turn // the answer to replace; nil for a new one
-	head     string        // stands before the text
-	later    func(func())  // runs what need not be waited for
+	old      *session.Turn               // the answer to replace; nil for a new one
+	head     string                      // stands before the text
+	later    func(func(context.Context)) // runs what need not be waited for
 
 	mu    sync.Mutex
 	stage stage
@@ -58,6 +58,7 @@ type reply struct {
 	// of the goroutine that writes
 	ids    []string // the messages of the answer
 	shown  []face   // what each shows
+	tried  bool     // whether one was asked for
 	grown  int      // how many of them the text so far fills
 	spoken bool     // the text itself is shown, and no hint
 	// wait is the message that says that the question waits; "" for none. It is none
@@ -92,7 +93,7 @@ type face struct{ text, row string }
 const unknownRow = "?"
 
 func (b *Bot) newReply(channel, question, asker string) *reply {
-	return &reply{rest: b.rest(), log: b.log, channel: channel, question: question, asker: asker, nonce: question, interval: b.opt.EditInterval, later: b.begin, news: make(chan struct{}, 1)}
+	return &reply{rest: b.rest(), log: b.log, channel: channel, question: question, asker: asker, nonce: question, interval: b.opt.EditInterval, later: b.afterwards, news: make(chan struct{}, 1)}
 }
 
 // newRedo returns a reply that shows another answer in place of old. nonce tells its
@@ -243,9 +244,7 @@ func (r *reply) unwait() {
 		return
 	}
 	r.wait, r.lost = "", nil
-	r.later(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), removeTime)
-		defer cancel()
+	r.later(func(ctx context.Context) {
 		if id == "" { // the nonce finds it, or else makes it now, for a moment
 			err := insist(ctx, func() (err error) {
 				id, _, err = r.rest.create(ctx, r.channel, *lost)
@@ -261,9 +260,6 @@ func (r *reply) unwait() {
 		}
 	})
 }
-
-// removeTime bounds that; a stop of the program waits no longer for it.
-const removeTime = 8 * time.Second
 
 // show makes message i of the answer say text above a row of buttons, which may be
 // empty.
@@ -285,6 +281,7 @@ func (r *reply) show(ctx context.Context, i int, text string, row buttons, previ
 // create makes message i. What it says may be older than the draft: the answer to a
 // create before it was lost. Then it is left to be edited.
 func (r *reply) create(ctx context.Context, i int, d draft) error {
+	r.tried = true
 	if i == 0 {
 		d.replyTo = r.question
 	}
@@ -302,6 +299,9 @@ func (r *reply) create(ctx context.Context, i int, d draft) error {
 // Finish shows the end, whatever it takes within ctx.
 func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	r.stopPreviews(ctx)
+	if !e.Answer && !r.tried { // another process may have answered: its message is not this one
+		r.nonce += "n"
+	}
 	parts := split(r.head + harmless(e.Text))
 	err := error(nil)
 	if r.wait != "" && len(r.ids) == 0 && !e.Answer { // a notice may stand in its place

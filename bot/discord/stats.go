@@ -103,7 +103,7 @@ func (b *Bot) activityEmbed(ctx context.Context, server, where string, span Span
 
 func inline(fields []Field) (out []*discordgo.MessageEmbedField) {
 	for _, f := range fields {
-		out = append(out, &discordgo.MessageEmbedField{Name: f.Name, Value: f.Value, Inline: true})
+		out = append(out, &discordgo.MessageEmbedField{Name: f.Name, Value: fit(f.Value, maxField), Inline: true})
 	}
 	return out
 }
@@ -115,6 +115,17 @@ func (m *hookBody) add(e *discordgo.MessageEmbed, name string, picture []byte) {
 		m.files = append(m.files, &discordgo.File{Name: name, ContentType: "image/png", Reader: bytes.NewReader(picture)})
 	}
 	m.Embeds = append(m.Embeds, e)
+}
+
+// maxField is the length of an embed's field (resources/message, Embed Limits).
+const maxField = 1024
+
+// fit cuts a text to n characters, as Discord counts them.
+func fit(s string, n int) string {
+	if length(s) <= n {
+		return s
+	}
+	return s[:hardCut(s, n-1)] + "…"
 }
 
 // grid is the share of each layer's tokens that each expert took, for plotter.HeatMap.

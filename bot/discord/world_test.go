@@ -170,6 +170,15 @@ func (w *world) Write(b []byte) (int, error) {
 	return w.log.Write(b)
 }
 
+// forgetLog begins the log anew, unless something failed.
+func (w *world) forgetLog() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.t.Failed() {
+		w.log.Reset()
+	}
+}
+
 func (w *world) logged() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -74,3 +74,21 @@ func (r *reply) typing(ctx context.Context) time.Duration {
 	}
 	return typingInterval
 }
+
+// laterTime bounds what need not be waited for, and removeTime what of it a stop of the
+// program waits for.
+const (
+	laterTime  = 10 * time.Minute
+	removeTime = 8 * time.Second
+)
+
+// afterwards runs what need not be waited for, with a context that outlives the bot's
+// by a little.
+func (b *Bot) afterwards(f func(context.Context)) {
+	b.begin(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), laterTime)
+		defer cancel()
+		defer context.AfterFunc(b.ctx, func() { time.AfterFunc(removeTime, cancel) })()
+		f(ctx)
+	})
+}

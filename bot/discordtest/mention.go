@@ -121,6 +121,9 @@ func (s *Server) recordPing(m *Message, found mentions) {
 	}
 	if len(p.Users) > 0 || len(p.Roles) > 0 || p.Everyone || p.Here {
 		s.pings = append(s.pings, p)
+		if keep := s.opts.History * pingsPerHistory; keep > 0 && len(s.pings) > keep+keep/4 {
+			s.pings = append([]Ping(nil), s.pings[len(s.pings)-keep:]...)
+		}
 	}
 }
 

@@ -20,6 +20,9 @@ type Ping struct {
 	Silent bool
 }
 
+// pingsPerHistory times Options.History is how many pings are kept, of all channels.
+const pingsPerHistory = 128
+
 // Pings records, oldest first, every message, of the bot and of people, that notified anybody by a mention.
 // Edits never notify.
 func (s *Server) Pings() []Ping {

@@ -36,7 +36,7 @@ type Options struct {
 	Heartbeat time.Duration // between heartbeats; 0: 41.25 s as Discord's
 	Limits    Limits        // zero: as Discord's
 	Replay    int           // events kept per gateway session for RESUME; 0: 10,000
-	History   int           // messages kept per channel; 0: all
+	History   int           // messages kept per channel, and, times 128, pings; 0: all
 	Seed      uint64        // of the faults' chances
 	Log       *slog.Logger  // nil: silent
 }
