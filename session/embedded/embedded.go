@@ -60,7 +60,7 @@ const (
 	compactMin  = 1 << 20     // bytes below which the journal is left to grow
 	closeMin    = 64 << 10    // the same when the server ends, so that it starts fast
 	retryAfter  = 5 * time.Second
-	execTimeout = 10 * time.Second
+	execTimeout = 30 * time.Second // a starved machine must not break the journal off
 )
 
 // Options says where the journal is and how safe.
@@ -169,6 +169,8 @@ func (s *Server) open(ctx context.Context) error {
 		Addr: s.redis.Addr(), Password: password,
 		MaxRetries:            -1, // a write sent twice would not match the journal
 		ContextTimeoutEnabled: true,
+		ReadTimeout:           execTimeout,
+		WriteTimeout:          execTimeout,
 		PipelinePoolSize:      -1,
 		DisableIdentity:       true,
 		MaintNotificationsConfig: &maintnotifications.Config{
