@@ -1,6 +1,7 @@
 // Bot is the moebot service: a Discord chatbot whose model runs inside the process.
 // Without a Discord token it opens the local playground instead: a Discord in
-// memory with a web page, and the same bot connected to it.
+// memory with a web page, and the same bot connected to it. One bot may also be many
+// processes, gateways and workers, that share a Redis (-role).
 package main
 
 import (

@@ -3,16 +3,17 @@
 // repeat, continue and exchange them, and commands act on a channel's settings and
 // memory.
 //
-//	gateway.go address.go places.go   events in, and which of them are meant for us
+//	gateway.go shard.go places.go     events in, of which servers, and what was missed
+//	address.go                        which of them are meant for us
 //	reply.go writer.go split.go       an answer in one place, on its way and at its end
 //	rest.go interact.go               requests for messages, and for interactions
 //	buttons.go press.go               what stands below an answer, and what it does
 //	define.go register.go commands.go which commands there are; one file for each group
 //	guard.go mask.go                  who and what is not answered; nothing pings
 //
-// Several processes may serve one bot from one Redis: each gets all events; a message
-// is answered by who claims it in the store, an interaction by whose acknowledgement
-// Discord takes.
+// Several processes may serve one bot from one Redis: each with gateway shards of its own
+// (Options.Shard, a Bot for each), or all with all events. A message is answered by who
+// claims it in the store, an interaction by whose acknowledgement Discord takes.
 //
 // discordgo is used for its types, its REST requests and its gateway connection,
 // and stays inside this package. Where it falls short (see the comments at each
