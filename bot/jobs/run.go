@@ -152,6 +152,7 @@ func (r *run) begin() (said string, tokens int, verdict string) {
 		return nil
 	})
 	if err != nil {
+		w.opt.Log.Warn("a job could not be begun; it is claimed later", "job", r.job.id, "err", err)
 		verdict = ""
 	}
 	return said, tokens, verdict
