@@ -165,7 +165,7 @@ func (l *Lab) partEffects(ctx context.Context, out *Circuit, kept []tracedPair, 
 
 func (l *Lab) checkPairs(pairs []Pair) error {
 	if len(pairs) == 0 {
-		return errors.New("no pairs of prompts")
+		return errors.New("no pairs of prompts: those of the program need verbs such as \" is\" to be one token")
 	}
 	last := l.Model.Config.Vocab - 1
 	for i, p := range pairs {
