@@ -30,6 +30,9 @@ type Options struct {
 	CacheBytes int
 	// CacheType is the type of keys and values: F32, F16 or Q8_0 (see model.Config.CacheType).
 	CacheType tensor.Type
+	// Lookup is how many tokens of a reply are foretold from what stood before and
+	// computed at a time (see lookup); 0 foretells none. The texts are the same.
+	Lookup    int
 	Snapshots Snapshots
 	Log       *slog.Logger // nil is silent
 }
@@ -100,6 +103,8 @@ type Usage struct {
 	PromptTokens     int // of the request
 	ReusedTokens     int // of them found in the cache
 	DecodedTokens    int // of the reply
+	DraftedTokens    int // computed by Options.Lookup before they were drawn
+	AcceptedTokens   int // of them, those that were drawn then
 	Wait             time.Duration
 	PrefillTime      time.Duration
 	DecodeTime       time.Duration

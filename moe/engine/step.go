@@ -21,18 +21,18 @@ type stepper struct {
 	turn    int // the conversation whose prompt is read first in the next step
 }
 
-// span is a conversation's part of a batch; logits is the index of its logits, -1
-// for none.
+// span is a conversation's part of a batch; logits is the index of the first of its
+// logits, -1 for none, and wanted how many there are: those of its last tokens.
 type span struct {
-	of       *conversation
-	first, n int
-	logits   int
+	of             *conversation
+	first, n       int
+	logits, wanted int
 }
 
 func (e *Engine) loop() {
 	defer close(e.done)
 	defer e.pool.Close()
-	s := &stepper{Engine: e, scratch: e.model.NewScratch(e.pool, e.opt.Slots+e.opt.ChunkTokens)}
+	s := &stepper{Engine: e, scratch: e.model.NewScratch(e.pool, e.opt.Slots*(1+e.opt.Lookup)+e.opt.ChunkTokens)}
 	for s.receive(s.all.busy() == 0 && len(s.waiting) == 0) {
 		s.cancelled()
 		s.admit()
@@ -108,7 +108,7 @@ func (s *stepper) step() {
 	for _, sp := range s.spans {
 		s.counters.experts(s.scratch, sp.first, sp.n)
 		if sp.logits >= 0 {
-			s.advance(sp)
+			s.advanceAll(sp)
 		}
 	}
 }
@@ -121,9 +121,13 @@ func (s *stepper) plan() {
 	logits := 0
 	for _, c := range s.all {
 		if q := c.seq; q != nil && !q.prefilling() {
-			s.spans = append(s.spans, span{of: c, first: len(s.batch), n: 1, logits: logits})
+			n := 1 + len(q.lookup.draft)
+			s.spans = append(s.spans, span{of: c, first: len(s.batch), n: n, logits: logits, wanted: n})
 			s.batch = append(s.batch, model.Input{ID: q.next, Cache: c.cache, Logits: true})
-			logits++
+			for _, id := range q.lookup.draft {
+				s.batch = append(s.batch, model.Input{ID: id, Cache: c.cache, Logits: true})
+			}
+			logits += n
 		}
 	}
 	room := s.opt.ChunkTokens
@@ -138,7 +142,7 @@ func (s *stepper) plan() {
 		for j, id := range q.req.Tokens[q.read : q.read+n] {
 			last := q.read+j == len(q.req.Tokens)-1
 			if last {
-				sp.logits = logits
+				sp.logits, sp.wanted = logits, 1
 				logits++
 			}
 			s.batch = append(s.batch, model.Input{ID: id, Cache: c.cache, Logits: last})
@@ -174,10 +178,36 @@ func (s *stepper) hook(at model.Point, layer int, rows []float32, width int) {
 
 var errNoToken = errors.New("engine: the model gave no finite logit")
 
-// advance draws a sequence's next token.
-func (s *stepper) advance(sp span) {
+// advanceAll draws a sequence's next token, and further ones as long as they are those
+// that were foretold.
+func (s *stepper) advanceAll(sp span) {
 	q := sp.of.seq
-	logits := s.scratch.Logits(sp.logits)[:s.tok.Size()] // a model may know more tokens than the vocabulary
+	accepted, goes := 0, true
+	q.result.Usage.DraftedTokens += sp.wanted - 1
+	for i := range sp.wanted {
+		if goes = s.advance(sp, i); !goes { // it may be with its caller by now
+			break
+		}
+		q.lookup.note(q.next)
+		if i+1 == sp.wanted || q.next != q.lookup.draft[i] {
+			break
+		}
+		accepted++
+		q.result.Usage.AcceptedTokens++
+	}
+	// what was computed in vain is forgotten
+	sp.of.cache.Truncate(len(sp.of.cache.Tokens) - (sp.wanted - 1 - accepted))
+	if goes {
+		q.lookup.judge(accepted)
+		q.lookup.foretell(q.limit - q.result.Usage.DecodedTokens - 1)
+	}
+}
+
+// advance draws a token from the i-th of a sequence's logits. It reports false if the
+// sequence ends with it.
+func (s *stepper) advance(sp span, i int) bool {
+	q := sp.of.seq
+	logits := s.scratch.Logits(sp.logits + i)[:s.tok.Size()] // a model may know more tokens than the vocabulary
 	if q.first.IsZero() {
 		q.first = time.Now()
 	}
@@ -188,15 +218,15 @@ func (s *stepper) advance(sp span) {
 	id := q.sampler.Sample(logits)
 	if id < 0 {
 		s.finish(sp.of, StopCancelled, errNoToken)
-		return
+		return false
 	}
 	if s.tok.IsEnd(id) || s.tok.IsControl(id) || slices.Contains(q.req.StopTokens, id) {
 		s.finish(sp.of, StopEnd, nil)
-		return
+		return false
 	}
 	q.result.Usage.DecodedTokens++
 	if traced {
-		t := s.trace(id, sp)
+		t := s.trace(id, sp.first+sp.n-sp.wanted+i)
 		if q.req.Trace {
 			q.result.Trace = append(q.result.Trace, t)
 		}
@@ -206,7 +236,7 @@ func (s *stepper) advance(sp span) {
 	}
 	if q.take(q.stream.Push(id)) {
 		s.finish(sp.of, StopString, nil)
-		return
+		return false
 	}
 	if q.result.Usage.DecodedTokens == q.limit {
 		stop := StopLength
@@ -214,7 +244,8 @@ func (s *stepper) advance(sp span) {
 			stop = StopContext
 		}
 		s.finish(sp.of, stop, nil)
-		return
+		return false
 	}
 	q.next = id
+	return true
 }

@@ -22,7 +22,8 @@ type sequence struct {
 	result  Result
 	err     error
 
-	warm *kvcache.Cache // read from a snapshot; nil if there was none
+	lookup lookup
+	warm   *kvcache.Cache // read from a snapshot; nil if there was none
 
 	arrived, started, first time.Time
 	read                    int // prompt tokens in the cache
@@ -44,7 +45,11 @@ func (e *Engine) newSequence(ctx context.Context, r Request) *sequence {
 	if r.Never != nil {
 		sampler.Never(r.Never, r.Before)
 	}
-	return &sequence{ctx: ctx, req: r, sampler: sampler, stream: e.tok.Stream(), limit: limit,
+	look := lookup{most: e.opt.Lookup}
+	if look.most > 0 {
+		look.seen = append(make([]int32, 0, len(r.Tokens)+min(limit, 512)), r.Tokens...)
+	}
+	return &sequence{ctx: ctx, req: r, lookup: look, sampler: sampler, stream: e.tok.Stream(), limit: limit,
 		out: outbox{more: make(chan struct{}, 1)}, ended: make(chan struct{}), arrived: time.Now()}
 }
 

@@ -45,13 +45,12 @@ func (d *distribution) best(n int) []int32 {
 	return best
 }
 
-// trace tells how the token id was chosen from s.dist at the end of a span.
-func (s *stepper) trace(id int32, sp span) TokenTrace {
+// trace tells how the token id was chosen from s.dist behind the batch's i-th token.
+func (s *stepper) trace(id int32, i int) TokenTrace {
 	t := TokenTrace{ID: id, Text: s.text(id), Prob: s.dist.prob(id)}
 	for _, b := range s.dist.best(alternatives) {
 		t.Alternatives = append(t.Alternatives, Alternative{b, s.text(b), s.dist.prob(b)})
 	}
-	i := sp.first + sp.n - 1
 	for l := range s.model.Config.Layers {
 		t.Experts = append(t.Experts, slices.Clone(s.scratch.Experts(l, i)))
 		t.Gates = append(t.Gates, slices.Clone(s.scratch.Gates(l, i)))
