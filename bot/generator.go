@@ -102,7 +102,7 @@ func (m *mind) open(c config.Config, log *slog.Logger) error {
 		return nil
 	}
 	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Model.Threads, ContextTokens: c.Model.ContextTokens, Slots: c.Model.Slots,
-		CacheBytes: c.Model.CacheMiB << 20, CacheType: cacheType(c.Model.CacheType), Snapshots: snapshots(c, m.file), Log: log})
+		CacheBytes: c.Model.CacheMiB << 20, CacheType: cacheType(c.Model.CacheType), Lookup: c.Model.Lookup, Snapshots: snapshots(c, m.file), Log: log})
 	if err == nil {
 		m.lab = lab.New(m.model, tok, m.engine)
 	}

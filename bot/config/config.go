@@ -75,6 +75,9 @@ type Model struct {
 	// CacheType is how that is kept: F32, F16 (half the memory, and faster) or Q8_0 (a
 	// quarter of it, at a loss of 0.02 % in perplexity).
 	CacheType string `toml:"cache_type"` // "F16"
+	// Lookup is how many words of an answer are foretold from what was said before; the
+	// answers are the same. It is faster only where they repeat much; 0 is off.
+	Lookup int `toml:"lookup"` // 0
 	// SnapshotMiB bounds, in MiB, the files in which that is kept over a restart, so that
 	// conversations go on without being read again; 0 keeps none. They hold what was said,
 	// are readable by this user alone, and forgotten with the conversation. Only without
@@ -267,6 +270,7 @@ func (c Config) check() error {
 	}
 	in("model.slots", float64(c.Model.Slots), 1, 256)
 	in("model.cache_mib", float64(c.Model.CacheMiB), 1, 1<<20)
+	in("model.lookup", float64(c.Model.Lookup), 0, 16)
 	in("model.snapshot_mib", float64(c.Model.SnapshotMiB), 0, 1<<20)
 	one("model.cache_type", c.Model.CacheType, "F32", "F16", "Q8_0")
 	in("reply.temperature", c.Reply.Temperature, 0, 2)

@@ -152,6 +152,7 @@ func (s *stepper) start(q *sequence) bool {
 		c.cache.CopyPrefix(other.cache, shared)
 		n = shared
 	}
+	s.follow(q, n)
 	c.seq, c.used, q.warm = q, time.Now(), nil
 	if fresh {
 		s.all = append(s.all, c)
@@ -161,6 +162,50 @@ func (s *stepper) start(q *sequence) bool {
 	s.counters.start(len(ids), n)
 	s.counters.busy.Add(1)
 	s.counters.kept(len(s.all), s.all.bytes())
+	return true
+}
+
+// worthWaiting is how many tokens a sequence saves at least by waiting for another.
+const worthWaiting = 32
+
+// follow lets a sequence of which n tokens are known wait for one that is just reading
+// a prompt with the same beginning, such as a system text, so that this is read once.
+func (s *stepper) follow(q *sequence, n int) {
+	ids := q.req.Tokens
+	q.leader, q.shared = nil, n+worthWaiting-1
+	for _, c := range s.all {
+		o := c.seq
+		if o == nil || o == q || o.leader != nil || !o.prefilling() || c.plan != q.req.Plan.Key() {
+			continue
+		}
+		k := 0
+		for k < len(ids)-1 && k < len(o.req.Tokens) && ids[k] == o.req.Tokens[k] {
+			k++
+		}
+		if k > q.shared {
+			q.leader, q.leading, q.shared = c, o, k
+		}
+	}
+}
+
+// ready reports whether a sequence has nothing more to wait for, and takes over what
+// its leader has read.
+func (s *stepper) ready(c *conversation) bool {
+	q := c.seq
+	for q.leader != nil {
+		gone := q.leader.seq != q.leading
+		if !gone && len(q.leader.cache.Tokens) < q.shared {
+			return false
+		}
+		if k := min(q.leader.cache.Prefix(q.req.Tokens), len(q.req.Tokens)-1); k > q.read {
+			c.cache.CopyPrefix(q.leader.cache, k)
+			s.counters.more(k-q.read, q.result.Usage.ReusedTokens == 0)
+			q.read, q.result.Usage.ReusedTokens = k, k
+		}
+		if q.leader = nil; gone { // another may be reading the same
+			s.follow(q, q.read)
+		}
+	}
 	return true
 }
 

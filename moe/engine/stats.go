@@ -48,6 +48,17 @@ func (c *counters) start(prompt, reused int) {
 	}
 }
 
+// more notes that further tokens of a prompt were found; first says that these are the
+// first.
+func (c *counters) more(n int, first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.s.ReusedTokens += int64(n)
+	if first {
+		c.s.CacheHits++
+	}
+}
+
 func (c *counters) end(u Usage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

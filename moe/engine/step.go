@@ -134,7 +134,7 @@ func (s *stepper) plan() {
 	for i := range s.all {
 		c := s.all[(s.turn+i)%len(s.all)]
 		q := c.seq
-		if q == nil || !q.prefilling() || room == 0 {
+		if q == nil || !q.prefilling() || room == 0 || !s.ready(c) {
 			continue
 		}
 		n := min(room, len(q.req.Tokens)-q.read)

@@ -23,7 +23,11 @@ type sequence struct {
 	err     error
 
 	lookup lookup
-	warm   *kvcache.Cache // read from a snapshot; nil if there was none
+	// what it waits for, so as not to read the same: nil for nothing; see follow
+	leader  *conversation
+	leading *sequence      // of it
+	shared  int            // tokens that both begin with
+	warm    *kvcache.Cache // read from a snapshot; nil if there was none
 
 	arrived, started, first time.Time
 	read                    int // prompt tokens in the cache

@@ -35,7 +35,7 @@ type benchRow struct {
 var benchTests = []benchTest{{"pp64", 64, 0, 1}, {"pp512", 512, 0, 1}, {"tg128", 1, 128, 1}, {"tg64x8", 128, 64, 8}, {"tg64x16", 128, 64, 16}}
 
 // runBench measures reading and answering, each several times after a warm-up.
-func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
+func runBench(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) error {
 	fs := newFlags("bench", errOut)
 	path := fs.String("m", "", modelFlag)
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
@@ -45,6 +45,9 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	training := fs.Bool("train", false, "time whole training steps on random tokens instead")
 	shape := fs.String("shape", "", "with -train, one `shape` alone: default, mini or small")
 	scaling := fs.Bool("scale", false, "what a token of an answer costs against context length, batch and threads, and in random models against experts")
+	serving := fs.Bool("serve", false, "measure what a bot's users wait for: first tokens, continued conversations, shared prompts, long contexts, look-up")
+	busy := fs.Bool("busy", false, "measure answering while another process keeps every core busy")
+	burning := fs.Duration("burn", 0, "keep every core busy for so `long`, a minute at most, or until the input ends")
 	kv := cacheFlag(fs)
 	asJSON := fs.Bool("json", false, "print JSON")
 	if err := parse(fs, args); err != nil {
@@ -52,6 +55,10 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	}
 	if *runs < 1 || *threads < 1 {
 		return usageError{errors.New("-r and -t must be at least 1")}
+	}
+	if *burning > 0 {
+		burn(ctx, in, min(*burning, time.Minute))
+		return nil
 	}
 	if *training {
 		return benchTrain(ctx, out, *shape, *threads, *runs, *asJSON)
@@ -63,6 +70,12 @@ func runBench(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	defer f.Close()
 	if err := m.Config.CacheType(*kv); err != nil {
 		return usageError{err}
+	}
+	if *serving {
+		return benchServe(ctx, out, *path, servers{m, *threads, *runs, *kv}, *asJSON)
+	}
+	if *busy {
+		return benchBusy(ctx, out, *path, m, *threads, *runs, *kv, *asJSON)
 	}
 	if *scaling {
 		return benchScale(ctx, out, m, *kv, scale{context: 8192, batch: 32, experts: 128, threads: *threads}, *runs, *asJSON)
