@@ -25,7 +25,7 @@ func (c *Client) watch() {
 		}
 		c.look()
 		for _, a := range c.quiet() {
-			if c.lost(a) {
+			if c.lost(a) && c.wants(a) {
 				c.silent.Add(1)
 				c.opt.Log.Warn("a job was lost in Redis; putting it again", "job", a.job.id, "channel", a.job.prompt.Key.Channel)
 				ctx, cancel := context.WithTimeout(c.ctx, c.opt.Lease)
@@ -154,6 +154,13 @@ func (c *Client) quiet() (out []*asked) {
 // reread reports whether the events should be read from the beginning: a Redis that
 // lost some may give lower ids to the next.
 func (c *Client) reread() bool { return len(c.quiet()) > 0 }
+
+// wants reports whether a job is still under way: its key is gone when it was dropped, too.
+func (c *Client) wants(a *asked) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked[a.job.id] == a
+}
 
 // lost reports whether nothing more will be heard of a job: its key is gone, its end was
 // said, or nobody began it and its entry is gone. Being wrong costs only a worker's time.
