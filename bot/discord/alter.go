@@ -176,19 +176,30 @@ func (b *Bot) audit(i *discordgo.Interaction, p place, l session.Level, was *str
 		lines = append(lines, line)
 	}
 	text := strings.Join(lines, "\n")
+	// which channel hears of it is read now, before the next change of it
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	set, err := b.tree(ctx, place{server: p.server})
+	if err != nil {
+		cancel()
+		b.log.Error("a change of settings could not be told: the audit channel is not known", "server", p.server, "err", err)
+		return
+	}
+	channels := []string{}
+	for _, c := range []*string{was, set.Merged().AuditChannel} {
+		if c != nil && *c != "" && (len(channels) == 0 || channels[0] != *c) {
+			channels = append(channels, *c)
+		}
+	}
+	told := make(chan struct{})
+	before := b.told.Swap(&told)
 	b.begin(func() {
+		defer cancel()
+		defer close(told)
 		b.contain("audit", func() {
-			ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
-			defer cancel()
-			set, err := b.tree(ctx, place{server: p.server})
-			if err != nil {
-				b.log.Error("a change of settings could not be told: the audit channel is not known", "server", p.server, "err", err)
-				return
-			}
-			channels := []string{}
-			for _, c := range []*string{was, set.Merged().AuditChannel} {
-				if c != nil && *c != "" && (len(channels) == 0 || channels[0] != *c) {
-					channels = append(channels, *c)
+			if before != nil { // one after the other, as they were made
+				select {
+				case <-*before:
+				case <-ctx.Done():
 				}
 			}
 			for n, c := range channels {

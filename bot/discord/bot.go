@@ -120,6 +120,7 @@ type Bot struct {
 	seen       *places
 	targets    targets
 	levels     levels
+	told       atomic.Pointer[chan struct{}] // closed when the last change of settings was told to the audit channel
 	names      names
 	talk       talk
 	gaps       atomic.Int64 // READYs so far, each of which ends a gap in the events
