@@ -67,7 +67,8 @@ type Keeper struct {
 
 	mu    sync.Mutex
 	held  map[int]*held
-	heard time.Time // when Redis last heard of this process
+	heard time.Time   // when that began of which Redis last heard
+	over  *time.Timer // lets all shards go before others may have them
 }
 
 // held is a shard of this process.
@@ -111,7 +112,9 @@ func (k *Keeper) Run(ctx context.Context, hold func(ctx context.Context, shard i
 	var all sync.WaitGroup
 	k.mu.Lock()
 	k.heard = time.Now()
+	k.over = time.AfterFunc(k.patience(), k.letAll)
 	k.mu.Unlock()
+	defer k.over.Stop()
 	away := false
 	for ctx.Err() == nil {
 		err := k.turn(ctx, func(i int) { k.begin(i, &all, hold) })
@@ -119,25 +122,12 @@ func (k *Keeper) Run(ctx context.Context, hold func(ctx context.Context, shard i
 			k.opt.Log.Warn("gateway shards cannot be looked after; trying again", "err", err)
 		}
 		away = err != nil
-		k.mu.Lock()
-		if time.Since(k.heard) > k.opt.Lease {
-			for _, h := range k.held {
-				h.leaving = true // others may have them
-				h.cancel()
-			}
-		}
-		k.mu.Unlock()
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
 		}
 	}
-	k.mu.Lock()
-	for _, h := range k.held {
-		h.leaving = true
-		h.cancel()
-	}
-	k.mu.Unlock()
+	k.letAll()
 	done := make(chan struct{})
 	go func() { all.Wait(); close(done) }()
 	for open := true; open; {
@@ -182,6 +172,7 @@ func (k *Keeper) begin(i int, all *sync.WaitGroup, hold func(context.Context, in
 // turn renews what is held and sees to it that all processes hold about the same. With
 // a nil begin it only renews.
 func (k *Keeper) turn(ctx context.Context, begin func(int)) error {
+	began := time.Now() // the leases are renewed after that
 	ctx, cancel := context.WithTimeout(ctx, max(k.opt.Lease/4, time.Second))
 	defer cancel()
 	lease := k.opt.Lease.Milliseconds()
@@ -216,7 +207,8 @@ func (k *Keeper) turn(ctx context.Context, begin func(int)) error {
 		}
 	}
 	k.mu.Lock()
-	k.heard = time.Now()
+	k.heard = began
+	k.over.Reset(k.patience() - time.Since(began))
 	k.mu.Unlock()
 	if begin == nil {
 		return nil
@@ -247,6 +239,19 @@ func (k *Keeper) turn(ctx context.Context, begin func(int)) error {
 		}
 	}
 	return nil
+}
+
+// patience is how long after a renewal of the leases shards are kept without another
+// one. The rest of the lease is for the work with them to end.
+func (k *Keeper) patience() time.Duration { return k.opt.Lease * 3 / 4 }
+
+func (k *Keeper) letAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, h := range k.held {
+		h.leaving = true
+		h.cancel()
+	}
 }
 
 // let lets one shard go, letOne the one with the highest number.

@@ -34,7 +34,7 @@ const count = 4
 func (o *office) hire(name string) *staff {
 	rdb := redis.NewClient(&redis.Options{Addr: o.m.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1})
 	o.t.Cleanup(func() { rdb.Close() })
-	s := &staff{Keeper: New(rdb, Options{Count: count, Lease: 400 * time.Millisecond, Every: 200 * time.Millisecond, Concurrency: 2}), rdb: rdb, over: make(chan struct{})}
+	s := &staff{Keeper: New(rdb, Options{Count: count, Lease: time.Second, Every: 200 * time.Millisecond, Concurrency: 2}), rdb: rdb, over: make(chan struct{})}
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(o.t.Context())
 	go func() {
