@@ -88,7 +88,7 @@ func (h hooks) create(ctx context.Context, _ string, d draft) (string, face, err
 	} else if h.private {
 		body.Flags = discordgo.MessageFlagsEphemeral
 	}
-	answer, err := h.b.webhook(ctx, method, url, body, nil)
+	answer, err := h.b.webhook(ctx, method, url, body, d.files())
 	if err != nil {
 		return "", face{}, err
 	}

@@ -40,16 +40,9 @@ const yieldTime = 250 * time.Millisecond
 // must not delay an acknowledgement, and the limiter would keep a bucket for each
 // interaction for ever, or one for all of them.
 func (b *Bot) webhook(ctx context.Context, method, url string, body any, files []*discordgo.File) ([]byte, error) {
-	var payload []byte
-	var err error
-	kind := "application/json"
-	if len(files) > 0 {
-		kind, payload, err = discordgo.MultipartBodyWithJSON(body, files)
-	} else if body != nil {
-		payload, err = json.Marshal(body)
-	}
+	kind, payload, err := encoded(body, files)
 	if err != nil {
-		return nil, fmt.Errorf("discord: %w", err)
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(payload))
 	if err != nil {

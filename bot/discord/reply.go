@@ -61,6 +61,7 @@ type reply struct {
 	tried  bool     // whether one was asked for
 	grown  int      // how many of them the text so far fills
 	spoken bool     // the text itself is shown, and no hint
+	filed  bool     // the second message has a file with the whole answer
 	// wait is the message that says that the question waits; "" for none. It is none
 	// of the answer's, which begins below all that was said meanwhile.
 	wait string
@@ -107,6 +108,7 @@ func (b *Bot) newRedo(channel, question string, old session.Turn, nonce string) 
 		r.ids = append(r.ids, a.More...)
 	}
 	parts := split(harmless(old.Text))
+	r.filed = long(parts) && len(r.ids) == 2
 	for i := range r.ids {
 		f := face{row: unknownRow}
 		if len(parts) == len(r.ids) {
@@ -204,6 +206,12 @@ func (r *reply) preview(ctx context.Context) error {
 		return r.sayWait(ctx, text)
 	}
 	parts := split(text)
+	if long(parts) {
+		parts = parts[:fileParts] // it will be a file
+	}
+	if r.filed {
+		parts = parts[:1] // until Finish has removed the file of the answer before
+	}
 	// of a long answer only the message that grows is edited; those before it are
 	// complete, and are made right in Finish if a border moved
 	for i := max(0, r.grown-1); i < len(parts); i++ {
@@ -307,7 +315,19 @@ func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	if r.wait != "" && len(r.ids) == 0 && !e.Answer { // a notice may stand in its place
 		r.ids, r.shown, r.wait = []string{r.wait}, []face{{row: unknownRow}}, ""
 	}
+	inFile := false
+	if e.Answer && long(parts) {
+		inFile, err = r.finishLong(ctx, parts[0], e)
+	} else if r.filed {
+		err = r.cut(ctx, 1)
+	}
+	if inFile {
+		parts = parts[:2]
+	}
 	for i, part := range parts {
+		if err != nil || inFile {
+			break
+		}
 		var row buttons
 		if i == len(parts)-1 {
 			row = endRow(e, r.question, r.asker)
@@ -316,11 +336,8 @@ func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 			break
 		}
 	}
-	for i := len(r.ids) - 1; err == nil && i >= len(parts); i-- { // the final text needs fewer messages than a preview did
-		err = insist(ctx, func() error { return r.rest.remove(ctx, r.channel, r.ids[i]) })
-		if err == nil {
-			r.ids, r.shown = r.ids[:i], r.shown[:i]
-		}
+	if err == nil { // the final text may need fewer messages than a preview did
+		err = r.cut(ctx, len(parts))
 	}
 	if err == nil {
 		r.unwait()

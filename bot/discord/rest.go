@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,15 @@ func (e limited) Error() string {
 // do sends one request once. A request that Discord refuses for its rate limit, or
 // is known to refuse, fails with a limited error at once.
 func (r rest) do(ctx context.Context, method, url string, body any, bucket string) ([]byte, error) {
+	return r.doFiles(ctx, method, url, body, nil, bucket)
+}
+
+// doFiles is do with files attached.
+func (r rest) doFiles(ctx context.Context, method, url string, body any, files []*discordgo.File, bucket string) ([]byte, error) {
+	kind, payload, err := encoded(body, files)
+	if err != nil {
+		return nil, err
+	}
 	b := r.s.Ratelimiter.GetBucket(bucket)
 	b.Lock()
 	wait := r.s.Ratelimiter.GetWaitTime(b, 1)
@@ -46,13 +56,27 @@ func (r rest) do(ctx context.Context, method, url string, body any, bucket strin
 		r.count()
 		return nil, limited{wait}
 	}
-	answer, err := r.s.RequestWithBucketID(method, url, body, bucket, once(ctx)...)
+	answer, err := r.s.RequestRaw(method, url, kind, payload, bucket, 0, once(ctx)...)
 	var full *discordgo.RateLimitError
 	if errors.As(err, &full) {
 		r.count()
 		return nil, limited{full.RetryAfter}
 	}
 	return answer, err
+}
+
+// encoded is the body of a request and its content type: JSON, or a form with files.
+func encoded(body any, files []*discordgo.File) (kind string, payload []byte, err error) {
+	kind = "application/json"
+	if len(files) > 0 {
+		kind, payload, err = discordgo.MultipartBodyWithJSON(body, files)
+	} else if body != nil {
+		payload, err = json.Marshal(body)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("discord: %w", err)
+	}
+	return kind, payload, nil
 }
 
 // once are the options of a request that is sent one time and does not sleep.
@@ -92,6 +116,15 @@ type draft struct {
 	silent bool // no push notification: the text is not whole yet
 	noPing bool // nor is who asked told: it will be gone soon
 	row    buttons
+	file   []byte // attached as answer.md; may be nil
+}
+
+// files is what is attached to d.
+func (d draft) files() []*discordgo.File {
+	if d.file == nil {
+		return nil
+	}
+	return []*discordgo.File{{Name: "answer.md", ContentType: "text/markdown", Reader: bytes.NewReader(d.file)}}
 }
 
 // create posts a message. What it shows then is not always the draft: if the nonce
@@ -109,7 +142,7 @@ func (r rest) create(ctx context.Context, channel string, d draft) (id string, f
 		body.Flags = discordgo.MessageFlagsSuppressNotifications
 	}
 	url := discordgo.EndpointChannelMessages(channel)
-	b, err := r.do(ctx, http.MethodPost, url, body, url)
+	b, err := r.doFiles(ctx, http.MethodPost, url, body, d.files(), url)
 	if err != nil {
 		return "", face{}, err
 	}
