@@ -19,8 +19,8 @@ end
 if h[3] then
   return -1
 end
-if tonumber(h[2]) == 0 then
-  redis.call('HINCRBY', KEYS[1], 'mute', '-' .. (h[5] or '0'))
+if tonumber(h[2]) == 0 and h[5] == '1' then
+  redis.call('HINCRBY', KEYS[1], 'mute', -1)
 end
 redis.call('HSET', KEYS[1], 'n', ARGV[3])
 if ARGV[4] == 'piece' then

@@ -10,8 +10,8 @@ end
 if redis.call('HGET', KEYS[1], 'entry') ~= '' then
   redis.call('HSET', KEYS[1], 'entry', '')
   redis.call('HINCRBY', KEYS[1], 'begun', -1)
-  if redis.call('HGET', KEYS[1], 'n') == '0' then
-    redis.call('HINCRBY', KEYS[1], 'mute', '-' .. redis.call('HGET', KEYS[1], 'blame'))
+  if redis.call('HGET', KEYS[1], 'n') == '0' and redis.call('HGET', KEYS[1], 'blame') == '1' then
+    redis.call('HINCRBY', KEYS[1], 'mute', -1)
   end
 end
 return 1
