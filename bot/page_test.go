@@ -152,8 +152,16 @@ func (p *page) button(name string) {
 func (p *page) run(path string, options map[string]string) {
 	p.t.Helper()
 	p.do(chromedp.Focus(chromedp.CSS("#entry")))
-	eval[any](p, fmt.Sprintf(`document.querySelector("#entry").value = ""; document.execCommand("insertText", false, %s)`, literal("/"+path)))
-	p.wait(fmt.Sprintf(`[...document.querySelectorAll(".listbox [role=option]")].some((e) => e.textContent.startsWith(%s))`, literal("/"+path)))
+	// typed again if the page emptied the box meanwhile, as it does when a command is done
+	p.wait(fmt.Sprintf(`(() => {
+		const entry = document.querySelector("#entry"), text = %s;
+		if (entry.value !== text) {
+			entry.focus();
+			entry.value = "";
+			document.execCommand("insertText", false, text);
+		}
+		return [...document.querySelectorAll(".listbox [role=option]")].some((e) => e.textContent.startsWith(text));
+	})()`, literal("/"+path)))
 	eval[any](p, `document.querySelector("#entry").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }))`)
 	p.wait(fmt.Sprintf(`document.querySelector(".command-title")?.textContent === %s`, literal(path)))
 	for name, value := range options {
