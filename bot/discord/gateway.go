@@ -219,13 +219,17 @@ func (b *Bot) offer(channel, question string, a session.Turn) {
 // take asks the chat what a message asks that came late, and waits for room: there
 // may be more of them than a queue holds.
 func (b *Bot) take(m *discordgo.Message) {
+	before := b.seen.newest(m.ChannelID)
 	b.seen.heard(m.ChannelID, m.ID)
 	q, ok := b.question(m, true)
 	if !ok {
 		return
 	}
-	if err := b.chat.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil {
-		b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
+	if err := b.chat.AskWait(b.ctx, q); err != nil {
+		b.seen.unheard(m.ChannelID, m.ID, before) // for who reads the gap next
+		if b.ctx.Err() == nil {
+			b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
+		}
 	}
 }
 

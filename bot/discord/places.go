@@ -148,6 +148,22 @@ func (p *places) heard(channel, message string) {
 	}
 }
 
+// newest is the last message noted of a channel, "" if there is none.
+func (p *places) newest(channel string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last[channel]
+}
+
+// unheard takes back that a message was noted, after before, unless a later one was.
+func (p *places) unheard(channel, message, before string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last[channel] == message && before != "" {
+		p.last[channel], p.changed = before, true
+	}
+}
+
 // handled notes that a message was taken; who is answered in a thread has the bot in it.
 func (p *places) handled(channel, message string) {
 	p.mu.Lock()

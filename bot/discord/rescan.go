@@ -87,7 +87,7 @@ func (b *Bot) skipQuiet(channels []*discordgo.Channel) {
 func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
 	for {
 		for _, m := range missed {
-			if b.gaps.Load() != gap {
+			if b.ctx.Err() != nil || b.gaps.Load() != gap {
 				return
 			}
 			b.take(m)
