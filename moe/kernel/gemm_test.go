@@ -249,6 +249,7 @@ func TestNothingAllocates(t *testing.T) {
 		"Softmax":       func() { Softmax(a) },
 		"SiLUMul":       func() { SiLUMul(c, a, b) },
 		"Scores":        func() { Scores(c, n, a, n, 3, n, rows, n, 1) },
+		"few Scores":    func() { Scores(c, n, a, n, 3, n, rows, 3, 1) },
 		"WeightedSum":   func() { WeightedSum(c, n, 3, n, a, n, rows, n) },
 		"Pool and Axpy": func() { p.Run(4, func(i int) { Axpy(1, a[:n], c[i*n:(i+1)*n]) }) },
 	} {

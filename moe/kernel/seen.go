@@ -26,9 +26,6 @@ func (r Rows) check(what string, n, d int) {
 	}
 }
 
-// at is vector i.
-func (r Rows) at(i, d int) []byte { return r.Data[i*r.Stride : i*r.Stride+r.Type.Bytes(d)] }
-
 // Scores writes the attention logits of some heads' queries over the first n keys,
 // which the heads share:
 //

@@ -21,13 +21,15 @@ func scores(r Rows, dst []float32, ldd int, q []float32, ldq, heads, d, n int) {
 		k := min(most, heads-h)
 		f := dots[k-1]
 		if n < 4 {
-			var aside [4 * maxTokens]float32
+			s := gemmScratches.Get().(*gemmScratch)
+			aside := &s.tile
 			for j := range n {
 				f(&aside[0], 4, &r.Data[j*r.Stride], 0, &q[h*ldq], ldq, even)
 				for i := range k {
 					dst[(h+i)*ldd+j] = aside[4*i]
 				}
 			}
+			gemmScratches.Put(s)
 			continue
 		}
 		for j := 0; j < n; j += 4 {

@@ -25,8 +25,8 @@ func randomRows(r *rand.Rand, t tensor.Type, n, d, gap int) (Rows, [][]float32) 
 	var want [][]float32
 	for i := range n {
 		x := random(r, d)
-		Narrow(t, rows.at(i, d), x)
-		tensor.Dequantize(x, t, rows.at(i, d))
+		Narrow(t, rows.part(i, 0, d), x)
+		tensor.Dequantize(x, t, rows.part(i, 0, d))
 		want = append(want, x)
 	}
 	return rows, want
