@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"moebot/moe/kernel"
+	"moebot/moe/kvcache"
 	"moebot/moe/model"
 	"moebot/moe/tensor"
 )
@@ -81,25 +82,22 @@ func runBench(ctx context.Context, args []string, in io.Reader, out, errOut io.W
 		return benchScale(ctx, out, m, *kv, scale{context: 8192, batch: 32, experts: 128, threads: *threads}, *runs, *asJSON)
 	}
 	total, active := m.Parameters()
-	if !*asJSON {
-		fmt.Fprintf(out, "%s: %.2f M parameters, %.2f M active per token, %.1f MiB of weights, %d threads\n\n", label(*path),
-			float64(total)/1e6, float64(active)/1e6, float64(m.Bytes())/(1<<20), *threads)
-		fmt.Fprintf(out, "%-8s %12s %12s %12s   %d runs\n", "test", "median", "min", "max", *runs)
-	}
+	t := newTable(out, *asJSON, func(r benchRow) string {
+		waits := ""
+		if r.Faults > 0 {
+			waits = fmt.Sprintf(", %d waits for the disk", r.Faults)
+		}
+		return fmt.Sprintf("%-8s %12.1f %12.1f %12.1f   %s%s\n", r.Test, r.Median, r.Min, r.Max, r.Unit, waits)
+	})
+	t.print("%s: %.2f M parameters, %.2f M active per token, %.1f MiB of weights, %d threads\n\n", label(*path),
+		float64(total)/1e6, float64(active)/1e6, float64(m.Bytes())/(1<<20), *threads)
+	t.print("%-8s %12s %12s %12s   %d runs\n", "test", "median", "min", "max", *runs)
 	b := newBench(m, *threads)
 	defer b.pool.Close()
 	b.kv, b.s.NoAdvice, b.faults = *kv, !*advise, f.Faults
-	rows := []benchRow{}
 	add := func(row benchRow) {
 		row.Threads, row.Runs = *threads, *runs
-		rows = append(rows, row)
-		if !*asJSON {
-			fmt.Fprintf(out, "%-8s %12.1f %12.1f %12.1f   %s", row.Test, row.Median, row.Min, row.Max, row.Unit)
-			if row.Faults > 0 {
-				fmt.Fprintf(out, ", %d waits for the disk", row.Faults)
-			}
-			fmt.Fprintln(out)
-		}
+		t.add(row)
 	}
 	wanted := func(test string) bool { return *only == "" || slices.Contains(strings.Split(*only, ","), test) }
 	if wanted("load") {
@@ -109,11 +107,11 @@ func runBench(ctx context.Context, args []string, in io.Reader, out, errOut io.W
 		}
 		add(row)
 	}
-	for _, t := range benchTests {
-		if !wanted(t.name) {
+	for _, test := range benchTests {
+		if !wanted(test.name) {
 			continue
 		}
-		row, err := b.measure(ctx, t, *runs)
+		row, err := b.measure(ctx, test, *runs)
 		if err != nil {
 			return err
 		}
@@ -123,8 +121,36 @@ func runBench(ctx context.Context, args []string, in io.Reader, out, errOut io.W
 		mib := float64(bytes) / (1 << 20)
 		add(benchRow{Test: "rss", Unit: "MiB", Median: mib, Min: mib, Max: mib})
 	}
-	if *asJSON {
-		return json.NewEncoder(out).Encode(rows)
+	return t.end()
+}
+
+// table prints rows as they are measured, or at the end all of them as JSON.
+type table[Row any] struct {
+	out    io.Writer
+	asJSON bool
+	line   func(Row) string
+	rows   []Row
+}
+
+func newTable[Row any](out io.Writer, asJSON bool, line func(Row) string) *table[Row] {
+	return &table[Row]{out: out, asJSON: asJSON, line: line, rows: []Row{}}
+}
+
+// print writes what stands around the rows and is not in the JSON.
+func (t *table[Row]) print(format string, args ...any) {
+	if !t.asJSON {
+		fmt.Fprintf(t.out, format, args...)
+	}
+}
+
+func (t *table[Row]) add(r Row) {
+	t.rows = append(t.rows, r)
+	t.print("%s", t.line(r))
+}
+
+func (t *table[Row]) end() error {
+	if t.asJSON {
+		return json.NewEncoder(t.out).Encode(t.rows)
 	}
 	return nil
 }
@@ -135,12 +161,12 @@ type bench struct {
 	s    *model.Scratch
 	ids  []int32
 	kv   tensor.Type
-	// faults counts the times that the program waited for the disk
+	// faults counts the times that the program waited for the disk, if that is of interest
 	faults func() int64
 }
 
 func newBench(m *model.Model, threads int) *bench {
-	b := &bench{m: m, pool: kernel.NewPool(threads)}
+	b := &bench{m: m, pool: kernel.NewPool(threads), faults: func() int64 { return 0 }}
 	b.s = m.NewScratch(b.pool, 512)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 1024 {
@@ -162,7 +188,6 @@ func (b *bench) measure(ctx context.Context, t benchTest, runs int) (benchRow, e
 	var faults int64
 	var speeds []float64
 	caches := b.caches(t.talking, t.prompt+t.answer)
-	step := make([]model.Input, t.talking)
 	for i := range runs + 1 {
 		if err := ctx.Err(); err != nil {
 			return row, err
@@ -178,12 +203,7 @@ func (b *bench) measure(ctx context.Context, t benchTest, runs int) (benchRow, e
 		}
 		if t.answer > 0 {
 			start, n = time.Now(), t.talking*t.answer
-			for j := range t.answer {
-				for k, cache := range caches { // each says something else
-					step[k] = model.Input{ID: b.ids[(t.prompt+j+31*k)%len(b.ids)], Cache: cache, Logits: true}
-				}
-				b.m.Forward(b.s, step)
-			}
+			b.answer(caches, t.prompt, t.answer)
 		}
 		if speed := float64(n) / time.Since(start).Seconds(); i > 0 {
 			speeds = append(speeds, speed)
@@ -194,6 +214,37 @@ func (b *bench) measure(ctx context.Context, t benchTest, runs int) (benchRow, e
 	row.Faults = (b.faults() - faults) / int64(runs)
 	row.Median, row.Min, row.Max = spread(speeds)
 	return row, nil
+}
+
+// answer has each conversation go on by n tokens, of which from says where they begin,
+// all at once.
+func (b *bench) answer(caches []*kvcache.Cache, from, n int) {
+	step := make([]model.Input, len(caches))
+	for j := range n {
+		for k, cache := range caches { // each says something else
+			step[k] = model.Input{ID: b.ids[(from+j+31*k)%len(b.ids)], Cache: cache, Logits: true}
+		}
+		b.m.Forward(b.s, step)
+	}
+}
+
+// read adds tokens to a conversation, 512 at most.
+func (b *bench) read(cache *kvcache.Cache, ids []int32) {
+	var batch []model.Input
+	for _, id := range ids {
+		batch = append(batch, model.Input{ID: id, Cache: cache})
+	}
+	b.m.Forward(b.s, batch)
+}
+
+// caches are those of n conversations of up to so many tokens.
+func (b *bench) caches(n, tokens int) []*kvcache.Cache {
+	caches := make([]*kvcache.Cache, n)
+	for i := range caches {
+		caches[i] = b.m.Config.NewCache(b.kv, tokens)
+		caches[i].Reserve(tokens)
+	}
+	return caches
 }
 
 // spread sorts the figures.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +51,7 @@ func benchBusy(ctx context.Context, out io.Writer, path string, m *model.Model, 
 	measure := func(name string, threads int) (benchRow, error) {
 		b := newBench(m, threads)
 		defer b.pool.Close()
-		b.kv, b.faults = kv, func() int64 { return 0 }
+		b.kv = kv
 		row, err := b.measure(ctx, benchTest{name, 1, 128, 1}, runs)
 		row.Threads = threads
 		return row, err
@@ -80,14 +79,13 @@ func benchBusy(ctx context.Context, out io.Writer, path string, m *model.Model, 
 	if err := errors.Join(err, err1, other.Wait()); err != nil {
 		return err
 	}
-	rows := []benchRow{quiet, one, busy, alone}
-	if asJSON {
-		return json.NewEncoder(out).Encode(rows)
+	t := newTable(out, asJSON, func(r benchRow) string {
+		return fmt.Sprintf("%-36s %12.1f %12.1f %12.1f\n", r.Test, r.Median, r.Min, r.Max)
+	})
+	t.print("%s\n\n%-36s %12s %12s %12s   tokens per second, %d runs\n", label(path), "test", "median", "min", "max", runs)
+	for _, r := range []benchRow{quiet, one, busy, alone} {
+		t.add(r)
 	}
-	fmt.Fprintf(out, "%s\n\n%-36s %12s %12s %12s   tokens per second, %d runs\n", label(path), "test", "median", "min", "max", runs)
-	for _, r := range rows {
-		fmt.Fprintf(out, "%-36s %12.1f %12.1f %12.1f\n", r.Test, r.Median, r.Min, r.Max)
-	}
-	fmt.Fprintf(out, "\nbusy at %.2f of the quiet rate\n", busy.Median/quiet.Median)
-	return nil
+	t.print("\nbusy at %.2f of the quiet rate\n", busy.Median/quiet.Median)
+	return t.end()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -37,66 +36,65 @@ type scale struct{ context, batch, experts, threads int }
 // benchScale measures the model against context length, batch and threads, and
 // random models of one width against the number of experts and of those used.
 func benchScale(ctx context.Context, out io.Writer, m *model.Model, kv tensor.Type, to scale, runs int, asJSON bool) error {
-	if !asJSON {
-		fmt.Fprintf(out, "%-8s %8s %6s %8s %6s %8s %12s %12s %12s   µs a token, %d runs\n", "by", "context", "batch", "experts", "top-k", "threads", "median", "min", "max", runs)
-	}
-	rows := []scaleRow{}
-	add := func(r scaleRow) {
-		r.Runs = runs
-		rows = append(rows, r)
-		if !asJSON {
-			fmt.Fprintf(out, "%-8s %8d %6d %8d %6d %8d %12.1f %12.1f %12.1f\n", r.By, r.Context, r.Batch, r.Experts, r.TopK, r.Threads, r.Median, r.Min, r.Max)
+	t := newTable(out, asJSON, func(r scaleRow) string {
+		return fmt.Sprintf("%-8s %8d %6d %8d %6d %8d %12.1f %12.1f %12.1f\n", r.By, r.Context, r.Batch, r.Experts, r.TopK, r.Threads, r.Median, r.Min, r.Max)
+	})
+	t.print("%-8s %8s %6s %8s %6s %8s %12s %12s %12s   µs a token, %d runs\n", "by", "context", "batch", "experts", "top-k", "threads", "median", "min", "max", runs)
+	measure := func(b *bench, r scaleRow, caches []*kvcache.Cache) error {
+		costs, err := b.costs(ctx, r.Context, caches, runs)
+		if err != nil {
+			return err
 		}
+		r.Batch, r.Runs = len(caches), runs
+		r.Median, r.Min, r.Max = spread(costs)
+		t.add(r)
+		return nil
 	}
-	err := scaleModel(ctx, add, m, kv, to, runs)
-	if err == nil {
-		err = scaleExperts(ctx, add, to, runs)
-	}
-	if err != nil || !asJSON {
+	if err := scaleModel(measure, m, kv, to); err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(rows)
+	if err := scaleExperts(measure, to); err != nil {
+		return err
+	}
+	return t.end()
 }
 
+// measuring fills in a row's figures and adds it to the table.
+type measuring func(*bench, scaleRow, []*kvcache.Cache) error
+
 // scaleModel measures one model against context length, batch and threads.
-func scaleModel(ctx context.Context, add func(scaleRow), m *model.Model, kv tensor.Type, to scale, runs int) error {
+func scaleModel(measure measuring, m *model.Model, kv tensor.Type, to scale) error {
 	b := newBench(m, to.threads)
 	defer b.pool.Close()
 	b.kv = kv
-	row := func(by string, context, batch, threads int) scaleRow {
-		return scaleRow{By: by, Context: context, Batch: batch, Experts: m.Config.Experts, TopK: m.Config.TopK, Threads: threads}
+	row := func(by string, context, threads int) scaleRow {
+		return scaleRow{By: by, Context: context, Experts: m.Config.Experts, TopK: m.Config.TopK, Threads: threads}
 	}
 	one := b.caches(1, to.context+answerSteps)
 	for n := 0; n <= to.context; n = max(512, 2*n) {
-		r := row("context", n, 1, to.threads)
-		if err := b.cost(ctx, &r, one, runs); err != nil {
+		if err := measure(b, row("context", n, to.threads), one); err != nil {
 			return err
 		}
-		add(r)
 	}
 	for n := 1; n <= to.batch; n *= 2 {
-		r := row("batch", 128, n, to.threads)
-		if err := b.cost(ctx, &r, b.caches(n, 128+answerSteps), runs); err != nil {
+		if err := measure(b, row("batch", 128, to.threads), b.caches(n, 128+answerSteps)); err != nil {
 			return err
 		}
-		add(r)
 	}
 	for n := 1; n <= to.threads; n *= 2 {
 		few := newBench(m, n)
 		few.kv = kv
-		r := row("threads", 128, 1, n)
-		err := few.cost(ctx, &r, few.caches(1, 128+answerSteps), runs)
+		err := measure(few, row("threads", 128, n), few.caches(1, 128+answerSteps))
 		few.pool.Close()
 		if err != nil {
 			return err
 		}
-		add(r)
 	}
 	return nil
 }
 
 // scaleExperts measures random models in Q8_0 whose layers have more and more experts.
-func scaleExperts(ctx context.Context, add func(scaleRow), to scale, runs int) error {
+func scaleExperts(measure measuring, to scale) error {
 	for experts := 8; experts <= to.experts; experts *= 2 {
 		m, err := randomModel(experts)
 		if err != nil {
@@ -105,13 +103,11 @@ func scaleExperts(ctx context.Context, add func(scaleRow), to scale, runs int) e
 		for k := 2; k <= 8; k *= 2 { // the same weights will do: how many experts a token uses is the router's affair
 			m.Config.TopK = k
 			b := newBench(m, to.threads)
-			r := scaleRow{By: "experts", Context: 128, Batch: 1, Experts: experts, TopK: k, Threads: to.threads}
-			err := b.cost(ctx, &r, b.caches(1, 128+answerSteps), runs)
+			err := measure(b, scaleRow{By: "experts", Context: 128, Experts: experts, TopK: k, Threads: to.threads}, b.caches(1, 128+answerSteps))
 			b.pool.Close()
 			if err != nil {
 				return err
 			}
-			add(r)
 		}
 	}
 	return nil
@@ -142,53 +138,31 @@ func randomModel(experts int) (*model.Model, error) {
 // answerSteps is the number of tokens by which a cost is measured.
 const answerSteps = 32
 
-// caches are those of n conversations of up to so many tokens.
-func (b *bench) caches(n, tokens int) []*kvcache.Cache {
-	caches := make([]*kvcache.Cache, n)
-	for i := range caches {
-		caches[i] = b.m.Config.NewCache(b.kv, tokens)
-		caches[i].Reserve(tokens)
-	}
-	return caches
-}
-
-// cost fills in the row's figures: the conversations are read up to the row's
-// context, further than they were, and then answered again and again, the first time
-// to warm up.
-func (b *bench) cost(ctx context.Context, row *scaleRow, caches []*kvcache.Cache, runs int) error {
+// costs are microseconds a token: the conversations are read up to a context, further
+// than they were, and then answered again and again, the first time to warm up.
+func (b *bench) costs(ctx context.Context, context int, caches []*kvcache.Cache, runs int) (out []float64, err error) {
 	for _, cache := range caches {
-		cache.Truncate(min(len(cache.Tokens), row.Context))
-		for n := len(cache.Tokens); n < row.Context; n = len(cache.Tokens) {
+		cache.Truncate(min(len(cache.Tokens), context))
+		for n := len(cache.Tokens); n < context; n = len(cache.Tokens) {
 			if err := ctx.Err(); err != nil {
-				return err
+				return nil, err
 			}
-			var batch []model.Input
-			for i := n; i < min(n+512, row.Context); i++ {
-				batch = append(batch, model.Input{ID: b.ids[i%len(b.ids)], Cache: cache})
-			}
-			b.m.Forward(b.s, batch)
+			at := n % len(b.ids)
+			b.read(cache, b.ids[at:min(at+512, at+context-n, len(b.ids))])
 		}
 	}
-	var costs []float64
-	step := make([]model.Input, len(caches))
 	for i := range runs + 1 {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 		for _, cache := range caches {
-			cache.Truncate(row.Context)
+			cache.Truncate(context)
 		}
 		start := time.Now()
-		for j := range answerSteps {
-			for k, cache := range caches { // each says something else
-				step[k] = model.Input{ID: b.ids[(j+31*k)%len(b.ids)], Cache: cache, Logits: true}
-			}
-			b.m.Forward(b.s, step)
-		}
+		b.answer(caches, 0, answerSteps)
 		if i > 0 {
-			costs = append(costs, float64(time.Since(start).Microseconds())/float64(answerSteps*len(caches)))
+			out = append(out, float64(time.Since(start).Microseconds())/float64(answerSteps*len(caches)))
 		}
 	}
-	row.Median, row.Min, row.Max = spread(costs)
-	return nil
+	return out, nil
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"moebot/moe/engine"
-	"moebot/moe/kvcache"
 	"moebot/moe/model"
 	"moebot/moe/sample"
 	"moebot/moe/tensor"
@@ -41,21 +40,18 @@ func benchServe(ctx context.Context, out io.Writer, path string, b servers, asJS
 	if err != nil {
 		return err
 	}
-	var rows []benchRow
+	t := newTable(out, asJSON, func(r benchRow) string {
+		return fmt.Sprintf("%-36s %12.2f %12.2f %12.2f   %s\n", r.Test, r.Median, r.Min, r.Max, r.Unit)
+	})
+	t.print("%s, %d threads, keys and values as %v\n\n%-36s %12s %12s %12s   %d runs\n", label(path), b.threads, b.kv, "test", "median", "min", "max", b.runs)
 	add := func(name, unit string, x []float64, err error) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		row := benchRow{Test: name, Unit: unit, Threads: b.threads, Runs: len(x)}
 		row.Median, row.Min, row.Max = spread(x)
-		rows = append(rows, row)
-		if !asJSON {
-			fmt.Fprintf(out, "%-36s %12.2f %12.2f %12.2f   %s\n", row.Test, row.Median, row.Min, row.Max, unit)
-		}
+		t.add(row)
 		return ctx.Err()
-	}
-	if !asJSON {
-		fmt.Fprintf(out, "%s, %d threads, keys and values as %v\n\n%-36s %12s %12s %12s   %d runs\n", label(path), b.threads, b.kv, "test", "median", "min", "max", b.runs)
 	}
 	x, err := b.load(ctx, path)
 	if err := add("load to first token", "ms", x, err); err != nil {
@@ -72,11 +68,12 @@ func benchServe(ctx context.Context, out io.Writer, path string, b servers, asJS
 	if err := add(fmt.Sprintf("%d channels × (%d shared + %d)", sharing, systemTokens, newTokens), "tokens read", x, err); err != nil {
 		return err
 	}
-	for _, t := range []tensor.Type{tensor.F32, tensor.F16, tensor.Q8_0} {
-		if b.m.Config.CacheType(t) != nil {
+	for _, kv := range cacheTypes {
+		if b.m.Config.CacheType(kv) != nil {
 			continue
 		}
-		if err := add(fmt.Sprintf("tg32 behind %d tokens, cache %v", knownTokens, t), "tokens/s", b.deep(t), nil); err != nil {
+		x, err := b.deep(ctx, kv)
+		if err := add(fmt.Sprintf("tg%d behind %d tokens, cache %v", answerSteps, knownTokens, kv), "tokens/s", x, err); err != nil {
 			return err
 		}
 	}
@@ -92,10 +89,7 @@ func benchServe(ctx context.Context, out io.Writer, path string, b servers, asJS
 			}
 		}
 	}
-	if asJSON {
-		return json.NewEncoder(out).Encode(rows)
-	}
-	return nil
+	return t.end()
 }
 
 // start is an engine for sequences of so many tokens.
@@ -176,7 +170,11 @@ func (b servers) resume(ctx context.Context, tok *tokenizer.Tokenizer) (first, c
 	}
 	bench := newBench(b.m, b.threads)
 	defer bench.pool.Close()
-	cache := bench.read(known, b.kv, knownTokens+newTokens)
+	bench.kv = b.kv
+	cache := bench.caches(1, knownTokens+newTokens)[0]
+	for part := range slices.Chunk(known, 512) {
+		bench.read(cache, part)
+	}
 	for i := range b.runs + 1 {
 		more := b.random(tok, uint64(10+i), newTokens)
 		res, err := ask(ctx, e, wish(tok, "a", append(slices.Clone(known), more...), 1))
@@ -200,20 +198,6 @@ func (b servers) resume(ctx context.Context, tok *tokenizer.Tokenizer) (first, c
 	return first, cost, nil
 }
 
-// read fills a cache.
-func (b *bench) read(ids []int32, t tensor.Type, limit int) *kvcache.Cache {
-	cache := b.m.Config.NewCache(t, limit)
-	cache.Reserve(limit)
-	for part := range slices.Chunk(ids, 512) {
-		var batch []model.Input
-		for _, id := range part {
-			batch = append(batch, model.Input{ID: id, Cache: cache})
-		}
-		b.m.Forward(b.s, batch)
-	}
-	return cache
-}
-
 // shared is how many tokens are read in all for channels that begin alike.
 func (b servers) shared(ctx context.Context, tok *tokenizer.Tokenizer) (out []float64, err error) {
 	system := b.random(tok, 3, systemTokens)
@@ -232,12 +216,7 @@ func (b servers) shared(ctx context.Context, tok *tokenizer.Tokenizer) (out []fl
 		wg.Wait()
 		s := e.Stats()
 		e.Close()
-		for _, other := range errs {
-			if err == nil {
-				err = other
-			}
-		}
-		if err != nil {
+		if err := errors.Join(errs...); err != nil {
 			return nil, err
 		}
 		out = append(out, float64(s.PromptTokens-s.ReusedTokens))
@@ -246,28 +225,15 @@ func (b servers) shared(ctx context.Context, tok *tokenizer.Tokenizer) (out []fl
 }
 
 // deep is the speed of answering behind a long context.
-func (b servers) deep(t tensor.Type) (out []float64) {
-	const answer = 32
+func (b servers) deep(ctx context.Context, kv tensor.Type) ([]float64, error) {
 	bench := newBench(b.m, b.threads)
 	defer bench.pool.Close()
-	ids := bench.ids
-	for len(ids) < knownTokens {
-		ids = append(ids, bench.ids...)
+	bench.kv = kv
+	out, err := bench.costs(ctx, knownTokens, bench.caches(1, knownTokens+answerSteps), b.runs)
+	for i, cost := range out {
+		out[i] = 1e6 / cost
 	}
-	cache := bench.read(ids[:knownTokens], t, knownTokens+answer)
-	step := make([]model.Input, 1)
-	for i := range b.runs + 1 {
-		start := time.Now()
-		for j := range answer {
-			step[0] = model.Input{ID: ids[j], Cache: cache, Logits: true}
-			bench.m.Forward(bench.s, step)
-		}
-		if i > 0 {
-			out = append(out, answer/time.Since(start).Seconds())
-		}
-		cache.Truncate(knownTokens)
-	}
-	return out
+	return out, err
 }
 
 // lookup is the speed of answering with so many tokens foretold; the text is the
@@ -282,7 +248,8 @@ func (b servers) lookup(ctx context.Context, tok *tokenizer.Tokenizer, most int,
 	for i := range b.runs + 1 {
 		r := wish(tok, "", b.random(tok, uint64(20+i), 24), answer)
 		if repeats { // what it says by itself, twice: it says the same at the third time
-			before, err := ask(ctx, e, func() engine.Request { r := r; r.Trace = true; return r }())
+			r.Trace = true
+			before, err := ask(ctx, e, r)
 			if err != nil {
 				return nil, err
 			}
@@ -290,7 +257,7 @@ func (b servers) lookup(ctx context.Context, tok *tokenizer.Tokenizer, most int,
 			for _, t := range before.Trace {
 				r.Tokens = append(r.Tokens, t.ID)
 			}
-			r.Tokens = append(r.Tokens, prompt...)
+			r.Tokens, r.Trace = append(r.Tokens, prompt...), false
 		}
 		res, err := ask(ctx, e, r)
 		if err != nil {

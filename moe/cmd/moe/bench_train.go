@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"time"
 
 	"moebot/moe/backprop"
@@ -56,11 +54,11 @@ func benchTrain(ctx context.Context, out io.Writer, shape string, threads, runs 
 	}
 	pool := kernel.NewPool(threads)
 	defer pool.Close()
-	if !asJSON {
-		fmt.Fprintf(out, "whole training steps of %d × %d tokens, %d threads, %d runs\n\n", rows, length, threads, runs)
-		fmt.Fprintf(out, "%-8s %9s %9s %9s %9s %9s %9s %9s\n", "shape", "total M", "active M", "median", "min", "max tok/s", "GFLOP/s", "MiB")
-	}
-	var table []trainRow
+	t := newTable(out, asJSON, func(r trainRow) string {
+		return fmt.Sprintf("%-8s %9.2f %9.2f %9.0f %9.0f %9.0f %9.1f %9.0f\n", r.Shape, float64(r.Parameters)/1e6, float64(r.Active)/1e6, r.Median, r.Min, r.Max, r.GFLOPs, r.MiB)
+	})
+	t.print("whole training steps of %d × %d tokens, %d threads, %d runs\n\n", rows, length, threads, runs)
+	t.print("%-8s %9s %9s %9s %9s %9s %9s %9s\n", "shape", "total M", "active M", "median", "min", "max tok/s", "GFLOP/s", "MiB")
 	for _, name := range names {
 		c := shapes[name]
 		before := heap()
@@ -85,22 +83,16 @@ func benchTrain(ctx context.Context, out io.Writer, shape string, threads, runs 
 				speeds = append(speeds, float64(rows*length)/time.Since(start).Seconds())
 			}
 		}
-		slices.Sort(speeds)
 		total, active := c.Parameters()
-		row := trainRow{Shape: name, Parameters: total, Active: active, Rows: rows, Length: length, Median: speeds[len(speeds)/2], Min: speeds[0],
-			Max: speeds[len(speeds)-1], Runs: runs, Threads: threads, MiB: float64(heap()-before) / (1 << 20)}
+		row := trainRow{Shape: name, Parameters: total, Active: active, Rows: rows, Length: length, Runs: runs, Threads: threads,
+			MiB: float64(heap()-before) / (1 << 20)}
+		row.Median, row.Min, row.Max = spread(speeds)
 		runtime.KeepAlive(net)
 		runtime.KeepAlive(opt)
 		row.GFLOPs = row.Median * c.FLOPsPerToken(length) / 1e9
-		table = append(table, row)
-		if !asJSON {
-			fmt.Fprintf(out, "%-8s %9.2f %9.2f %9.0f %9.0f %9.0f %9.1f %9.0f\n", name, float64(total)/1e6, float64(active)/1e6, row.Median, row.Min, row.Max, row.GFLOPs, row.MiB)
-		}
+		t.add(row)
 	}
-	if asJSON {
-		return json.NewEncoder(out).Encode(table)
-	}
-	return nil
+	return t.end()
 }
 
 // heap is the memory in use, bytes.

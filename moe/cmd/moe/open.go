@@ -40,11 +40,14 @@ func parse(fs *flag.FlagSet, args []string) error {
 
 const modelFlag = "GGUF `file`; without it the embedded model"
 
+// cacheTypes are the types in which keys and values may be kept.
+var cacheTypes = []tensor.Type{tensor.F32, tensor.F16, tensor.Q8_0}
+
 // cacheFlag is the type in which keys and values are kept.
 func cacheFlag(fs *flag.FlagSet) *tensor.Type {
 	t := new(tensor.Type)
 	fs.Func("kv", "`type` in which keys and values are kept: F32, F16 or Q8_0 (default F32)", func(name string) error {
-		for _, *t = range []tensor.Type{tensor.F32, tensor.F16, tensor.Q8_0} {
+		for _, *t = range cacheTypes {
 			if t.String() == name {
 				return nil
 			}
