@@ -3,11 +3,8 @@ package jobs
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"log/slog"
-	"math/big"
-	"strings"
+	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,22 +74,6 @@ type Client struct {
 
 var _ chat.Generator = (*Client)(nil)
 
-// asked is a job under way.
-type asked struct {
-	job    job
-	stream string // it was put into
-	entry  string // there
-	worker string // whose stream that is; "" for any
-
-	mu         sync.Mutex
-	events     []event
-	news       chan struct{} // holds one
-	attempt, n int           // of the newest event taken
-	heard      time.Time     // when that was
-	text       string        // of all pieces taken
-	tokens     int           // of them
-}
-
 // NewClient returns a client. Close it; rdb stays open.
 func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 	o = o.fill()
@@ -152,7 +133,7 @@ func (c *Client) prepare(ctx context.Context, p chat.Prompt) *asked {
 		p.Settings = c.opt.Defaults().Merge(p.Settings)
 	}
 	if p.Settings.Seed == nil {
-		seed := randomSeed()
+		seed := mathrand.Uint64N(1 << 63) // an int64, which is what servers of models take
 		p.Settings.Seed = &seed
 	}
 	timeout := c.opt.Timeout
@@ -160,14 +141,6 @@ func (c *Client) prepare(ctx context.Context, p chat.Prompt) *asked {
 		timeout = time.Until(d)
 	}
 	return &asked{job: job{id: rand.Text(), client: c.id, timeout: timeout, prompt: p}, news: make(chan struct{}, 1), heard: time.Now()}
-}
-
-func randomSeed() uint64 {
-	n, err := rand.Int(rand.Reader, new(big.Int).SetUint64(1<<63))
-	if err != nil {
-		panic("jobs: no random numbers: " + err.Error()) // crypto/rand does not fail
-	}
-	return n.Uint64()
 }
 
 // follow puts the job into a stream and gives its pieces on until its end.
@@ -227,120 +200,6 @@ func failure(why string) error {
 	return ErrFailed
 }
 
-// next waits for events.
-func (a *asked) next(ctx context.Context) ([]event, error) {
-	for {
-		a.mu.Lock()
-		events := a.events
-		a.events = nil
-		a.mu.Unlock()
-		if len(events) > 0 {
-			return events, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-a.news:
-		}
-	}
-}
-
-// hear takes an event, unless it is old: one that was read before.
-func (a *asked) hear(e event) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if e.attempt < a.attempt || e.attempt == a.attempt && e.n <= a.n {
-		return
-	}
-	a.attempt, a.n, a.heard = e.attempt, e.n, time.Now()
-	if e.kind == piece {
-		a.text += e.data
-		a.tokens += e.tokens
-	}
-	a.events = append(a.events, e)
-	select {
-	case a.news <- struct{}{}:
-	default:
-	}
-}
-
-// submit puts the job into a stream, trying again while Redis is away.
-func (c *Client) submit(ctx context.Context, a *asked) error {
-	text, err := a.job.encode()
-	if err != nil {
-		return err
-	}
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		err := c.put(ctx, a, text)
-		if err == nil || errors.Is(err, ErrBusy) {
-			return err
-		}
-		var refused redis.Error
-		if errors.As(err, &refused) && !passing(refused) {
-			return fmt.Errorf("put a job: %v", err)
-		}
-		c.opt.Log.Warn("a job could not be handed to the workers; trying again", "job", a.job.id, "err", err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
-	}
-}
-
-// passing reports whether Redis refuses for now: while it loads, fails over, or is
-// short of disk or memory.
-func passing(err redis.Error) bool {
-	for _, s := range []string{"LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS", "OOM", "BUSY ", "ERR max number of clients"} {
-		if strings.HasPrefix(err.Error(), s) {
-			return true
-		}
-	}
-	return false
-}
-
-// put does it once. The job's own key comes first: a worker that finds none takes the
-// job for one that nobody wants.
-func (c *Client) put(ctx context.Context, a *asked, text string) error {
-	a.mu.Lock()
-	attempt, said, tokens := a.attempt, a.text, a.tokens
-	a.mu.Unlock()
-	key := c.keys.job(c.id, a.job.id)
-	_, err := c.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, key)
-		p.HSet(ctx, key, "live", 1, "attempt", attempt, "n", 0, "text", said, "tokens", tokens)
-		p.PExpire(ctx, key, a.job.timeout+spare)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	worker := c.choose(a)
-	for {
-		stream, lease := c.keys.any(), c.keys.any()
-		if worker != "" {
-			stream, lease = c.keys.to(worker), c.keys.worker(worker)
-		}
-		answer, err := submitScript.Run(ctx, c.rdb, []string{stream, lease}, text, c.opt.MaxQueue).Text()
-		switch {
-		case err != nil:
-			return err
-		case answer == "gone", answer == "full" && worker != "":
-			worker = ""
-			continue
-		case answer == "full":
-			return ErrBusy
-		}
-		a.mu.Lock()
-		a.stream, a.entry, a.worker = stream, answer, worker
-		a.mu.Unlock()
-		return nil
-	}
-}
-
-// spare is how much longer than its answer may take a job's key is kept.
-const spare = 30 * time.Second
-
 // drop forgets a job that has ended or is wanted no more, which the worker is told.
 func (c *Client) drop(a *asked, ended bool) {
 	c.mu.Lock()
@@ -367,60 +226,5 @@ func (c *Client) Forget(channel string) {
 	defer cancel()
 	if err := c.rdb.Publish(ctx, c.keys.stop(), forgetMark+channel).Err(); err != nil {
 		c.opt.Log.Warn("workers were not told to forget a channel", "channel", channel, "err", err)
-	}
-}
-
-// listen reads the events of this client's jobs.
-func (c *Client) listen() {
-	last, lost := "0-0", false
-	stream := c.keys.out(c.id)
-	for c.ctx.Err() == nil {
-		if c.reread() {
-			last = "0-0" // what was read is deleted, so nothing comes twice for long
-		}
-		res, err := c.rdb.XRead(c.ctx, &redis.XReadArgs{Streams: []string{stream, last}, Count: 512, Block: blockTime}).Result()
-		switch {
-		case errors.Is(err, redis.Nil) || c.ctx.Err() != nil:
-			continue
-		case err != nil:
-			if !lost {
-				c.opt.Log.Warn("the workers' answers cannot be read; trying again", "err", err)
-			}
-			lost = true
-			pause(c.ctx, 100*time.Millisecond)
-			continue
-		}
-		if lost {
-			lost = false
-			c.opt.Log.Info("the workers' answers can be read again")
-		}
-		var ids []string
-		for _, s := range res {
-			for _, m := range s.Messages {
-				e := readEvent(m)
-				c.mu.Lock()
-				a := c.asked[e.job]
-				c.mu.Unlock()
-				if a != nil {
-					a.hear(e)
-				}
-				last = m.ID
-				ids = append(ids, m.ID)
-			}
-		}
-		if err := c.rdb.XDel(c.ctx, stream, ids...).Err(); err != nil && c.ctx.Err() == nil {
-			c.opt.Log.Debug("events that were read could not be deleted", "err", err)
-		}
-	}
-}
-
-// blockTime is how long a reader waits for news before it looks around.
-const blockTime = 500 * time.Millisecond
-
-// pause waits, unless ctx ends before.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
 	}
 }

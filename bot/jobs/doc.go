@@ -3,9 +3,9 @@
 // answers back. A Client is a chat.Generator whose work others do; a Worker serves
 // with the chat.Generator it is given.
 //
-//	client.go fair.go watch.go   the asking side
-//	worker.go run.go tend.go     the answering side
-//	job.go script.go             what both know
+//	client.go fair.go put.go hear.go watch.go   the asking side
+//	worker.go run.go tend.go                    the answering side
+//	job.go script.go                            what both know
 //
 // A job waits in the stream of the worker that its channel prefers (rendezvous
 // hashing over the workers that live, so that the prefix cache there is warm) or, if
@@ -15,8 +15,8 @@
 // of which two workers die is given up: an entry in the stream of dead letters, and an
 // error to who asked. A worker died of a job if it did before the job said a word more,
 // and no other job could be to blame: it was alone, or had been taken over from a dead
-// worker, for such jobs begin one after another. No stream grows without bound: jobs over MaxQueue are refused,
-// and what was read is deleted.
+// worker, for such jobs begin one after another. No stream grows without bound: jobs
+// over MaxQueue are refused, and what was read is deleted.
 //
 // Every step of a job is one Lua script that compares the attempt, so that a worker
 // that was taken for dead and is not says nothing more (it is fenced off), and running
@@ -38,6 +38,6 @@
 //	mb:{<client>}:job:<job>     hash    one job: attempt, text so far, done; until the client drops it
 //
 // An entry of a job's stream is {job: its encoding}; of out, {j: job, a: attempt,
-// n: number in the attempt, k: kind, d: data, c: tokens, z: trace}. Jobs carry the conversation as
-// plain text, for as long as they are under way.
+// n: number in the attempt, k: kind, d: data, c: tokens, z: trace}. Jobs carry the
+// conversation as plain text, for as long as they are under way.
 package jobs

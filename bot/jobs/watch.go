@@ -4,12 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"hash/fnv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"moebot/bot/chat"
 )
 
 // watch keeps up what the client knows of the workers, and looks after jobs of which
@@ -87,54 +84,6 @@ func survey(ctx context.Context, rdb redis.UniversalClient, keys names) (cards [
 		}
 	}
 	return cards, length, nil
-}
-
-// choose is the worker whose stream a job goes into, "" for any: the first in the
-// order that the channel prefers, if it has a slot free.
-func (c *Client) choose(a *asked) string {
-	if a.job.prompt.Key == chat.OnceKey {
-		return "" // no conversation, no cache
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var best card
-	var most uint64
-	for _, w := range c.workers {
-		if w.Version < version {
-			continue
-		}
-		if s := affinity(w.ID, a.job.prompt.Key.Channel); best.ID == "" || s > most {
-			best, most = w, s
-		}
-	}
-	if best.ID == "" {
-		return ""
-	}
-	mine := 0
-	for _, b := range c.asked {
-		b.mu.Lock()
-		if b != a && b.worker == best.ID {
-			mine++
-		}
-		b.mu.Unlock()
-	}
-	if max(best.Busy, mine) >= best.Slots {
-		return ""
-	}
-	return best.ID
-}
-
-// affinity orders workers for a channel: rendezvous hashing, so that a worker that
-// comes or goes changes the order of few channels (Thaler and Ravishankar, 1998).
-func affinity(worker, channel string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(worker + " " + channel))
-	x := h.Sum64() // FNV's high bits hardly depend on the last bytes: mix (splitmix64)
-	x ^= x >> 30
-	x *= 0xbf58476d1ce4e5b9
-	x ^= x >> 27
-	x *= 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // quiet lists the jobs of which nothing was heard for the time of a lease.

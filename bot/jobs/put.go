@@ -1,0 +1,139 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"moebot/bot/chat"
+)
+
+// submit puts the job into a stream, trying again while Redis is away.
+func (c *Client) submit(ctx context.Context, a *asked) error {
+	text, err := a.job.encode()
+	if err != nil {
+		return err
+	}
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := c.put(ctx, a, text)
+		if err == nil || errors.Is(err, ErrBusy) {
+			return err
+		}
+		var refused redis.Error
+		if errors.As(err, &refused) && !passing(refused) {
+			return fmt.Errorf("put a job: %v", err)
+		}
+		c.opt.Log.Warn("a job could not be handed to the workers; trying again", "job", a.job.id, "err", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// passing reports whether Redis refuses for now: while it loads, fails over, or is
+// short of disk or memory.
+func passing(err redis.Error) bool {
+	for _, s := range []string{"LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS", "OOM", "BUSY ", "ERR max number of clients"} {
+		if strings.HasPrefix(err.Error(), s) {
+			return true
+		}
+	}
+	return false
+}
+
+// put does it once. The job's own key comes first: a worker that finds none takes the
+// job for one that nobody wants.
+func (c *Client) put(ctx context.Context, a *asked, text string) error {
+	a.mu.Lock()
+	attempt, said, tokens := a.attempt, a.text, a.tokens
+	a.mu.Unlock()
+	key := c.keys.job(c.id, a.job.id)
+	_, err := c.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.Del(ctx, key)
+		p.HSet(ctx, key, "live", 1, "attempt", attempt, "n", 0, "text", said, "tokens", tokens)
+		p.PExpire(ctx, key, a.job.timeout+spare)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	worker := c.choose(a)
+	for {
+		stream, lease := c.keys.any(), c.keys.any()
+		if worker != "" {
+			stream, lease = c.keys.to(worker), c.keys.worker(worker)
+		}
+		answer, err := submitScript.Run(ctx, c.rdb, []string{stream, lease}, text, c.opt.MaxQueue).Text()
+		switch {
+		case err != nil:
+			return err
+		case answer == "gone", answer == "full" && worker != "":
+			worker = ""
+			continue
+		case answer == "full":
+			return ErrBusy
+		}
+		a.mu.Lock()
+		a.stream, a.entry, a.worker = stream, answer, worker
+		a.mu.Unlock()
+		return nil
+	}
+}
+
+// spare is how much longer than its answer may take a job's key is kept.
+const spare = 30 * time.Second
+
+// choose is the worker whose stream a job goes into, "" for any: the first in the
+// order that the channel prefers, if it has a slot free.
+func (c *Client) choose(a *asked) string {
+	if a.job.prompt.Key == chat.OnceKey {
+		return "" // no conversation, no cache
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var best card
+	var most uint64
+	for _, w := range c.workers {
+		if w.Version < version {
+			continue
+		}
+		if s := affinity(w.ID, a.job.prompt.Key.Channel); best.ID == "" || s > most {
+			best, most = w, s
+		}
+	}
+	if best.ID == "" {
+		return ""
+	}
+	mine := 0
+	for _, b := range c.asked {
+		b.mu.Lock()
+		if b != a && b.worker == best.ID {
+			mine++
+		}
+		b.mu.Unlock()
+	}
+	if max(best.Busy, mine) >= best.Slots {
+		return ""
+	}
+	return best.ID
+}
+
+// affinity orders workers for a channel: rendezvous hashing, so that a worker that
+// comes or goes changes the order of few channels (Thaler and Ravishankar, 1998).
+func affinity(worker, channel string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(worker + " " + channel))
+	x := h.Sum64() // FNV's high bits hardly depend on the last bytes: mix (splitmix64)
+	x ^= x >> 30
+	x *= 0xbf58476d1ce4e5b9
+	x ^= x >> 27
+	x *= 0x94d049bb133111eb
+	return x ^ x>>31
+}
