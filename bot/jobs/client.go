@@ -17,7 +17,6 @@ import (
 
 // ClientOptions are what a Client is told once; zero values choose.
 type ClientOptions struct {
-	Prefix string // of all keys; "mb"
 	// Defaults are the settings in force where a prompt has none of its own, so that
 	// all workers answer alike. May be nil.
 	Defaults func() session.Settings
@@ -31,9 +30,6 @@ type ClientOptions struct {
 }
 
 func (o ClientOptions) fill() ClientOptions {
-	if o.Prefix == "" {
-		o.Prefix = "mb"
-	}
 	if o.Timeout == 0 {
 		o.Timeout = 2 * time.Minute
 	}
@@ -57,7 +53,6 @@ type Client struct {
 	rdb  redis.UniversalClient
 	opt  ClientOptions
 	id   string
-	keys names
 	fair *fair
 
 	mu      sync.Mutex
@@ -77,7 +72,7 @@ var _ chat.Generator = (*Client)(nil)
 // NewClient returns a client. Close it; rdb stays open.
 func NewClient(rdb redis.UniversalClient, o ClientOptions) *Client {
 	o = o.fill()
-	c := &Client{rdb: rdb, opt: o, id: "gw-" + rand.Text(), keys: names(o.Prefix), fair: newFair(least, o.MaxQueue), asked: map[string]*asked{}}
+	c := &Client{rdb: rdb, opt: o, id: "gw-" + rand.Text(), fair: newFair(least, o.MaxQueue), asked: map[string]*asked{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.look()
 	c.wg.Go(c.listen)
@@ -91,7 +86,7 @@ func (c *Client) Close() {
 	c.wg.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := c.rdb.Del(ctx, c.keys.out(c.id)).Err(); err != nil {
+	if err := c.rdb.Del(ctx, keys.out(c.id)).Err(); err != nil {
 		c.opt.Log.Debug("the events of this process stay for Redis to expire", "err", err)
 	}
 }
@@ -208,9 +203,9 @@ func (c *Client) drop(a *asked, ended bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, c.keys.job(c.id, a.job.id)) // what the worker says next finds nobody
+		p.Del(ctx, keys.job(c.id, a.job.id)) // what the worker says next finds nobody
 		if !ended {
-			p.Publish(ctx, c.keys.stop(), a.job.id)
+			p.Publish(ctx, keys.stop(), a.job.id)
 		}
 		return nil
 	})
@@ -224,7 +219,7 @@ func (c *Client) drop(a *asked, ended bool) {
 func (c *Client) Forget(channel string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	if err := c.rdb.Publish(ctx, c.keys.stop(), forgetMark+channel).Err(); err != nil {
+	if err := c.rdb.Publish(ctx, keys.stop(), forgetMark+channel).Err(); err != nil {
 		c.opt.Log.Warn("workers were not told to forget a channel", "channel", channel, "err", err)
 	}
 }

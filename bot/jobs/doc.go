@@ -25,8 +25,7 @@
 //
 // # Key layout
 //
-// "mb" is the prefix. All keys of one script or command lie in one slot of Redis
-// Cluster.
+// All keys of one script or command lie in one slot of Redis Cluster.
 //
 //	mb:{jobs}:any               stream  jobs for any worker; group "workers"
 //	mb:{jobs}:to:<worker>       stream  jobs for that worker; group "workers"

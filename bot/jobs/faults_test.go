@@ -49,7 +49,7 @@ func TestWorkerDies(t *testing.T) {
 	}
 	w.clean(c)
 	w.until("the dead worker is forgotten", func() bool {
-		ids, err := w.rdb.SMembers(t.Context(), c.keys.workers()).Result()
+		ids, err := w.rdb.SMembers(t.Context(), keys.workers()).Result()
 		return err == nil && len(ids) == 1 && ids[0] == alive.id
 	})
 }
@@ -130,7 +130,7 @@ func TestPoison(t *testing.T) {
 		}
 	}
 	w.until("it is noted", func() bool {
-		dead, err := w.rdb.XRange(t.Context(), c.keys.dead(), "-", "+").Result()
+		dead, err := w.rdb.XRange(t.Context(), keys.dead(), "-", "+").Result()
 		return err == nil && len(dead) == 1 && dead[0].Values["question"] == "66" && dead[0].Values["turns"] == "1"
 	})
 	// alone it is to blame from the first
@@ -231,11 +231,11 @@ func TestClientDies(t *testing.T) {
 	defer cancel()
 	h, _, errs := w.ask(ctx, c, prompt("1", "1", "count 100000"))
 	w.until("it speaks", func() bool { _, n := h.now(); return n > 3 })
-	key := c.keys.job(c.id, onlyJob(c))
+	key := keys.job(c.id, onlyJob(c))
 	if ttl, err := w.rdb.PTTL(t.Context(), key).Result(); err != nil || ttl <= 0 || ttl > time.Minute+spare {
 		t.Errorf("a job is kept for %v (%v)", ttl, err)
 	}
-	if ttl, err := w.rdb.PTTL(t.Context(), c.keys.out(c.id)).Result(); err != nil || ttl <= 0 || ttl > outTTL {
+	if ttl, err := w.rdb.PTTL(t.Context(), keys.out(c.id)).Result(); err != nil || ttl <= 0 || ttl > outTTL {
 		t.Errorf("events are kept for %v (%v)", ttl, err)
 	}
 	rdb.Close() // it is gone; and its job expires

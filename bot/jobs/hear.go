@@ -65,7 +65,7 @@ func (a *asked) hear(e event) {
 // listen reads the events of this client's jobs.
 func (c *Client) listen() {
 	last, lost := "0-0", false
-	stream := c.keys.out(c.id)
+	stream := keys.out(c.id)
 	for c.ctx.Err() == nil {
 		if c.reread() {
 			last = "0-0" // what was read is deleted, so nothing comes twice for long

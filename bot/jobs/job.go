@@ -212,7 +212,10 @@ type card struct {
 	Model   string `json:"model"`   // for people
 }
 
-// names makes the keys of a prefix; see the package comment.
+// keys are those of Redis; see the package comment.
+const keys names = "mb"
+
+// names makes keys behind a prefix.
 type names string
 
 func (n names) any() string                  { return string(n) + ":{jobs}:any" }

@@ -204,7 +204,7 @@ func TestFullStream(t *testing.T) {
 		_, _, errs := w.ask(ctx, c, prompt(fmt.Sprint(i), "1", "count 1"))
 		waits = append(waits, errs)
 	}
-	w.until("three wait", func() bool { n, _ := w.rdb.XLen(ctx, c.keys.any()).Result(); return n == 3 })
+	w.until("three wait", func() bool { n, _ := w.rdb.XLen(ctx, keys.any()).Result(); return n == 3 })
 	if _, err := c.Generate(ctx, prompt("9", "1", "count 1"), (&heard{}).emit); !errors.Is(err, ErrBusy) {
 		t.Errorf("the fourth: %v", err)
 	}

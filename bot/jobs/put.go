@@ -54,7 +54,7 @@ func (c *Client) put(ctx context.Context, a *asked, text string) error {
 	a.mu.Lock()
 	attempt, said, tokens := a.attempt, a.text, a.tokens
 	a.mu.Unlock()
-	key := c.keys.job(c.id, a.job.id)
+	key := keys.job(c.id, a.job.id)
 	_, err := c.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.Del(ctx, key)
 		p.HSet(ctx, key, "live", 1, "attempt", attempt, "n", 0, "text", said, "tokens", tokens)
@@ -66,9 +66,9 @@ func (c *Client) put(ctx context.Context, a *asked, text string) error {
 	}
 	worker := c.choose(a)
 	for {
-		stream, lease := c.keys.any(), c.keys.any()
+		stream, lease := keys.any(), keys.any()
 		if worker != "" {
-			stream, lease = c.keys.to(worker), c.keys.worker(worker)
+			stream, lease = keys.to(worker), keys.worker(worker)
 		}
 		answer, err := submitScript.Run(ctx, c.rdb, []string{stream, lease}, text, c.opt.MaxQueue).Text()
 		switch {

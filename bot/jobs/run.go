@@ -44,9 +44,13 @@ type run struct {
 // outTTL is how long events are kept of a client that reads them no more.
 const outTTL = 5 * time.Minute
 
-// maxDeaths is how many times as often workers may die of a job that goes on each time:
-// most such jobs only ran beside the one that kills.
-const maxDeaths = 3
+// tries is how many workers may die of a job before a word until it is given up, and
+// maxDeaths how many of one that goes on each time: most such jobs only ran beside the one
+// that kills.
+const (
+	tries     = 2
+	maxDeaths = 3 * tries
+)
 
 // sayEvery is the least time between two pieces: what comes faster is said together.
 const sayEvery = 20 * time.Millisecond
@@ -138,7 +142,7 @@ func (r *run) begin() (said string, tokens int, verdict string) {
 		blame = 1
 	}
 	err := w.insist(func() error {
-		res, err := beginScript.Run(w.hard, w.rdb, r.keys(), r.job.id, r.entry.id, token, w.id, w.opt.Tries, maxDeaths*w.opt.Tries, outTTL.Milliseconds(), blame).Slice()
+		res, err := beginScript.Run(w.hard, w.rdb, r.keys(), r.job.id, r.entry.id, token, w.id, tries, maxDeaths, outTTL.Milliseconds(), blame).Slice()
 		if err != nil {
 			return err
 		}
@@ -166,7 +170,7 @@ func (w *Worker) alone() bool {
 }
 
 func (r *run) keys() []string {
-	return []string{r.w.keys.job(r.job.client, r.job.id), r.w.keys.out(r.job.client)}
+	return []string{keys.job(r.job.client, r.job.id), keys.out(r.job.client)}
 }
 
 // insist calls f again while Redis is away, until the worker's end.
@@ -341,7 +345,7 @@ func (r *run) handOver() {
 	}
 	if err == nil {
 		err = w.insist(func() error {
-			return moveScript.Run(w.hard, w.rdb, []string{r.entry.stream, w.keys.any()}, r.entry.id, group, r.entry.text).Err()
+			return moveScript.Run(w.hard, w.rdb, []string{r.entry.stream, keys.any()}, r.entry.id, group, r.entry.text).Err()
 		})
 	}
 	if err != nil {
@@ -361,7 +365,7 @@ func (r *run) bury() {
 	w.dead.Add(1)
 	ctx, cancel := context.WithTimeout(w.hard, grace)
 	defer cancel()
-	err := w.rdb.XAdd(ctx, &redis.XAddArgs{Stream: w.keys.dead(), MaxLen: maxDead, Approx: true, Values: []any{"job", r.job.id, "channel", r.job.prompt.Key.Channel,
+	err := w.rdb.XAdd(ctx, &redis.XAddArgs{Stream: keys.dead(), MaxLen: maxDead, Approx: true, Values: []any{"job", r.job.id, "channel", r.job.prompt.Key.Channel,
 		"question", r.job.prompt.QuestionID, "worker", w.id, "turns", len(r.job.prompt.Turns)}}).Err()
 	if err != nil {
 		w.opt.Log.Warn("a job given up could not be noted", "job", r.job.id, "err", err)

@@ -41,11 +41,11 @@ func (w *Worker) beat() error {
 		return err
 	}
 	_, err = w.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.SAdd(ctx, w.keys.workers(), w.id)
+		p.SAdd(ctx, keys.workers(), w.id)
 		if w.intake.Err() == nil { // or nothing more is meant for it
-			p.Set(ctx, w.keys.worker(w.id), text, w.opt.Lease)
+			p.Set(ctx, keys.worker(w.id), text, w.opt.Lease)
 		} else {
-			p.Del(ctx, w.keys.worker(w.id))
+			p.Del(ctx, keys.worker(w.id))
 		}
 		return nil
 	})
@@ -57,7 +57,7 @@ func (w *Worker) beat() error {
 			return err
 		}
 	}
-	_, length, err := survey(ctx, w.rdb, w.keys)
+	_, length, err := survey(ctx, w.rdb)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (w *Worker) Ready() bool {
 // hearStops breaks off jobs that are wanted no more, and forgets conversations. A stop
 // that it misses is noticed when the job says something next.
 func (w *Worker) hearStops() {
-	sub := w.rdb.Subscribe(w.hard, w.keys.stop())
+	sub := w.rdb.Subscribe(w.hard, keys.stop())
 	defer sub.Close()
 	messages := sub.Channel()
 	for {

@@ -41,7 +41,7 @@ func (c *Client) watch() {
 func (c *Client) look() {
 	ctx, cancel := context.WithTimeout(c.ctx, max(c.opt.Lease/5, time.Second))
 	defer cancel()
-	cards, length, err := survey(ctx, c.rdb, c.keys)
+	cards, length, err := survey(ctx, c.rdb)
 	if err != nil {
 		return // what was known last holds; submit and listen speak of an absent Redis
 	}
@@ -56,7 +56,7 @@ func (c *Client) look() {
 }
 
 // survey lists the workers that live, and counts the entries of all streams of jobs.
-func survey(ctx context.Context, rdb redis.UniversalClient, keys names) (cards []card, length int64, err error) {
+func survey(ctx context.Context, rdb redis.UniversalClient) (cards []card, length int64, err error) {
 	ids, err := rdb.SMembers(ctx, keys.workers()).Result()
 	if err != nil {
 		return nil, 0, err
@@ -119,7 +119,7 @@ func (c *Client) lost(a *asked) bool {
 	a.mu.Unlock()
 	ctx, cancel := context.WithTimeout(c.ctx, time.Second)
 	defer cancel()
-	h, err := c.rdb.HMGet(ctx, c.keys.job(c.id, a.job.id), "live", "entry", "done").Result()
+	h, err := c.rdb.HMGet(ctx, keys.job(c.id, a.job.id), "live", "entry", "done").Result()
 	if err != nil {
 		return false
 	}
@@ -144,7 +144,6 @@ type ClientStats struct {
 	Length         int64 // entries of all streams of jobs, of all clients
 	Again          int64 // attempts after a first, sum
 	Lost           int64 // jobs put again since Redis had lost them
-	Models         []string
 }
 
 // Stats returns the figures.
@@ -156,7 +155,6 @@ func (c *Client) Stats() ClientStats {
 		Again: c.again.Load(), Lost: c.silent.Load()}
 	for _, w := range c.workers {
 		s.Slots += w.Slots
-		s.Models = append(s.Models, w.Model)
 	}
 	return s
 }

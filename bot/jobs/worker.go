@@ -17,11 +17,9 @@ import (
 
 // WorkerOptions are what a Worker is told once; zero values choose.
 type WorkerOptions struct {
-	Prefix string               // of all keys; "mb"
 	Name   string               // of the machine, for people; a random part is added
 	Model  string               // for people
 	Slots  int                  // answers made at a time; 8
-	Tries  int                  // attempts that may die before a word of a job until it is given up; 2
 	Forget func(channel string) // drops what the Generator keeps of a channel, "" for all; may be nil
 	Busy   func(error) bool     // whether the Generator's error means "too many at once"
 	Lease  time.Duration        // without a sign of life after which others go on with the jobs; the same in all processes; 5 s
@@ -29,14 +27,8 @@ type WorkerOptions struct {
 }
 
 func (o WorkerOptions) fill() WorkerOptions {
-	if o.Prefix == "" {
-		o.Prefix = "mb"
-	}
 	if o.Slots == 0 {
 		o.Slots = 8
-	}
-	if o.Tries == 0 {
-		o.Tries = 2
 	}
 	if o.Busy == nil {
 		o.Busy = func(error) bool { return false }
@@ -52,11 +44,10 @@ func (o WorkerOptions) fill() WorkerOptions {
 
 // Worker takes jobs and answers them with a Generator.
 type Worker struct {
-	rdb  redis.UniversalClient
-	gen  chat.Generator
-	opt  WorkerOptions
-	id   string
-	keys names
+	rdb redis.UniversalClient
+	gen chat.Generator
+	opt WorkerOptions
+	id  string
 
 	slots chan struct{} // one for each job being run, or to be read
 	risky atomic.Bool   // a job that another worker may have died of has just begun
@@ -85,7 +76,7 @@ type entry struct{ stream, id, text string }
 // NewWorker returns a worker that takes jobs until Close; rdb and gen stay open.
 func NewWorker(rdb redis.UniversalClient, gen chat.Generator, o WorkerOptions) *Worker {
 	o = o.fill()
-	w := &Worker{rdb: rdb, gen: gen, opt: o, keys: names(o.Prefix), slots: make(chan struct{}, o.Slots), running: map[string]*run{}}
+	w := &Worker{rdb: rdb, gen: gen, opt: o, slots: make(chan struct{}, o.Slots), running: map[string]*run{}}
 	w.id = rand.Text()[:12]
 	if o.Name != "" {
 		w.id = strings.Map(func(r rune) rune {
@@ -130,7 +121,7 @@ func (w *Worker) Close(ctx context.Context) {
 func (w *Worker) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	err := w.rdb.Del(ctx, w.keys.worker(w.id)).Err()
+	err := w.rdb.Del(ctx, keys.worker(w.id)).Err()
 	if err == nil {
 		err = w.bury(ctx, w.id)
 	}
@@ -160,7 +151,7 @@ func (w *Worker) take() {
 			}
 		}
 		if err == nil && len(entries) == 0 {
-			entries, err = w.read(stealAfter, w.keys.to(w.id), w.keys.any())
+			entries, err = w.read(stealAfter, keys.to(w.id), keys.any())
 		}
 		if err == nil && len(entries) == 0 && w.intake.Err() == nil {
 			entries, err = w.steal()
@@ -241,7 +232,7 @@ func (w *Worker) steal() ([]entry, error) {
 		return nil, err
 	}
 	for _, id := range others {
-		got, err := w.read(-1, w.keys.to(id))
+		got, err := w.read(-1, keys.to(id))
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +246,7 @@ func (w *Worker) steal() ([]entry, error) {
 
 // others lists the other workers, dead ones too.
 func (w *Worker) others() (out []string, err error) {
-	ids, err := w.rdb.SMembers(w.hard, w.keys.workers()).Result()
+	ids, err := w.rdb.SMembers(w.hard, keys.workers()).Result()
 	if err != nil {
 		return nil, err
 	}
@@ -273,9 +264,9 @@ func (w *Worker) claim() ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	streams := []string{w.keys.any(), w.keys.to(w.id)}
+	streams := []string{keys.any(), keys.to(w.id)}
 	for _, id := range others {
-		streams = append(streams, w.keys.to(id))
+		streams = append(streams, keys.to(id))
 	}
 	for _, s := range streams {
 		list, _, err := w.rdb.XAutoClaim(w.hard, &redis.XAutoClaimArgs{Stream: s, Group: group, Consumer: w.id, MinIdle: w.opt.Lease, Start: "0-0", Count: 1}).Result()
@@ -309,5 +300,5 @@ func (w *Worker) at(id string) bool {
 
 // bury removes what is left of a dead worker, if nothing waits for it.
 func (w *Worker) bury(ctx context.Context, id string) error {
-	return buryScript.Run(ctx, w.rdb, []string{w.keys.worker(id), w.keys.to(id), w.keys.workers()}, id).Err()
+	return buryScript.Run(ctx, w.rdb, []string{keys.worker(id), keys.to(id), keys.workers()}, id).Err()
 }

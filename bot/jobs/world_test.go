@@ -235,7 +235,7 @@ func (w *world) until(what string, ok func() bool) {
 func (w *world) clean(c *Client) {
 	w.t.Helper()
 	w.until("nothing is left of the jobs", func() bool {
-		_, length, err := survey(w.t.Context(), w.rdb, c.keys)
+		_, length, err := survey(w.t.Context(), w.rdb)
 		left, _ := w.rdb.Keys(w.t.Context(), "mb:{"+c.id+"}:job:*").Result()
 		return err == nil && length == 0 && len(left) == 0
 	})

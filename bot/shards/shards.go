@@ -9,7 +9,7 @@
 //
 // # Key layout
 //
-// "mb" is the prefix; all keys lie in one slot of Redis Cluster.
+// All keys lie in one slot of Redis Cluster.
 //
 //	mb:{shards}:count            string  gateway shards in all, while anybody holds one
 //	mb:{shards}:processes        set     ids of processes, dead ones too
@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +35,6 @@ import (
 
 // Options are what a Keeper is told once; zero values choose.
 type Options struct {
-	Prefix      string        // of all keys; "mb"
 	Count       int           // gateway shards in all; 1
 	Concurrency int           // max_concurrency: new sessions that may begin in the time of Every; 1
 	Every       time.Duration // 5 s, as Discord's
@@ -43,9 +43,6 @@ type Options struct {
 }
 
 func (o Options) fill() Options {
-	if o.Prefix == "" {
-		o.Prefix = "mb"
-	}
 	o.Count, o.Concurrency = max(1, o.Count), max(1, o.Concurrency)
 	if o.Every == 0 {
 		o.Every = 5 * time.Second
@@ -93,15 +90,10 @@ func New(rdb redis.UniversalClient, o Options) *Keeper {
 	return &Keeper{rdb: rdb, opt: o.fill(), id: rand.Text(), held: map[int]*held{}}
 }
 
-func (k *Keeper) key(parts ...string) string {
-	key := k.opt.Prefix + ":{shards}"
-	for _, p := range parts {
-		key += ":" + p
-	}
-	return key
-}
+// key makes a key of Redis; see the package comment.
+func key(parts ...string) string { return "mb:{shards}:" + strings.Join(parts, ":") }
 
-func (k *Keeper) shard(i int) string { return k.key(strconv.Itoa(k.opt.Count), strconv.Itoa(i)) }
+func (k *Keeper) shard(i int) string { return key(strconv.Itoa(k.opt.Count), strconv.Itoa(i)) }
 
 // Run takes shards until ctx ends, and then gives them back. It calls hold, on a
 // goroutine of its own, for each shard it has got; the context of hold ends when the
@@ -140,8 +132,8 @@ func (k *Keeper) Run(ctx context.Context, hold func(ctx context.Context, shard i
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	k.rdb.Del(end, k.key("process", k.id))
-	k.rdb.SRem(end, k.key("processes"), k.id)
+	k.rdb.Del(end, key("process", k.id))
+	k.rdb.SRem(end, key("processes"), k.id)
 }
 
 // begin works with a shard until it is to be let go.
@@ -177,9 +169,9 @@ func (k *Keeper) turn(ctx context.Context, begin func(int)) error {
 	defer cancel()
 	lease := k.opt.Lease.Milliseconds()
 	_, err := k.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.SAdd(ctx, k.key("processes"), k.id)
-		p.Set(ctx, k.key("process", k.id), 1, k.opt.Lease)
-		p.Set(ctx, k.key("count"), k.opt.Count, 3*k.opt.Lease)
+		p.SAdd(ctx, key("processes"), k.id)
+		p.Set(ctx, key("process", k.id), 1, k.opt.Lease)
+		p.Set(ctx, key("count"), k.opt.Count, 3*k.opt.Lease)
 		return nil
 	})
 	if err != nil {
@@ -278,14 +270,14 @@ func (k *Keeper) letOne() {
 
 // processes counts those that live, and forgets the dead.
 func (k *Keeper) processes(ctx context.Context) (int, error) {
-	ids, err := k.rdb.SMembers(ctx, k.key("processes")).Result()
+	ids, err := k.rdb.SMembers(ctx, key("processes")).Result()
 	if err != nil {
 		return 0, err
 	}
 	leases := make([]*redis.IntCmd, len(ids))
 	_, err = k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
-			leases[i] = p.Exists(ctx, k.key("process", id))
+			leases[i] = p.Exists(ctx, key("process", id))
 		}
 		return nil
 	})
@@ -296,7 +288,7 @@ func (k *Keeper) processes(ctx context.Context) (int, error) {
 	for i, id := range ids {
 		if leases[i].Val() == 1 {
 			n++
-		} else if err := k.rdb.SRem(ctx, k.key("processes"), id).Err(); err != nil {
+		} else if err := k.rdb.SRem(ctx, key("processes"), id).Err(); err != nil {
 			return 0, err
 		}
 	}
@@ -307,11 +299,10 @@ func (k *Keeper) processes(ctx context.Context) (int, error) {
 // say, or else want. That is forgotten when none has run for three leases.
 func Agree(ctx context.Context, rdb redis.UniversalClient, o Options, want int) (int, error) {
 	o = o.fill()
-	key := o.Prefix + ":{shards}:count"
-	if err := rdb.SetNX(ctx, key, want, 3*o.Lease).Err(); err != nil {
+	if err := rdb.SetNX(ctx, key("count"), want, 3*o.Lease).Err(); err != nil {
 		return 0, fmt.Errorf("agree on gateway shards: %v", err)
 	}
-	n, err := rdb.Get(ctx, key).Int()
+	n, err := rdb.Get(ctx, key("count")).Int()
 	if errors.Is(err, redis.Nil) {
 		return want, nil
 	}
@@ -324,15 +315,15 @@ func Agree(ctx context.Context, rdb redis.UniversalClient, o Options, want int) 
 // Identify waits until a new session of a shard may begin. It returns only the
 // context's error: without Redis it waits.
 func (k *Keeper) Identify(ctx context.Context, shard int) error {
-	key := k.key("identify", strconv.Itoa(shard%k.opt.Concurrency))
+	session := key("identify", strconv.Itoa(shard%k.opt.Concurrency))
 	for {
-		got, err := k.rdb.SetNX(ctx, key, k.id, k.opt.Every).Result()
+		got, err := k.rdb.SetNX(ctx, session, k.id, k.opt.Every).Result()
 		if err == nil && got {
 			return nil
 		}
 		wait := k.opt.Every / 4
 		if err == nil {
-			if left, err := k.rdb.PTTL(ctx, key).Result(); err == nil && left > 0 {
+			if left, err := k.rdb.PTTL(ctx, session).Result(); err == nil && left > 0 {
 				wait = left
 			}
 		}
