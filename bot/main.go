@@ -84,11 +84,7 @@ func start(args []string, out, errOut io.Writer) int {
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	again := reloads{signal: hangup, read: func() (config.Config, error) { return config.Load(*path, env) }, path: *path, level: logLevel}
-	do := run
-	if c.Roles.Role == "worker" {
-		do = work
-	}
-	if err := do(ctx, c, log, out, again); err != nil {
+	if err := run(ctx, c, log, out, again); err != nil {
 		log.Error("moebot ends", "err", err)
 		return 1
 	}

@@ -57,9 +57,9 @@ type service struct {
 	mistake atomic.Pointer[string] // why the configuration file does not count; nil if it does
 }
 
-// run builds the parts, starts them, and stops them in order when ctx ends.
-// Each word of again has the configuration read again; see reload.
-func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, again reloads) (err error) {
+// run builds the parts of the process's role, starts them, and stops them in order when
+// ctx ends. Each word of again has the configuration read again; see reload.
+func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, again reloads) error {
 	s := &service{cfg: c, log: log, since: time.Now()}
 	listener, err := net.Listen("tcp", c.HTTP.Addr)
 	if err != nil {
@@ -75,10 +75,19 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 	}
 	defer s.closeStore()
 	s.figures.open(s)
+	if c.Roles.Role == "worker" {
+		return s.work(ctx, listener, out, again)
+	}
+	return s.talk(ctx, listener, out, again)
+}
+
+// talk is what follows in a process that shows answers.
+func (s *service) talk(ctx context.Context, listener net.Listener, out io.Writer, again reloads) error {
+	c := s.cfg
 	s.rules.set(c.Safety)
 	s.activity = newActivity(&s.figures, s.bots.server)
 	s.chat = chat.New(forgetful{s.store, s.mind}, s.generator(), chat.Options{QueueLen: c.Reply.QueueLen, Timeout: time.Duration(c.Reply.Timeout), Renew: s.holdTTL() / 3,
-		HandOver: c.Roles.Role == "gateway", Busy: tooMany, Rules: &s.rules, Observer: s.activity, Log: log})
+		HandOver: c.Roles.Role == "gateway", Busy: tooMany, Rules: &s.rules, Observer: s.activity, Log: s.log})
 	if err := s.openDiscord(); err != nil {
 		return err
 	}
@@ -100,9 +109,9 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, 
 	s.announce(out, listener.Addr())
 	keeping, enough := context.WithCancel(context.Background())
 	var kept sync.WaitGroup
-	kept.Go(func() { s.activity.keep(keeping, s.store, log) })
+	kept.Go(func() { s.activity.keep(keeping, s.store, s.log) })
 
-	err = s.stay(ctx, served, again, func() { s.stop(server) })
+	err := s.stay(ctx, server, served, again)
 	enough()
 	kept.Wait()
 	s.connecting.Wait()
@@ -118,7 +127,7 @@ func (s *service) serve(listener net.Listener) (*http.Server, <-chan error) {
 }
 
 // stay runs until ctx ends or something fails, and then stops.
-func (s *service) stay(ctx context.Context, served <-chan error, again reloads, stop func()) error {
+func (s *service) stay(ctx context.Context, server *http.Server, served <-chan error, again reloads) error {
 	profiles, err := s.openProfiles()
 	watching, enough := context.WithCancel(ctx)
 	changed := again.changes(watching)
@@ -135,7 +144,7 @@ func (s *service) stay(ctx context.Context, served <-chan error, again reloads, 
 		}
 	}
 	enough()
-	stop()
+	s.stop(server)
 	profiles()
 	return err
 }
@@ -271,9 +280,13 @@ func (s *service) stop(server *http.Server) {
 	s.log.Info("stopping")
 	all, cancelAll := context.WithTimeout(context.Background(), stopTime)
 	defer cancelAll()
-	s.bots.hush()
 	answers, cancel := context.WithTimeout(all, finishTime)
-	s.chat.Close(answers)
+	if s.worker != nil {
+		s.worker.Close(answers)
+	} else {
+		s.bots.hush()
+		s.chat.Close(answers)
+	}
 	cancel()
 	if s.letGo != nil {
 		s.letGo()
