@@ -26,10 +26,11 @@ type reloads struct {
 	level  *slog.LevelVar
 }
 
-// reload reads the configuration again and takes over what can be changed while
-// running: the [reply] defaults, [where], [safety], log.level and discord.temperature_role. A
-// configuration that cannot be read changes nothing, and /stats says why.
-func (s *service) reload(r reloads) {
+// reload reads the configuration again, takes over what can be changed while running (the
+// [reply] defaults, [where], [safety], log.level and discord.temperature_role), and returns
+// what holds now instead of was. A configuration that cannot be read changes nothing, and
+// /stats says why. s.cfg stays what the parts were built by, since they read it.
+func (s *service) reload(r reloads, was config.Config) config.Config {
 	c, err := r.read()
 	if err != nil {
 		s.log.Error("the configuration stays as it was: the new one cannot be read", "err", err)
@@ -38,10 +39,10 @@ func (s *service) reload(r reloads) {
 			mistake = strings.ReplaceAll(mistake, r.path, filepath.Base(r.path))
 		}
 		s.mistake.Store(&mistake)
-		return
+		return was
 	}
 	s.mistake.Store(nil)
-	changed, later := differences(s.cfg, c)
+	changed, later := differences(was, c)
 	if r.level != nil {
 		r.level.Set(level(c.Log.Level))
 	}
@@ -49,14 +50,15 @@ func (s *service) reload(r reloads) {
 	s.rules.set(c.Safety)
 	s.bots.setPolicy(policy(c))
 	// what needs a restart stays what it is, also in the next comparison
-	timeout, queueLen := s.cfg.Reply.Timeout, s.cfg.Reply.QueueLen
-	s.cfg.Reply = c.Reply
-	s.cfg.Reply.Timeout, s.cfg.Reply.QueueLen = timeout, queueLen
-	s.cfg.Where, s.cfg.Safety, s.cfg.Log.Level, s.cfg.Discord.TemperatureRole = c.Where, c.Safety, c.Log.Level, c.Discord.TemperatureRole
+	is := was
+	is.Reply = c.Reply
+	is.Reply.Timeout, is.Reply.QueueLen = was.Reply.Timeout, was.Reply.QueueLen
+	is.Where, is.Safety, is.Log.Level, is.Discord.TemperatureRole = c.Where, c.Safety, c.Log.Level, c.Discord.TemperatureRole
 	s.log.Info("the configuration was read again", "changed", strings.Join(changed, " "))
 	if len(later) > 0 {
 		s.log.Warn("some of it takes a restart", "keys", strings.Join(later, " "))
 	}
+	return is
 }
 
 // changes sends a word each time the file changes, until ctx ends; nil without a file.

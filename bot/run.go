@@ -131,6 +131,7 @@ func (s *service) stay(ctx context.Context, server *http.Server, served <-chan e
 	profiles, err := s.openProfiles()
 	watching, enough := context.WithCancel(ctx)
 	changed := again.changes(watching)
+	now := s.cfg // what the parts read is not changed beside them
 	for open := err == nil; open; {
 		select {
 		case <-ctx.Done():
@@ -138,9 +139,9 @@ func (s *service) stay(ctx context.Context, server *http.Server, served <-chan e
 		case err = <-served:
 			open = false
 		case <-again.signal:
-			s.reload(again)
+			now = s.reload(again, now)
 		case <-changed:
-			s.reload(again)
+			now = s.reload(again, now)
 		}
 	}
 	enough()
