@@ -240,11 +240,10 @@ func (s *service) openDiscord() error {
 		}
 		store = playStore{forgetful{s.store, s.mind}, s.play.keeper}
 	}
-	steering, err := s.mind.steerable(context.Background())
-	if err != nil {
-		return err
+	var err error
+	if o.Steering, err = s.mind.steerable(context.Background()); err != nil { // that is no reason not to answer
+		s.log.Warn("there is no /steer: the model cannot be looked into", "err", err)
 	}
-	o.Steering = steering
 	s.discord = o
 	s.bots.setPolicy(o.Policy)
 	if s.cfg.Roles.Role == "gateway" {

@@ -60,7 +60,7 @@ func (s *service) conversation(ctx context.Context, channel, author, text string
 	return r, nil
 }
 
-// steerable is what Discord's /steer needs of the model.
+// steerable is what Discord's /steer needs of the model, nil with an error.
 func (m *mind) steerable(ctx context.Context) (*discord.Steering, error) {
 	names, err := m.lab.Names(ctx)
 	if err != nil {

@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 
 	"moebot/bot/chat"
+	"moebot/bot/config"
+	"moebot/bot/lab"
 	"moebot/moe/model/steer"
 	"moebot/session"
 )
@@ -52,5 +55,29 @@ func TestSteeringIsOfTheChannel(t *testing.T) {
 	}
 	if err := m.CheckSteering(context.Background(), []string{"expert:1.2=0", "component:1.probe-question=0"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A model that knows more tokens than its vocabulary has cannot be looked into, but it
+// answers: the bot starts, without /steer.
+func TestAModelThatCannotBeSteered(t *testing.T) {
+	c := config.Default()
+	c.Token, c.Roles.Role = "token", "gateway" // which makes its connections later
+	m, err := openMind(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.lab.Close()
+	larger := *m.model
+	larger.Config.Vocab++
+	m.model, m.lab = &larger, lab.New(&larger, m.tok, nil)
+	defer m.close()
+	var said strings.Builder
+	s := &service{cfg: c, mind: m, log: slog.New(slog.NewTextHandler(&said, nil))}
+	if err := s.openDiscord(); err != nil {
+		t.Fatal(err)
+	}
+	if s.discord.Steering != nil || !strings.Contains(said.String(), "/steer") {
+		t.Errorf("steering %+v, log %q", s.discord.Steering, said.String())
 	}
 }
