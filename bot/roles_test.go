@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -10,13 +8,9 @@ import (
 )
 
 // quantity is how many questions a test of many asks in each channel: few, or as many
-// together as MOEBOT_TEST_QUESTIONS says.
+// together as MOEBOT_SOAK says.
 func quantity(t *testing.T, channels int) (each int, big bool) {
-	if s := os.Getenv("MOEBOT_TEST_QUESTIONS"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatal(err)
-		}
+	if n, _ := soak(t); n > 0 {
 		return max(1, n/channels), true
 	}
 	if testing.Short() {
@@ -130,7 +124,7 @@ func TestRollingRestart(t *testing.T) {
 // seen once in eight runs.
 func TestRedisPausedAndKilled(t *testing.T) {
 	lease := "8s"
-	if os.Getenv("MOEBOT_SOAK") != "" {
+	if n, length := soak(t); n > 0 || length > 0 {
 		lease = "2s"
 	}
 	f := newFleet(t, discordtest.Options{Shards: 2, MaxConcurrency: 2}, 2, 2, "MOEBOT_ROLES_LEASE=2s", "MOEBOT_ROLES_SHARD_LEASE="+lease)

@@ -12,17 +12,30 @@ import (
 	"moebot/bot/discordtest"
 )
 
+// soak is what MOEBOT_SOAK wants of the long forms of tests: a number of questions
+// (20000) or a time (30m). Zeros are the short forms.
+func soak(t *testing.T) (questions int, length time.Duration) {
+	t.Helper()
+	s := os.Getenv("MOEBOT_SOAK")
+	if s == "" {
+		return 0, 0
+	}
+	questions, err := strconv.Atoi(s)
+	if err != nil {
+		length, err = time.ParseDuration(s)
+	}
+	if err != nil {
+		t.Fatalf("MOEBOT_SOAK is %q, want a number of questions or a time such as 30m", s)
+	}
+	return questions, length
+}
+
 // TestSoak lets two gateways and two workers answer at half the rate they can for as long
-// as MOEBOT_TEST_SOAK says (30m, say), and looks at memory, goroutines and Redis meanwhile.
+// as MOEBOT_SOAK says, or 3 s, and looks at memory, goroutines and Redis meanwhile.
 func TestSoak(t *testing.T) {
-	length := 3 * time.Second
-	if s := os.Getenv("MOEBOT_TEST_SOAK"); s != "" {
-		var err error
-		if length, err = time.ParseDuration(s); err != nil {
-			t.Fatal(err)
-		}
-	} else if testing.Short() {
-		t.Skip("a soak, even a short one, is none of the short tests")
+	_, length := soak(t)
+	if length == 0 {
+		length = 3 * time.Second
 	}
 	f := newFleet(t, discordtest.Options{Shards: 4, MaxConcurrency: 4, History: 200}, 8, 2)
 	gateways := []*process{f.start("gateway"), f.start("gateway")}
