@@ -141,10 +141,11 @@ func (k *Keeper) hurry() {
 	}
 }
 
-// run writes at most every keepEvery while there are changes.
+// run writes when it is woken, and looks every keepEvery whether anything has changed.
 func (k *Keeper) run(ctx context.Context) {
 	defer close(k.done)
-	events := k.discord.Subscribe(ctx)
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
 	written, failed := uint64(0), false
 	write := func() {
 		at := k.discord.Position()
@@ -164,23 +165,10 @@ func (k *Keeper) run(ctx context.Context) {
 			return
 		case <-k.wake:
 			write()
-			continue
-		case _, open := <-events:
-			if !open && ctx.Err() == nil { // it was too slow, or the Discord has ended
-				if events = k.discord.Subscribe(ctx); k.discord.Position() == written {
-					events = nil
-				}
+		case <-tick.C:
+			if k.discord.Position() != written {
+				write()
 			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(keepEvery):
-		}
-		for len(events) > 0 {
-			<-events
-		}
-		if k.discord.Position() != written {
-			write()
 		}
 	}
 }
