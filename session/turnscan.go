@@ -9,8 +9,10 @@ import (
 
 // A store reads a whole conversation for every message, so turns are read by hand where
 // they are as EncodeTurn writes them: fields in its order, no blanks, and no alternatives
-// of an answer. Anything else is left to encoding/json, which gives the same for what
-// both read. It takes less than a tenth of the time (BenchmarkDecodeTurn).
+// of an answer. Anything else is left to encoding/json. A turn of 300 bytes takes 0.3 µs
+// instead of 3, 1.3 µs if every twelfth byte is escaped (BenchmarkDecodeTurn). What both
+// read is the same for random turns and for what chance makes of them (TestScanTurnTwin,
+// FuzzScanTurn).
 
 // scanTurn reads an object; false leaves it to encoding/json. The strings of the result
 // share s where nothing in them is escaped.
@@ -62,57 +64,29 @@ func (p *scanner) optional(l string) bool {
 	return true
 }
 
+// escapes are those of JSON but for \u, \b and \f, which are rare.
+var escapes = strings.NewReplacer(`\"`, `"`, `\\`, `\`, `\/`, `/`, `\n`, "\n", `\t`, "\t", `\r`, "\r")
+
 // text reads a string.
 func (p *scanner) text() string {
 	p.literal(`"`)
+	escaped := false
 	for i := 0; i < len(p.s); i++ {
 		switch c := p.s[i]; {
 		case c == '"':
 			v := p.s[:i]
 			p.s = p.s[i+1:]
+			if escaped {
+				v = escapes.Replace(v)
+			}
 			return v
 		case c == '\\':
-			return p.escaped(i)
+			if i++; i == len(p.s) || strings.IndexByte(`"\/ntr`, p.s[i]) < 0 {
+				p.ok = false
+				return ""
+			}
+			escaped = true
 		case c < ' ':
-			p.ok = false
-			return ""
-		}
-	}
-	p.ok = false
-	return ""
-}
-
-// escaped goes on reading a string whose first escape stands at i.
-func (p *scanner) escaped(i int) string {
-	var b strings.Builder
-	b.WriteString(p.s[:i])
-	for ; i < len(p.s); i++ {
-		c := p.s[i]
-		switch {
-		case c == '"':
-			p.s = p.s[i+1:]
-			return b.String()
-		case c < ' ':
-			p.ok = false
-			return ""
-		case c != '\\':
-			b.WriteByte(c)
-			continue
-		}
-		i++
-		if i == len(p.s) {
-			break
-		}
-		switch p.s[i] {
-		case '"', '\\', '/':
-			b.WriteByte(p.s[i])
-		case 'n':
-			b.WriteByte('\n')
-		case 't':
-			b.WriteByte('\t')
-		case 'r':
-			b.WriteByte('\r')
-		default: // \u, which is rare
 			p.ok = false
 			return ""
 		}

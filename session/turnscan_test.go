@@ -2,6 +2,8 @@ package session
 
 import (
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -60,6 +62,82 @@ func TestScanTurn(t *testing.T) {
 	}
 }
 
+// randomTurn is one with any of the fields that EncodeTurn writes.
+func randomTurn(r *rand.Rand) Turn {
+	text := func() string {
+		var b strings.Builder
+		for range r.IntN(12) {
+			pieces := []string{"a", "word ", "\"", "\\", "/", "\n", "\t", "\r", "\x7f", "é", "🦊", "<&>", `\u00e9`, "{", "}", ",", "\xff"}
+			if r.IntN(50) == 0 { // what is left to encoding/json
+				pieces = []string{"\b", "\x00", "\u2028"}
+			}
+			b.WriteString(pieces[r.IntN(len(pieces))])
+		}
+		return b.String()
+	}
+	some := func() bool { return r.IntN(2) == 0 }
+	t := Turn{ID: fmt.Sprint(1 + r.Uint64N(1<<60)), Role: RoleUser, Text: text()}
+	if some() {
+		t.AuthorID, t.Author = fmt.Sprint(r.IntN(10)), text()
+	}
+	if some() {
+		t.Time = time.UnixMilli(r.Int64() >> r.IntN(63)).UTC()
+	}
+	if some() {
+		t.Role, t.Answer = RoleAssistant, &Answer{Cut: some(), Stale: some()}
+		if some() {
+			t.Answer.To, t.Answer.For = text(), text()
+		}
+		for range r.IntN(3) {
+			t.Answer.More = append(t.Answer.More, text())
+		}
+		if r.IntN(8) == 0 {
+			t.Answer.Variants = []Variant{{Text: text()}, {Text: text(), Cut: true}}
+		}
+	}
+	return t
+}
+
+// TestScanTurnTwin: random turns are the same by hand and by encoding/json, and so is
+// what is read by hand although something in it was changed, left out or put twice.
+func TestScanTurnTwin(t *testing.T) {
+	const seed, turns = 1, 3000
+	r := rand.New(rand.NewPCG(seed, 0))
+	hand, changed := 0, 0
+	same := func(s string) bool {
+		got, ok := scanTurn(s)
+		if !ok {
+			return false
+		}
+		if want, err := slow(s); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q by hand: %+v %+v\nby encoding/json: %+v %+v, %v", s, got, got.Answer, want, want.Answer, err)
+		}
+		return true
+	}
+	for range turns {
+		s, err := EncodeTurn(randomTurn(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = s[1:]
+		if same(s) {
+			hand++
+		}
+		for range 20 {
+			from := r.IntN(len(s))
+			to := min(len(s), from+r.IntN(4))
+			piece := s[from:to]
+			bad := s[:from] + []string{"", piece + piece, string(s[r.IntN(len(s))]), string(rune(r.IntN(128)))}[r.IntN(4)] + s[to:]
+			if same(bad) {
+				changed++
+			}
+		}
+	}
+	if hand < turns/2 || changed < turns {
+		t.Errorf("of %d turns %d were read by hand, and %d that were changed: too few to say something", turns, hand, changed)
+	}
+}
+
 // FuzzScanTurn: what is read by hand is what encoding/json reads.
 func FuzzScanTurn(f *testing.F) {
 	f.Add(`{"id":"5","role":"user","author_id":"7","author":"Ann","text":"h\n\"i","time":1700000000123}`)
@@ -77,21 +155,23 @@ func FuzzScanTurn(f *testing.F) {
 
 // BenchmarkDecodeTurn reads a turn of 300 bytes, as a store does 60 times a message.
 func BenchmarkDecodeTurn(b *testing.B) {
-	s, err := EncodeTurn(Turn{ID: "123456789012345678", Role: RoleUser, AuthorID: "77", Author: "Ann", Text: strings.Repeat("twelve bytes", 25), Time: time.UnixMilli(1700000000123)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for name, read := range map[string]func() error{
-		"by hand": func() error { _, err := DecodeTurn(s); return err },
-		"json":    func() error { _, err := slow(s[1:]); return err },
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := read(); err != nil {
-					b.Fatal(err)
+	for kind, words := range map[string]string{"": "twelve bytes", " with escapes": "twelve\nbytes"} {
+		s, err := EncodeTurn(Turn{ID: "123456789012345678", Role: RoleUser, AuthorID: "77", Author: "Ann", Text: strings.Repeat(words, 25), Time: time.UnixMilli(1700000000123)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for name, read := range map[string]func() error{
+			"by hand": func() error { _, err := DecodeTurn(s); return err },
+			"json":    func() error { _, err := slow(s[1:]); return err },
+		} {
+			b.Run(name+kind, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := read(); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
