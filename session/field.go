@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ type Field struct {
 
 	ref    func(*Settings) any // pointer to the field, itself a pointer
 	lo, hi float64             // of numbers; characters of a text, entries of a list
-	entry  func(string) bool   // whether a list may have it as one
+	entry  func(string) bool   // whether a list may have it as one; nil of what is no list
 }
 
 // fields are all settings, in the order they are shown. Nothing changes them.
@@ -83,30 +84,14 @@ func FieldNamed(name string) (Field, bool) {
 	return Field{}, false
 }
 
+// at is the field of s, a pointer.
+func (f *Field) at(s *Settings) reflect.Value { return reflect.ValueOf(f.ref(s)).Elem() }
+
 // IsSet reports whether s sets it.
-func (f Field) IsSet(s Settings) bool {
-	switch v := f.ref(&s).(type) {
-	case **float64:
-		return *v != nil
-	case **int:
-		return *v != nil
-	case **uint64:
-		return *v != nil
-	case **bool:
-		return *v != nil
-	case **string:
-		return *v != nil
-	case **[]string:
-		return *v != nil
-	}
-	return false
-}
+func (f Field) IsSet(s Settings) bool { return !f.at(&s).IsNil() }
 
 // IsList reports whether its value is a list.
-func (f Field) IsList() bool {
-	_, ok := f.ref(&Settings{}).(**[]string)
-	return ok
-}
+func (f Field) IsList() bool { return f.entry != nil }
 
 // List is its value in s as a list, nil if it is not set or no list. It must not be changed.
 func (f Field) List(s Settings) []string {
@@ -192,22 +177,7 @@ func (f Field) check(s Settings) error {
 }
 
 // Copy sets in dst what src has of it, and unsets it if that is nothing.
-func (f Field) Copy(dst *Settings, src Settings) {
-	switch d := f.ref(dst).(type) {
-	case **float64:
-		*d = *f.ref(&src).(**float64)
-	case **int:
-		*d = *f.ref(&src).(**int)
-	case **uint64:
-		*d = *f.ref(&src).(**uint64)
-	case **bool:
-		*d = *f.ref(&src).(**bool)
-	case **string:
-		*d = *f.ref(&src).(**string)
-	case **[]string:
-		*d = *f.ref(&src).(**[]string)
-	}
-}
+func (f Field) Copy(dst *Settings, src Settings) { f.at(dst).Set(f.at(&src)) }
 
 // Unset leaves it to the outer levels.
 func (f Field) Unset(s *Settings) { f.Copy(s, Settings{}) }

@@ -24,7 +24,7 @@ import (
 // archiveName is what the header says it is.
 const archiveName = "sessions"
 
-// Record is one line of an archive. One of the pointers is set.
+// Record is one line of an archive. One of its fields is set.
 type Record struct {
 	// Channel is a channel's, or, with settings alone, a server's (ServerKey).
 	Channel *Kept

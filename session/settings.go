@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 )
@@ -126,14 +127,7 @@ func (e *SettingError) Error() string {
 func (s Settings) IsZero() bool { return s == Settings{} }
 
 // Equal reports whether both set the same settings to the same values.
-func (s Settings) Equal(t Settings) bool {
-	for i := range fields {
-		if !sameValue(fields[i].ref(&s), fields[i].ref(&t)) {
-			return false
-		}
-	}
-	return true
-}
+func (s Settings) Equal(t Settings) bool { return reflect.DeepEqual(s, t) }
 
 // Merge returns s with what over, the nearer level, sets taken from over. Lists of what
 // is blocked add up instead: nothing that an outer level blocks is unblocked by a nearer
@@ -144,34 +138,15 @@ func (s Settings) Merge(over Settings) Settings {
 	}
 	for i := range fields {
 		f := &fields[i]
-		dst, src := f.ref(&s), f.ref(&over)
-		switch d := dst.(type) {
-		case **float64:
-			pick(d, *src.(**float64))
-		case **int:
-			pick(d, *src.(**int))
-		case **uint64:
-			pick(d, *src.(**uint64))
-		case **bool:
-			pick(d, *src.(**bool))
-		case **string:
-			pick(d, *src.(**string))
-		case **[]string:
-			if o := *src.(**[]string); f.Adds && *d != nil && o != nil {
-				both := union(**d, *o)
-				*d = &both
-			} else {
-				pick(d, o)
-			}
+		switch dst, src := f.at(&s), f.at(&over); {
+		case src.IsNil():
+		case f.Adds && !dst.IsNil():
+			f.SetList(&s, union(f.List(s), f.List(over)))
+		default:
+			dst.Set(src)
 		}
 	}
 	return s
-}
-
-func pick[T any](dst **T, over *T) {
-	if over != nil {
-		*dst = over
-	}
 }
 
 // union is a followed by what of b is not in it.
@@ -215,30 +190,6 @@ func (s Settings) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// sameValue compares what two pointers of the same field point to.
-func sameValue(a, b any) bool {
-	switch a := a.(type) {
-	case **float64:
-		return same(*a, *b.(**float64))
-	case **int:
-		return same(*a, *b.(**int))
-	case **uint64:
-		return same(*a, *b.(**uint64))
-	case **bool:
-		return same(*a, *b.(**bool))
-	case **string:
-		return same(*a, *b.(**string))
-	case **[]string:
-		x, y := *a, *b.(**[]string)
-		return x == y || x != nil && y != nil && slices.Equal(*x, *y)
-	}
-	panic(fmt.Sprintf("session: no setting has type %T", a))
-}
-
-func same[T comparable](a, b *T) bool {
-	return a == b || a != nil && b != nil && *a == *b
 }
 
 // formatFloat writes v shortly and without an exponent for ordinary sizes;

@@ -99,11 +99,11 @@ func UnmarshalSettings(data []byte) (Settings, error) {
 		}
 		delete(object, f.Name)
 		var one Settings
-		if err := json.Unmarshal(raw, f.ref(&one)); err != nil || !f.IsSet(one) || one.Validate() != nil {
-			var bad *SettingError
-			if !errors.As(one.Validate(), &bad) || err != nil {
-				bad = &SettingError{f.Name, fmt.Sprintf("%.60s", raw), f.Want}
-			}
+		var bad *SettingError
+		if err := json.Unmarshal(raw, f.ref(&one)); err != nil || !f.IsSet(one) {
+			bad = &SettingError{f.Name, fmt.Sprintf("%.60s", raw), f.Want}
+		}
+		if bad != nil || errors.As(one.Validate(), &bad) {
 			errs = append(errs, bad)
 			continue
 		}
