@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -112,15 +114,12 @@ func (k *Keys) add(id string, key []byte) error {
 	return nil
 }
 
-// Headers are what values begin with that k can open, but for those not sealed.
-func (k *Keys) Headers() (out []string) {
+// Headers are what values begin with that k can open, but for those not sealed, sorted.
+func (k *Keys) Headers() []string {
 	if k == nil {
 		return nil
 	}
-	for h := range k.gcm {
-		out = append(out, h)
-	}
-	return out
+	return slices.Sorted(maps.Keys(k.gcm))
 }
 
 // Seal returns value sealed by the first key, or as it is if k is nil. What says what

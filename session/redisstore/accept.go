@@ -55,20 +55,19 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 	calls := make([]call, 0, 1+len(limits))
 	calls = append(calls, call{script: acceptScript,
 		keys: []string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), total, day, s.holdKey(k, t.ID)},
-		args: []any{t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL(), s.o.Owner, duration(s.o.HoldTTL), s.openable()}})
+		args: []any{t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL(), s.o.Owner, duration(s.o.HoldTTL), s.openable}})
 	for _, l := range limits {
 		if err := session.ValidateID("bucket", l.Name); err != nil {
 			return fail(err)
 		}
-		p := partition(l.Name)
-		calls = append(calls, call{script: takeScript,
-			keys: []string{s.key(p, "rate", l.Name), s.key(p, "rated", l.Name, t.ID)},
-			args: []any{s.bucketTime(), l.Size, duration(l.Every), duration(ratedTTL)}})
+		take := s.take(l)
+		take.keys = append(take.keys, s.key(partition(l.Name), "rated", l.Name, t.ID))
+		calls = append(calls, take)
 	}
 	var log *redis.StringSliceCmd
 	var cfg *redis.StringCmd
 	replies := s.runAll(ctx, calls, func(p redis.Pipeliner) {
-		log, cfg = p.LRange(ctx, s.channelKey(k, "log"), 0, -1), p.Get(ctx, s.channelKey(k, "cfg"))
+		log, cfg = s.askSession(ctx, p, k)
 	})
 	sess, accepted, err = s.readAccepted(ctx, k, t.ID, replies[0], log, cfg)
 	if err != nil {
@@ -132,9 +131,9 @@ type call struct {
 	args   []any
 }
 
-// runAll runs scripts, and what read (if not nil) asks behind the first of them, in one round trip, and once
-// more those that Redis did not know. They are not atomic together, and may run in any
-// order.
+// runAll runs scripts, and what read (if not nil) asks behind the first of them, in one
+// round trip, and once more those that Redis did not know. They are not atomic together,
+// and may run in any order.
 func (s *Store) runAll(ctx context.Context, calls []call, read func(redis.Pipeliner)) []*redis.Cmd {
 	out := make([]*redis.Cmd, len(calls))
 	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each reply has its error

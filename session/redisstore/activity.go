@@ -83,9 +83,12 @@ func (s *Store) Activity(ctx context.Context, place string, last time.Time, hour
 			n, _ := strconv.ParseInt(v, 10, 64) // HINCRBY wrote it: always a number
 			out[i].Add(name, n)
 		}
-		for _, v := range marks[i].Val() {
-			m, _ := strconv.Atoi(v)
-			out[i].Merge(session.Activity{Marks: map[int]bool{m: true}})
+		if seen := marks[i].Val(); len(seen) > 0 {
+			out[i].Marks = make(map[int]bool, len(seen))
+			for _, v := range seen {
+				m, _ := strconv.Atoi(v)
+				out[i].Marks[m] = true
+			}
 		}
 	}
 	return out, nil

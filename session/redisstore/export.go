@@ -82,7 +82,7 @@ func (s *Store) kept(ctx context.Context, k session.Key) (*session.Kept, error) 
 	var wait *redis.MapStringStringCmd
 	var expires *redis.DurationCmd
 	_, err := s.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		log, cfg = p.LRange(ctx, s.channelKey(k, "log"), 0, -1), p.Get(ctx, s.channelKey(k, "cfg"))
+		log, cfg = s.askSession(ctx, p, k)
 		seen, wait = p.ZRangeWithScores(ctx, s.channelKey(k, "seen"), 0, -1), p.HGetAll(ctx, s.channelKey(k, "wait"))
 		waiting = p.ZRangeWithScores(ctx, s.key(partition(k.Channel), "waiting"), 0, -1)
 		expires = p.PTTL(ctx, s.channelKey(k, "log"))
@@ -97,17 +97,17 @@ func (s *Store) kept(ctx context.Context, k session.Key) (*session.Kept, error) 
 	}
 	for _, z := range seen.Val() {
 		id, _ := z.Member.(string)
-		kept.Seen[id] = time.UnixMilli(int64(z.Score)).UTC()
+		kept.Seen[id] = when(z.Score)
 	}
 	for _, z := range waiting.Val() { // in the order they were accepted
 		m, _ := z.Member.(string)
 		id, ok := cutMember(k, m)
 		v, open := wait.Val()[id]
-		since := time.UnixMilli(int64(z.Score)).UTC()
+		since := when(z.Score)
 		if !ok || !open || s.givenUp(since) {
 			continue
 		}
-		t, err := s.decodeTurn(k, v[min(tokenLen, len(v)):])
+		t, err := s.decodeOpen(k, v)
 		if err != nil {
 			return nil, fmt.Errorf("open question %s: %w", id, err)
 		}

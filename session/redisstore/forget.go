@@ -2,10 +2,9 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 
@@ -40,9 +39,12 @@ func (s *Store) Forget(ctx context.Context, userID string) (turns int, err error
 
 // channels are those with a key of one of the kinds.
 func (s *Store) channels(ctx context.Context, kinds ...string) ([]session.Key, error) {
+	var mu sync.Mutex // masters are asked one after another
 	seen := map[string]bool{}
 	var out []session.Key
-	scan := func(ctx context.Context, node redis.Cmdable) error {
+	err := s.eachMaster(ctx, func(ctx context.Context, node redis.Cmdable) error {
+		mu.Lock()
+		defer mu.Unlock()
 		for _, kind := range kinds {
 			it := node.Scan(ctx, 0, s.o.Prefix+":{p??}:"+kind+":*", 500).Iterator()
 			for it.Next(ctx) {
@@ -56,25 +58,7 @@ func (s *Store) channels(ctx context.Context, kinds ...string) ([]session.Key, e
 			}
 		}
 		return nil
-	}
-	var err error
-	if c, ok := s.client.(*redis.ClusterClient); ok {
-		var masters []*redis.Client // one after another: seen is not guarded
-		collect := make(chan *redis.Client, 1024)
-		err = c.ForEachMaster(ctx, func(_ context.Context, node *redis.Client) error {
-			collect <- node
-			return nil
-		})
-		close(collect)
-		for node := range collect {
-			masters = append(masters, node)
-		}
-		for _, node := range masters {
-			err = errors.Join(err, scan(ctx, node))
-		}
-	} else {
-		err = scan(ctx, s.client)
-	}
+	})
 	return out, wrap(ctx, err)
 }
 
@@ -105,7 +89,7 @@ func (s *Store) forgetIn(ctx context.Context, k session.Key, userID string) (int
 	}
 	open := 0
 	for id, v := range wait.Val() {
-		t, err := s.decodeTurn(k, v[min(tokenLen, len(v)):])
+		t, err := s.decodeOpen(k, v)
 		if session.IsKeyError(err) {
 			return 0, fmt.Errorf("channel %s: %w", k, err)
 		}
@@ -146,29 +130,4 @@ func (s *Store) theirs(k session.Key, log []string, userID string) (out []string
 		}
 	}
 	return out, nil
-}
-
-// Take takes one token out of the bucket called name, which holds size tokens and
-// gets a new one each time every has passed; a bucket never used is full. It returns
-// 0, or, if there was none, how long until there is one. All processes that share
-// the Redis share the buckets, whatever their clocks.
-func (s *Store) Take(ctx context.Context, name string, size int, every time.Duration) (time.Duration, error) {
-	err := session.ValidateID("bucket", name)
-	n := int64(0)
-	if err == nil {
-		n, err = takeScript.Run(ctx, s.client, []string{s.key(partition(name), "rate", name)}, s.bucketTime(), size, duration(every)).Int64()
-		err = wrap(ctx, err)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("take from bucket %s: %w", name, err)
-	}
-	return time.Duration(n) * time.Millisecond, nil
-}
-
-// bucketTime is the time that buckets go by: ours, if we are alone, else Redis's.
-func (s *Store) bucketTime() string {
-	if s.alone {
-		return ms(s.now())
-	}
-	return ""
 }

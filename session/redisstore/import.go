@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,7 +106,6 @@ func (s *Store) restore(ctx context.Context, kept *session.Kept) (added int, err
 		if err != nil {
 			return fail(wrap(ctx, err))
 		}
-		args := []any{digest(log), s.o.MaxTurns, s.o.SeenIDs, duration(ttl), s.seenTTL(), cfg, 0, 0}
 		have := map[string]bool{}
 		for _, e := range log {
 			t, err := s.decodeTurn(k, e)
@@ -114,8 +114,8 @@ func (s *Store) restore(ctx context.Context, kept *session.Kept) (added int, err
 			}
 			have[t.ID] = true
 		}
+		var missing, waiting, seen []any // arguments of import.lua
 		entries := map[string]string{}
-		n := 0
 		for _, t := range turns {
 			if have[t.ID] {
 				continue
@@ -129,11 +129,8 @@ func (s *Store) restore(ctx context.Context, kept *session.Kept) (added int, err
 			if !ok {
 				since = t.Time
 			}
-			args = append(args, t.ID, entry, ms(since))
-			n++
+			missing = append(missing, t.ID, entry, ms(since))
 		}
-		args[6] = n
-		n = 0
 		for _, q := range open {
 			entry, ok := entries[q.Turn.ID]
 			if s.givenUp(q.Since) || have[q.Turn.ID] {
@@ -144,15 +141,14 @@ func (s *Store) restore(ctx context.Context, kept *session.Kept) (added int, err
 					return fail(err)
 				}
 			}
-			args = append(args, q.Turn.ID, newToken()+entry, member(k, q.Turn.ID), ms(q.Since))
-			n++
+			waiting = append(waiting, q.Turn.ID, newToken()+entry, member(k, q.Turn.ID), ms(q.Since))
 		}
-		args[7] = n
 		for id, t := range kept.Seen {
-			args = append(args, id, ms(t))
+			seen = append(seen, id, ms(t))
 		}
+		args := []any{digest(log), s.o.MaxTurns, s.o.SeenIDs, duration(ttl), s.seenTTL(), cfg, len(missing) / 3, len(waiting) / 4}
 		added, err := importScript.Run(ctx, s.client, []string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"),
-			s.key(partition(k.Channel), "waiting"), s.channelKey(k, "cfg")}, args...).Int()
+			s.key(partition(k.Channel), "waiting"), s.channelKey(k, "cfg")}, slices.Concat(args, missing, waiting, seen)...).Int()
 		if err != nil {
 			return fail(wrap(ctx, err))
 		}

@@ -36,7 +36,7 @@ func (s *Store) Pending(ctx context.Context) ([]session.Pending, error) {
 		for _, z := range index[i].Val() {
 			m, _ := z.Member.(string)
 			channel, id, ok := strings.Cut(m, " ")
-			since := time.UnixMilli(int64(z.Score)).UTC()
+			since := when(z.Score)
 			if ok && !s.givenUp(since) {
 				list = append(list, session.Pending{Key: session.Key{Channel: channel}, Turn: session.Turn{ID: id}, Since: since})
 			}
@@ -64,7 +64,7 @@ func (s *Store) Pending(ctx context.Context) ([]session.Pending, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read pending question %s of channel %s: %w", q.Turn.ID, q.Key, wrap(ctx, err))
 		}
-		if q.Turn, err = s.decodeTurn(q.Key, v[min(tokenLen, len(v)):]); err != nil {
+		if q.Turn, err = s.decodeOpen(q.Key, v); err != nil {
 			if session.IsKeyError(err) { // one such must not hold up the others
 				s.o.Log.Error("an unanswered question of before cannot be read; it stays until it can", "channel", q.Key.Channel, "message", list[i].Turn.ID, "err", err)
 				continue

@@ -2,8 +2,6 @@ package redisstore
 
 import (
 	"fmt"
-	"sort"
-	"strings"
 
 	"moebot/session"
 )
@@ -33,6 +31,11 @@ func (s *Store) decodeTurn(k session.Key, stored string) (session.Turn, error) {
 	return session.DecodeTurn(v)
 }
 
+// decodeOpen reads an open question: a token and the turn.
+func (s *Store) decodeOpen(k session.Key, stored string) (session.Turn, error) {
+	return s.decodeTurn(k, stored[min(tokenLen, len(stored)):])
+}
+
 // encodeSettings is session.EncodeSettings, sealed if there are keys, with "" for the
 // zero Settings.
 func (s *Store) encodeSettings(k session.Key, set session.Settings) (string, error) {
@@ -56,13 +59,6 @@ func (s *Store) decodeSettings(k session.Key, stored string) (session.Settings, 
 		return session.Settings{}, err
 	}
 	return session.DecodeSettings(v)
-}
-
-// openable lists, for accept.lua, the headers of sealed values that can be opened.
-func (s *Store) openable() string {
-	h := s.o.Keys.Headers()
-	sort.Strings(h)
-	return strings.Join(h, " ")
 }
 
 // unsealable is what accept.lua says of a session that cannot be read: it was left as

@@ -63,8 +63,7 @@ func (s *Store) Load(ctx context.Context, k session.Key) (session.Session, error
 	var log *redis.StringSliceCmd
 	var cfg *redis.StringCmd
 	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		log = p.LRange(ctx, s.channelKey(k, "log"), 0, -1)
-		cfg = p.Get(ctx, s.channelKey(k, "cfg"))
+		log, cfg = s.askSession(ctx, p, k)
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -78,6 +77,11 @@ func (s *Store) Load(ctx context.Context, k session.Key) (session.Session, error
 		return fail(err)
 	}
 	return sess, nil
+}
+
+// askSession asks for what decode reads.
+func (s *Store) askSession(ctx context.Context, p redis.Pipeliner, k session.Key) (log *redis.StringSliceCmd, cfg *redis.StringCmd) {
+	return p.LRange(ctx, s.channelKey(k, "log"), 0, -1), p.Get(ctx, s.channelKey(k, "cfg"))
 }
 
 // decode builds a session from what is stored.
@@ -96,9 +100,9 @@ func (s *Store) decode(k session.Key, turns []string, cfg string) (session.Sessi
 }
 
 // Reset forgets what was said in a channel, unless Undo brings it back within ten
-// minutes. Its settings stay, and so does the knowledge of its message ids. Open questions are closed: an answer to one of
-// them, on its way now, is refused by Finish and cannot enter the fresh
-// session. A channel without a session is no error.
+// minutes. Its settings stay, and so does the knowledge of its message ids. Open
+// questions are closed: an answer to one of them, on its way now, is refused by Finish
+// and cannot enter the fresh session. A channel without a session is no error.
 func (s *Store) Reset(ctx context.Context, k session.Key) error {
 	err := k.Validate()
 	if err == nil {

@@ -27,10 +27,6 @@ const (
 	minSeen = 24 * time.Hour
 )
 
-// ratedTTL is how long a message is known to have taken its tokens: deliveries of it
-// to other processes, and a second try, come sooner.
-const ratedTTL = 30 * time.Second
-
 // undoTTL is how long a Reset can be undone.
 const undoTTL = 10 * time.Minute
 
@@ -128,6 +124,8 @@ type Store struct {
 	now    func() time.Time
 	alone  bool // no other process uses the Redis
 
+	openable string // headers of sealed values that can be opened, for accept.lua
+
 	mu      sync.Mutex
 	unsure  map[string]string // channel and message id → token of an Accept of unknown fate
 	unsures []string          // the keys of unsure, oldest first
@@ -144,7 +142,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, kind: o.Kind, o: o, now: time.Now, alone: alone, unsure: map[string]string{}}
+	s := &Store{client: client, kind: o.Kind, o: o, now: time.Now, alone: alone, openable: strings.Join(o.Keys.Headers(), " "), unsure: map[string]string{}}
 	if s.kind == "" {
 		s.kind = "redis"
 		if _, ok := client.(*redis.ClusterClient); ok {
@@ -157,6 +155,10 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 // Kind says what the store is, in words: "redis", "redis sentinel", "redis
 // cluster", or Options.Kind.
 func (s *Store) Kind() string { return s.kind }
+
+// Client is the Store's connection, for who keeps other things in the same Redis,
+// under keys of their own. It ends with the Store.
+func (s *Store) Client() redis.UniversalClient { return s.client }
 
 // Close frees the connections. Calls after it, and those running, fail.
 func (s *Store) Close() error {
@@ -207,3 +209,6 @@ func (s *Store) seenTTL() string { return duration(max(s.o.TTL, minSeen)) }
 // ms writes a time as Unix milliseconds, and duration one as milliseconds.
 func ms(t time.Time) string           { return strconv.FormatInt(t.UnixMilli(), 10) }
 func duration(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// when reads a time that is the score of a member.
+func when(score float64) time.Time { return time.UnixMilli(int64(score)).UTC() }

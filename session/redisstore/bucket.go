@@ -1,0 +1,41 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"moebot/session"
+)
+
+// ratedTTL is how long a message is known to have taken its tokens: deliveries of it
+// to other processes, and a second try, come sooner.
+const ratedTTL = 30 * time.Second
+
+// Take takes one token out of the bucket called name, which holds size tokens and
+// gets a new one each time every has passed; a bucket never used is full. It returns
+// 0, or, if there was none, how long until there is one. All processes that share
+// the Redis share the buckets, whatever their clocks.
+func (s *Store) Take(ctx context.Context, name string, size int, every time.Duration) (time.Duration, error) {
+	err := session.ValidateID("bucket", name)
+	n := int64(0)
+	if err == nil {
+		c := s.take(session.Limit{Name: name, Size: size, Every: every})
+		n, err = c.script.Run(ctx, s.client, c.keys, c.args...).Int64()
+		err = wrap(ctx, err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("take from bucket %s: %w", name, err)
+	}
+	return time.Duration(n) * time.Millisecond, nil
+}
+
+// take is the call of take.lua for a bucket, not on behalf of a message. Buckets go by
+// our time, if we are alone, else by Redis's.
+func (s *Store) take(l session.Limit) call {
+	now := ""
+	if s.alone {
+		now = ms(s.now())
+	}
+	return call{script: takeScript, keys: []string{s.key(partition(l.Name), "rate", l.Name)}, args: []any{now, l.Size, duration(l.Every), duration(ratedTTL)}}
+}
