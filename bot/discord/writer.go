@@ -75,6 +75,79 @@ func (r *reply) typing(ctx context.Context) time.Duration {
 	return typingInterval
 }
 
+// preview shows the newest text as it is.
+func (r *reply) preview(ctx context.Context) error {
+	text, spoken := r.current()
+	if spoken && !r.spoken { // the hint goes, or the old answer
+		r.spoken, r.grown = true, 0
+	}
+	if !spoken && r.old == nil && (r.wait != "" || r.at() == queued) {
+		return r.sayWait(ctx, text)
+	}
+	parts := split(text)
+	if long(parts) {
+		parts = parts[:fileParts] // it will be a file
+	}
+	if r.filed {
+		parts = parts[:1] // until Finish has removed the file of the answer before
+	}
+	// of a long answer only the message that grows is edited; those before it are
+	// complete, and are made right in Finish if a border moved
+	for i := max(0, r.grown-1); i < len(parts); i++ {
+		row := stopRow(r.question, r.asker)
+		if i < len(parts)-1 {
+			row = nil
+		}
+		if err := r.show(ctx, i, parts[i], row, true); err != nil {
+			return err
+		}
+		r.grown = i + 1
+	}
+	if spoken {
+		r.unwait()
+	}
+	return nil
+}
+
+// sayWait shows that the question waits.
+func (r *reply) sayWait(ctx context.Context, text string) error {
+	if r.wait != "" {
+		return nil
+	}
+	d := draft{content: text, replyTo: r.question, nonce: r.nonce + "-w", silent: true, noPing: true, row: stopRow(r.question, r.asker)}
+	id, _, err := r.rest.create(ctx, r.channel, d)
+	r.wait, r.lost = id, nil
+	if err != nil && (passing(err) || ctx.Err() != nil) {
+		r.lost = &d
+	}
+	return err
+}
+
+// unwait removes what sayWait has shown, without waiting for that: the next question's
+// turn must not hang on it.
+func (r *reply) unwait() {
+	id, lost := r.wait, r.lost
+	if id == "" && lost == nil {
+		return
+	}
+	r.wait, r.lost = "", nil
+	r.later(func(ctx context.Context) {
+		if id == "" { // the nonce finds it, or else makes it now, for a moment
+			err := insist(ctx, func() (err error) {
+				id, _, err = r.rest.create(ctx, r.channel, *lost)
+				return err
+			})
+			if err != nil {
+				r.log.Warn("what said that a question waits may still be there", "channel", r.channel, "err", err)
+				return
+			}
+		}
+		if err := insist(ctx, func() error { return r.rest.remove(ctx, r.channel, id) }); err != nil {
+			r.log.Warn("what said that a question waits could not be removed", "channel", r.channel, "message", id, "err", err)
+		}
+	})
+}
+
 // laterTime bounds what need not be waited for, and removeTime what of it a stop of the
 // program waits for.
 const (
