@@ -126,34 +126,21 @@ func (s *Service) Stop(k session.Key, questionID string) bool {
 // StopAll stops all work in a channel, of one person or, if that is empty, of all,
 // and returns how much that was.
 func (s *Service) StopAll(k session.Key, personID string) (n int) {
-	s.open.Range(func(_, v any) bool {
-		if w := v.(*work); w.q.Key == k && (personID == "" || w.q.Turn.AuthorID == personID) {
+	s.each(func(w *work) {
+		if w.q.Key == k && (personID == "" || w.q.Turn.AuthorID == personID) {
 			s.stop(w)
 			n++
 		}
-		return true
-	})
-	return n
-}
-
-// Open is how many questions and answers of a channel are under way or wait here.
-func (s *Service) Open(k session.Key) (n int) {
-	s.open.Range(func(_, v any) bool {
-		if v.(*work).q.Key == k {
-			n++
-		}
-		return true
 	})
 	return n
 }
 
 // StopPerson stops all work for one person, in all channels.
 func (s *Service) StopPerson(personID string) {
-	s.open.Range(func(_, v any) bool {
-		if w := v.(*work); w.q.Turn.AuthorID == personID {
+	s.each(func(w *work) {
+		if w.q.Turn.AuthorID == personID {
 			s.stop(w)
 		}
-		return true
 	})
 }
 
@@ -179,15 +166,19 @@ func (s *Service) aside(q Question, f func(Question)) {
 	}
 }
 
-// Working counts what is under way in the channels for which of is true.
+// Working counts what is under way, or waits, in the channels for which of is true.
 func (s *Service) Working(of func(channel string) bool) (n int) {
-	s.open.Range(func(_, v any) bool {
-		if of(v.(*work).q.Key.Channel) {
+	s.each(func(w *work) {
+		if of(w.q.Key.Channel) {
 			n++
 		}
-		return true
 	})
 	return n
+}
+
+// each calls f for all that is under way or waits here.
+func (s *Service) each(f func(*work)) {
+	s.open.Range(func(_, w any) bool { f(w.(*work)); return true })
 }
 
 // renewEvery is how often the store hears that this process is still at its
@@ -215,11 +206,10 @@ func (s *Service) keepCharge() {
 
 // charge lists the questions under way that the store knows.
 func (s *Service) charge() (out []session.Pending) {
-	s.open.Range(func(_, v any) bool {
-		if w := v.(*work); w.redo == nil && !w.q.once {
+	s.each(func(w *work) {
+		if w.redo == nil && !w.q.once {
 			out = append(out, session.Pending{Key: w.q.Key, Turn: session.Turn{ID: w.q.Turn.ID}})
 		}
-		return true
 	})
 	return out
 }

@@ -99,33 +99,35 @@ func setList(dst **[]string, list []string) {
 
 // setMode pauses, drains or resumes the bot in the server.
 func (b *Bot) setMode(ctx context.Context, i *discordgo.Interaction, mode string) error {
-	if mode == session.ModePause {
-		n := 0
-		for _, c := range b.serverChannels(i.GuildID) {
-			n += b.chat.StopAll(session.Key{Channel: c}, "")
-		}
-		more := in(i, "I answer nobody in this server from now on", "从现在起我不在本服务器回答任何人") + in(i, ".", "。")
-		if n > 0 {
+	var more string
+	set := &mode
+	switch mode {
+	case session.ModePause:
+		more = in(i, "I answer nobody in this server from now on.", "从现在起我不在本服务器回答任何人。")
+		if n := b.stopServer(i.GuildID, ""); n > 0 {
 			more += fmt.Sprintf(in(i, " %d answers were stopped.", "已停止 %d 个回答。"), n)
 		}
-		return b.setServer(ctx, i, more, func(s *session.Settings) error { s.Mode = &mode; return nil })
+	case session.ModeDrain:
+		more = fmt.Sprintf(in(i, "I take no new questions in this server. %d that I have are still answered.", "我在本服务器不再接受新问题；已有的 %d 个仍会回答。"), b.openIn(i.GuildID))
+	default:
+		more, set = in(i, "I answer again in this server.", "我恢复在本服务器回答。"), nil
 	}
-	more := in(i, "I answer again in this server.", "我恢复在本服务器回答。")
-	if mode == session.ModeDrain {
-		n := 0
-		for _, c := range b.serverChannels(i.GuildID) {
-			n += b.chat.Open(session.Key{Channel: c})
-		}
-		more = fmt.Sprintf(in(i, "I take no new questions in this server. %d that I have are still answered.", "我在本服务器不再接受新问题；已有的 %d 个仍会回答。"), n)
+	return b.setServer(ctx, i, more, func(s *session.Settings) error { s.Mode = set; return nil })
+}
+
+// stopServer stops all work in a server, of one person or, if that is empty, of all, and
+// returns how much that was.
+func (b *Bot) stopServer(server, personID string) (n int) {
+	for _, c := range b.serverChannels(server) {
+		n += b.chat.StopAll(session.Key{Channel: c}, personID)
 	}
-	return b.setServer(ctx, i, more, func(s *session.Settings) error {
-		if mode == session.ModeOn {
-			s.Mode = nil
-		} else {
-			s.Mode = &mode
-		}
-		return nil
-	})
+	return n
+}
+
+// openIn is how many questions of a server are being answered or wait here.
+func (b *Bot) openIn(server string) int {
+	channels := b.serverChannels(server)
+	return b.chat.Working(func(channel string) bool { return slices.Contains(channels, channel) })
 }
 
 // serverChannels are the channels and threads of a server that the gateway told of.
@@ -155,9 +157,7 @@ func (b *Bot) mute(ctx context.Context, i *discordgo.Interaction, values map[str
 	if d := i.ApplicationCommandData(); d.Resolved != nil && d.Resolved.Users[id] != nil {
 		b.names.keep(id, shownName(d.Resolved.Users[id]))
 	}
-	for _, c := range b.serverChannels(i.GuildID) {
-		b.chat.StopAll(session.Key{Channel: c}, id)
-	}
+	b.stopServer(i.GuildID, id)
 	return b.setServer(ctx, i, "", func(s *session.Settings) error {
 		setList(&s.Muted, append(withoutMute(s.Muted, id), m.String()))
 		return nil
@@ -342,25 +342,15 @@ func (b *Bot) showAdmin(ctx context.Context, i *discordgo.Interaction) error {
 		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 	}
 	set := t.Merged()
+	prune(&set, time.Now())
 	state := map[string]string{session.ModeOn: in(i, "🟢 I answer", "🟢 正常回答"), session.ModeDrain: in(i, "🟡 I take no new questions", "🟡 不接受新问题"), session.ModePause: in(i, "🔴 I'm paused", "🔴 已暂停")}[mode(set)]
-	open := 0
-	for _, c := range b.serverChannels(i.GuildID) {
-		open += b.chat.Open(session.Key{Channel: c})
-	}
-	embed := &discordgo.MessageEmbed{Title: in(i, "What was decided for this server", "本服务器的管理设置"), Color: 0x5b8def,
-		Description: state + fmt.Sprintf(in(i, "; %d questions are open.", "；有 %d 个问题待回答。"), open)}
+	embed := &discordgo.MessageEmbed{Title: in(i, "What was decided for this server", "本服务器的管理设置"), Color: embedBlue,
+		Description: state + fmt.Sprintf(in(i, "; %d questions are open.", "；有 %d 个问题待回答。"), b.openIn(i.GuildID))}
 	for _, f := range session.Fields() {
 		if f.Group != session.GroupAdmin || f.Name == "mode" {
 			continue
 		}
-		v := cutShown(orNone(readableValue(f, set)), 500)
-		if f.Name == "muted" {
-			var now session.Settings
-			now.Muted = set.Muted
-			prune(&now, time.Now())
-			v = cutShown(orNone(readableValue(f, now)), 500)
-		}
-		embed.Fields = append(embed.Fields, &discordgo.MessageEmbedField{Name: f.Name, Value: v, Inline: !f.IsList()})
+		embed.Fields = append(embed.Fields, &discordgo.MessageEmbedField{Name: f.Name, Value: cutShown(orNone(readableValue(f, set)), 500), Inline: !f.IsList()})
 	}
 	return b.respondWith(ctx, i, &discordgo.InteractionResponseData{Embeds: []*discordgo.MessageEmbed{embed}}, true)
 }

@@ -65,7 +65,7 @@ func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 		m.add(b.activityEmbed(ctx, server, where, span))
 	}
 	r := b.opt.Report(ctx)
-	embed := &discordgo.MessageEmbed{Title: "How moebot is", Color: pictureBlue, Timestamp: time.Now().UTC().Format(time.RFC3339), Fields: inline(r.Fields)}
+	embed := &discordgo.MessageEmbed{Title: "How moebot is", Color: embedBlue, Timestamp: time.Now().UTC().Format(time.RFC3339), Fields: inline(r.Fields)}
 	var picture []byte
 	if len(r.Load) > 0 && len(r.Load[0]) > 1 {
 		if picture, err = loadPicture(r.Load); err != nil {
@@ -76,13 +76,13 @@ func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 	return b.fill(ctx, i, m)
 }
 
-// pictureBlue is the colour of embeds with pictures.
-const pictureBlue = 0x5b8def
+// embedBlue is the colour of embeds.
+const embedBlue = 0x5b8def
 
 // activityEmbed has the figures of a span of time, and their picture if it can be drawn.
 func (b *Bot) activityEmbed(ctx context.Context, server, where string, span Span) (e *discordgo.MessageEmbed, name string, picture []byte) {
 	when := map[Span]string{SpanToday: "Today", SpanWeek: "The last 7 days", SpanStart: "Since the start"}[span]
-	e = &discordgo.MessageEmbed{Title: when + ", " + where, Color: pictureBlue}
+	e = &discordgo.MessageEmbed{Title: when + ", " + where, Color: embedBlue}
 	a, err := b.opt.Activity(ctx, server, span)
 	if err != nil {
 		b.log.Error("the activity could not be read", "err", err)

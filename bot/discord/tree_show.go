@@ -88,7 +88,7 @@ func (b *Bot) showSettings(ctx context.Context, i *discordgo.Interaction) error 
 		text += line
 	}
 	return b.respondWith(ctx, i, &discordgo.InteractionResponseData{Embeds: []*discordgo.MessageEmbed{{
-		Title: in(i, "Settings here", "此处的设置"), Description: text, Color: 0x5b8def,
+		Title: in(i, "Settings here", "此处的设置"), Description: text, Color: embedBlue,
 		Footer: &discordgo.MessageEmbedFooter{Text: in(i, "The nearest level wins; lists of what is blocked add up.", "以最近的一级为准；屏蔽类列表合并各级。")},
 	}}}, true)
 }

@@ -69,7 +69,7 @@ func (b *Bot) why(ctx context.Context, i *discordgo.Interaction) error {
 	if picture, err := chancePicture(t); err != nil {
 		b.log.Error("the chances of an answer could not be drawn", "err", err)
 	} else {
-		m.Embeds = []*discordgo.MessageEmbed{{Color: 0x5b8def, Image: &discordgo.MessageEmbedImage{URL: "attachment://why.png"}}}
+		m.Embeds = []*discordgo.MessageEmbed{{Color: embedBlue, Image: &discordgo.MessageEmbedImage{URL: "attachment://why.png"}}}
 		m.files = append(m.files, &discordgo.File{Name: "why.png", ContentType: "image/png", Reader: bytes.NewReader(picture)})
 	}
 	return b.fill(ctx, i, m)
@@ -206,7 +206,7 @@ func (b *Bot) experts(ctx context.Context, i *discordgo.Interaction) error {
 			return err
 		}
 		m.files = []*discordgo.File{{Name: "experts.png", ContentType: "image/png", Reader: bytes.NewReader(picture)}}
-		m.Embeds = []*discordgo.MessageEmbed{{Color: 0x5b8def, Image: &discordgo.MessageEmbedImage{URL: "attachment://experts.png"}}}
+		m.Embeds = []*discordgo.MessageEmbed{{Color: embedBlue, Image: &discordgo.MessageEmbedImage{URL: "attachment://experts.png"}}}
 	}
 	return b.fill(ctx, i, m)
 }
