@@ -3,9 +3,7 @@ package discord
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -229,39 +227,6 @@ func (b *Bot) targetName(ctx context.Context, server, entry string) string {
 		}
 	}
 	return entry
-}
-
-// names keeps what people are called whom lists speak of by their ids.
-type names struct {
-	mu    sync.Mutex
-	known map[string]string
-	order []string
-}
-
-// maxNames bounds them.
-const maxNames = 500
-
-func (n *names) keep(id, name string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.known == nil {
-		n.known = map[string]string{}
-	}
-	if _, ok := n.known[id]; !ok {
-		n.order = append(n.order, id)
-	}
-	n.known[id] = name
-	if len(n.order) > maxNames {
-		delete(n.known, n.order[0])
-		n.order = slices.Delete(n.order, 0, 1)
-	}
-}
-
-func (n *names) find(id string) (string, bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	name, ok := n.known[id]
-	return name, ok
 }
 
 // nameOf is what a person is called; their id, if Discord does not say so soon.
