@@ -2,6 +2,7 @@ package discord
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bwmarrin/discordgo"
@@ -18,14 +19,10 @@ func addressed(m *discordgo.Message, self string, thread bool) (text string, ok 
 	if !spoken(m, self) || m.Author.Bot {
 		return "", false
 	}
-	others := m.MentionEveryone || len(m.MentionRoles) > 0 || m.ReferencedMessage != nil
-	for _, u := range m.Mentions {
-		others = others || u != nil && u.ID != self
-	}
 	switch {
 	case m.GuildID == "":
 	case named(m, self):
-	case thread && !others && m.Content != "":
+	case thread && !toOthers(m, self) && m.Content != "":
 	default:
 		return "", false
 	}
@@ -46,6 +43,12 @@ func named(m *discordgo.Message, self string) bool {
 
 func mentions(content, self string) bool {
 	return strings.Contains(content, "<@"+self+">") || strings.Contains(content, "<@!"+self+">")
+}
+
+// toOthers reports whether a message mentions somebody else or replies to anybody.
+func toOthers(m *discordgo.Message, self string) bool {
+	return m.MentionEveryone || len(m.MentionRoles) > 0 || m.ReferencedMessage != nil ||
+		slices.ContainsFunc(m.Mentions, func(u *discordgo.User) bool { return u != nil && u.ID != self })
 }
 
 // wording is what a message says to the bot.

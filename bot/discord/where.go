@@ -162,14 +162,10 @@ func (b *Bot) unwilling(set session.Settings, text string) string {
 // calls is how a message that does not address the bot calls it. Who speaks to others
 // is not interrupted, unless a wake word is in it.
 func (b *Bot) calls(set session.Settings, m *discordgo.Message, late bool) call {
-	others := m.MentionEveryone || len(m.MentionRoles) > 0 || m.ReferencedMessage != nil
-	for _, u := range m.Mentions {
-		others = others || u != nil && u.ID != b.me()
-	}
 	switch {
 	case set.WakeWords != nil && chat.FindWords(*set.WakeWords).In(m.Content):
 		return callWake
-	case others:
+	case toOthers(m, b.me()):
 	case on(set.AlwaysOn):
 		return callAlways
 	case !late && b.talk.chimes(m.ChannelID, m.ID, set, time.Now()):
