@@ -148,13 +148,7 @@ func cutShown(v string, limit int) string {
 
 // line is a change as one line.
 func (c change) line() string {
-	unset := func(v string) string {
-		if v == "" {
-			return "not set"
-		}
-		return cutShown(v, maxShown)
-	}
-	return fmt.Sprintf("- %s: %s → **%s**", c.name, unset(c.before), unset(c.after))
+	return fmt.Sprintf("- %s: %s → **%s**", c.name, cutShown(orNone(c.before), maxShown), cutShown(orNone(c.after), maxShown))
 }
 
 // audit tells the audit channel of a server who changed what. It goes beside what the

@@ -54,17 +54,12 @@ func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head
 		return err
 	}
 	who := person(i)
-	name := shownName(who)
-	if i.Member != nil && i.Member.Nick != "" {
-		name = i.Member.Nick
-	}
-	turn := session.Turn{ID: i.ID, Role: session.RoleUser, AuthorID: who.ID, Author: name, Text: question, Time: time.Now()}
+	turn := session.Turn{ID: i.ID, Role: session.RoleUser, AuthorID: who.ID, Author: memberName(i), Text: question, Time: time.Now()}
 	r := b.newReply(i.ChannelID, i.ID, who.ID)
 	r.rest, r.head = hooks{b, i, private}, head
 	err = b.chat.Once(chat.Prompt{Key: chat.OnceKey, QuestionID: i.ID, Turns: []session.Turn{turn}, Settings: t.Merged()}, r)
 	if err != nil {
-		text := chat.Full
-		return errors.Join(b.fill(ctx, i, hookBody{Content: &text}))
+		return b.fillText(ctx, i, chat.Full)
 	}
 	return nil
 }

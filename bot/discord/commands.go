@@ -123,8 +123,7 @@ func given(i *discordgo.Interaction) (sub string, values map[string]any) {
 	return sub, values
 }
 
-// soon bounds a read of the store so that it does not cost the acknowledgement;
-// answer is the context for that.
+// soon bounds a read of the store so that it does not cost the acknowledgement.
 func soon(ctx context.Context) (short context.Context, cancel context.CancelFunc) {
 	return context.WithTimeout(ctx, ackTime*2/3)
 }

@@ -55,11 +55,7 @@ func outline(turns []session.Turn, limit int) []string {
 		if t.Role == session.RoleAssistant {
 			who = "I"
 		}
-		text := []rune(strings.Join(strings.Fields(t.Text), " "))
-		if len(text) > 70 {
-			text = append(text[:70], '…')
-		}
-		line := fmt.Sprintf("- **%s**: %s", plain(who), plain(string(text)))
+		line := fmt.Sprintf("- **%s**: %s", plain(who), plain(clip(strings.Join(strings.Fields(t.Text), " "), 70)))
 		if t.Answer != nil && t.Answer.Of() > 1 {
 			line += fmt.Sprintf(" *(%d of %d)*", t.Answer.Chosen+1, t.Answer.Of())
 		}
@@ -104,18 +100,16 @@ func (b *Bot) export(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	s, err := b.store.Load(ctx, keyOf(i))
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		text := sayStoreAway
-		return errors.Join(err, b.fill(ctx, i, hookBody{Content: &text}))
+		return errors.Join(err, b.fillText(ctx, i, sayStoreAway))
 	}
-	text := "I remember nothing of this channel."
 	if len(s.Turns) == 0 {
-		return b.fill(ctx, i, hookBody{Content: &text})
+		return b.fillText(ctx, i, "I remember nothing of this channel.")
 	}
 	data, page, err := exportFiles(i.ChannelID, s.Turns, time.Now())
 	if err != nil {
 		return err
 	}
-	text = fmt.Sprintf("What I remember of this channel: %d messages.", len(s.Turns))
+	text := fmt.Sprintf("What I remember of this channel: %d messages.", len(s.Turns))
 	name := "conversation-" + i.ChannelID
 	return b.fill(ctx, i, hookBody{Content: &text, files: []*discordgo.File{
 		{Name: name + ".md", ContentType: "text/markdown; charset=utf-8", Reader: bytes.NewReader(page)},

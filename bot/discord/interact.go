@@ -35,11 +35,19 @@ func (b *Bot) yield(ctx context.Context) {
 // yieldTime is short for a person and long for another process.
 const yieldTime = 250 * time.Millisecond
 
-// webhook sends one request of an interaction, once. It goes past discordgo's rate
+// webhook sends one request of an interaction, once; its files are read from their
+// beginning, so that it can be sent again. It goes past discordgo's rate
 // limiter: interactions have no part in the global limit (topics/rate-limits), which
 // must not delay an acknowledgement, and the limiter would keep a bucket for each
 // interaction for ever, or one for all of them.
 func (b *Bot) webhook(ctx context.Context, method, url string, body any, files []*discordgo.File) ([]byte, error) {
+	for _, f := range files {
+		if s, ok := f.Reader.(io.Seeker); ok {
+			if _, err := s.Seek(0, io.SeekStart); err != nil {
+				return nil, fmt.Errorf("discord: %w", err)
+			}
+		}
+	}
 	kind, payload, err := encoded(body, files)
 	if err != nil {
 		return nil, err
@@ -89,13 +97,6 @@ func (b *Bot) acknowledge(ctx context.Context, i *discordgo.Interaction, r *disc
 		if r.Data != nil {
 			files = r.Data.Files
 		}
-		for _, f := range files {
-			if s, ok := f.Reader.(io.Seeker); ok {
-				if _, err := s.Seek(0, io.SeekStart); err != nil {
-					return err
-				}
-			}
-		}
 		_, err := b.webhook(ctx, http.MethodPost, discordgo.EndpointInteractionResponse(i.ID, i.Token), r, files)
 		if tries++; tries > 1 && code(err) == discordgo.ErrCodeInteractionHasAlreadyBeenAcknowledged {
 			return nil // only the answer to the first try was lost
@@ -143,6 +144,11 @@ func (b *Bot) fill(ctx context.Context, i *discordgo.Interaction, m hookBody) er
 	return b.hook(ctx, http.MethodPatch, discordgo.EndpointInteractionResponseActions(i.AppID, i.Token), m)
 }
 
+// fillText is fill with a text alone.
+func (b *Bot) fillText(ctx context.Context, i *discordgo.Interaction, text string) error {
+	return b.fill(ctx, i, hookBody{Content: &text})
+}
+
 // follow sends a further message for an interaction.
 func (b *Bot) follow(ctx context.Context, i *discordgo.Interaction, m hookBody) error {
 	return b.hook(ctx, http.MethodPost, discordgo.EndpointFollowupMessage(i.AppID, i.Token), m)
@@ -151,13 +157,6 @@ func (b *Bot) follow(ctx context.Context, i *discordgo.Interaction, m hookBody) 
 func (b *Bot) hook(ctx context.Context, method, url string, m hookBody) error {
 	m.AllowedMentions = noMentions{Parse: []string{}}
 	return insist(ctx, func() error {
-		for _, f := range m.files {
-			if s, ok := f.Reader.(io.Seeker); ok {
-				if _, err := s.Seek(0, io.SeekStart); err != nil {
-					return err
-				}
-			}
-		}
 		_, err := b.webhook(ctx, method, url, m, m.files)
 		return err
 	})

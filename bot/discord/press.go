@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -200,7 +201,7 @@ func (b *Bot) showAgain(ctx context.Context, i *discordgo.Interaction, question 
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	if before := append([]string{a.ID}, more(a)...); !equal(before, ids) {
+	if before := append([]string{a.ID}, more(a)...); !slices.Equal(before, ids) {
 		_, err = b.store.UpdateTurn(ctx, session.Key{Channel: i.ChannelID}, a.ID, func(t *session.Turn) error {
 			kept := session.Answer{To: question}
 			if t.Answer != nil {
@@ -219,16 +220,4 @@ func more(t session.Turn) []string {
 		return nil
 	}
 	return t.Answer.More
-}
-
-func equal(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }

@@ -73,7 +73,7 @@ func (b *Bot) Serves(ctx context.Context, channel string) bool {
 	return err == nil && b.opt.Shard.has(c.GuildID)
 }
 
-// places is the fact that this bot's places are kept as.
+// placesFact is the fact that this bot's places are kept as.
 func (b *Bot) placesFact() string {
 	if b.opt.Shard.all() {
 		return placesFact

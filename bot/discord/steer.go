@@ -114,7 +114,7 @@ func (b *Bot) steer(ctx context.Context, i *discordgo.Interaction) error {
 // steerTo checks edits against the model and makes them those of the channel. The
 // interaction is deferred.
 func (b *Bot) steerTo(ctx context.Context, i *discordgo.Interaction, edits []string) error {
-	say := func(text string) error { return b.fill(ctx, i, hookBody{Content: &text}) }
+	say := func(text string) error { return b.fillText(ctx, i, text) }
 	check, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	if err := b.opt.Steering.Check(check, edits); err != nil {

@@ -116,10 +116,6 @@ func (b *Bot) doubtAll(i *discordgo.Interaction) {
 	}
 }
 
-func (b *Bot) fillText(ctx context.Context, i *discordgo.Interaction, text string) error {
-	return b.fill(ctx, i, hookBody{Content: &text})
-}
-
 // importText changes the settings of all levels in a text, or none; said is what came
 // of it.
 func (b *Bot) importText(ctx context.Context, i *discordgo.Interaction, only, text string) (said string, err error) {

@@ -113,9 +113,7 @@ func whyText(t chat.Trace) string {
 func code1(token string) string {
 	s := strings.Trim(strconv.Quote(token), `"`)
 	s = strings.ReplaceAll(s, "`", "ˋ")
-	if r := []rune(s); len(r) > 24 {
-		s = string(r[:24]) + "…"
-	}
+	s = clip(s, 24)
 	if strings.TrimSpace(s) == "" {
 		s = "␣"
 	}
