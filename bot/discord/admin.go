@@ -194,13 +194,7 @@ func (b *Bot) limit(ctx context.Context, i *discordgo.Interaction, values map[st
 			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 		}
 		set := t.Merged()
-		if set.LimitMessages == nil || set.LimitSeconds == nil {
-			return b.respond(ctx, i, in(i, "This server has no limit of its own for each person.", "本服务器没有自己的每人限制。"), true)
-		}
-		if *set.LimitMessages == 0 {
-			return b.respond(ctx, i, in(i, "People may ask as fast as they like.", "提问速度不限。"), true)
-		}
-		return b.respond(ctx, i, fmt.Sprintf(in(i, "A person may ask %d questions at once, and one more every %g seconds.", "每人一次可提 %d 个问题，之后每 %g 秒一个。"), *set.LimitMessages, *set.LimitSeconds), true)
+		return b.respond(ctx, i, sayLimit(i, set.LimitMessages, set.LimitSeconds), true)
 	}
 	return b.setServer(ctx, i, "", func(s *session.Settings) error {
 		if n, ok := values["messages"].(float64); ok {
@@ -212,6 +206,22 @@ func (b *Bot) limit(ctx context.Context, i *discordgo.Interaction, values map[st
 		}
 		return nil
 	})
+}
+
+// sayLimit says how fast a person may ask; what a server does not say (nil) is as it is
+// elsewhere.
+func sayLimit(i *discordgo.Interaction, messages *int, seconds *float64) string {
+	switch {
+	case messages == nil && seconds == nil:
+		return in(i, "This server has no limit of its own for each person.", "本服务器没有自己的每人限制。")
+	case messages == nil:
+		return fmt.Sprintf(in(i, "A person may ask one more question every %g seconds.", "每人每 %g 秒可再提一个问题。"), *seconds)
+	case *messages == 0:
+		return in(i, "People may ask as fast as they like.", "提问速度不限。")
+	case seconds == nil:
+		return fmt.Sprintf(in(i, "A person may ask %d questions at once.", "每人一次可提 %d 个问题。"), *messages)
+	}
+	return fmt.Sprintf(in(i, "A person may ask %d questions at once, and one more every %g seconds.", "每人一次可提 %d 个问题，之后每 %g 秒一个。"), *messages, *seconds)
 }
 
 // list shows or changes who and what is allowed or blocked in the server.

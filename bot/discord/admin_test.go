@@ -130,6 +130,19 @@ func TestAdminMuteAndLists(t *testing.T) {
 	if got := said("admin limit"); got != "A person may ask 2 questions at once, and one more every 30 seconds." {
 		t.Errorf("the limit: %q", got)
 	}
+	for _, part := range []struct{ unset, want string }{ // the rest is as everywhere
+		{"limit_seconds", "A person may ask 2 questions at once."},
+		{"limit_messages", "This server has no limit of its own for each person."},
+	} {
+		said("settings unset", opt("name", part.unset))
+		if got := said("admin limit"); got != part.want {
+			t.Errorf("the limit without %s: %q", part.unset, got)
+		}
+	}
+	said("admin limit", opt("seconds", 5))
+	if got := said("admin limit"); got != "A person may ask one more question every 5 seconds." {
+		t.Errorf("half a limit: %q", got)
+	}
 	if e := w.cmd(c, w.owner.ID, "admin show").Message.Embeds[0]; !strings.Contains(e.Description, "I answer") || len(e.Fields) < 8 {
 		t.Errorf("show: %+v", e)
 	}
