@@ -77,10 +77,8 @@ func (b *Bot) withFiles(q *chat.Question, m *discordgo.Message) {
 			return "", true
 		}
 		q.Turn.Text = text
-		if p, ok := b.placeOf(m.GuildID, m.ChannelID); ok { // what may not be said may not be in a file, either
-			if t, _ := b.treeKnown(p); b.unwilling(t.Merged(), text) == sayBlocked {
-				return sayBlocked, true
-			}
+		if b.blockedAt(m.GuildID, m.ChannelID, text) { // what may not be said may not be in a file, either
+			return sayBlocked, true
 		}
 		return "", true
 	}

@@ -184,13 +184,8 @@ func (b *Bot) onEdit(m *discordgo.Message) {
 		return
 	}
 	text := b.policy.Load().shorten(wording(m, b.me()))
-	if text == "" || b.policy.Load().blocked(text) {
+	if text == "" || b.blockedAt(m.GuildID, m.ChannelID, text) {
 		return
-	}
-	if p, ok := b.placeOf(m.GuildID, m.ChannelID); ok { // with the words that are known of
-		if t, _ := b.treeKnown(p); b.unwilling(t.Merged(), text) == sayBlocked {
-			return
-		}
 	}
 	b.chat.Edited(session.Key{Channel: m.ChannelID}, m.ID, text, func(a session.Turn) {
 		b.begin(func() { b.contain("edit", func() { b.offer(m.ChannelID, m.ID, a) }) })

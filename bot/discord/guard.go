@@ -18,7 +18,7 @@ const (
 	sayBlocked = "I don't answer messages with such words in them."
 )
 
-// blocked reports whether a text holds words that are not answered.
+// blocked reports whether a text holds words that are answered nowhere.
 func (p *Policy) blocked(text string) bool {
 	for _, re := range p.Blocked {
 		if re.MatchString(text) {
@@ -26,6 +26,19 @@ func (p *Policy) blocked(text string) bool {
 		}
 	}
 	return false
+}
+
+// blocked reports whether a text holds words that are not answered where such settings
+// hold.
+func (b *Bot) blocked(set session.Settings, text string) bool {
+	return b.policy.Load().blocked(text) || set.WordsIn != nil && chat.FindWords(*set.WordsIn).In(text)
+}
+
+// blockedAt is blocked for a channel, with the settings of it that are known.
+func (b *Bot) blockedAt(server, channel, text string) bool {
+	p, _ := b.placeOf(server, channel)
+	t, _ := b.treeKnown(p)
+	return b.blocked(t.Merged(), text)
 }
 
 // shorten cuts a text to what is read of it.

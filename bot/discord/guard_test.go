@@ -43,6 +43,35 @@ func TestPolicy(t *testing.T) {
 	w.stored(c, strings.Repeat("é", 40)+" …", "re: "+strings.Repeat("é", 40)+" …")
 }
 
+// Words that are not answered stay out of a conversation also by an edit while the
+// server is paused, and by a file in a channel that the gateway did not tell of.
+func TestBlockedWordsByOtherWays(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{MessageContent: true, Policy: Policy{Blocked: []*regexp.Regexp{regexp.MustCompile("spam")}}}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	w.run(c, w.owner.ID, "help")
+	one := w.send(c, w.mia.ID, w.at("one"))
+	w.says(c, "re: one")
+	two := w.send(c, w.mia.ID, w.at("two"))
+	w.says(c, "re: two")
+	w.cmd(c, w.owner.ID, "admin words add", opt("where", "questions"), opt("word", "pizza"))
+	w.cmd(c, w.owner.ID, "admin pause")
+	for _, e := range []struct{ id, text string }{{one.ID, "pizza"}, {two.ID, "three"}} { // in this order
+		if _, err := w.d.Edit(c, e.id, w.mia.ID, w.at(e.text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.stored(c, "one", "re: one", "three", "re: two")
+
+	w.cmd(c, w.owner.ID, "admin resume")
+	other := w.d.AddChannel(w.guild.ID, "other").ID
+	w.until("the channel is known", func() bool { _, err := w.bot.dg.State.Channel(other); return err == nil })
+	if err := w.bot.dg.State.ChannelRemove(&discordgo.Channel{ID: other, GuildID: w.guild.ID}); err != nil {
+		t.Fatal(err)
+	}
+	w.send(other, w.mia.ID, w.at("what is in it?"), discordtest.Attach("a.txt", []byte("much spam")))
+	w.says(other, sayBlocked)
+}
+
 func TestHarmless(t *testing.T) {
 	for in, want := range map[string]string{
 		"@everyone and @here": "@\u200beveryone and @\u200bhere",

@@ -153,7 +153,7 @@ func (b *Bot) unwilling(set session.Settings, text string) string {
 	case session.ModeDrain:
 		return sayDraining
 	}
-	if b.policy.Load().blocked(text) || set.WordsIn != nil && chat.FindWords(*set.WordsIn).In(text) {
+	if b.blocked(set, text) {
 		return sayBlocked
 	}
 	return ""
