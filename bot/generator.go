@@ -80,11 +80,7 @@ func (m *mind) open(c config.Config, log *slog.Logger) error {
 	if m.model, err = model.Load(m.file); err != nil {
 		return err
 	}
-	spec, err := model.Vocabulary(m.file)
-	if err != nil {
-		return err
-	}
-	tok, err := tokenizer.New(spec)
+	tok, err := model.Tokenizer(m.file)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,6 @@ import (
 	"moebot/moe/gguf"
 	"moebot/moe/model"
 	"moebot/moe/sample"
-	"moebot/moe/tokenizer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,11 +35,7 @@ func open(t *testing.T) (*Lab, http.Handler) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := model.Vocabulary(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := tokenizer.New(spec)
+	tok, err := model.Tokenizer(f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"moebot/moe/model"
 	"moebot/moe/prompt"
 	"moebot/moe/sample"
-	"moebot/moe/tokenizer"
 )
 
 // laboratory is the embedded model's; conversations are a greeting and what is said.
@@ -30,11 +29,7 @@ func laboratory(t *testing.T) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := model.Vocabulary(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := tokenizer.New(spec)
+	tok, err := model.Tokenizer(f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,16 @@ import (
 	"moebot/moe/tokenizer"
 )
 
+// Tokenizer makes the tokenizer whose tables the metadata has; it does not need src any
+// more.
+func Tokenizer(src Source) (*tokenizer.Tokenizer, error) {
+	spec, err := Vocabulary(src)
+	if err != nil {
+		return nil, err
+	}
+	return tokenizer.New(spec)
+}
+
 // Vocabulary reads the tokenizer's tables from the metadata. One error names all
 // that is missing or wrong; what the tables say to each other is for
 // tokenizer.New to check.

@@ -111,15 +111,11 @@ func TestTheEmbeddedModelNeedsNoScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := model.Vocabulary(f)
+	tok, err := model.Tokenizer(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tok, err := tokenizer.New(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if tmpl, err := New(tok); err != nil || tmpl.script != nil || tmpl.Warning != nil || spec.ChatTemplate == "" {
+	if tmpl, err := New(tok); err != nil || tmpl.script != nil || tmpl.Warning != nil || tok.Spec().ChatTemplate == "" {
 		t.Errorf("%+v, %v", tmpl, err)
 	}
 }

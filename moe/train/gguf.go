@@ -106,11 +106,7 @@ func Import(f *gguf.File) (backprop.Config, []float32, *tokenizer.Tokenizer, err
 	if err != nil {
 		return c, nil, nil, err
 	}
-	spec, err := model.Vocabulary(f)
-	if err != nil {
-		return c, nil, nil, err
-	}
-	tok, err := tokenizer.New(spec)
+	tok, err := model.Tokenizer(f)
 	return c, w, tok, err
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"moebot/moe/interp"
 	"moebot/moe/kernel"
+	"moebot/moe/model"
 )
 
 // A report that has time looks at everything; one that has not looks at less, fits, and
@@ -16,7 +17,7 @@ func TestReportsFitIntoTheirTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	tok, err := vocabularyOf(f)
+	tok, err := model.Tokenizer(f)
 	if err != nil {
 		t.Fatal(err)
 	}

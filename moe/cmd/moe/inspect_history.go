@@ -114,7 +114,7 @@ func (p *inspection) stage(s stageFile, i int) (interp.Opened, error) {
 	if err != nil {
 		return fail(err)
 	}
-	tok, err := vocabularyOf(f)
+	tok, err := model.Tokenizer(f)
 	if err != nil {
 		return fail(err)
 	}

@@ -102,7 +102,7 @@ func (p *inspection) another(path string) (*interp.Lab, error) {
 		return nil, err
 	}
 	p.open = append(p.open, f)
-	tok, err := vocabularyOf(f)
+	tok, err := model.Tokenizer(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", label(path), err)
 	}
@@ -111,14 +111,6 @@ func (p *inspection) another(path string) (*interp.Lab, error) {
 		return nil, fmt.Errorf("%s: %w", label(path), err)
 	}
 	return lab, nil
-}
-
-func vocabularyOf(f *gguf.File) (*tokenizer.Tokenizer, error) {
-	spec, err := model.Vocabulary(f)
-	if err != nil {
-		return nil, err
-	}
-	return tokenizer.New(spec)
 }
 
 func (p *inspection) labOf(m *model.Model, tok *tokenizer.Tokenizer) (*interp.Lab, error) {

@@ -81,11 +81,7 @@ func openTokenizer(path string) (*tokenizer.Tokenizer, error) {
 		return nil, err
 	}
 	defer f.Close()
-	spec, err := model.Vocabulary(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", label(path), err)
-	}
-	tok, err := tokenizer.New(spec)
+	tok, err := model.Tokenizer(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", label(path), err)
 	}
