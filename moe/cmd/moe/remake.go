@@ -113,42 +113,43 @@ func sum(path string) (string, error) {
 }
 
 func (m *remake) all() error {
-	books, err := filepath.Glob(filepath.Join(m.recipe, "dialogues", "*.txt"))
+	books, err := existing(m.recipe, "dialogues", "*.txt")
 	if err != nil {
 		return err
 	}
-	corpus, err := filepath.Glob(filepath.Join(m.corpus, "*", "*.jsonl*"))
+	corpus, err := existing(m.corpus, "*", "*.jsonl*")
 	if err != nil {
 		return err
 	}
-	held, err := filepath.Glob(filepath.Join(m.held, "*", "*.jsonl*"))
+	held, err := existing(m.held, "*", "*.jsonl*")
 	if err != nil {
 		return err
 	}
-	for name, found := range map[string][]string{filepath.Join(m.recipe, "dialogues", "*.txt"): books, filepath.Join(m.corpus, "*", "*.jsonl*"): corpus, filepath.Join(m.held, "*", "*.jsonl*"): held} {
-		if len(found) == 0 {
-			return fmt.Errorf("no files %s", name)
-		}
+	if err := os.MkdirAll(m.path("held"), 0o755); err != nil {
+		return err
 	}
 	talks, heldTalks := m.path("phrasebook.jsonl"), m.path("held", "phrasebook.jsonl")
-	for _, err := range []error{
-		os.MkdirAll(m.path("held"), 0o755),
-		m.make(talks, func(to string) error {
+	for _, product := range []struct {
+		path string
+		make func(to string) error
+	}{
+		{talks, func(to string) error {
 			return m.run(runPhrasebook, append([]string{"-n", strconv.Itoa(m.talks), "-seed", "1", "-o", to}, books...)...)
-		}),
-		m.make(heldTalks, func(to string) error {
+		}},
+		{heldTalks, func(to string) error {
 			return m.run(runPhrasebook, append([]string{"-n", remakeHeldTalks, "-seed", "999", "-o", to}, books...)...)
-		}),
-		m.make(m.path("shards"), func(to string) error {
-			return errors.Join(
-				m.run(runData, append([]string{"-limit", remakeLimit, "-t", m.threads, "-o", to}, corpus...)...),
-				m.run(runData, "-t", m.threads, "-o", to, talks))
-		}),
-		m.make(m.path("held", "shards"), func(to string) error {
+		}},
+		{m.path("shards"), func(to string) error {
+			if err := m.run(runData, append([]string{"-limit", remakeLimit, "-t", m.threads, "-o", to}, corpus...)...); err != nil {
+				return err
+			}
+			return m.run(runData, "-t", m.threads, "-o", to, talks)
+		}},
+		{m.path("held", "shards"), func(to string) error {
 			return m.run(runData, append([]string{"-t", m.threads, "-o", to, heldTalks}, held...)...)
-		}),
+		}},
 	} {
-		if err != nil {
+		if err := m.make(product.path, product.make); err != nil {
 			return err
 		}
 	}
@@ -162,6 +163,15 @@ func (m *remake) all() error {
 		return err
 	}
 	return m.make(m.path("eval.txt"), m.eval)
+}
+
+// existing are the files of a pattern; it is an error if there are none.
+func existing(pattern ...string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(pattern...))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no files %s", filepath.Join(pattern...))
+	}
+	return files, err
 }
 
 // make calls f to make the product at path, under another name until it is whole.

@@ -78,6 +78,22 @@ func TestRemake(t *testing.T) {
 	}
 }
 
+// When a step fails, those that need its product are not begun.
+func TestRemakeStopsAtTheFirstFailure(t *testing.T) {
+	recipe, corpus, held := smallRecipe(t)
+	if err := os.WriteFile(filepath.Join(recipe, "dialogues", "greet.txt"), []byte("no grammar\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	status, out, errOut := moe(t, "", "remake", "-recipe", recipe, "-corpus", corpus, "-held", held, "-o", dir, "-t", "1")
+	if status != 1 || !strings.Contains(errOut, "greet.txt") {
+		t.Errorf("status %d: %s", status, errOut)
+	}
+	if begun, err := filepath.Glob(filepath.Join(dir, "*shards")); err != nil || len(begun) != 0 {
+		t.Errorf("the shards %q are begun (%v):\n%s", begun, err, out)
+	}
+}
+
 func TestRemakeRefusesAnotherCorpus(t *testing.T) {
 	recipe, corpus, held := smallRecipe(t)
 	file := filepath.Join(corpus, "chat", "talk.jsonl")
