@@ -202,11 +202,7 @@ func commonest(ids []int32) float64 {
 
 // directEffect fills in what a unit of the neuron's activation adds to the logits.
 func (l *Lab) directEffect(n *Neuron) {
-	d, f := l.Model.Config.Dim, l.Model.LayerHidden(n.Layer)
-	one, column := make([]float32, f), make([]float32, d)
-	one[n.Neuron] = 1
-	kernel.MatMulRows(column, d, l.Model.Down(n.Layer, n.Expert), 0, d, one, f, 1)
-	effects := l.logitsOf(column)
+	effects := l.logitsOf(l.column(n.Layer, n.Expert, n.Neuron, 1))
 	n.Sharp = sharpness(effects)
 	for _, i := range best(effects, 10) {
 		n.Raises = append(n.Raises, Alternative{int32(i), l.Show(int32(i)), effects[i]})
@@ -221,6 +217,16 @@ func (l *Lab) directEffect(n *Neuron) {
 	for range 50 {
 		n.SharpNull = max(n.SharpNull, sharpness(l.logitsOf(l.randomDirection(rng, 1))))
 	}
+}
+
+// column is what a neuron adds to the residual stream at an activation, [D], the gate
+// weight left out.
+func (l *Lab) column(layer, expert, neuron int, activation float32) []float32 {
+	d, width := l.Model.Config.Dim, l.Model.LayerHidden(layer)
+	one, out := make([]float32, width), make([]float32, d)
+	one[neuron] = activation
+	kernel.MatMulRows(out, d, l.Model.Down(layer, expert), 0, d, one, width, 1)
+	return out
 }
 
 // logitsOf is what a direction of the residual stream adds to the logits, but for the

@@ -1,13 +1,14 @@
 package interp
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
 
-	"moebot/moe/kernel"
 	"moebot/moe/model"
 	"moebot/moe/model/steer"
+	"moebot/moe/tensor"
 )
 
 // Spread is the next token at one temperature.
@@ -102,15 +103,7 @@ func (l *Lab) Firings(ids []int32, layer, position, n int) (out []Firing, half, 
 		}
 	}
 	all = len(out)
-	slices.SortStableFunc(out, func(a, b Firing) int {
-		switch {
-		case a.Strength > b.Strength:
-			return -1
-		case a.Strength < b.Strength:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b Firing) int { return cmp.Compare(b.Strength, a.Strength) })
 	sum := 0.0
 	for i := range out {
 		if total > 0 {
@@ -130,11 +123,7 @@ func (l *Lab) Firings(ids []int32, layer, position, n int) (out []Firing, half, 
 
 // raises fills in the tokens that a neuron makes likelier.
 func (l *Lab) raises(layer int, f *Firing) {
-	d, width := l.Model.Config.Dim, l.Model.LayerHidden(layer)
-	one, column := make([]float32, width), make([]float32, d)
-	one[f.Neuron] = float32(f.Activation)
-	kernel.MatMulRows(column, d, l.Model.Down(layer, f.Expert), 0, d, one, width, 1)
-	effects := l.logitsOf(column)
+	effects := l.logitsOf(l.column(layer, f.Expert, f.Neuron, float32(f.Activation)))
 	for _, i := range best(effects, 5) {
 		f.Raises = append(f.Raises, Alternative{int32(i), l.Show(int32(i)), effects[i]})
 	}
@@ -143,13 +132,17 @@ func (l *Lab) raises(layer int, f *Firing) {
 // columnLengths are the lengths of the columns of an expert's down projection, one for
 // each neuron.
 func (l *Lab) columnLengths(layer, expert int) []float64 {
-	d, width := l.Model.Config.Dim, l.Model.LayerHidden(layer)
-	one, column, out := make([]float32, width), make([]float32, d), make([]float64, width)
+	w := l.Model.Down(layer, expert)
+	row, out := make([]float32, w.Cols), make([]float64, w.Cols)
+	size := w.Type.Bytes(w.Cols)
+	for i := range w.Rows {
+		tensor.Dequantize(row, w.Type, w.Data[i*size:(i+1)*size])
+		for k, v := range row {
+			out[k] += float64(v) * float64(v)
+		}
+	}
 	for k := range out {
-		one[k] = 1
-		kernel.MatMulRows(column, d, l.Model.Down(layer, expert), 0, d, one, width, 1)
-		one[k] = 0
-		out[k] = math.Sqrt(float64(kernel.Dot(column, column)))
+		out[k] = math.Sqrt(out[k])
 	}
 	return out
 }

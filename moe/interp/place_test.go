@@ -94,3 +94,17 @@ func TestNext(t *testing.T) {
 		t.Error("temperature 0 is accepted")
 	}
 }
+
+func TestColumnLengths(t *testing.T) {
+	l := plantedLab(t)
+	for layer := range l.Model.Config.Layers {
+		for expert := range l.Model.LayerExperts(layer) {
+			for k, got := range l.columnLengths(layer, expert) {
+				x := float64s(l.column(layer, expert, k, 1))
+				if want := math.Sqrt(dot(x, x)); math.Abs(got-want) > 1e-6*want {
+					t.Errorf("layer %d, expert %d, neuron %d: length %v, want %v", layer, expert, k, got, want)
+				}
+			}
+		}
+	}
+}
