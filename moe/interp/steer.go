@@ -47,7 +47,7 @@ func (l *Lab) Steer(ctx context.Context, ids []int32, edits []steer.Edit, o Stee
 		return nil, err
 	}
 	if len(edits) == 0 {
-		return nil, errors.New("no edits: " + steer.Forms)
+		return nil, errors.New("no edits, want " + steer.Forms)
 	}
 	if !(o.Temperature >= 0 && o.Temperature <= 10) {
 		return nil, fmt.Errorf("temperature is %v, want 0 to 10", o.Temperature)

@@ -16,7 +16,7 @@ import (
 func inspectSteer(ctx context.Context, args []string, out, errOut io.Writer) error {
 	p := newInspection("steer", "[TEXT]", out, errOut).withText()
 	var edits []steer.Edit
-	p.Func("edit", "what is changed, may be given several times: head:LAYER.HEAD=FACTOR, expert:LAYER.EXPERT=FACTOR, neuron:LAYER.EXPERT.NEURON=FACTOR, force:LAYER.EXPERT, forbid:LAYER.EXPERT, direction:LAYER=AMOUNT adds a direction, component:LAYER=FACTOR scales the stream along it (its name behind the layer, as in direction:2.question=3, or -concept, or -with and -without)", func(s string) error {
+	p.Func("edit", "what is changed, may be given several times: "+steer.Forms+"; a direction without a name is that of -concept, or of -with and -without", func(s string) error {
 		e, err := steer.Parse(s)
 		edits = append(edits, e)
 		return err

@@ -43,13 +43,13 @@ const (
 )
 
 // Forms lists the ways to write an Edit.
-const Forms = `want head:LAYER.HEAD=FACTOR, expert:LAYER.EXPERT=FACTOR, neuron:LAYER.EXPERT.NEURON=FACTOR, force:LAYER.EXPERT, forbid:LAYER.EXPERT, direction:LAYER=AMOUNT, component:LAYER=FACTOR, or with a direction's name direction:LAYER.NAME=AMOUNT, component:LAYER.NAME=FACTOR`
+const Forms = `head:LAYER.HEAD=FACTOR, expert:LAYER.EXPERT=FACTOR, neuron:LAYER.EXPERT.NEURON=FACTOR, force:LAYER.EXPERT, forbid:LAYER.EXPERT, direction:LAYER=AMOUNT, component:LAYER=FACTOR, or with a direction's name direction:LAYER.NAME=AMOUNT, component:LAYER.NAME=FACTOR`
 
 // Parse reads an edit as people write it: "head:2.0=0", "expert:3.5=2",
 // "neuron:1.4.17=0", "force:0.7", "forbid:0.7", "direction:2=4", "component:2.question=0".
 // The Direction of the last two is left to the caller.
 func Parse(text string) (Edit, error) {
-	bad := func() (Edit, error) { return Edit{}, fmt.Errorf("%q is no edit, %s", text, Forms) }
+	bad := func() (Edit, error) { return Edit{}, fmt.Errorf("%q is no edit, want %s", text, Forms) }
 	kind, rest, ok := strings.Cut(text, ":")
 	if !ok {
 		return bad()
@@ -128,7 +128,7 @@ func (e Edit) Check(m *model.Model) error {
 			errs = append(errs, fmt.Errorf("the direction has %d elements, want %d", len(e.Direction), c.Dim))
 		}
 	default:
-		errs = append(errs, fmt.Errorf("unknown kind of edit %q, %s", e.Kind, Forms))
+		errs = append(errs, fmt.Errorf("unknown kind of edit %q, want %s", e.Kind, Forms))
 	}
 	if (e.Kind == Force || e.Kind == Forbid) && !m.Routed(e.Layer) {
 		errs = append(errs, fmt.Errorf("layer %d has no router: its FFN is dense", e.Layer))
