@@ -7,7 +7,8 @@
 // A conversation's keys and values stay behind when its reply has ended: when it
 // goes on, only what is new is read. The conversations unused for longest are
 // forgotten when memory is short. Two conversations share no memory; what one has
-// read that another's prompt begins with, such as a system text, is copied, and read once even if they come at the same time.
+// read that another's prompt begins with, such as a system text, is copied, and read
+// once even if they come at the same time.
 //
 // The same Request gives the same reply, whatever else is going on, was going on
 // before, and on how many threads: model.Forward promises the same for logits.

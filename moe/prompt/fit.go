@@ -26,8 +26,7 @@ func (t *Template) most() int {
 }
 
 // Fit renders the newest turns that fit budget tokens, and no more turns than Keeps
-// allows. A leading
-// system turn stays.
+// allows. A leading system turn stays.
 //
 // When turns must go, more go than need be: the prompt keeps between half and all
 // of the room, three quarters on average, and begins at a turn that is chosen by

@@ -51,10 +51,7 @@ func (s *Sampler) Sample(logits []float32) int32 {
 			best = int32(i)
 		}
 	}
-	if best < 0 || s.p.Temperature == 0 {
-		return s.took(best)
-	}
-	if math.IsInf(float64(logits[best]), 1) {
+	if best < 0 || s.p.Temperature == 0 || math.IsInf(float64(logits[best]), 1) {
 		return s.took(best)
 	}
 	return s.took(s.draw(logits, float64(logits[best])))
