@@ -13590,7 +13590,7 @@ loop:
 	VPMOVZXBD    X0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y1, Y0, Y0
-	VXORPS       rows_sign<>+0(SB), Y0, Y0
+	VXORPS       rows_signs<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 32(SP)
 	VPMOVZXBD    16(CX), Y0
 	VPAND        rows_low4<>+0(SB), Y0, Y0
@@ -13839,16 +13839,6 @@ loop:
 	VZEROUPPER
 	RET
 
-DATA rows_sign<>+0(SB)/4, $0x80000000
-DATA rows_sign<>+4(SB)/4, $0x80000000
-DATA rows_sign<>+8(SB)/4, $0x80000000
-DATA rows_sign<>+12(SB)/4, $0x80000000
-DATA rows_sign<>+16(SB)/4, $0x80000000
-DATA rows_sign<>+20(SB)/4, $0x80000000
-DATA rows_sign<>+24(SB)/4, $0x80000000
-DATA rows_sign<>+28(SB)/4, $0x80000000
-GLOBL rows_sign<>(SB), RODATA|NOPTR, $32
-
 // func dotsQ4Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotsQ4Kx1AVX2(SB), $256-56
@@ -13916,7 +13906,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_sign<>+0(SB), Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 32(SP)
 	MOVL         4(DX)(BX*1), R9
 	MOVL         8(DX)(BX*1), R10
@@ -13952,7 +13942,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_sign<>+0(SB), Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 96(SP)
 	MOVL         4(DX)(BX*2), R9
 	MOVL         8(DX)(BX*2), R10
@@ -13988,7 +13978,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_sign<>+0(SB), Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 160(SP)
 	MOVL         4(DX)(CX*1), R9
 	MOVL         8(DX)(CX*1), R10
@@ -14024,7 +14014,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_sign<>+0(SB), Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 224(SP)
 	VPMOVZXBD    16(DX), Y4
 	VPAND        rows_low4<>+0(SB), Y4, Y4
@@ -15070,7 +15060,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_sign<>+0(SB), Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 32(SP)
 	MOVL         4(DX)(BX*1), R11
 	MOVL         8(DX)(BX*1), R12
@@ -15106,7 +15096,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_sign<>+0(SB), Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 96(SP)
 	MOVL         4(DX)(BX*2), R11
 	MOVL         8(DX)(BX*2), R12
@@ -15142,7 +15132,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_sign<>+0(SB), Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 160(SP)
 	MOVL         4(DX)(R9*1), R11
 	MOVL         8(DX)(R9*1), R12
@@ -15178,7 +15168,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_sign<>+0(SB), Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 224(SP)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      (SI)(DI*1), Y9
@@ -16397,7 +16387,7 @@ loop:
 	VPMOVZXBD    X0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y1, Y0, Y0
-	VXORPS       rows_sign<>+0(SB), Y0, Y0
+	VXORPS       rows_signs<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 32(SP)
 	VPMOVZXBD    48(CX), Y0
 	VPAND        rows_low4<>+0(SB), Y0, Y0
@@ -16837,7 +16827,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_sign<>+0(SB), Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 32(SP)
 	MOVL         4(DX)(BX*1), R9
 	MOVL         8(DX)(BX*1), R10
@@ -16873,7 +16863,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_sign<>+0(SB), Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 96(SP)
 	MOVL         4(DX)(BX*2), R9
 	MOVL         8(DX)(BX*2), R10
@@ -16909,7 +16899,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_sign<>+0(SB), Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 160(SP)
 	MOVL         4(DX)(CX*1), R9
 	MOVL         8(DX)(CX*1), R10
@@ -16945,7 +16935,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_sign<>+0(SB), Y4, Y4
+	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 224(SP)
 	VPMOVZXBD    48(DX), Y4
 	VPAND        rows_low4<>+0(SB), Y4, Y4
@@ -18487,7 +18477,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_sign<>+0(SB), Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 32(SP)
 	MOVL         4(DX)(BX*1), R11
 	MOVL         8(DX)(BX*1), R12
@@ -18523,7 +18513,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_sign<>+0(SB), Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 96(SP)
 	MOVL         4(DX)(BX*2), R11
 	MOVL         8(DX)(BX*2), R12
@@ -18559,7 +18549,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_sign<>+0(SB), Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 160(SP)
 	MOVL         4(DX)(R9*1), R11
 	MOVL         8(DX)(R9*1), R12
@@ -18595,7 +18585,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_sign<>+0(SB), Y8, Y8
+	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 224(SP)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      (SI)(DI*1), Y9
@@ -31158,7 +31148,7 @@ loop:
 	VPMOVZXBD        X1, Y1
 	VCVTDQ2PS        Y1, Y1
 	VMULPS           Y2, Y1, Y1
-	VXORPS           rows_sign<>+0(SB), Y1, Y1
+	VXORPS           rows_signs<>+0(SB), Y1, Y1
 	VMOVUPS          Y1, 32(SP)
 	VBROADCASTSS     (SP), Z1
 	VFMADD213PS.BCST 32(SP), Z0, Z1
@@ -31317,7 +31307,7 @@ loop:
 	VPMOVZXBD        X5, Y5
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
-	VXORPS           rows_sign<>+0(SB), Y5, Y5
+	VXORPS           rows_signs<>+0(SB), Y5, Y5
 	VMOVUPS          Y5, 32(SP)
 	MOVL             4(DX)(BX*1), R9
 	MOVL             8(DX)(BX*1), R10
@@ -31353,7 +31343,7 @@ loop:
 	VPMOVZXBD        X5, Y5
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
-	VXORPS           rows_sign<>+0(SB), Y5, Y5
+	VXORPS           rows_signs<>+0(SB), Y5, Y5
 	VMOVUPS          Y5, 96(SP)
 	MOVL             4(DX)(BX*2), R9
 	MOVL             8(DX)(BX*2), R10
@@ -31389,7 +31379,7 @@ loop:
 	VPMOVZXBD        X5, Y5
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
-	VXORPS           rows_sign<>+0(SB), Y5, Y5
+	VXORPS           rows_signs<>+0(SB), Y5, Y5
 	VMOVUPS          Y5, 160(SP)
 	MOVL             4(DX)(CX*1), R9
 	MOVL             8(DX)(CX*1), R10
@@ -31425,7 +31415,7 @@ loop:
 	VPMOVZXBD        X5, Y5
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
-	VXORPS           rows_sign<>+0(SB), Y5, Y5
+	VXORPS           rows_signs<>+0(SB), Y5, Y5
 	VMOVUPS          Y5, 224(SP)
 	VBROADCASTSS     (SP), Z5
 	VFMADD213PS.BCST 32(SP), Z4, Z5
@@ -31782,7 +31772,7 @@ loop:
 	VPMOVZXBD        X9, Y9
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
-	VXORPS           rows_sign<>+0(SB), Y9, Y9
+	VXORPS           rows_signs<>+0(SB), Y9, Y9
 	VMOVUPS          Y9, 32(SP)
 	MOVL             4(DX)(BX*1), R11
 	MOVL             8(DX)(BX*1), R12
@@ -31818,7 +31808,7 @@ loop:
 	VPMOVZXBD        X9, Y9
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
-	VXORPS           rows_sign<>+0(SB), Y9, Y9
+	VXORPS           rows_signs<>+0(SB), Y9, Y9
 	VMOVUPS          Y9, 96(SP)
 	MOVL             4(DX)(BX*2), R11
 	MOVL             8(DX)(BX*2), R12
@@ -31854,7 +31844,7 @@ loop:
 	VPMOVZXBD        X9, Y9
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
-	VXORPS           rows_sign<>+0(SB), Y9, Y9
+	VXORPS           rows_signs<>+0(SB), Y9, Y9
 	VMOVUPS          Y9, 160(SP)
 	MOVL             4(DX)(R9*1), R11
 	MOVL             8(DX)(R9*1), R12
@@ -31890,7 +31880,7 @@ loop:
 	VPMOVZXBD        X9, Y9
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
-	VXORPS           rows_sign<>+0(SB), Y9, Y9
+	VXORPS           rows_signs<>+0(SB), Y9, Y9
 	VMOVUPS          Y9, 224(SP)
 	VMOVUPS          (SI), Z9
 	VMOVUPS          (SI)(DI*1), Z10
@@ -32340,7 +32330,7 @@ loop:
 	VPMOVZXBD        X3, Y3
 	VCVTDQ2PS        Y3, Y3
 	VMULPS           Y4, Y3, Y3
-	VXORPS           rows_sign<>+0(SB), Y3, Y3
+	VXORPS           rows_signs<>+0(SB), Y3, Y3
 	VMOVUPS          Y3, 32(SP)
 	VBROADCASTSS     (SP), Z3
 	VMOVAPS          Z3, Z4
@@ -32607,7 +32597,7 @@ loop:
 	VPMOVZXBD        X7, Y7
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
-	VXORPS           rows_sign<>+0(SB), Y7, Y7
+	VXORPS           rows_signs<>+0(SB), Y7, Y7
 	VMOVUPS          Y7, 32(SP)
 	MOVL             4(DX)(BX*1), R9
 	MOVL             8(DX)(BX*1), R10
@@ -32643,7 +32633,7 @@ loop:
 	VPMOVZXBD        X7, Y7
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
-	VXORPS           rows_sign<>+0(SB), Y7, Y7
+	VXORPS           rows_signs<>+0(SB), Y7, Y7
 	VMOVUPS          Y7, 96(SP)
 	MOVL             4(DX)(BX*2), R9
 	MOVL             8(DX)(BX*2), R10
@@ -32679,7 +32669,7 @@ loop:
 	VPMOVZXBD        X7, Y7
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
-	VXORPS           rows_sign<>+0(SB), Y7, Y7
+	VXORPS           rows_signs<>+0(SB), Y7, Y7
 	VMOVUPS          Y7, 160(SP)
 	MOVL             4(DX)(CX*1), R9
 	MOVL             8(DX)(CX*1), R10
@@ -32715,7 +32705,7 @@ loop:
 	VPMOVZXBD        X7, Y7
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
-	VXORPS           rows_sign<>+0(SB), Y7, Y7
+	VXORPS           rows_signs<>+0(SB), Y7, Y7
 	VMOVUPS          Y7, 224(SP)
 	VBROADCASTSS     (SP), Z7
 	VMOVAPS          Z7, Z8
@@ -33354,7 +33344,7 @@ loop:
 	VPMOVZXBD        X11, Y11
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
-	VXORPS           rows_sign<>+0(SB), Y11, Y11
+	VXORPS           rows_signs<>+0(SB), Y11, Y11
 	VMOVUPS          Y11, 32(SP)
 	MOVL             4(DX)(BX*1), R11
 	MOVL             8(DX)(BX*1), R12
@@ -33390,7 +33380,7 @@ loop:
 	VPMOVZXBD        X11, Y11
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
-	VXORPS           rows_sign<>+0(SB), Y11, Y11
+	VXORPS           rows_signs<>+0(SB), Y11, Y11
 	VMOVUPS          Y11, 96(SP)
 	MOVL             4(DX)(BX*2), R11
 	MOVL             8(DX)(BX*2), R12
@@ -33426,7 +33416,7 @@ loop:
 	VPMOVZXBD        X11, Y11
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
-	VXORPS           rows_sign<>+0(SB), Y11, Y11
+	VXORPS           rows_signs<>+0(SB), Y11, Y11
 	VMOVUPS          Y11, 160(SP)
 	MOVL             4(DX)(R9*1), R11
 	MOVL             8(DX)(R9*1), R12
@@ -33462,7 +33452,7 @@ loop:
 	VPMOVZXBD        X11, Y11
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
-	VXORPS           rows_sign<>+0(SB), Y11, Y11
+	VXORPS           rows_signs<>+0(SB), Y11, Y11
 	VMOVUPS          Y11, 224(SP)
 	VMOVUPS          (SI), Z11
 	VMOVUPS          (SI)(DI*1), Z12

@@ -230,7 +230,7 @@ func (c *asm) scalesMinima(m Mem) (scale, minimum Mem) {
 		c.VCVTDQ2PS(v, v)
 		c.VMULPS(f, v, v)
 		if negate {
-			c.VXORPS(c.words("sign", 8, func(int) uint32 { return 1 << 31 }), v, v)
+			c.flip(avx2, v)
 		}
 		slots := c.AllocLocal(32)
 		c.VMOVUPS(v, slots)
