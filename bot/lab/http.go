@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"strings"
 )
 
 // maxBody bounds a request, bytes.
@@ -105,6 +104,3 @@ func reply(w http.ResponseWriter, status int, v any) {
 	// The browser went away; there is nobody to tell.
 	_, _ = w.Write(append(body, '\n'))
 }
-
-// valid is a token's bytes as text.
-func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

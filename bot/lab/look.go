@@ -35,6 +35,9 @@ const (
 
 // look uses one instrument. An error tells what is wrong with the request.
 func (l *Lab) look(ctx context.Context, r lookRequest) (answer any, err error) {
+	if r.What == "edit" {
+		return l.compare(ctx, r)
+	}
 	err = l.on(ctx, func(b *interp.Lab) error {
 		ids, err := text(b, r.Text)
 		if err != nil {
@@ -43,9 +46,6 @@ func (l *Lab) look(ctx context.Context, r lookRequest) (answer any, err error) {
 		answer, err = l.lookAt(ctx, b, ids, r)
 		return err
 	})
-	if err == nil && r.What == "edit" {
-		return l.compare(ctx, r)
-	}
 	return answer, err
 }
 
@@ -84,8 +84,6 @@ func (l *Lab) lookAt(ctx context.Context, b *interp.Lab, ids []int32, r lookRequ
 	case "routes":
 		routes, err := b.Routes(ids)
 		return map[string]any{"tokens": tokens, "routes": routes}, err
-	case "edit":
-		return nil, nil // compare needs the bench for itself
 	}
 	return nil, fmt.Errorf("unknown instrument %.20q, want tokens, next, neighbours, attention, neurons, lens, routes or edit", r.What)
 }

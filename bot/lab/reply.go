@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"moebot/moe/engine"
@@ -77,7 +78,7 @@ func (l *Lab) reply(ctx context.Context, talk Conversation, r replyRequest, give
 	if !(r.Temperature >= 0 && r.Temperature <= 2) {
 		return errors.New("the temperature must be 0 to 2")
 	}
-	edits, err := parse(r.Edits)
+	edits, err := steer.ParseAll(strings.Join(r.Edits, " "))
 	if err != nil {
 		return err
 	}
@@ -124,17 +125,6 @@ func (l *Lab) reply(ctx context.Context, talk Conversation, r replyRequest, give
 	return nil
 }
 
-func parse(words []string) (out []steer.Edit, err error) {
-	for _, w := range words {
-		e, err := steer.Parse(w)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, e)
-	}
-	return out, nil
-}
-
 func checkSentences(what string, list []string) error {
 	if len(list) == 0 || len(list) > maxSentences {
 		return fmt.Errorf("a direction of one's own needs 1 to %d sentences %s it, not %d", maxSentences, what, len(list))
@@ -161,3 +151,6 @@ func show(t engine.TokenTrace) *drawn {
 	}
 	return d
 }
+
+// valid is a token's bytes as text.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
