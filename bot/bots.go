@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -146,11 +145,7 @@ func (s *service) holdShards(ctx context.Context) {
 	s.bots.mu.Lock()
 	s.bots.keeper = keeper
 	s.bots.mu.Unlock()
-	keeper.Run(ctx, func(ctx context.Context, i int) {
-		if err := s.hold(ctx, keeper, i, n); err != nil && ctx.Err() == nil {
-			s.log.Error("a gateway shard cannot be connected", "shard", i, "of", n, "err", err)
-		}
-	})
+	keeper.Run(ctx, func(ctx context.Context, i int) { s.hold(ctx, keeper, i, n) })
 }
 
 // countShards finds out how many gateway shards there are, and how many of them may
@@ -184,25 +179,24 @@ func (s *service) countShards(ctx context.Context) (n, concurrency int, err erro
 
 // hold connects a shard until ctx ends, and lets it go when no answer of it is under
 // way: who gets it then finds the channels as they are.
-func (s *service) hold(ctx context.Context, keeper *shards.Keeper, i, n int) error {
+func (s *service) hold(ctx context.Context, keeper *shards.Keeper, i, n int) {
 	o := s.discord
 	o.Shard, o.After = discord.Shard{ID: i, Count: n}, s.bots.before(i)
 	o.Identify = func(ctx context.Context) error { return keeper.Identify(ctx, i) }
 	bot, err := discord.New(s.chat, forgetful{s.store, s.mind}, o)
 	if err != nil {
-		return err
+		s.log.Error("a gateway shard cannot be served", "shard", i, "of", n, "err", err)
+		return
 	}
 	s.bots.put(i, bot)
-	err = bot.Open(ctx)
+	if err := bot.Open(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("Discord refuses a gateway shard; mend it and start again", "shard", i, "of", n, "err", err)
+	}
 	<-ctx.Done()
 	bot.Hush()
 	s.drain(bot)
 	s.bots.drop(i)
 	bot.Close()
-	if errors.Is(err, context.Canceled) {
-		err = nil
-	}
-	return err
 }
 
 // drain waits until nothing is under way in the channels of a shard.
