@@ -3,9 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,10 +91,9 @@ func TestRedisHangs(t *testing.T) {
 // hangs up instead of passing the reply back.
 func TestLostReply(t *testing.T) {
 	m := startMini(t)
-	var lose atomic.Bool
-	addr := startProxy(t, strings.TrimPrefix(m, "redis://"), &lose)
+	p := startProxyTo(t, strings.TrimPrefix(m, "redis://"))
 	// Without the client's own retries, what follows is the caller's.
-	s := open(t, "redis://"+addr+"?max_retries=-1", sessiontest.Limits{})
+	s := open(t, "redis://"+p.addr+"?max_retries=-1", sessiontest.Limits{})
 	other := open(t, m, sessiontest.Limits{})
 	k := session.Key{Channel: "1"}
 	if _, ok, err := s.Accept(t.Context(), k, question("0")); err != nil || !ok {
@@ -106,18 +103,18 @@ func TestLostReply(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	lose.Store(true)
+	p.lose.Store(true)
 	for range 3 {
 		if _, _, err := s.Accept(t.Context(), k, question("1")); !errors.Is(err, session.ErrUnavailable) {
 			t.Fatalf("Accept without a reply = %v; want ErrUnavailable", err)
 		}
 	}
-	lose.Store(false)
+	p.lose.Store(false)
 	if _, ok, err := other.Accept(t.Context(), k, question("1")); err != nil || ok {
 		t.Errorf("Accept by another process = %v, %v; want false: it is ours", ok, err)
 	}
-	if p, err := other.Pending(t.Context()); err != nil || len(p) != 1 {
-		t.Errorf("Pending = %v, %v; want the question", p, err)
+	if open, err := other.Pending(t.Context()); err != nil || len(open) != 1 {
+		t.Errorf("Pending = %v, %v; want the question", open, err)
 	}
 	var won atomic.Int32
 	var wg sync.WaitGroup
@@ -135,11 +132,11 @@ func TestLostReply(t *testing.T) {
 		t.Errorf("eight tries again: %d accepted, want one", won.Load())
 	}
 
-	lose.Store(true)
+	p.lose.Store(true)
 	if _, err := s.Finish(t.Context(), k, "1", answer("1")); !errors.Is(err, session.ErrUnavailable) {
 		t.Fatalf("Finish without a reply = %v; want ErrUnavailable", err)
 	}
-	lose.Store(false)
+	p.lose.Store(false)
 	if done, err := s.Finish(t.Context(), k, "1", answer("1")); err != nil || !done {
 		t.Errorf("Finish again = %v, %v; want true", done, err)
 	}
@@ -149,56 +146,12 @@ func TestLostReply(t *testing.T) {
 	}
 
 	// With the client's retries the caller notices nothing.
-	patient := open(t, "redis://"+addr, sessiontest.Limits{})
-	lose.Store(true)
-	time.AfterFunc(5*time.Millisecond, func() { lose.Store(false) })
+	patient := open(t, "redis://"+p.addr, sessiontest.Limits{})
+	p.lose.Store(true)
+	time.AfterFunc(5*time.Millisecond, func() { p.lose.Store(false) })
 	if _, ok, err := patient.Accept(t.Context(), k, question("2")); err != nil || !ok {
 		t.Errorf("Accept with a reply lost on the way = %v, %v; want true", ok, err)
 	}
-}
-
-// startProxy passes connections on to addr, commands always, replies while
-// lose is false; else it hangs up once there is a reply.
-func startProxy(t *testing.T, addr string, lose *atomic.Bool) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	serve := func(client net.Conn) {
-		defer client.Close()
-		server, err := net.Dial("tcp", addr)
-		if err != nil {
-			return
-		}
-		defer server.Close()
-		wg.Go(func() {
-			io.Copy(server, client)
-			server.Close()
-		})
-		b := make([]byte, 64<<10)
-		for first := true; ; first = false {
-			n, err := server.Read(b)
-			// The greeting of a new connection always passes.
-			if err != nil || lose.Load() && !first && !strings.Contains(string(b[:n]), "NOSCRIPT") {
-				return
-			}
-			if _, err := client.Write(b[:n]); err != nil {
-				return
-			}
-		}
-	}
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { serve(c) })
-		}
-	})
-	return l.Addr().String()
 }
 
 // TestNoMemory: a Redis at its limit accepts nothing, for now.

@@ -29,9 +29,7 @@ func TestDiskIsFull(t *testing.T) {
 	r.Enlarge()
 	f.flows(8)
 	f.end().losesNothing(t, true)
-	for !strings.Contains(r.Ask("INFO", "persistence"), "aof_buffer_length:0\r") { // everysec: two seconds at most
-		time.Sleep(50 * time.Millisecond)
-	}
+	eventually(t, "what was appended is written", func() bool { return strings.Contains(r.Ask("INFO", "persistence"), "aof_buffer_length:0\r") }) // everysec: two seconds at most
 	r.Kill()
 	r.Start()
 	if again := f.compare(); again.lost+again.doubled+again.pending != 0 {
@@ -45,13 +43,10 @@ func TestDiskIsFullAlways(t *testing.T) {
 	r := sessiontest.StartRedisOnSmallDisk(t, 256, "--appendfsync", "always")
 	s := open(t, r.URL(), sessiontest.Limits{MaxTurns: maxTraffic})
 	f := startTraffic(t, s, 4)
-	for end := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := s.Ping(t.Context()); errors.Is(err, session.ErrUnavailable) {
-			break
-		} else if time.Now().After(end) {
-			t.Fatal("Redis still lives on a full disk")
-		}
-	}
+	eventually(t, "Redis ends on a full disk", func() bool {
+		_, err := s.Ping(t.Context())
+		return errors.Is(err, session.ErrUnavailable)
+	})
 	r.Kill()
 	r.StartOnLargeDisk()
 	f.flows(8)

@@ -41,11 +41,7 @@ func TestSentinelFailover(t *testing.T) {
 		t.Fatalf("the master is %v; want another than before", m)
 	}
 	old.Start()
-	for end := time.Now().Add(60 * time.Second); !n.Synced(2); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the old master does not become a replica")
-		}
-	}
+	eventually(t, "the old master is a replica", func() bool { return n.Synced(2) })
 	f.flows(12)
 	f.end().mayLose(t)
 }
@@ -59,11 +55,7 @@ func TestClusterFailover(t *testing.T) {
 	f.flows(60)
 	nodes[1].Kill()
 	killed := time.Now()
-	for end := time.Now().Add(60 * time.Second); !nodes[4].Is("role:master"); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the replica does not become a master")
-		}
-	}
+	eventually(t, "the replica is a master", func() bool { return nodes[4].Is("role:master") })
 	t.Logf("another master after %v", time.Since(killed).Round(time.Millisecond))
 	f.flows(120) // of all channels: each has its own worker
 	c := f.end()

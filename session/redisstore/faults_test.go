@@ -22,17 +22,16 @@ func (c tally) losesNothing(t *testing.T, failures bool) {
 	}
 }
 
-// refused waits until the store says that it cannot write, and returns what it says. The
-// question is not to be there afterwards.
-func refused(t *testing.T, accept func() error) string {
+// refused calls write until the store says that it cannot, and returns what it says.
+func refused(t *testing.T, write func() error) string {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		err := accept()
+		err := write()
 		if errors.Is(err, session.ErrUnavailable) {
 			return err.Error()
 		}
 		if err != nil || time.Now().After(end) {
-			t.Fatalf("Accept = %v; want ErrUnavailable", err)
+			t.Fatalf("a write = %v; want ErrUnavailable", err)
 		}
 	}
 }

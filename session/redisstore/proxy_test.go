@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ type proxy struct {
 	addr  string
 	delay atomic.Int64 // ns that each piece from Redis waits
 	cut   atomic.Bool  // nothing passes in either direction, and nobody is told
+	lose  atomic.Bool  // what Redis replies is lost with its connection, greetings and NOSCRIPT excepted
 }
 
 // startProxyTo starts one in front of a host:port; it ends with the test.
@@ -30,6 +32,7 @@ func startProxyTo(t *testing.T, to string) *proxy {
 		defer from.Close()
 		defer to.Close()
 		b := make([]byte, 64<<10)
+		greeting := true
 		for {
 			from.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // to see stop
 			n, err := from.Read(b)
@@ -44,21 +47,20 @@ func startProxyTo(t *testing.T, to string) *proxy {
 			if d := p.delay.Load(); back && d > 0 {
 				time.Sleep(time.Duration(d))
 			}
-			if p.cut.Load() {
-				n = 0 // lost on the way; the connection is out of step for good
-				select {
-				case <-stop:
-				case <-time.After(100 * time.Millisecond):
-					for p.cut.Load() {
-						select {
-						case <-stop:
-							return
-						case <-time.After(20 * time.Millisecond):
-						}
+			if p.cut.Load() { // lost on the way: the connection is out of step for good
+				for wait := true; wait; wait = p.cut.Load() {
+					select {
+					case <-stop:
+						return
+					case <-time.After(100 * time.Millisecond):
 					}
 				}
 				return
 			}
+			if back && p.lose.Load() && !greeting && !strings.Contains(string(b[:n]), "NOSCRIPT") {
+				return
+			}
+			greeting = false
 			if _, werr := to.Write(b[:n]); werr != nil || err != nil {
 				return
 			}

@@ -26,6 +26,16 @@ func (p patient) Run() int {
 	return code
 }
 
+// eventually waits for a condition.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within a minute: %s", what)
+		}
+	}
+}
+
 // open opens a store that ends with the test.
 func open(t testing.TB, url string, l sessiontest.Limits) *redisstore.Store {
 	t.Helper()

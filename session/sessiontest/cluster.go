@@ -69,9 +69,5 @@ func StartCluster(t testing.TB, replicas int, args ...string) []*Redis {
 
 // ClusterURL returns the address of a cluster as redisstore.Open takes it.
 func ClusterURL(nodes []*Redis) string {
-	var hosts []string
-	for _, r := range nodes {
-		hosts = append(hosts, r.Addr)
-	}
-	return "redis://" + strings.Join(hosts, ",") + "?cluster=true"
+	return "redis://" + hosts(nodes) + "?cluster=true"
 }

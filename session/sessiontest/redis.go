@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ type Redis struct {
 
 	t       testing.TB
 	dir     string
-	command []string // what runs it, redis-server itself if nil
+	command []string // what runs it, before args
 	args    []string
 	cmd     *exec.Cmd       // nil while it is down
 	ended   <-chan struct{} // closed when the process of cmd is gone
@@ -32,14 +33,12 @@ type Redis struct {
 // MOEBOT_REQUIRE_SERVICES is 1.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		skip(t, "redis-server is not installed")
-	}
 	return start(t, func(r *Redis, port string) []string {
 		return append(plainArgs(r, port), args...)
 	})
 }
 
+// plainArgs are the arguments of a server with an append-only file.
 func plainArgs(r *Redis, port string) []string {
 	return []string{"--port", port, "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", "log",
 		"--save", "", "--appendonly", "yes", "--appendfsync", "everysec"}
@@ -49,9 +48,12 @@ func plainArgs(r *Redis, port string) []string {
 // that was free may be taken a moment later, so it tries three.
 func start(t testing.TB, args func(r *Redis, port string) []string) *Redis {
 	t.Helper()
-	var err error
+	_, err := exec.LookPath("redis-server")
+	if err != nil {
+		skip(t, "redis-server is not installed")
+	}
 	for range 3 {
-		r := &Redis{t: t, Addr: freeAddr(t), dir: t.TempDir()}
+		r := &Redis{t: t, Addr: freeAddr(t), dir: t.TempDir(), command: []string{"redis-server"}}
 		_, port, _ := net.SplitHostPort(r.Addr)
 		r.args = args(r, port)
 		if err = r.start(); err == nil {
@@ -86,6 +88,15 @@ func freeAddr(t testing.TB) string {
 // URL returns the server's address as redisstore.Open takes it.
 func (r *Redis) URL() string { return "redis://" + r.Addr + "/0" }
 
+// hosts are the addresses of servers, separated by commas.
+func hosts(nodes []*Redis) string {
+	var list []string
+	for _, r := range nodes {
+		list = append(list, r.Addr)
+	}
+	return strings.Join(list, ",")
+}
+
 // Dir is the directory of its files.
 func (r *Redis) Dir() string { return r.dir }
 
@@ -99,10 +110,7 @@ func (r *Redis) Start() {
 }
 
 func (r *Redis) start() error {
-	command := append(append([]string{}, r.command...), r.args...)
-	if r.command == nil {
-		command = append([]string{"redis-server"}, command...)
-	}
+	command := slices.Concat(r.command, r.args)
 	r.cmd = exec.Command(command[0], command[1:]...)
 	if err := r.cmd.Start(); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func StartSentinel(t testing.TB, replicas int, down time.Duration, args ...strin
 	for range 3 {
 		s.Watchers = append(s.Watchers, s.watch(t, down))
 	}
-	s.await(t, "the sentinels to know all", func() bool {
+	await(t, "the sentinels to know all", slices.Concat(s.Watchers, s.Nodes), func() bool {
 		for _, w := range s.Watchers {
 			text, err := w.ask("INFO", "sentinel")
 			if err != nil || !strings.Contains(text, fmt.Sprintf("status=ok,address=%s,slaves=%d,sentinels=3", s.Nodes[0].Addr, replicas)) {
@@ -90,11 +91,7 @@ func watcherID(addr string) string {
 
 // URL is the address as redisstore.Open takes it.
 func (s *Sentinel) URL() string {
-	var hosts []string
-	for _, w := range s.Watchers {
-		hosts = append(hosts, w.Addr)
-	}
-	return "redis://" + strings.Join(hosts, ",") + "?master_name=" + sentinelName
+	return "redis://" + hosts(s.Watchers) + "?master_name=" + sentinelName
 }
 
 // Master is the node that says it is the master, nil if none does.
@@ -115,11 +112,6 @@ func (s *Sentinel) Synced(replicas int) bool {
 	}
 	text, err := m.ask("INFO", "replication")
 	return err == nil && strings.Count(text, "state=online") == replicas
-}
-
-func (s *Sentinel) await(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	await(t, what, append(s.Watchers[:len(s.Watchers):len(s.Watchers)], s.Nodes...), ok)
 }
 
 // await waits for a condition, and shows the servers' logs if it waits in vain.
