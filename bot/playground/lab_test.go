@@ -274,6 +274,15 @@ func testTourInChinese(t *testing.T, p *tab) {
 	p.shot("last step")
 	p.click("#tab-steer")
 	p.waitText("#steer", "还没有干预")
+	p.do(chromedp.Focus(chromedp.CSS("#steer-text")))
+	p.write("hello")
+	p.press("Enter")
+	answered(p)
+	p.click(`#side-1 .token[data-i="0"]`)
+	p.waitText("#steer-detail", "工作中的专家")
+	if got := eval[string](p, `[...document.querySelectorAll("#steer-detail h3, #steer-detail .gate-layer, #steer-detail .detail-chance > span, #steer-detail > .small")].map((e) => e.textContent).join("\n")`); strings.ContainsAny(got, "abcdefghijklmnopqrstuvwxyz") {
+		t.Errorf("not in Chinese: %q", got)
+	}
 }
 
 func testLabOnPhone(t *testing.T, p *tab) {

@@ -8,28 +8,31 @@ export class RequestError extends Error {
   }
 }
 
-async function request(path, init) {
+// send resolves to the response, if it is a success.
+async function send(path, init) {
   let response;
   try {
     response = await fetch(path, { ...init, credentials: "same-origin", cache: "no-store" });
   } catch {
     throw new RequestError("The playground does not answer. Is moebot still running?", 0, 0);
   }
-  const type = response.headers.get("Content-Type") ?? "";
-  const body = type.startsWith("application/json") ? await response.json() : {};
-  if (!response.ok) throw new RequestError(body.error || `The request failed (${response.status}).`, response.status, body.code ?? 0);
-  return body;
+  if (response.ok) return response;
+  const body = await json(response);
+  throw new RequestError(body.error || `The request failed (${response.status}).`, response.status, body.code ?? 0);
 }
 
+const json = (response) => (response.headers.get("Content-Type") ?? "").startsWith("application/json") ? response.json() : {};
+
+const posted = (body) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
 /** get reads a JSON document. */
-export const get = (path) => request(path, { method: "GET" });
+export const get = async (path) => json(await send(path, { method: "GET" }));
 
 /** post sends a JSON document and returns the answer. */
-export const post = (path, body) => request(path, {
-  method: "POST",
-  headers: { "Content-Type": "application/json" },
-  body: JSON.stringify(body),
-});
+export const post = async (path, body) => json(await send(path, posted(body)));
+
+/** stream sends a JSON document and returns the response, whose body comes bit by bit until the signal ends it. */
+export const stream = (path, body, signal) => send(path, { ...posted(body), signal });
 
 const EVENTS = ["message", "delete", "typing", "interaction", "channel", "channel_removed", "user", "commands", "trace"];
 

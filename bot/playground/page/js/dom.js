@@ -90,7 +90,7 @@ export function avatar(user, size = 40) {
   return h("span", props, initials(user.name));
 }
 
-/** store and recall keep a preference in this browser; they do nothing where storage is forbidden. */
+/** remember and recall keep a preference in this browser; they do nothing where storage is forbidden. */
 export function remember(key, value) {
   try { localStorage.setItem(`moebot.${key}`, value); } catch { /* not kept, then */ }
 }

@@ -1,6 +1,7 @@
-// Pictures of one trace: the detail of a token, and the load of every expert in every layer. Layers and experts
+// Pictures of what a model did: the detail of a token, and the load of every expert in every layer. Layers and experts
 // are counted from 0, as in model files and in /stats.
 import { h } from "./dom.js";
+import { w } from "./words.js";
 
 /** hue spreads the experts over the circle of colours, in degrees; neighbours differ well. */
 export const hue = (expert, experts) => (200 + expert * 360 * (experts > 5 ? Math.round(experts * 0.38) : 1) / Math.max(experts, 1)) % 360;
@@ -28,17 +29,25 @@ export function detail(trace, t, i) {
   return [
     h("div", { class: "detail-head" },
       h("p", { class: "detail-context" }, h("span", { class: "detail-before" }, before ? `…${before}` : ""), h("mark", null, shown(t.text))),
-      h("p", { class: "detail-chance" }, h("strong", null, percent(t.prob)), h("span", null, rank === 0 ? "the likeliest" : `choice ${rank + 1}${rank === rows.length - 1 && rank >= (t.alternatives ?? []).length ? " or later" : ""}`))),
-    h("ul", { class: "bars", "aria-label": "What might have come" }, rows.map((r) => h("li", { class: r.taken ? "bar-row is-taken" : "bar-row" },
-      h("span", { class: "bar-text" }, shown(r.text)),
-      h("span", { class: "bar-track", "aria-hidden": "true" }, h("span", { class: "bar-fill", vars: { "--share": r.prob.toFixed(4) } })),
-      h("span", { class: "bar-number" }, percent(r.prob), r.taken ? h("span", { class: "sr-only" }, ", taken") : null)))),
-    t.experts?.length ? h("div", { class: "gates" }, h("h3", null, "Experts at work"), h("ol", { class: "gate-list" }, t.experts.map((layer, n) => h("li", { class: "gate-row" },
-      h("span", { class: "gate-layer" }, `Layer ${n}`),
-      h("span", { class: "gate-bar" }, layer.map((c) => h("span", { class: "gate", vars: { "--hue": hue(c.expert, trace.experts), "--share": c.gate.toFixed(4) }, title: `Expert ${c.expert}: gate weight ${c.gate.toFixed(3)}` },
-        h("span", { class: "gate-name" }, `E${c.expert}`), h("span", { class: "gate-weight" }, c.gate.toFixed(2))))))))) : null,
+      h("p", { class: "detail-chance" }, h("strong", null, percent(t.prob)), h("span", null, rank === 0 ? w("likeliest") : w(rank === rows.length - 1 && rank >= (t.alternatives ?? []).length ? "choiceOrLater" : "choice", rank + 1)))),
+    bars(w("might"), rows.map((r) => ({ text: r.text, share: r.prob, number: r.taken ? [percent(r.prob), h("span", { class: "sr-only" }, w("taken"))] : null, taken: r.taken }))),
+    t.experts?.length ? h("div", { class: "gates" }, h("h3", null, w("atWork")), gates(t.experts, trace.experts)) : null,
   ].filter(Boolean);
 }
+
+/** bars draws a list of texts with a share of a bar each: { text, share, number, taken }. */
+export function bars(label, rows) {
+  return h("ul", { class: "bars", "aria-label": label }, rows.map((r) => h("li", { class: r.taken ? "bar-row is-taken" : "bar-row" },
+    h("span", { class: "bar-text", title: r.text }, shown(r.text)),
+    h("span", { class: "bar-track", "aria-hidden": "true" }, h("span", { class: "bar-fill", vars: { "--share": Math.max(0, Math.min(1, r.share)).toFixed(4) } })),
+    h("span", { class: "bar-number" }, r.number ?? percent(r.share)))));
+}
+
+/** gates draws the experts of one token, a row of { expert, gate } for each layer; most is how many experts a layer has. */
+export const gates = (layers, most) => h("ol", { class: "gate-list" }, layers.map((layer, n) => h("li", { class: "gate-row" },
+  h("span", { class: "gate-layer" }, `${w("layer")} ${n}`),
+  h("span", { class: "gate-bar" }, layer.map((c) => h("span", { class: "gate", vars: { "--hue": hue(c.expert, most), "--share": c.gate.toFixed(4) }, title: `${w("expert")} ${c.expert}: ${c.gate.toFixed(3)}` },
+    h("span", { class: "gate-name" }, `E${c.expert}`), h("span", { class: "gate-weight" }, c.gate.toFixed(2))))))));
 
 /**
  * loadTable draws the share of the reply's tokens that went to each expert, a row for each layer.

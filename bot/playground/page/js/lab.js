@@ -1,8 +1,7 @@
 // What the laboratory's parts share: its side of the wire, and the small instruments they draw.
 import { h } from "./dom.js";
-import { get, post, RequestError } from "./api.js";
+import { get, post, stream } from "./api.js";
 import { w, lang, setLang } from "./words.js";
-import { percent, shown } from "./experts.js";
 
 let about = null;
 
@@ -17,11 +16,7 @@ export const look = (request) => post("api/lab/look", request);
 
 /** replies answers both ways; line is called with each line of the stream. */
 export async function replies(request, line, signal) {
-  const response = await fetch("api/lab/reply", { method: "POST", credentials: "same-origin", cache: "no-store", signal, headers: { "Content-Type": "application/json" }, body: JSON.stringify(request) });
-  if (!response.ok) {
-    const body = await response.json().catch(() => ({}));
-    throw new RequestError(body.error || `The request failed (${response.status}).`, response.status, 0);
-  }
+  const response = await stream("api/lab/reply", request, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -60,14 +55,6 @@ export function slider(label, { min, max, step, value }, change, write = (v) => 
 
 /** languages draws the choice of the language. */
 export const languages = () => choose(w("language"), [["en", "English"], ["zh", "中文"]], lang(), setLang, { hidden: true });
-
-/** bars draws a list of texts with a share of a bar each: { text, share, number, taken }. */
-export function bars(label, rows) {
-  return h("ul", { class: "bars", "aria-label": label }, rows.map((r) => h("li", { class: r.taken ? "bar-row is-taken" : "bar-row" },
-    h("span", { class: "bar-text", title: r.text }, shown(r.text)),
-    h("span", { class: "bar-track", "aria-hidden": "true" }, h("span", { class: "bar-fill", vars: { "--share": Math.max(0, Math.min(1, r.share)).toFixed(4) } })),
-    h("span", { class: "bar-number" }, r.number ?? percent(r.share)))));
-}
 
 /** chips draws tokens of which one is chosen; paint(i) may give { hue, light } to shade one, light from 0 to 1. */
 export function chips(tokens, chosen, choose, paint = () => null) {

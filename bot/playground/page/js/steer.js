@@ -12,7 +12,6 @@ import { card, fresh, usesOwn, written } from "./edits.js";
 const settings = { text: "", temperature: 0.7, tokens: 60, seed: 1, live: true, with: "", without: "" };
 const edits = [];
 let sides = [[], []]; // the tokens of both replies
-let ends = ["", ""];
 let chosen = null;    // { side, i }
 let trouble = "";
 let running = null;   // the AbortController of the request in progress
@@ -20,7 +19,7 @@ let shape = null;     // of the model
 let asked = false;    // something was answered already, so that changes may ask again
 
 on("language", () => { if (!$("steer").hidden) open(); });
-on("chosen", () => { stop(); sides = [[], []]; ends = ["", ""]; chosen = null; asked = false; if (!$("steer").hidden) open(); });
+on("chosen", () => { stop(); sides = [[], []]; chosen = null; asked = false; if (!$("steer").hidden) open(); });
 
 /** open draws the tab. */
 export async function open() {
@@ -100,7 +99,7 @@ async function run() {
   const mine = running = new AbortController();
   asked = true;
   sides = [[], []];
-  ends = ["", ""];
+ 
   chosen = null;
   trouble = "";
   drawSides();
@@ -111,7 +110,6 @@ async function run() {
       if (mine !== running) return;
       if (line.error) trouble = line.error;
       if (line.token) { sides[line.side].push(line.token); chip(line.side, sides[line.side].length - 1); }
-      if (line.end) ends[line.side] = line.end;
     }, mine.signal);
   } catch (error) {
     if (mine.signal.aborted) return;

@@ -2,8 +2,8 @@
 // ask(place, look, shape) resolves to the answer; draw(answer, place, { shape, set, soon }) gives nodes.
 import { h } from "./dom.js";
 import { w } from "./words.js";
-import { hue, percent } from "./experts.js";
-import { bars, chips, choose, numbers, slider } from "./lab.js";
+import { bars, gates, hue, percent } from "./experts.js";
+import { chips, choose, numbers, slider } from "./lab.js";
 
 const at = (place, tokens) => place.position < 0 ? tokens - 1 : Math.min(place.position, tokens - 1);
 const note = (text, ...values) => h("p", { class: "small" }, w(text, ...values));
@@ -89,7 +89,7 @@ export const STEPS = [{
     const most = Math.max(...shape.experts);
     return [layers(place, shape, (v) => set(v, false)),
       chips(a.tokens, i, (j) => set({ position: j }, false), (j) => { const r = a.routes[j][place.layer]; return { hue: hue(r.experts[0], most), light: r.gates[0], label: r.experts.map((e, k) => `E${e} ${r.gates[k].toFixed(2)}`).join(", ") }; }),
-      gates(a.routes[i], most)];
+      gates(a.routes[i].map((r) => r.experts.map((expert, k) => ({ expert, gate: r.gates[k] }))), most)];
   },
 }, {
   title: { en: "Two experts at work", zh: "工作中的专家" },
@@ -104,12 +104,12 @@ export const STEPS = [{
   draw: (a, place, { shape, set, soon }) => {
     const most = Math.max(...shape.experts);
     const before = new Map(a.change.before.top.map((t) => [t.id, t]));
-    const rows = [...a.change.after.top.filter((t) => !before.has(t.id)).map((t) => [t, null]), ...a.change.before.top.map((t) => [t, t])];
+    const rows = [...a.change.after.top.filter((t) => !before.has(t.id)), ...a.change.before.top];
     const after = new Map(a.change.after.top.map((t) => [t.id, t]));
     return [layers(place, shape, set),
       a.chosen.experts.map((e, k) => h("div", { class: "factor", vars: { "--hue": hue(e, most) } }, slider(`${w("expert")} ${e} (${a.chosen.gates[k].toFixed(2)})`, { min: 0, max: 3, step: 0.1, value: place.factors[`${place.layer}.${e}`] ?? 1 }, (v) => soon({ factors: { ...place.factors, [`${place.layer}.${e}`]: v } }), (v) => `× ${v}`))),
       h("div", { class: "pairs" }, h("p", { class: "small" }, w({ en: "Next token: as it is, and turned", zh: "下一个 token：原样与转动后" })),
-        rows.slice(0, 10).map(([t]) => h("div", { class: "pair" }, h("span", { class: "bar-text" }, t.text),
+        rows.slice(0, 10).map((t) => h("div", { class: "pair" }, h("span", { class: "bar-text" }, t.text),
           [before.get(t.id), after.get(t.id)].map((x, side) => h("span", { class: side ? "pair-bar is-after" : "pair-bar" }, h("span", { class: "bar-fill", "aria-hidden": "true", vars: { "--share": (x?.prob ?? 0).toFixed(4) } }), h("span", { class: "bar-number" }, x ? percent(x.prob) : "–")))))),
       a.edits.length ? note({ en: "The next token changes by {0} bits; ten random edits of the same kind change it by {1} on average and {2} at most (p = {3}).", zh: "下一个 token 改变了 {0} 比特；十次同类随机干预平均改变 {1}，最多 {2}（p = {3}）。" },
         a.change.distance.toFixed(3), mean(a.change.null).toFixed(3), Math.max(...a.change.null).toFixed(3), a.change.p.toFixed(2)) : note({ en: "Move a slider.", zh: "移动滑块试试。" }),
@@ -118,8 +118,3 @@ export const STEPS = [{
 }];
 
 const mean = (list) => list.reduce((n, v) => n + v, 0) / Math.max(1, list.length);
-
-// gates draws the experts of one token, a row for each layer.
-const gates = (routes, most) => h("ol", { class: "gate-list" }, routes.map((r, n) => h("li", { class: "gate-row" },
-  h("span", { class: "gate-layer" }, `${w("layer")} ${n}`),
-  h("span", { class: "gate-bar" }, r.experts.map((e, k) => h("span", { class: "gate", vars: { "--hue": hue(e, most), "--share": r.gates[k].toFixed(4) } }, h("span", { class: "gate-name" }, `E${e}`), h("span", { class: "gate-weight" }, r.gates[k].toFixed(2))))))));
