@@ -176,7 +176,7 @@ async function keep(list) {
   try {
     const command = list.length ? { name: "steer set", options: [{ name: "edits", value: list.join(" ") }] } : { name: "steer off", options: [] };
     await post("api/command", { channel: state.channel, as: state.me, ...command });
-    toast(w("kept", user(state.bot).name), "info");
+    toast(w("kept", user(state.bot).name), "note");
   } catch (error) {
     toast(sentence(error.message));
   }
