@@ -145,7 +145,8 @@ type Discord struct {
 	EditInterval Duration `toml:"edit_interval"` // "1.1s"
 }
 
-// Safety is what is not answered, and not said. All of it is read again at SIGHUP.
+// Safety is what is not answered, and not said. All of it is read again when the file
+// changes, and at SIGHUP.
 type Safety struct {
 	// Banned are the ids of people who are not answered.
 	Banned []string `toml:"banned"` // []
