@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -19,7 +20,7 @@ type bots struct {
 	former map[int]*discord.Bot // of shards let go
 	policy discord.Policy
 	keeper *shards.Keeper // nil where there is only one connection
-	wrong  string         // why there are no shards
+	wrong  string         // why there are no shards; empty while they are counted
 }
 
 func (b *bots) put(shard int, bot *discord.Bot) {
@@ -102,7 +103,7 @@ func (b *bots) ready() (bool, string) {
 		return true, ""
 	}
 	if keeper == nil {
-		return false, wrong
+		return false, cmp.Or(wrong, "not connected to Discord yet")
 	}
 	_, well := keeper.Held()
 	return well, "gateway shards cannot be had: is Redis running at REDIS_URL?"

@@ -51,3 +51,10 @@ func TestShardRefusedForGood(t *testing.T) {
 		t.Errorf("%d shards are held", n)
 	}
 }
+
+// Even before a gateway knows how many shards there are, /readyz says why it is not ready.
+func TestNotReadyIsExplained(t *testing.T) {
+	if ok, why := (&bots{}).ready(); ok || why == "" {
+		t.Errorf("without a connection: %v, %q", ok, why)
+	}
+}
