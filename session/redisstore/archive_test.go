@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
 	"moebot/session"
 	"moebot/session/sessiontest"
 )
@@ -133,4 +135,36 @@ func TestImportExpired(t *testing.T) {
 		sess, err := s.Load(t.Context(), k)
 		return err == nil && len(sess.Turns) == 0
 	})
+}
+
+// TestImportOpenExpires: an open question that comes into a session that is there is
+// forgotten with it.
+func TestImportOpenExpires(t *testing.T) {
+	m := miniredis.RunT(t)
+	s := open(t, "redis://"+m.Addr(), sessiontest.Limits{})
+	k := session.Key{Channel: "1"}
+	if _, _, err := s.Accept(t.Context(), k, question("1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Finish(t.Context(), k, "1", answer("1")); err != nil { // none is open
+		t.Fatal(err)
+	}
+	m.FastForward(time.Hour)
+	if n, err := s.Import(t.Context(), strings.NewReader(fmt.Sprintf(`{"moebot":"sessions","version":1}
+{"channel":"1","turns":[{"id":"9","role":"user","text":"q"}],"open":[{"turn":{"id":"9","role":"user","text":"q"},"since":%d}]}
+{"end":1}
+`, time.Now().UnixMilli()))); err != nil || n.Added != 1 {
+		t.Fatal(n, err)
+	}
+	ttl := map[string]time.Duration{}
+	for _, key := range m.Keys() {
+		for _, kind := range []string{"log", "wait"} {
+			if strings.Contains(key, ":"+kind+":") {
+				ttl[kind] = m.TTL(key)
+			}
+		}
+	}
+	if want := 30*24*time.Hour - time.Hour; ttl["log"] != want || ttl["wait"] != want {
+		t.Errorf("log and wait expire in %v and %v; want %v", ttl["log"], ttl["wait"], want)
+	}
 }

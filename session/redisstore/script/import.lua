@@ -38,10 +38,10 @@ for i = at + 4 * open, #ARGV, 2 do
   redis.call('ZADD', KEYS[2], 'NX', ARGV[i + 1], ARGV[i])
 end
 redis.call('ZREMRANGEBYRANK', KEYS[2], 0, '-' .. (ARGV[3] + 1))
-if #log == 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
-  redis.call('PEXPIRE', KEYS[3], ARGV[4])
-end
+local left = #log > 0 and redis.call('PTTL', KEYS[1]) or -1 -- of the session that is there
+local ttl = left >= 0 and string.format('%d', left) or ARGV[4]
+redis.call('PEXPIRE', KEYS[1], ttl)
+redis.call('PEXPIRE', KEYS[3], ttl)
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
 if ARGV[6] ~= '' then
   redis.call('SETNX', KEYS[5], ARGV[6])
