@@ -81,7 +81,7 @@ func prune(s *session.Settings, now time.Time) {
 	}
 	var left []string
 	for _, e := range *s.Muted {
-		if m, ok := session.ParseMute(e); ok && (m.Until.IsZero() || now.Before(m.Until)) {
+		if m, ok := session.ParseMute(e); ok && holds(m, now) {
 			left = append(left, e)
 		}
 	}

@@ -42,11 +42,8 @@ func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head
 		return nil
 	}
 	p := b.findPlace(short, i.GuildID, i.ChannelID)
-	t, err := b.tree(short, p)
-	if err != nil {
-		b.log.Warn("the settings of a place could not be read; those of before hold", "channel", i.ChannelID, "err", err)
-	}
-	if why := b.barred(short, i, p, t.Merged(), question); why != "" {
+	set := b.treeAnyway(short, p).Merged()
+	if why := b.barred(short, i, p, set, question); why != "" {
 		return b.respond(ctx, i, why, true)
 	}
 	question = b.policy.Load().shorten(question)
@@ -57,7 +54,7 @@ func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head
 	turn := session.Turn{ID: i.ID, Role: session.RoleUser, AuthorID: who.ID, Author: memberName(i), Text: question, Time: time.Now()}
 	r := b.newReply(i.ChannelID, i.ID, who.ID)
 	r.rest, r.head = hooks{b, i, private}, head
-	err = b.chat.Once(chat.Prompt{Key: chat.OnceKey, QuestionID: i.ID, Turns: []session.Turn{turn}, Settings: t.Merged()}, r)
+	err = b.chat.Once(chat.Prompt{Key: chat.OnceKey, QuestionID: i.ID, Turns: []session.Turn{turn}, Settings: set}, r)
 	if err != nil {
 		return b.fillText(ctx, i, chat.Full)
 	}

@@ -26,10 +26,6 @@ const (
 	fileTime     = 3 * time.Second
 )
 
-// fileHosts are where Discord keeps attached files (reference, "CDN Base URL"); nothing
-// is fetched from anywhere else, whatever an event says.
-var fileHosts = []string{"cdn.discordapp.com", "media.discordapp.net"}
-
 // textual reports whether an attached file may be read as text: by its type, or, where
 // that says nothing, by its name.
 func textual(a *discordgo.MessageAttachment) bool {
@@ -66,7 +62,7 @@ func (b *Bot) withFiles(q *chat.Question, m *discordgo.Message) {
 		defer cancel()
 		text := wording(m, b.me())
 		for _, a := range files {
-			body, err := b.fetch(ctx, a.URL)
+			body, err := b.fetch(ctx, a.URL, maxFileBytes)
 			if err != nil {
 				b.log.Warn("an attached file could not be read", "channel", m.ChannelID, "message", m.ID, "err", err)
 				continue
@@ -84,31 +80,41 @@ func (b *Bot) withFiles(q *chat.Question, m *discordgo.Message) {
 	}
 }
 
-// fetch reads a text file of Discord's.
-func (b *Bot) fetch(ctx context.Context, address string) (string, error) {
+// fetch reads a text file of Discord's, of at most so many bytes.
+func (b *Bot) fetch(ctx context.Context, address string, limit int) (string, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || !slices.Contains(fileHosts, u.Host) {
-		return "", fmt.Errorf("%q is no address of Discord's files", address)
+	if err != nil || !b.filesFrom(u) {
+		return "", fmt.Errorf("discord: files do not lie at %.60q", address)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return "", err
 	}
-	client := &http.Client{Transport: b.opt.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Do(req)
+	res, err := b.files.Do(req)
 	if err != nil {
 		return "", err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: %s", u.Path, res.Status)
+		return "", fmt.Errorf("discord: a file is answered with %s", res.Status)
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxFileBytes+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, int64(limit)+1))
 	if err != nil {
 		return "", err
 	}
-	if len(body) > maxFileBytes || bytes.IndexByte(body, 0) >= 0 || !utf8.Valid(body) {
-		return "", fmt.Errorf("%s is no text of at most %d bytes", u.Path, maxFileBytes)
+	if len(body) > limit || bytes.IndexByte(body, 0) >= 0 || !utf8.Valid(body) {
+		return "", fmt.Errorf("discord: %s is no text of at most %d bytes", u.Path, limit)
 	}
 	return strings.TrimSpace(strings.TrimPrefix(string(body), "\uFEFF")), nil
+}
+
+// filesFrom reports whether an address is one where Discord keeps files (reference,
+// Signed Attachment CDN URLs), or lies where its API is taken to be. Nothing is fetched
+// from anywhere else, whatever an event says.
+func (b *Bot) filesFrom(u *url.URL) bool {
+	if u.Scheme == "https" && (u.Host == "cdn.discordapp.com" || u.Host == "media.discordapp.net") {
+		return true
+	}
+	base, err := url.Parse(b.opt.APIBase)
+	return err == nil && base.Host != "" && u.Host == base.Host
 }

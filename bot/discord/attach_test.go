@@ -29,7 +29,7 @@ func TestTextFilesAreRead(t *testing.T) {
 	}
 	// Only Discord's own addresses are asked.
 	for _, address := range []string{"http://cdn.discordapp.com/attachments/1/2/a.txt", "https://example.com/a.txt", "https://cdn.discordapp.com@127.0.0.1/a.txt", "https://169.254.169.254/", "file:///etc/passwd", "%"} {
-		if got, err := w.bot.fetch(t.Context(), address); err == nil {
+		if got, err := w.bot.fetch(t.Context(), address, maxFileBytes); err == nil {
 			t.Errorf("%s was fetched: %q", address, got)
 		}
 	}

@@ -159,7 +159,8 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 	dg.State.TrackMembers, dg.State.TrackPresences, dg.State.TrackVoice, dg.State.TrackEmojis = false, false, false, false
 	pulse := &pulse{silence: 2 * o.Silence}
 	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second, NetDialContext: pulse.dial}
-	b := &Bot{files: &http.Client{Transport: files, Timeout: requestTime}, opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(),
+	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	b := &Bot{files: &http.Client{Transport: files, Timeout: requestTime, CheckRedirect: noRedirects}, opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(),
 		identifies: rate.NewLimiter(rate.Every(identifyEvery), identifyBurst)}
 	if o.After != nil {
 		b.seen = o.After.seen.heir()

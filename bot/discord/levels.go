@@ -44,15 +44,17 @@ func (b *Bot) placeOf(server, channel string) (place, bool) {
 	if err != nil {
 		return place{}, false
 	}
-	return b.placed(server, c)
+	return placed(server, c, b.dg.State.Channel)
 }
 
-func (b *Bot) placed(server string, c *discordgo.Channel) (place, bool) {
+// placed is the place of a channel or thread, whose parent find finds; false, and without
+// a category, if it does not.
+func placed(server string, c *discordgo.Channel, find func(id string) (*discordgo.Channel, error)) (place, bool) {
 	if !c.IsThread() {
 		return place{server: server, category: c.ParentID, channel: c.ID}, true
 	}
 	p := place{server: server, channel: c.ParentID, thread: c.ID}
-	parent, err := b.dg.State.Channel(c.ParentID)
+	parent, err := find(c.ParentID)
 	if err != nil {
 		return p, false
 	}
@@ -66,20 +68,12 @@ func (b *Bot) findPlace(ctx context.Context, server, channel string) place {
 	if p, ok := b.placeOf(server, channel); ok {
 		return p
 	}
-	p := place{server: server, channel: channel}
 	c, err := b.channel(ctx, channel)
 	if err != nil {
 		b.log.Warn("it is not known where a channel lies; its settings may not hold", "channel", channel, "err", err)
-		return p
+		return place{server: server, channel: channel}
 	}
-	if !c.IsThread() {
-		p.category = c.ParentID
-		return p
-	}
-	p.channel, p.thread = c.ParentID, c.ID
-	if parent, err := b.channel(ctx, c.ParentID); err == nil {
-		p.category = parent.ParentID
-	}
+	p, _ := placed(server, c, func(id string) (*discordgo.Channel, error) { return b.channel(ctx, id) })
 	return p
 }
 
@@ -189,6 +183,15 @@ func (b *Bot) freshTree(ctx context.Context, p place) (session.Tree, error) {
 		}
 	}
 	return b.readTree(ctx, p, t, all)
+}
+
+// treeAnyway is tree; where the settings cannot be read, those of before hold.
+func (b *Bot) treeAnyway(ctx context.Context, p place) session.Tree {
+	t, err := b.tree(ctx, p)
+	if err != nil {
+		b.log.Warn("the settings of a place could not be read; those of before hold", "channel", p.channel, "thread", p.thread, "err", err)
+	}
+	return t
 }
 
 func (b *Bot) readTree(ctx context.Context, p place, t session.Tree, which []session.Level) (session.Tree, error) {

@@ -48,10 +48,7 @@ func (b *Bot) question(m *discordgo.Message, late bool) (chat.Question, bool) {
 	}
 	q.Decide = func(ctx context.Context, q *chat.Question) (string, bool) {
 		p := b.findPlace(ctx, m.GuildID, m.ChannelID)
-		t, err := b.tree(ctx, p)
-		if err != nil {
-			b.log.Warn("the settings of a place could not be read; those of before hold", "channel", m.ChannelID, "err", err)
-		}
+		t := b.treeAnyway(ctx, p)
 		var roles []string
 		if asksRoles(t.Merged()) {
 			roles = b.rolesOf(ctx, p, m)
@@ -83,10 +80,6 @@ func (b *Bot) Settle(ctx context.Context, q *chat.Question) (refusal string, ok 
 	if c, err := b.channel(ctx, q.Key.Channel); err == nil {
 		p = b.findPlace(ctx, c.GuildID, c.ID)
 	}
-	t, err := b.tree(ctx, p)
-	if err != nil {
-		b.log.Warn("the settings of a place could not be read; those of before hold", "channel", q.Key.Channel, "err", err)
-	}
-	q.Above = above(t, p)
+	q.Above = above(b.treeAnyway(ctx, p), p)
 	return "", true
 }

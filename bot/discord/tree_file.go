@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -243,39 +240,5 @@ func (b *Bot) attached(ctx context.Context, i *discordgo.Interaction, id string)
 	if d.Resolved == nil || d.Resolved.Attachments[id] == nil {
 		return "", errors.New("discord: the interaction has no such file")
 	}
-	a := d.Resolved.Attachments[id]
-	if a.Size > maxSettingsFile {
-		return "", fmt.Errorf("discord: a file of %d bytes", a.Size)
-	}
-	u, err := url.Parse(a.URL)
-	if err != nil || !b.filesFrom(u) {
-		return "", fmt.Errorf("discord: files do not lie at %.60q", a.URL)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.URL, nil)
-	if err != nil {
-		return "", err
-	}
-	res, err := b.files.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("discord: a file is answered with %s", res.Status)
-	}
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxSettingsFile+1))
-	if err == nil && len(data) > maxSettingsFile {
-		err = errors.New("discord: a file is longer than it was said to be")
-	}
-	return string(data), err
-}
-
-// filesFrom reports whether an address is one where Discord keeps files (reference,
-// Signed Attachment CDN URLs), or lies where its API is taken to be.
-func (b *Bot) filesFrom(u *url.URL) bool {
-	if u.Scheme == "https" && (u.Host == "cdn.discordapp.com" || u.Host == "media.discordapp.net") {
-		return true
-	}
-	base, err := url.Parse(b.opt.APIBase)
-	return err == nil && base.Host != "" && u.Host == base.Host
+	return b.fetch(ctx, d.Resolved.Attachments[id].URL, maxSettingsFile)
 }

@@ -85,7 +85,7 @@ func muted(set session.Settings, who string, now time.Time) (until time.Time, ye
 	}
 	for _, e := range *set.Muted {
 		m, ok := session.ParseMute(e)
-		if !ok || m.Person != who || !m.Until.IsZero() && !now.Before(m.Until) {
+		if !ok || m.Person != who || !holds(m, now) {
 			continue
 		}
 		if m.Until.IsZero() {
@@ -97,6 +97,9 @@ func muted(set session.Settings, who string, now time.Time) (until time.Time, ye
 	}
 	return until, yes
 }
+
+// holds reports whether a mute has not ended.
+func holds(m session.Mute, now time.Time) bool { return m.Until.IsZero() || now.Before(m.Until) }
 
 // mode is whether questions are taken.
 func mode(set session.Settings) string {
