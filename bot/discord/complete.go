@@ -11,7 +11,7 @@ import (
 	"moebot/session"
 )
 
-// maxChoices and maxChoice bound suggestions, and characters of each
+// maxChoices and maxChoice bound suggestions, or choices of an option, and characters of each
 // (interactions/receiving-and-responding, Autocomplete; application-commands, Application
 // Command Option Choice Structure).
 const (
@@ -131,10 +131,10 @@ func (b *Bot) suggestValues(i *discordgo.Interaction, values map[string]any) (ou
 	for _, c := range f.Choices {
 		out = append(out, suggestion{c, c})
 	}
-	for _, p := range []string{"precise", "balanced", "wild"} {
-		set, _ := preset(p)
+	for _, p := range presets() {
+		set, _ := preset(p.value)
 		if v := f.Value(b.defaults().Merge(set)); v != "" && f.Group == session.GroupAnswers && name != "persona" && name != "max_tokens" && name != "seed" {
-			out = append(out, suggestion{v + " · " + p, v})
+			out = append(out, suggestion{v + " · " + p.value, v})
 		}
 	}
 	switch name {

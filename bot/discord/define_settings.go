@@ -6,53 +6,10 @@ import (
 	"moebot/session"
 )
 
-// Kinds of options, in short.
-const (
-	optText    = discordgo.ApplicationCommandOptionString
-	optWhole   = discordgo.ApplicationCommandOptionInteger
-	optReal    = discordgo.ApplicationCommandOptionNumber
-	optPerson  = discordgo.ApplicationCommandOptionUser
-	optChannel = discordgo.ApplicationCommandOptionChannel
-	optRole    = discordgo.ApplicationCommandOptionRole
-	optFile    = discordgo.ApplicationCommandOptionAttachment
-	optSub     = discordgo.ApplicationCommandOptionSubCommand
-	optGroup   = discordgo.ApplicationCommandOptionSubCommandGroup
-)
-
-type cmdOption = discordgo.ApplicationCommandOption
-
-// with gives an option options of its own.
-func with(o *cmdOption, options ...*cmdOption) *cmdOption {
-	o.Options = options
-	return o
-}
-
-// needed makes an option one that must be given.
-func needed(o *cmdOption) *cmdOption {
-	o.Required = true
-	return o
-}
-
-// completed makes an option one for which the bot suggests values while it is typed.
-func completed(o *cmdOption) *cmdOption {
-	o.Autocomplete = true
-	return o
-}
-
-// choice is a value of an option that is chosen from a list, with its name in Chinese.
-type choice struct{ value, zh string }
-
-func choices(o *cmdOption, list ...choice) *cmdOption {
-	for _, c := range list {
-		o.Choices = append(o.Choices, &discordgo.ApplicationCommandOptionChoice{Name: c.value, NameLocalizations: chinese(c.zh), Value: c.value})
-	}
-	return o
-}
-
 // settingsCommand describes /settings.
 func settingsCommand() *discordgo.ApplicationCommand {
 	level := func(english, zh string) *cmdOption {
-		return choices(option(optText, "level", english, zh), choice{"server", "服务器"}, choice{"channel", "频道"}, choice{"thread", "子区"})
+		return choices(option(optText, "level", english, zh), choice{value: "server", zh: "服务器"}, choice{value: "channel", zh: "频道"}, choice{value: "thread", zh: "子区"})
 	}
 	name := func() *cmdOption {
 		return needed(completed(option(optText, "name", "Which setting", "哪一项设置")))
@@ -80,7 +37,7 @@ func adminCommand() *discordgo.ApplicationCommand {
 			option(optSub, "list", "What is on it", "查看列表"))
 	}
 	where := func() *cmdOption {
-		return needed(choices(option(optText, "where", "In questions to me, or in my answers", "在提问中，还是在我的回答中"), choice{"questions", "提问"}, choice{"answers", "回答"}))
+		return needed(choices(option(optText, "where", "In questions to me, or in my answers", "在提问中，还是在我的回答中"), choice{value: "questions", zh: "提问"}, choice{value: "answers", zh: "回答"}))
 	}
 	word := option(optText, "word", "A word or a phrase; without it a form for many opens", "词或短语；留空则打开可填多个的表单")
 	word.MaxLength = session.MaxWord
@@ -105,6 +62,5 @@ func adminCommand() *discordgo.ApplicationCommand {
 			with(option(optSub, "remove", "Remove a word", "移除"), where(), needed(completed(option(optText, "word", "Which one", "哪个词")))),
 			option(optSub, "list", "Which there are", "查看")),
 	), discordgo.PermissionManageGuild)
-	c.Contexts = &[]discordgo.InteractionContextType{discordgo.InteractionContextGuild}
-	return c
+	return inServers(c)
 }

@@ -51,6 +51,11 @@ func (d dial) in(s session.Settings) string {
 	return v
 }
 
+// presets are the names of those there are.
+func presets() []choice {
+	return []choice{{value: "precise", zh: "精确"}, {value: "balanced", zh: "均衡"}, {value: "wild", zh: "奔放"}}
+}
+
 // preset sets several dials; nil fields are the defaults.
 func preset(name string) (session.Settings, bool) {
 	p := func(v float64) *float64 { return &v }

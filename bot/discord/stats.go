@@ -27,19 +27,11 @@ const optionPeriod, optionOf, ofAll = "period", "of", "all"
 
 // statsCommand describes /stats.
 func statsCommand() *discordgo.ApplicationCommand {
-	choices := func(o *discordgo.ApplicationCommandOption, list ...[3]string) *discordgo.ApplicationCommandOption {
-		for _, c := range list {
-			o.Choices = append(o.Choices, &discordgo.ApplicationCommandOptionChoice{Name: c[0], NameLocalizations: chinese(c[1]), Value: c[2]})
-		}
-		return o
-	}
-	period := choices(option(discordgo.ApplicationCommandOptionString, optionPeriod, "Today if you leave it out", "留空则为今天"),
-		[3]string{"today", "今天", string(SpanToday)}, [3]string{"7 days", "7 天", string(SpanWeek)}, [3]string{"since start", "启动以来", string(SpanStart)})
-	of := choices(option(discordgo.ApplicationCommandOptionString, optionOf, "This server if you leave it out", "留空则为本服务器"),
-		[3]string{"this server", "本服务器", "here"}, [3]string{"all servers", "所有服务器", ofAll})
-	c := allow(command("stats", "What I have been doing, for administrators", "我的运行统计（仅管理员）", period, of), discordgo.PermissionAdministrator)
-	c.Contexts = &[]discordgo.InteractionContextType{discordgo.InteractionContextGuild}
-	return c
+	period := choices(option(optText, optionPeriod, "Today if you leave it out", "留空则为今天"),
+		choice{string(SpanToday), "今天", "today"}, choice{string(SpanWeek), "7 天", "7 days"}, choice{string(SpanStart), "启动以来", "since start"})
+	of := choices(option(optText, optionOf, "This server if you leave it out", "留空则为本服务器"),
+		choice{"here", "本服务器", "this server"}, choice{ofAll, "所有服务器", "all servers"})
+	return inServers(allow(command("stats", "What I have been doing, for administrators", "我的运行统计（仅管理员）", period, of), discordgo.PermissionAdministrator))
 }
 
 // stats answers for the person alone: first an acknowledgement, then the figures

@@ -34,46 +34,29 @@ func (b *Bot) steerCommands() []*discordgo.ApplicationCommand {
 	if s == nil {
 		return nil
 	}
-	const (
-		text  = discordgo.ApplicationCommandOptionString
-		whole = discordgo.ApplicationCommandOptionInteger
-		real  = discordgo.ApplicationCommandOptionNumber
-		sub   = discordgo.ApplicationCommandOptionSubCommand
-	)
-	layer := number(whole, "layer", 0, float64(s.Layers-1), "Behind which layer, or in which; the middle one without it", "在哪一层；留空为中间层")
-	show := option(sub, "show", "What is changed inside me while I answer here", "查看本频道中对模型内部的干预")
-	off := option(sub, "off", "Change nothing inside me any more", "取消本频道的全部干预")
-	set := option(sub, "set", "Set everything at once, as moe inspect steer writes it", "一次设定全部干预（写法同 moe inspect steer）")
-	edits := option(text, "edits", "Such as forbid:2.5 expert:0.1=0 head:1.0=0 direction:2.question=1.5", "例如 forbid:2.5 expert:0.1=0 direction:2.question=1.5")
-	edits.Required, edits.MaxLength = true, 1500
-	set.Options = []*discordgo.ApplicationCommandOption{edits}
-	direction := option(sub, "direction", "Push what I think towards something, or away from it", "把我的思路推向或推离某个方向")
-	name := option(text, "name", "The direction", "方向")
-	name.Required = true
-	for _, d := range s.Directions[:min(len(s.Directions), 25)] {
+	layer := number(optWhole, "layer", 0, float64(s.Layers-1), "Behind which layer, or in which; the middle one without it", "在哪一层；留空为中间层")
+	edits := needed(option(optText, "edits", "Such as forbid:2.5 expert:0.1=0 head:1.0=0 direction:2.question=1.5", "例如 forbid:2.5 expert:0.1=0 direction:2.question=1.5"))
+	edits.MaxLength = 1500
+	name := needed(option(optText, "name", "The direction", "方向"))
+	for _, d := range s.Directions[:min(len(s.Directions), maxChoices)] {
 		name.Choices = append(name.Choices, &discordgo.ApplicationCommandOptionChoice{Name: d, Value: d})
 	}
-	strength := number(real, "strength", -maxStrength, maxStrength, "1 is as far as such sentences are from others; 0 ends it", "1 相当于此类句子与其他句子的距离；0 为取消")
-	strength.Required = true
-	direction.Options = []*discordgo.ApplicationCommandOption{name, strength, layer}
-	commands := []*discordgo.ApplicationCommandOption{show, set, direction}
-	if s.Experts > 1 {
-		expert := option(sub, "expert", "Have an expert always chosen, never chosen, silent or louder", "强制、禁用、静音或放大某个专家")
-		which := number(whole, "expert", 0, float64(s.Experts-1), "The expert", "专家编号")
-		which.Required = true
-		effect := option(text, "effect", "What is done to it", "作用")
-		effect.Required = true
-		for _, e := range []struct{ name, zh string }{{"force", "强制"}, {"forbid", "禁用"}, {"silence", "静音"}, {"scale", "缩放"}, {"normal", "恢复"}} {
-			effect.Choices = append(effect.Choices, &discordgo.ApplicationCommandOptionChoice{Name: e.name, NameLocalizations: chinese(e.zh), Value: e.name})
-		}
-		where := *layer
-		where.Required = true
-		expert.Options = []*discordgo.ApplicationCommandOption{&where, which, effect, number(real, "factor", 0, maxFactor, "For scale: its output times this", "缩放倍数")}
-		commands = append(commands, expert)
+	strength := needed(number(optReal, "strength", -maxStrength, maxStrength, "1 is as far as such sentences are from others; 0 ends it", "1 相当于此类句子与其他句子的距离；0 为取消"))
+	subs := []*cmdOption{
+		option(optSub, "show", "What is changed inside me while I answer here", "查看本频道中对模型内部的干预"),
+		with(option(optSub, "set", "Set everything at once, as moe inspect steer writes it", "一次设定全部干预（写法同 moe inspect steer）"), edits),
+		with(option(optSub, "direction", "Push what I think towards something, or away from it", "把我的思路推向或推离某个方向"), name, strength, layer),
 	}
-	c := allow(command("steer", "Change what happens inside me while I answer here, for administrators", "改变我在本频道回答时的内部活动（仅管理员）", append(commands, off)...), discordgo.PermissionAdministrator)
-	c.Contexts = &[]discordgo.InteractionContextType{discordgo.InteractionContextGuild}
-	return []*discordgo.ApplicationCommand{c}
+	if s.Experts > 1 {
+		where := *layer
+		effect := choices(option(optText, "effect", "What is done to it", "作用"), choice{value: "force", zh: "强制"}, choice{value: "forbid", zh: "禁用"},
+			choice{value: "silence", zh: "静音"}, choice{value: "scale", zh: "缩放"}, choice{value: "normal", zh: "恢复"})
+		subs = append(subs, with(option(optSub, "expert", "Have an expert always chosen, never chosen, silent or louder", "强制、禁用、静音或放大某个专家"),
+			needed(&where), needed(number(optWhole, "expert", 0, float64(s.Experts-1), "The expert", "专家编号")), needed(effect),
+			number(optReal, "factor", 0, maxFactor, "For scale: its output times this", "缩放倍数")))
+	}
+	subs = append(subs, option(optSub, "off", "Change nothing inside me any more", "取消本频道的全部干预"))
+	return []*discordgo.ApplicationCommand{inServers(allow(command("steer", "Change what happens inside me while I answer here, for administrators", "改变我在本频道回答时的内部活动（仅管理员）", subs...), discordgo.PermissionAdministrator))}
 }
 
 // steer shows or changes what is changed inside the model in a channel.
