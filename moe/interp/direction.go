@@ -50,7 +50,7 @@ func (l *Lab) Direction(ctx context.Context, name string, layer int) ([]float32,
 	}
 	for _, s := range l.ProbeSets() {
 		if probePrefix+s.Name == name && len(s.Classes) == 2 {
-			return l.ProbeDirection(ctx, layer, s)
+			return l.probeDirection(ctx, layer, s)
 		}
 	}
 	return nil, fmt.Errorf("unknown direction %q, want one of %s", name, strings.Join(l.DirectionNames(), ", "))
@@ -102,16 +102,10 @@ func (l *Lab) MeanDifference(ctx context.Context, layer int, with, without []str
 	return out, nil
 }
 
-// ProbeDirection is where a linear probe of two classes looks behind a layer: the
+// probeDirection is where a linear probe of two classes looks behind a layer: the
 // gradient of its difference of logits, as long as the way between the classes' means
 // along it. The probe learns from all examples; how well it does on others, Probe says.
-func (l *Lab) ProbeDirection(ctx context.Context, layer int, s ProbeSet) ([]float32, error) {
-	if err := steer.CheckLayer(l.Model.Config, layer); err != nil {
-		return nil, err
-	}
-	if len(s.Classes) != 2 {
-		return nil, fmt.Errorf("probe %s tells %d classes apart, a direction needs 2", s.Name, len(s.Classes))
-	}
+func (l *Lab) probeDirection(ctx context.Context, layer int, s ProbeSet) ([]float32, error) {
 	states, err := l.statesAt(ctx, s.Examples)
 	if err != nil {
 		return nil, err
@@ -124,7 +118,7 @@ func (l *Lab) ProbeDirection(ctx context.Context, layer int, s ProbeSet) ([]floa
 	return twoClasses(rows, class, all)
 }
 
-// twoClasses is ProbeDirection of states [n][D].
+// twoClasses is probeDirection of states [n][D].
 func twoClasses(rows [][]float64, class, all []int) ([]float32, error) {
 	d := len(rows[0])
 	p := fitProbe(rows, class, all, 2, directionPenalty)
