@@ -24,8 +24,8 @@ func New(p Params, forbid []int32) *Sampler {
 }
 
 // Read tells the sampler what came before the reply: tokens that DRY will not repeat
-// (see Params), and breakers, by id, over which no repetition reaches. Both are kept
-// but not changed.
+// (see Dry), and breakers, by id, over which no repetition reaches, which are kept but
+// not changed.
 func (s *Sampler) Read(prompt []int32, breakers []bool) { s.dry.read(prompt, breakers) }
 
 // Never makes the sampler keep from spelling what b forbids, in a reply that stands
