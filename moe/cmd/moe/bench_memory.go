@@ -21,11 +21,12 @@ func loadTime(path string, threads, runs int) (benchRow, error) {
 	for i := range runs + 1 {
 		runtime.GC()
 		start := time.Now()
-		if _, err := openTokenizer(path); err != nil {
-			return row, err
-		}
 		m, f, err := openModel(path)
 		if err != nil {
+			return row, err
+		}
+		if _, err := tokenizerOf(path, f); err != nil {
+			f.Close()
 			return row, err
 		}
 		pool := kernel.NewPool(threads)

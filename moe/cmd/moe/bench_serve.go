@@ -137,7 +137,7 @@ func (b servers) load(ctx context.Context, path string) (out []float64, err erro
 		if err != nil {
 			return nil, err
 		}
-		tok, err := openTokenizer(path)
+		tok, err := tokenizerOf(path, f)
 		if err == nil {
 			var e *engine.Engine
 			if e, err = (servers{m, b.threads, b.runs, b.kv}).start(tok, 0, 0); err == nil {

@@ -50,7 +50,7 @@ func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		return err
 	}
 	defer f.Close()
-	tok, err := openTokenizer(*path)
+	tok, err := tokenizerOf(*path, f)
 	if err != nil {
 		return err
 	}

@@ -102,9 +102,9 @@ func (p *inspection) another(path string) (*interp.Lab, error) {
 		return nil, err
 	}
 	p.open = append(p.open, f)
-	tok, err := model.Tokenizer(f)
+	tok, err := tokenizerOf(path, f)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", label(path), err)
+		return nil, err
 	}
 	lab, err := p.labOf(m, tok)
 	if err != nil {

@@ -81,6 +81,11 @@ func openTokenizer(path string) (*tokenizer.Tokenizer, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return tokenizerOf(path, f)
+}
+
+// tokenizerOf is openTokenizer for a file that is open.
+func tokenizerOf(path string, f *gguf.File) (*tokenizer.Tokenizer, error) {
 	tok, err := model.Tokenizer(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", label(path), err)

@@ -51,7 +51,7 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 	if err := m.Config.CacheType(*kv); err != nil {
 		return usageError{err}
 	}
-	tok, err := openTokenizer(*path)
+	tok, err := tokenizerOf(*path, f)
 	if err != nil {
 		return err
 	}
