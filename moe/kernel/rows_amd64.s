@@ -6749,6 +6749,7 @@ loop:
 	VPBROADCASTW 82(CX), X1
 	VCVTPH2PS    X1, X1
 	VBROADCASTSS X1, Y1
+	VXORPS       rows_signs<>+0(SB), Y1, Y1
 	VPMOVZXBD    (CX), Y2
 	VPAND        rows_low4<>+0(SB), Y2, Y2
 	VCVTDQ2PS    Y2, Y2
@@ -6763,13 +6764,11 @@ loop:
 	VPSRLD       $0x04, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y1, Y0, Y0
-	VXORPS       rows_signs<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 64(SP)
 	VPMOVZXBD    8(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y1, Y0, Y0
-	VXORPS       rows_signs<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 96(SP)
 	VPMOVZXBD    16(CX), Y0
 	VPAND        rows_low2<>+0(SB), Y0, Y0
@@ -7071,6 +7070,7 @@ loop:
 	VPBROADCASTW 82(DX), X5
 	VCVTPH2PS    X5, X5
 	VBROADCASTSS X5, Y5
+	VXORPS       rows_signs<>+0(SB), Y5, Y5
 	VPMOVZXBD    (DX), Y6
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
@@ -7085,13 +7085,11 @@ loop:
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 64(SP)
 	VPMOVZXBD    8(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 96(SP)
 	VPBROADCASTW 80(DX)(BX*1), X4
 	VCVTPH2PS    X4, X4
@@ -7099,6 +7097,7 @@ loop:
 	VPBROADCASTW 82(DX)(BX*1), X5
 	VCVTPH2PS    X5, X5
 	VBROADCASTSS X5, Y5
+	VXORPS       rows_signs<>+0(SB), Y5, Y5
 	VPMOVZXBD    (DX)(BX*1), Y6
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
@@ -7113,13 +7112,11 @@ loop:
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 192(SP)
 	VPMOVZXBD    8(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 224(SP)
 	VPBROADCASTW 80(DX)(BX*2), X4
 	VCVTPH2PS    X4, X4
@@ -7127,6 +7124,7 @@ loop:
 	VPBROADCASTW 82(DX)(BX*2), X5
 	VCVTPH2PS    X5, X5
 	VBROADCASTSS X5, Y5
+	VXORPS       rows_signs<>+0(SB), Y5, Y5
 	VPMOVZXBD    (DX)(BX*2), Y6
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
@@ -7141,13 +7139,11 @@ loop:
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 320(SP)
 	VPMOVZXBD    8(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 352(SP)
 	VPBROADCASTW 80(DX)(CX*1), X4
 	VCVTPH2PS    X4, X4
@@ -7155,6 +7151,7 @@ loop:
 	VPBROADCASTW 82(DX)(CX*1), X5
 	VCVTPH2PS    X5, X5
 	VBROADCASTSS X5, Y5
+	VXORPS       rows_signs<>+0(SB), Y5, Y5
 	VPMOVZXBD    (DX)(CX*1), Y6
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
@@ -7169,13 +7166,11 @@ loop:
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 448(SP)
 	VPMOVZXBD    8(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VXORPS       rows_signs<>+0(SB), Y4, Y4
 	VMOVUPS      Y4, 480(SP)
 	VPMOVZXBD    16(DX), Y4
 	VPAND        rows_low2<>+0(SB), Y4, Y4
@@ -8221,6 +8216,7 @@ loop:
 	VPBROADCASTW 82(DX), X9
 	VCVTPH2PS    X9, X9
 	VBROADCASTSS X9, Y9
+	VXORPS       rows_signs<>+0(SB), Y9, Y9
 	VPMOVZXBD    (DX), Y10
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
@@ -8235,13 +8231,11 @@ loop:
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 64(SP)
 	VPMOVZXBD    8(DX), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 96(SP)
 	VPBROADCASTW 80(DX)(BX*1), X8
 	VCVTPH2PS    X8, X8
@@ -8249,6 +8243,7 @@ loop:
 	VPBROADCASTW 82(DX)(BX*1), X9
 	VCVTPH2PS    X9, X9
 	VBROADCASTSS X9, Y9
+	VXORPS       rows_signs<>+0(SB), Y9, Y9
 	VPMOVZXBD    (DX)(BX*1), Y10
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
@@ -8263,13 +8258,11 @@ loop:
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 192(SP)
 	VPMOVZXBD    8(DX)(BX*1), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 224(SP)
 	VPBROADCASTW 80(DX)(BX*2), X8
 	VCVTPH2PS    X8, X8
@@ -8277,6 +8270,7 @@ loop:
 	VPBROADCASTW 82(DX)(BX*2), X9
 	VCVTPH2PS    X9, X9
 	VBROADCASTSS X9, Y9
+	VXORPS       rows_signs<>+0(SB), Y9, Y9
 	VPMOVZXBD    (DX)(BX*2), Y10
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
@@ -8291,13 +8285,11 @@ loop:
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 320(SP)
 	VPMOVZXBD    8(DX)(BX*2), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 352(SP)
 	VPBROADCASTW 80(DX)(R9*1), X8
 	VCVTPH2PS    X8, X8
@@ -8305,6 +8297,7 @@ loop:
 	VPBROADCASTW 82(DX)(R9*1), X9
 	VCVTPH2PS    X9, X9
 	VBROADCASTSS X9, Y9
+	VXORPS       rows_signs<>+0(SB), Y9, Y9
 	VPMOVZXBD    (DX)(R9*1), Y10
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
@@ -8319,13 +8312,11 @@ loop:
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 448(SP)
 	VPMOVZXBD    8(DX)(R9*1), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VXORPS       rows_signs<>+0(SB), Y8, Y8
 	VMOVUPS      Y8, 480(SP)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      (SI)(DI*1), Y9
@@ -28342,6 +28333,7 @@ loop:
 	VPBROADCASTW     82(CX), X2
 	VCVTPH2PS        X2, X2
 	VBROADCASTSS     X2, Z2
+	VPXORD           rows_signsx16<>+0(SB), Z2, Z2
 	VPMOVZXBD        (CX), Z3
 	VPANDD           rows_low4x16<>+0(SB), Z3, Z3
 	VCVTDQ2PS        Z3, Z3
@@ -28351,7 +28343,6 @@ loop:
 	VPSRLD           $0x04, Z1, Z1
 	VCVTDQ2PS        Z1, Z1
 	VMULPS           Z2, Z1, Z1
-	VPXORD           rows_signsx16<>+0(SB), Z1, Z1
 	VMOVUPS          Z1, 64(SP)
 	VBROADCASTSS     (SP), Z1
 	VFMADD213PS.BCST 64(SP), Z0, Z1
@@ -28458,24 +28449,6 @@ DATA rows_heldQ2K0<>+56(SB)/4, $0x40000000
 DATA rows_heldQ2K0<>+60(SB)/4, $0x40400000
 GLOBL rows_heldQ2K0<>(SB), RODATA|NOPTR, $64
 
-DATA rows_low4x16<>+0(SB)/4, $0x0000000f
-DATA rows_low4x16<>+4(SB)/4, $0x0000000f
-DATA rows_low4x16<>+8(SB)/4, $0x0000000f
-DATA rows_low4x16<>+12(SB)/4, $0x0000000f
-DATA rows_low4x16<>+16(SB)/4, $0x0000000f
-DATA rows_low4x16<>+20(SB)/4, $0x0000000f
-DATA rows_low4x16<>+24(SB)/4, $0x0000000f
-DATA rows_low4x16<>+28(SB)/4, $0x0000000f
-DATA rows_low4x16<>+32(SB)/4, $0x0000000f
-DATA rows_low4x16<>+36(SB)/4, $0x0000000f
-DATA rows_low4x16<>+40(SB)/4, $0x0000000f
-DATA rows_low4x16<>+44(SB)/4, $0x0000000f
-DATA rows_low4x16<>+48(SB)/4, $0x0000000f
-DATA rows_low4x16<>+52(SB)/4, $0x0000000f
-DATA rows_low4x16<>+56(SB)/4, $0x0000000f
-DATA rows_low4x16<>+60(SB)/4, $0x0000000f
-GLOBL rows_low4x16<>(SB), RODATA|NOPTR, $64
-
 DATA rows_signsx16<>+0(SB)/4, $0x80000000
 DATA rows_signsx16<>+4(SB)/4, $0x80000000
 DATA rows_signsx16<>+8(SB)/4, $0x80000000
@@ -28493,6 +28466,24 @@ DATA rows_signsx16<>+52(SB)/4, $0x80000000
 DATA rows_signsx16<>+56(SB)/4, $0x80000000
 DATA rows_signsx16<>+60(SB)/4, $0x80000000
 GLOBL rows_signsx16<>(SB), RODATA|NOPTR, $64
+
+DATA rows_low4x16<>+0(SB)/4, $0x0000000f
+DATA rows_low4x16<>+4(SB)/4, $0x0000000f
+DATA rows_low4x16<>+8(SB)/4, $0x0000000f
+DATA rows_low4x16<>+12(SB)/4, $0x0000000f
+DATA rows_low4x16<>+16(SB)/4, $0x0000000f
+DATA rows_low4x16<>+20(SB)/4, $0x0000000f
+DATA rows_low4x16<>+24(SB)/4, $0x0000000f
+DATA rows_low4x16<>+28(SB)/4, $0x0000000f
+DATA rows_low4x16<>+32(SB)/4, $0x0000000f
+DATA rows_low4x16<>+36(SB)/4, $0x0000000f
+DATA rows_low4x16<>+40(SB)/4, $0x0000000f
+DATA rows_low4x16<>+44(SB)/4, $0x0000000f
+DATA rows_low4x16<>+48(SB)/4, $0x0000000f
+DATA rows_low4x16<>+52(SB)/4, $0x0000000f
+DATA rows_low4x16<>+56(SB)/4, $0x0000000f
+DATA rows_low4x16<>+60(SB)/4, $0x0000000f
+GLOBL rows_low4x16<>(SB), RODATA|NOPTR, $64
 
 // func dotsQ2Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
@@ -28530,6 +28521,7 @@ loop:
 	VPBROADCASTW     82(DX), X6
 	VCVTPH2PS        X6, X6
 	VBROADCASTSS     X6, Z6
+	VPXORD           rows_signsx16<>+0(SB), Z6, Z6
 	VPMOVZXBD        (DX), Z7
 	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS        Z7, Z7
@@ -28539,7 +28531,6 @@ loop:
 	VPSRLD           $0x04, Z5, Z5
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z6, Z5, Z5
-	VPXORD           rows_signsx16<>+0(SB), Z5, Z5
 	VMOVUPS          Z5, 64(SP)
 	VPBROADCASTW     80(DX)(BX*1), X5
 	VCVTPH2PS        X5, X5
@@ -28547,6 +28538,7 @@ loop:
 	VPBROADCASTW     82(DX)(BX*1), X6
 	VCVTPH2PS        X6, X6
 	VBROADCASTSS     X6, Z6
+	VPXORD           rows_signsx16<>+0(SB), Z6, Z6
 	VPMOVZXBD        (DX)(BX*1), Z7
 	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS        Z7, Z7
@@ -28556,7 +28548,6 @@ loop:
 	VPSRLD           $0x04, Z5, Z5
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z6, Z5, Z5
-	VPXORD           rows_signsx16<>+0(SB), Z5, Z5
 	VMOVUPS          Z5, 192(SP)
 	VPBROADCASTW     80(DX)(BX*2), X5
 	VCVTPH2PS        X5, X5
@@ -28564,6 +28555,7 @@ loop:
 	VPBROADCASTW     82(DX)(BX*2), X6
 	VCVTPH2PS        X6, X6
 	VBROADCASTSS     X6, Z6
+	VPXORD           rows_signsx16<>+0(SB), Z6, Z6
 	VPMOVZXBD        (DX)(BX*2), Z7
 	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS        Z7, Z7
@@ -28573,7 +28565,6 @@ loop:
 	VPSRLD           $0x04, Z5, Z5
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z6, Z5, Z5
-	VPXORD           rows_signsx16<>+0(SB), Z5, Z5
 	VMOVUPS          Z5, 320(SP)
 	VPBROADCASTW     80(DX)(CX*1), X5
 	VCVTPH2PS        X5, X5
@@ -28581,6 +28572,7 @@ loop:
 	VPBROADCASTW     82(DX)(CX*1), X6
 	VCVTPH2PS        X6, X6
 	VBROADCASTSS     X6, Z6
+	VPXORD           rows_signsx16<>+0(SB), Z6, Z6
 	VPMOVZXBD        (DX)(CX*1), Z7
 	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS        Z7, Z7
@@ -28590,7 +28582,6 @@ loop:
 	VPSRLD           $0x04, Z5, Z5
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z6, Z5, Z5
-	VPXORD           rows_signsx16<>+0(SB), Z5, Z5
 	VMOVUPS          Z5, 448(SP)
 	VBROADCASTSS     (SP), Z5
 	VFMADD213PS.BCST 64(SP), Z4, Z5
@@ -28979,6 +28970,7 @@ loop:
 	VPBROADCASTW     82(DX), X10
 	VCVTPH2PS        X10, X10
 	VBROADCASTSS     X10, Z10
+	VPXORD           rows_signsx16<>+0(SB), Z10, Z10
 	VPMOVZXBD        (DX), Z11
 	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS        Z11, Z11
@@ -28988,7 +28980,6 @@ loop:
 	VPSRLD           $0x04, Z9, Z9
 	VCVTDQ2PS        Z9, Z9
 	VMULPS           Z10, Z9, Z9
-	VPXORD           rows_signsx16<>+0(SB), Z9, Z9
 	VMOVUPS          Z9, 64(SP)
 	VPBROADCASTW     80(DX)(BX*1), X9
 	VCVTPH2PS        X9, X9
@@ -28996,6 +28987,7 @@ loop:
 	VPBROADCASTW     82(DX)(BX*1), X10
 	VCVTPH2PS        X10, X10
 	VBROADCASTSS     X10, Z10
+	VPXORD           rows_signsx16<>+0(SB), Z10, Z10
 	VPMOVZXBD        (DX)(BX*1), Z11
 	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS        Z11, Z11
@@ -29005,7 +28997,6 @@ loop:
 	VPSRLD           $0x04, Z9, Z9
 	VCVTDQ2PS        Z9, Z9
 	VMULPS           Z10, Z9, Z9
-	VPXORD           rows_signsx16<>+0(SB), Z9, Z9
 	VMOVUPS          Z9, 192(SP)
 	VPBROADCASTW     80(DX)(BX*2), X9
 	VCVTPH2PS        X9, X9
@@ -29013,6 +29004,7 @@ loop:
 	VPBROADCASTW     82(DX)(BX*2), X10
 	VCVTPH2PS        X10, X10
 	VBROADCASTSS     X10, Z10
+	VPXORD           rows_signsx16<>+0(SB), Z10, Z10
 	VPMOVZXBD        (DX)(BX*2), Z11
 	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS        Z11, Z11
@@ -29022,7 +29014,6 @@ loop:
 	VPSRLD           $0x04, Z9, Z9
 	VCVTDQ2PS        Z9, Z9
 	VMULPS           Z10, Z9, Z9
-	VPXORD           rows_signsx16<>+0(SB), Z9, Z9
 	VMOVUPS          Z9, 320(SP)
 	VPBROADCASTW     80(DX)(R9*1), X9
 	VCVTPH2PS        X9, X9
@@ -29030,6 +29021,7 @@ loop:
 	VPBROADCASTW     82(DX)(R9*1), X10
 	VCVTPH2PS        X10, X10
 	VBROADCASTSS     X10, Z10
+	VPXORD           rows_signsx16<>+0(SB), Z10, Z10
 	VPMOVZXBD        (DX)(R9*1), Z11
 	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS        Z11, Z11
@@ -29039,7 +29031,6 @@ loop:
 	VPSRLD           $0x04, Z9, Z9
 	VCVTDQ2PS        Z9, Z9
 	VMULPS           Z10, Z9, Z9
-	VPXORD           rows_signsx16<>+0(SB), Z9, Z9
 	VMOVUPS          Z9, 448(SP)
 	VMOVUPS          (SI), Z9
 	VMOVUPS          (SI)(DI*1), Z10

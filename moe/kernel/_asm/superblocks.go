@@ -10,11 +10,16 @@ import (
 // Formats of 256 elements with scales of their own for 16 or 32 of them. Q4_K and Q5_K
 // are in unpack.go.
 
-// stored writes f of the 16 lanes, which may take two registers, to memory.
-func (c *asm) stored(w width, f func(part int) reg.VecVirtual) Mem {
+// scaled stores the 16 bytes at m as numbers times d; integers changes them before.
+func (c *asm) scaled(w width, m Mem, d reg.VecVirtual, integers func(s reg.VecVirtual)) Mem {
 	slots := c.AllocLocal(64)
 	for part := range 16 / w.lanes {
-		c.VMOVUPS(f(part), slots.Offset(4*w.lanes*part))
+		s := w.reg(c)
+		c.VPMOVZXBD(m.Offset(w.lanes*part), s)
+		integers(s)
+		c.VCVTDQ2PS(s, s)
+		c.VMULPS(d, s, s)
+		c.VMOVUPS(s, slots.Offset(4*w.lanes*part))
 	}
 	return slots
 }
@@ -23,23 +28,9 @@ func (c *asm) stored(w width, f func(part int) reg.VecVirtual) Mem {
 // holds them 4 times over, so that the bits above the two do not matter.
 func q2K(c *asm, w width, m Mem) (out []vector) {
 	d, dmin := c.half(w, m.Offset(80), false), c.half(w, m.Offset(82), false)
-	scales := c.stored(w, func(part int) reg.VecVirtual {
-		s := w.reg(c)
-		c.VPMOVZXBD(m.Offset(w.lanes*part), s)
-		c.and(w, c.all(w, "low4", 15), s)
-		c.VCVTDQ2PS(s, s)
-		c.VMULPS(d, s, s)
-		return s
-	})
-	minima := c.stored(w, func(part int) reg.VecVirtual {
-		s := w.reg(c)
-		c.VPMOVZXBD(m.Offset(w.lanes*part), s)
-		c.VPSRLD(Imm(4), s, s)
-		c.VCVTDQ2PS(s, s)
-		c.VMULPS(dmin, s, s)
-		c.flip(w, s)
-		return s
-	})
+	c.flip(w, dmin)
+	scales := c.scaled(w, m, d, func(s reg.VecVirtual) { c.and(w, c.all(w, "low4", 15), s) })
+	minima := c.scaled(w, m, dmin, func(s reg.VecVirtual) { c.VPSRLD(Imm(4), s, s) })
 	var bytes [2]reg.VecVirtual // 4 vectors share them
 	for at := 0; at < 256; at += w.lanes {
 		k, shift := at/16*4, uint64(at%128/32*2)
@@ -142,14 +133,7 @@ func (c *asm) q3Scales(w width, m Mem) Mem {
 		c.MOVQ(l, packed.Offset(8*part))
 	}
 	d := c.half(w, m.Offset(108), false)
-	return c.stored(w, func(part int) reg.VecVirtual {
-		s := w.reg(c)
-		c.VPMOVZXBD(packed.Offset(w.lanes*part), s)
-		c.VPADDD(c.all(w, "minus32", 1<<32-32), s, s)
-		c.VCVTDQ2PS(s, s)
-		c.VMULPS(d, s, s)
-		return s
-	})
+	return c.scaled(w, packed, d, func(s reg.VecVirtual) { c.VPADDD(c.all(w, "minus32", 1<<32-32), s, s) })
 }
 
 func iq4XS(c *asm, w width, m Mem) (out []vector) {
