@@ -208,14 +208,20 @@ func DecodeSettings(s string) (Settings, error) {
 }
 
 func encode(v any) (string, error) {
-	var b bytes.Buffer
-	b.WriteString(strconv.Itoa(version))
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	object, err := line(v)
+	if err != nil {
 		return "", err
 	}
-	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+	return strconv.Itoa(version) + string(bytes.TrimSuffix(object, []byte("\n"))), nil
+}
+
+// line is v as JSON with a newline, <, > and & as they are.
+func line(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return b.Bytes(), err
 }
 
 // decode checks the version of s and reads its object into v.
@@ -230,7 +236,7 @@ func decode(what, s string, v any) error {
 	case got > version:
 		return &VersionError{what, got}
 	}
-	dec := json.NewDecoder(bytes.NewReader([]byte(s[n:])))
+	dec := json.NewDecoder(strings.NewReader(s[n:]))
 	if err := dec.Decode(v); err != nil {
 		return &FormatError{what, err.Error()}
 	}

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,7 +77,9 @@ type openV1 struct {
 }
 
 // ArchiveHeader is the first line of an archive, with its newline.
-func ArchiveHeader() []byte { return line(recordV1{Archive: archiveName, Version: version}) }
+func ArchiveHeader() []byte {
+	return fmt.Appendf(nil, "{\"moebot\":%q,\"version\":%d}\n", archiveName, version)
+}
 
 // CheckArchiveHeader reads the first line of an archive.
 func CheckArchiveHeader(text []byte) error {
@@ -101,7 +102,7 @@ func EncodeRecord(r Record) ([]byte, error) {
 	v := recordV1{Counters: r.Counters, End: r.End}
 	k := r.Channel
 	if k == nil {
-		return line(v), nil
+		return line(v)
 	}
 	if err := k.Validate(); err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func EncodeRecord(r Record) ([]byte, error) {
 	if !k.Expires.IsZero() {
 		v.Expires = k.Expires.UnixMilli()
 	}
-	return line(v), nil
+	return line(v)
 }
 
 // Validate reports a Kept that no store accepts.
@@ -142,17 +143,6 @@ func (k *Kept) Validate() error {
 		err = errors.Join(err, ValidateID("message", id))
 	}
 	return err
-}
-
-// line is v as JSON with a newline.
-func line(v recordV1) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic("session: " + err.Error()) // nothing in it that JSON has not got
-	}
-	return b.Bytes()
 }
 
 // DecodeRecord reads a line that EncodeRecord wrote. All that is wrong is a

@@ -1,12 +1,13 @@
 // Package session says what a conversation is: who said what in a channel,
 // with which settings, and how that is written down.
 //
-// It holds types, their checks and their versioned encoding (codec.go), and
-// nothing that stores: session/redisstore keeps sessions in a Redis,
-// session/embedded is a Redis inside the process, and session/sessiontest is
-// the behaviour both must show. What a store returns is a copy owned by the
-// caller. The functions here keep no state and are safe for concurrent use;
-// the values are not, like any Go value.
+// It holds types, their checks, their versioned encoding (codec.go), that of
+// archives (record.go), what encrypts it (seal.go), and nothing that stores:
+// session/redisstore keeps sessions in a Redis, session/embedded is a Redis
+// inside the process, and session/sessiontest is the behaviour both must show.
+// What a store returns is a copy owned by the caller. The functions here keep
+// no state and are safe for concurrent use; the values are not, like any Go
+// value.
 package session
 
 import (
