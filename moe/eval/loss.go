@@ -23,6 +23,10 @@ type Options struct {
 	Length     int   // tokens of context at most; longer sequences are measured in parts
 	MaxTokens  int   // stop after about so many tokens of a source; 0 measures all
 	TokenBytes []int // [vocabulary] bytes of text a token stands for, 0 for special tokens; nil leaves Bits out
+
+	// Only has, by source, a mark beside each token: those without one are context and no
+	// targets. A source that is not there is measured whole.
+	Only map[string][]bool
 }
 
 // Sources measures each shard on its sequences in order.
@@ -41,7 +45,7 @@ func Shard(net *backprop.Network, s *dataset.Shard, o Options) Loss {
 		lo, hi := s.Start[i], s.Start[i+1]
 		for at := lo; at+1 < hi; at += o.Length {
 			end := min(hi, at+o.Length+1)
-			m.add(s.Tokens[at:end], s.Reply[at:end])
+			m.add(s.Tokens[at:end], s.Reply[at:end], o.marks(s, at, end))
 		}
 	}
 	m.flush()
@@ -51,6 +55,14 @@ func Shard(net *backprop.Network, s *dataset.Shard, o Options) Loss {
 		l.Bits = m.all.Loss / math.Ln2 / float64(m.bytes)
 	}
 	return l
+}
+
+// marks are those of Only beside the tokens at to end of a source; nil if all are targets.
+func (o Options) marks(s *dataset.Shard, at, end int) []bool {
+	if only, ok := o.Only[s.Source]; ok {
+		return only[at:end]
+	}
+	return nil
 }
 
 // evalRows is the number of sequences measured in one pass.
@@ -65,17 +77,21 @@ type measure struct {
 	tokens, bytes int
 }
 
-// add takes the tokens of one sequence, at most Length+1, the first of which is no target.
-func (m *measure) add(ids []uint16, reply []bool) {
+// add takes the tokens of one sequence, at most Length+1, the first of which is no
+// target, nor are those that only leaves out.
+func (m *measure) add(ids []uint16, reply, only []bool) {
 	b := &m.batch
 	b.Len = m.o.Length
 	for j := range b.Len {
 		token, target, weight, mark := int32(0), int32(0), float32(0), false
 		if j+1 < len(ids) {
-			token, target, weight, mark = int32(ids[j]), int32(ids[j+1]), 1, reply[j+1]
-			m.tokens++
-			if m.o.TokenBytes != nil {
-				m.bytes += m.o.TokenBytes[target]
+			token, target = int32(ids[j]), int32(ids[j+1])
+			if only == nil || only[j+1] {
+				weight, mark = 1, reply[j+1]
+				m.tokens++
+				if m.o.TokenBytes != nil {
+					m.bytes += m.o.TokenBytes[target]
+				}
 			}
 		}
 		b.Tokens, b.Targets = append(b.Tokens, token), append(b.Targets, target)

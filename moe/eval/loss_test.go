@@ -9,17 +9,23 @@ import (
 	"moebot/moe/kernel"
 )
 
-// A model whose weights are all zero gives every token the same chance, so its
-// loss is ln V and its bits per byte follow by hand.
-func TestUniformModel(t *testing.T) {
-	c := backprop.Config{Vocab: 16, Dim: 8, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 4, Hidden: 8, Experts: 2, TopK: 1,
+// uniformNetwork has weights that are all zero, and a context window of 8.
+func uniformNetwork(t *testing.T, vocab int) *backprop.Network {
+	c := backprop.Config{Vocab: vocab, Dim: 8, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 4, Hidden: 8, Experts: 2, TopK: 1,
 		Context: 8, RopeBase: 1e4, NormEps: 1e-5, Tied: true}
 	pool := kernel.NewPool(1)
-	defer pool.Close()
+	t.Cleanup(pool.Close)
 	net, err := backprop.New(c, nil, pool)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return net
+}
+
+// A model whose weights are all zero gives every token the same chance, so its
+// loss is ln V and its bits per byte follow by hand.
+func TestUniformModel(t *testing.T) {
+	net := uniformNetwork(t, 16)
 	s := &dataset.Shard{Source: "s", Vocab: 16}
 	for i := range 11 {
 		var q dataset.Sequence

@@ -130,7 +130,11 @@ func (g *NGram) Shard(s *dataset.Shard, o Options) Loss {
 	var l Loss
 	for i := 0; i < s.Sequences() && (l.Tokens < o.MaxTokens || o.MaxTokens <= 0); i++ {
 		ids := s.Tokens[s.Start[i]:s.Start[i+1]]
+		only := o.marks(s, s.Start[i], s.Start[i+1])
 		for j := 1; j < len(ids); j++ {
+			if only != nil && !only[j] {
+				continue
+			}
 			nats := -math.Log(g.Prob(ids[max(0, j-g.order+1):j], ids[j]))
 			all += nats
 			l.Tokens++

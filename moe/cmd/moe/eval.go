@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"moebot/moe/backprop"
 	"moebot/moe/dataset"
@@ -15,7 +16,7 @@ import (
 	"moebot/moe/tokenizer"
 )
 
-const evalUsage = "usage: moe eval [-m MODEL.gguf] [-data DIRECTORY [-ngram DIRECTORY]] [-pairs] [-replies N] [-json]; at least one of -data, -pairs and -replies"
+const evalUsage = "usage: moe eval [-m MODEL.gguf] [-data DIRECTORY [-ngram DIRECTORY] [-novel DIRECTORY]] [-pairs] [-replies N] [-json]; at least one of -data, -pairs and -replies"
 
 // evalResult is what eval -json prints if more was asked for than the loss.
 type evalResult struct {
@@ -33,6 +34,7 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	path := fs.String("m", "", modelFlag)
 	shards := fs.String("data", "", "`directory` of token shards, made by moe data with this model's vocabulary")
 	counted := fs.String("ngram", "", "`directory` of training shards: measure a unigram and a Kneser-Ney model of them on -data as well")
+	novel := fs.String("novel", "", "`directory` of training shards: measure only what of -data is not in a run of 13 tokens that is in them too")
 	order := fs.Int("order", 5, "tokens of an n-gram")
 	countLimit := fs.Int("ngram-limit", 1_000_000, "tokens counted of each source at most; 0 counts all (about 200 bytes of memory each)")
 	pairs := fs.Bool("pairs", false, "score the minimal pairs: which of two sentences is likelier")
@@ -46,7 +48,7 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if err := parse(fs, args); err != nil {
 		return err
 	}
-	if (*shards == "" && !*pairs && *replies < 1) || (*counted != "" && *shards == "") {
+	if (*shards == "" && !*pairs && *replies < 1) || ((*counted != "" || *novel != "") && *shards == "") {
 		return usageError{errors.New(evalUsage)}
 	}
 	if *order < 1 || *order > 8 {
@@ -56,6 +58,11 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	defer e.pool.Close()
 	if err := e.open(*path, *shards, *length); err != nil {
 		return err
+	}
+	if *novel != "" {
+		if err := e.novelOnly(*novel); err != nil {
+			return err
+		}
 	}
 	if *shards != "" {
 		if err := e.loss(ctx); err != nil {
@@ -143,6 +150,29 @@ func (e *evaluation) shards(dir string) ([]*dataset.Shard, error) {
 		}
 	}
 	return data, nil
+}
+
+// novelOnly leaves out what training text has word for word, says how much that is, and
+// drops the sources of which nothing is left.
+func (e *evaluation) novelOnly(dir string) error {
+	training, err := e.shards(dir)
+	if err != nil {
+		return err
+	}
+	e.opt.Only = eval.Novel(e.data, training)
+	e.printf("%-26s %9s of the tokens are in training text too, in runs of %d or more\n", "source", "", eval.RunLength)
+	e.data = slices.DeleteFunc(e.data, func(s *dataset.Shard) bool {
+		copied := 0
+		for _, novel := range e.opt.Only[s.Source] {
+			if !novel {
+				copied++
+			}
+		}
+		e.printf("%-26s %8.1f%%\n", s.Source, 100*float64(copied)/float64(max(1, len(s.Tokens))))
+		return copied == len(s.Tokens)
+	})
+	e.printf("\n")
+	return nil
 }
 
 func (e *evaluation) loss(ctx context.Context) error {

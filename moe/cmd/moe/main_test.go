@@ -197,6 +197,9 @@ func TestFromCorpusToModel(t *testing.T) {
 	if len(res.Pairs) < 8 || res.Pairs[0].Pairs < 8 || len(res.Replies) != 3 || res.Variety == nil || res.Variety.Replies != 3 {
 		t.Errorf("eval gives %d kinds of pairs, replies %q, %+v", len(res.Pairs), res.Replies, res.Variety)
 	}
+	if text := ok(t, "", "eval", "-m", file("cat.gguf"), "-data", file("shards"), "-novel", file("shards"), "-t", "1"); !strings.Contains(text, "talk ") {
+		t.Errorf("what is new of the training text: %q", text)
+	}
 	if text := ok(t, "", "eval", "-m", file("cat.gguf"), "-replies", "2", "-v", "-t", "1"); !strings.Contains(text, "distinct-2") || !strings.Contains(text, "> Hello! How are you today?") {
 		t.Errorf("eval -replies says %q", text)
 	}

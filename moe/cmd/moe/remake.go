@@ -249,8 +249,8 @@ func (m *remake) recipeRun(n int, recipe, initial, to string) error {
 	return m.run(runExport, "-run", run, "-type", "F32", "-name", "moebot-3", "-o", to)
 }
 
-// eval writes the held-out losses beside those of counting models, and the minimal
-// pairs, to a file.
+// eval writes the held-out losses beside those of counting models to a file, of all
+// text and of what training text has not word for word, and the minimal pairs.
 func (m *remake) eval(to string) error {
 	f, err := os.Create(to)
 	if err != nil {
@@ -260,7 +260,9 @@ func (m *remake) eval(to string) error {
 	out := m.out
 	m.out = io.MultiWriter(out, f)
 	defer func() { m.out = out }()
+	measure := []string{"-m", m.path("default.gguf"), "-data", m.path("held", "shards"), "-limit", remakeEval, "-ngram", m.path("shards"), "-t", m.threads}
 	return errors.Join(
-		m.run(runEval, "-m", m.path("default.gguf"), "-data", m.path("held", "shards"), "-limit", remakeEval, "-ngram", m.path("shards"), "-pairs", "-t", m.threads),
+		m.run(runEval, append(measure, "-pairs")...),
+		m.run(runEval, append(measure, "-novel", m.path("shards"))...),
 		f.Close())
 }

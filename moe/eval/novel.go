@@ -1,0 +1,58 @@
+package eval
+
+import "moebot/moe/dataset"
+
+// RunLength is the number of tokens in a row that count as copied when training text has
+// them too: 13, the length that Brown et al. (2020, arXiv:2005.14165, appendix C) look
+// for when they clean test sets.
+const RunLength = 13
+
+// Novel finds what of held-out text is not in training text word for word: of each
+// source's tokens, those that are in no run of RunLength tokens which a training sequence
+// has as well. A model that only remembers cannot shine on the rest.
+//
+// The result has a mark beside each token of each held-out shard, by source, as
+// Options.Only wants it. Memory is that of the held-out runs, whatever the training text's
+// size.
+func Novel(held, training []*dataset.Shard) map[string][]bool {
+	seen := map[uint64]bool{} // by the runs of held-out text
+	for _, s := range held {
+		eachRun(s, func(_ int, run uint64) { seen[run] = false })
+	}
+	for _, s := range training {
+		eachRun(s, func(_ int, run uint64) {
+			if _, wanted := seen[run]; wanted {
+				seen[run] = true
+			}
+		})
+	}
+	novel := map[string][]bool{}
+	for _, s := range held {
+		marks := make([]bool, len(s.Tokens))
+		for i := range marks {
+			marks[i] = true
+		}
+		eachRun(s, func(at int, run uint64) {
+			if seen[run] {
+				clear(marks[at : at+RunLength])
+			}
+		})
+		novel[s.Source] = marks
+	}
+	return novel
+}
+
+// eachRun calls f for each run of RunLength tokens within a sequence, with the place of
+// its first token in s.Tokens and a hash of it (FNV-1a by token; 64 bits, so that runs
+// of a corpus do not meet by chance).
+func eachRun(s *dataset.Shard, f func(at int, run uint64)) {
+	for i := range s.Sequences() {
+		for at := s.Start[i]; at+RunLength <= s.Start[i+1]; at++ {
+			h := uint64(0xcbf29ce484222325)
+			for _, id := range s.Tokens[at : at+RunLength] {
+				h = (h ^ uint64(id)) * 0x100000001b3
+			}
+			f(at, h)
+		}
+	}
+}
