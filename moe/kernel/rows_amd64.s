@@ -20247,8 +20247,8 @@ loop:
 	RET
 
 // func widenQ6KAVX2(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·widenQ6KAVX2(SB), $128-24
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·widenQ6KAVX2(SB), $64-24
 	MOVQ dst+0(FP), AX
 	MOVQ w+8(FP), CX
 	MOVQ n+16(FP), DX
@@ -20265,24 +20265,20 @@ loop:
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, (SP)
-	VMULPS       rows_times32<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 64(SP)
 	VPMOVSXBD    200(CX), Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 32(SP)
-	VMULPS       rows_times32<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
 	VPMOVZXBD    (CX), Y0
 	VPMOVZXBD    128(CX), Y1
 	VPSLLD       $0x04, Y1, Y1
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 64(SP), Y1
-	VBROADCASTSS (SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS (SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (AX)
 	VPMOVZXBD    8(CX), Y0
 	VPMOVZXBD    136(CX), Y1
@@ -20290,10 +20286,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 64(SP), Y1
-	VBROADCASTSS (SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS (SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(AX)
 	VPMOVZXBD    16(CX), Y0
 	VPMOVZXBD    144(CX), Y1
@@ -20301,10 +20297,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 68(SP), Y1
-	VBROADCASTSS 4(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 4(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 64(AX)
 	VPMOVZXBD    24(CX), Y0
 	VPMOVZXBD    152(CX), Y1
@@ -20312,10 +20308,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 68(SP), Y1
-	VBROADCASTSS 4(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 4(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 96(AX)
 	VPMOVZXBD    32(CX), Y0
 	VPMOVZXBD    128(CX), Y1
@@ -20323,10 +20319,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 72(SP), Y1
-	VBROADCASTSS 8(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 8(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 128(AX)
 	VPMOVZXBD    40(CX), Y0
 	VPMOVZXBD    136(CX), Y1
@@ -20334,10 +20330,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 72(SP), Y1
-	VBROADCASTSS 8(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 8(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 160(AX)
 	VPMOVZXBD    48(CX), Y0
 	VPMOVZXBD    144(CX), Y1
@@ -20345,10 +20341,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 76(SP), Y1
-	VBROADCASTSS 12(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 12(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 192(AX)
 	VPMOVZXBD    56(CX), Y0
 	VPMOVZXBD    152(CX), Y1
@@ -20356,10 +20352,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 76(SP), Y1
-	VBROADCASTSS 12(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 12(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 224(AX)
 	VPMOVZXBD    (CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20367,10 +20363,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 80(SP), Y1
-	VBROADCASTSS 16(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 16(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 256(AX)
 	VPMOVZXBD    8(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20378,10 +20374,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 80(SP), Y1
-	VBROADCASTSS 16(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 16(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 288(AX)
 	VPMOVZXBD    16(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20389,10 +20385,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 84(SP), Y1
-	VBROADCASTSS 20(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 20(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 320(AX)
 	VPMOVZXBD    24(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20400,10 +20396,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 84(SP), Y1
-	VBROADCASTSS 20(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 20(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 352(AX)
 	VPMOVZXBD    32(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20412,10 +20408,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 88(SP), Y1
-	VBROADCASTSS 24(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 24(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 384(AX)
 	VPMOVZXBD    40(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20424,10 +20420,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 88(SP), Y1
-	VBROADCASTSS 24(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 24(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 416(AX)
 	VPMOVZXBD    48(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20436,10 +20432,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 92(SP), Y1
-	VBROADCASTSS 28(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 28(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 448(AX)
 	VPMOVZXBD    56(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20448,10 +20444,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 92(SP), Y1
-	VBROADCASTSS 28(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 28(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 480(AX)
 	VPMOVZXBD    64(CX), Y0
 	VPMOVZXBD    160(CX), Y1
@@ -20459,10 +20455,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 96(SP), Y1
-	VBROADCASTSS 32(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 32(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 512(AX)
 	VPMOVZXBD    72(CX), Y0
 	VPMOVZXBD    168(CX), Y1
@@ -20470,10 +20466,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 96(SP), Y1
-	VBROADCASTSS 32(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 32(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 544(AX)
 	VPMOVZXBD    80(CX), Y0
 	VPMOVZXBD    176(CX), Y1
@@ -20481,10 +20477,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 100(SP), Y1
-	VBROADCASTSS 36(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 36(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 576(AX)
 	VPMOVZXBD    88(CX), Y0
 	VPMOVZXBD    184(CX), Y1
@@ -20492,10 +20488,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 100(SP), Y1
-	VBROADCASTSS 36(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 36(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 608(AX)
 	VPMOVZXBD    96(CX), Y0
 	VPMOVZXBD    160(CX), Y1
@@ -20503,10 +20499,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 104(SP), Y1
-	VBROADCASTSS 40(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 40(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 640(AX)
 	VPMOVZXBD    104(CX), Y0
 	VPMOVZXBD    168(CX), Y1
@@ -20514,10 +20510,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 104(SP), Y1
-	VBROADCASTSS 40(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 40(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 672(AX)
 	VPMOVZXBD    112(CX), Y0
 	VPMOVZXBD    176(CX), Y1
@@ -20525,10 +20521,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 108(SP), Y1
-	VBROADCASTSS 44(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 44(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 704(AX)
 	VPMOVZXBD    120(CX), Y0
 	VPMOVZXBD    184(CX), Y1
@@ -20536,10 +20532,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 108(SP), Y1
-	VBROADCASTSS 44(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 44(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 736(AX)
 	VPMOVZXBD    64(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20547,10 +20543,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 112(SP), Y1
-	VBROADCASTSS 48(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 48(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 768(AX)
 	VPMOVZXBD    72(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20558,10 +20554,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 112(SP), Y1
-	VBROADCASTSS 48(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 48(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 800(AX)
 	VPMOVZXBD    80(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20569,10 +20565,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 116(SP), Y1
-	VBROADCASTSS 52(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 52(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 832(AX)
 	VPMOVZXBD    88(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20580,10 +20576,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 116(SP), Y1
-	VBROADCASTSS 52(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 52(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 864(AX)
 	VPMOVZXBD    96(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20592,10 +20588,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 120(SP), Y1
-	VBROADCASTSS 56(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 56(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 896(AX)
 	VPMOVZXBD    104(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20604,10 +20600,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 120(SP), Y1
-	VBROADCASTSS 56(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 56(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 928(AX)
 	VPMOVZXBD    112(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20616,10 +20612,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 124(SP), Y1
-	VBROADCASTSS 60(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 60(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 960(AX)
 	VPMOVZXBD    120(CX), Y0
 	VPSRLD       $0x04, Y0, Y0
@@ -20628,10 +20624,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y0, Y0
 	VPAND        rows_bits45<>+0(SB), Y1, Y1
 	VPADDD       Y1, Y0, Y0
+	VPADDD       rows_minus32<>+0(SB), Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VBROADCASTSS 124(SP), Y1
-	VBROADCASTSS 60(SP), Y2
-	VFMADD213PS  Y1, Y2, Y0
+	VBROADCASTSS 60(SP), Y1
+	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 992(AX)
 	ADDQ         $0x00000400, AX
 	ADDQ         $0x000000d2, CX
@@ -20639,16 +20635,6 @@ loop:
 	JNZ          loop
 	VZEROUPPER
 	RET
-
-DATA rows_times32<>+0(SB)/4, $0xc2000000
-DATA rows_times32<>+4(SB)/4, $0xc2000000
-DATA rows_times32<>+8(SB)/4, $0xc2000000
-DATA rows_times32<>+12(SB)/4, $0xc2000000
-DATA rows_times32<>+16(SB)/4, $0xc2000000
-DATA rows_times32<>+20(SB)/4, $0xc2000000
-DATA rows_times32<>+24(SB)/4, $0xc2000000
-DATA rows_times32<>+28(SB)/4, $0xc2000000
-GLOBL rows_times32<>(SB), RODATA|NOPTR, $32
 
 DATA rows_bits45<>+0(SB)/4, $0x00000030
 DATA rows_bits45<>+4(SB)/4, $0x00000030
@@ -20662,7 +20648,7 @@ GLOBL rows_bits45<>(SB), RODATA|NOPTR, $32
 
 // func dotsQ6Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ6Kx1AVX2(SB), $512-56
+TEXT ·dotsQ6Kx1AVX2(SB), $256-56
 	MOVQ   y+0(FP), AX
 	MOVQ   ldy+8(FP), CX
 	MOVQ   w+16(FP), DX
@@ -20704,69 +20690,53 @@ loop:
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VMOVUPS      Y5, (SP)
-	VMULPS       rows_times32<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 64(SP)
 	VPMOVSXBD    200(DX), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
-	VMULPS       rows_times32<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 96(SP)
 	VPBROADCASTW 208(DX)(BX*1), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    192(DX)(BX*1), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SP)
-	VMULPS       rows_times32<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 192(SP)
+	VMOVUPS      Y5, 64(SP)
 	VPMOVSXBD    200(DX)(BX*1), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 160(SP)
-	VMULPS       rows_times32<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 224(SP)
+	VMOVUPS      Y5, 96(SP)
 	VPBROADCASTW 208(DX)(BX*2), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    192(DX)(BX*2), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 256(SP)
-	VMULPS       rows_times32<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 320(SP)
+	VMOVUPS      Y5, 128(SP)
 	VPMOVSXBD    200(DX)(BX*2), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 288(SP)
-	VMULPS       rows_times32<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 352(SP)
+	VMOVUPS      Y5, 160(SP)
 	VPBROADCASTW 208(DX)(CX*1), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    192(DX)(CX*1), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 384(SP)
-	VMULPS       rows_times32<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 448(SP)
+	VMOVUPS      Y5, 192(SP)
 	VPMOVSXBD    200(DX)(CX*1), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 416(SP)
-	VMULPS       rows_times32<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 480(SP)
+	VMOVUPS      Y5, 224(SP)
 	VPMOVZXBD    (DX), Y4
 	VPMOVZXBD    128(DX), Y5
 	VPSLLD       $0x04, Y5, Y5
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 64(SP), Y5
-	VBROADCASTSS (SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS (SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y0
 	VPMOVZXBD    (DX)(BX*1), Y4
 	VPMOVZXBD    128(DX)(BX*1), Y5
@@ -20774,10 +20744,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 192(SP), Y5
-	VBROADCASTSS 128(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 64(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y1
 	VPMOVZXBD    (DX)(BX*2), Y4
 	VPMOVZXBD    128(DX)(BX*2), Y5
@@ -20785,10 +20755,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 320(SP), Y5
-	VBROADCASTSS 256(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 128(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y2
 	VPMOVZXBD    (DX)(CX*1), Y4
 	VPMOVZXBD    128(DX)(CX*1), Y5
@@ -20796,10 +20766,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 448(SP), Y5
-	VBROADCASTSS 384(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 192(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y3
 	VPMOVZXBD    8(DX), Y4
 	VPMOVZXBD    136(DX), Y5
@@ -20807,10 +20777,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 64(SP), Y5
-	VBROADCASTSS (SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS (SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  32(SI), Y4, Y0
 	VPMOVZXBD    8(DX)(BX*1), Y4
 	VPMOVZXBD    136(DX)(BX*1), Y5
@@ -20818,10 +20788,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 192(SP), Y5
-	VBROADCASTSS 128(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 64(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  32(SI), Y4, Y1
 	VPMOVZXBD    8(DX)(BX*2), Y4
 	VPMOVZXBD    136(DX)(BX*2), Y5
@@ -20829,10 +20799,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 320(SP), Y5
-	VBROADCASTSS 256(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 128(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  32(SI), Y4, Y2
 	VPMOVZXBD    8(DX)(CX*1), Y4
 	VPMOVZXBD    136(DX)(CX*1), Y5
@@ -20840,10 +20810,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 448(SP), Y5
-	VBROADCASTSS 384(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 192(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  32(SI), Y4, Y3
 	VPMOVZXBD    16(DX), Y4
 	VPMOVZXBD    144(DX), Y5
@@ -20851,10 +20821,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 68(SP), Y5
-	VBROADCASTSS 4(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 4(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y0
 	VPMOVZXBD    16(DX)(BX*1), Y4
 	VPMOVZXBD    144(DX)(BX*1), Y5
@@ -20862,10 +20832,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 196(SP), Y5
-	VBROADCASTSS 132(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 68(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y1
 	VPMOVZXBD    16(DX)(BX*2), Y4
 	VPMOVZXBD    144(DX)(BX*2), Y5
@@ -20873,10 +20843,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 324(SP), Y5
-	VBROADCASTSS 260(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 132(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y2
 	VPMOVZXBD    16(DX)(CX*1), Y4
 	VPMOVZXBD    144(DX)(CX*1), Y5
@@ -20884,10 +20854,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 452(SP), Y5
-	VBROADCASTSS 388(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 196(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y3
 	VPMOVZXBD    24(DX), Y4
 	VPMOVZXBD    152(DX), Y5
@@ -20895,10 +20865,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 68(SP), Y5
-	VBROADCASTSS 4(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 4(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  96(SI), Y4, Y0
 	VPMOVZXBD    24(DX)(BX*1), Y4
 	VPMOVZXBD    152(DX)(BX*1), Y5
@@ -20906,10 +20876,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 196(SP), Y5
-	VBROADCASTSS 132(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 68(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  96(SI), Y4, Y1
 	VPMOVZXBD    24(DX)(BX*2), Y4
 	VPMOVZXBD    152(DX)(BX*2), Y5
@@ -20917,10 +20887,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 324(SP), Y5
-	VBROADCASTSS 260(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 132(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  96(SI), Y4, Y2
 	VPMOVZXBD    24(DX)(CX*1), Y4
 	VPMOVZXBD    152(DX)(CX*1), Y5
@@ -20928,10 +20898,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 452(SP), Y5
-	VBROADCASTSS 388(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 196(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  96(SI), Y4, Y3
 	VPMOVZXBD    32(DX), Y4
 	VPMOVZXBD    128(DX), Y5
@@ -20939,10 +20909,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 72(SP), Y5
-	VBROADCASTSS 8(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 8(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y0
 	VPMOVZXBD    32(DX)(BX*1), Y4
 	VPMOVZXBD    128(DX)(BX*1), Y5
@@ -20950,10 +20920,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 200(SP), Y5
-	VBROADCASTSS 136(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 72(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y1
 	VPMOVZXBD    32(DX)(BX*2), Y4
 	VPMOVZXBD    128(DX)(BX*2), Y5
@@ -20961,10 +20931,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 328(SP), Y5
-	VBROADCASTSS 264(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 136(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y2
 	VPMOVZXBD    32(DX)(CX*1), Y4
 	VPMOVZXBD    128(DX)(CX*1), Y5
@@ -20972,10 +20942,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 456(SP), Y5
-	VBROADCASTSS 392(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 200(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y3
 	VPMOVZXBD    40(DX), Y4
 	VPMOVZXBD    136(DX), Y5
@@ -20983,10 +20953,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 72(SP), Y5
-	VBROADCASTSS 8(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 8(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  160(SI), Y4, Y0
 	VPMOVZXBD    40(DX)(BX*1), Y4
 	VPMOVZXBD    136(DX)(BX*1), Y5
@@ -20994,10 +20964,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 200(SP), Y5
-	VBROADCASTSS 136(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 72(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  160(SI), Y4, Y1
 	VPMOVZXBD    40(DX)(BX*2), Y4
 	VPMOVZXBD    136(DX)(BX*2), Y5
@@ -21005,10 +20975,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 328(SP), Y5
-	VBROADCASTSS 264(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 136(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  160(SI), Y4, Y2
 	VPMOVZXBD    40(DX)(CX*1), Y4
 	VPMOVZXBD    136(DX)(CX*1), Y5
@@ -21016,10 +20986,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 456(SP), Y5
-	VBROADCASTSS 392(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 200(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  160(SI), Y4, Y3
 	VPMOVZXBD    48(DX), Y4
 	VPMOVZXBD    144(DX), Y5
@@ -21027,10 +20997,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 76(SP), Y5
-	VBROADCASTSS 12(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 12(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y0
 	VPMOVZXBD    48(DX)(BX*1), Y4
 	VPMOVZXBD    144(DX)(BX*1), Y5
@@ -21038,10 +21008,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 204(SP), Y5
-	VBROADCASTSS 140(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 76(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y1
 	VPMOVZXBD    48(DX)(BX*2), Y4
 	VPMOVZXBD    144(DX)(BX*2), Y5
@@ -21049,10 +21019,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 332(SP), Y5
-	VBROADCASTSS 268(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 140(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y2
 	VPMOVZXBD    48(DX)(CX*1), Y4
 	VPMOVZXBD    144(DX)(CX*1), Y5
@@ -21060,10 +21030,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 460(SP), Y5
-	VBROADCASTSS 396(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 204(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y3
 	VPMOVZXBD    56(DX), Y4
 	VPMOVZXBD    152(DX), Y5
@@ -21071,10 +21041,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 76(SP), Y5
-	VBROADCASTSS 12(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 12(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  224(SI), Y4, Y0
 	VPMOVZXBD    56(DX)(BX*1), Y4
 	VPMOVZXBD    152(DX)(BX*1), Y5
@@ -21082,10 +21052,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 204(SP), Y5
-	VBROADCASTSS 140(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 76(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  224(SI), Y4, Y1
 	VPMOVZXBD    56(DX)(BX*2), Y4
 	VPMOVZXBD    152(DX)(BX*2), Y5
@@ -21093,10 +21063,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 332(SP), Y5
-	VBROADCASTSS 268(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 140(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  224(SI), Y4, Y2
 	VPMOVZXBD    56(DX)(CX*1), Y4
 	VPMOVZXBD    152(DX)(CX*1), Y5
@@ -21104,10 +21074,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 460(SP), Y5
-	VBROADCASTSS 396(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 204(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  224(SI), Y4, Y3
 	VPMOVZXBD    (DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21115,10 +21085,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 80(SP), Y5
-	VBROADCASTSS 16(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 16(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y0
 	VPMOVZXBD    (DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21126,10 +21096,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 208(SP), Y5
-	VBROADCASTSS 144(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 80(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y1
 	VPMOVZXBD    (DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21137,10 +21107,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 336(SP), Y5
-	VBROADCASTSS 272(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 144(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y2
 	VPMOVZXBD    (DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21148,10 +21118,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 464(SP), Y5
-	VBROADCASTSS 400(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 208(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y3
 	VPMOVZXBD    8(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21159,10 +21129,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 80(SP), Y5
-	VBROADCASTSS 16(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 16(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  288(SI), Y4, Y0
 	VPMOVZXBD    8(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21170,10 +21140,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 208(SP), Y5
-	VBROADCASTSS 144(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 80(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  288(SI), Y4, Y1
 	VPMOVZXBD    8(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21181,10 +21151,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 336(SP), Y5
-	VBROADCASTSS 272(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 144(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  288(SI), Y4, Y2
 	VPMOVZXBD    8(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21192,10 +21162,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 464(SP), Y5
-	VBROADCASTSS 400(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 208(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  288(SI), Y4, Y3
 	VPMOVZXBD    16(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21203,10 +21173,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 84(SP), Y5
-	VBROADCASTSS 20(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 20(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y0
 	VPMOVZXBD    16(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21214,10 +21184,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 212(SP), Y5
-	VBROADCASTSS 148(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 84(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y1
 	VPMOVZXBD    16(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21225,10 +21195,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 340(SP), Y5
-	VBROADCASTSS 276(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 148(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y2
 	VPMOVZXBD    16(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21236,10 +21206,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 468(SP), Y5
-	VBROADCASTSS 404(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 212(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y3
 	VPMOVZXBD    24(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21247,10 +21217,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 84(SP), Y5
-	VBROADCASTSS 20(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 20(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  352(SI), Y4, Y0
 	VPMOVZXBD    24(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21258,10 +21228,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 212(SP), Y5
-	VBROADCASTSS 148(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 84(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  352(SI), Y4, Y1
 	VPMOVZXBD    24(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21269,10 +21239,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 340(SP), Y5
-	VBROADCASTSS 276(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 148(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  352(SI), Y4, Y2
 	VPMOVZXBD    24(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21280,10 +21250,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 468(SP), Y5
-	VBROADCASTSS 404(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 212(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  352(SI), Y4, Y3
 	VPMOVZXBD    32(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21292,10 +21262,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 88(SP), Y5
-	VBROADCASTSS 24(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 24(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y0
 	VPMOVZXBD    32(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21304,10 +21274,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 216(SP), Y5
-	VBROADCASTSS 152(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 88(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y1
 	VPMOVZXBD    32(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21316,10 +21286,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 344(SP), Y5
-	VBROADCASTSS 280(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 152(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y2
 	VPMOVZXBD    32(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21328,10 +21298,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 472(SP), Y5
-	VBROADCASTSS 408(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 216(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y3
 	VPMOVZXBD    40(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21340,10 +21310,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 88(SP), Y5
-	VBROADCASTSS 24(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 24(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  416(SI), Y4, Y0
 	VPMOVZXBD    40(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21352,10 +21322,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 216(SP), Y5
-	VBROADCASTSS 152(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 88(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  416(SI), Y4, Y1
 	VPMOVZXBD    40(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21364,10 +21334,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 344(SP), Y5
-	VBROADCASTSS 280(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 152(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  416(SI), Y4, Y2
 	VPMOVZXBD    40(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21376,10 +21346,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 472(SP), Y5
-	VBROADCASTSS 408(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 216(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  416(SI), Y4, Y3
 	VPMOVZXBD    48(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21388,10 +21358,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 92(SP), Y5
-	VBROADCASTSS 28(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 28(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y0
 	VPMOVZXBD    48(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21400,10 +21370,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 220(SP), Y5
-	VBROADCASTSS 156(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 92(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y1
 	VPMOVZXBD    48(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21412,10 +21382,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 348(SP), Y5
-	VBROADCASTSS 284(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 156(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y2
 	VPMOVZXBD    48(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21424,10 +21394,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 476(SP), Y5
-	VBROADCASTSS 412(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 220(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y3
 	VPMOVZXBD    56(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21436,10 +21406,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 92(SP), Y5
-	VBROADCASTSS 28(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 28(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  480(SI), Y4, Y0
 	VPMOVZXBD    56(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21448,10 +21418,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 220(SP), Y5
-	VBROADCASTSS 156(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 92(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  480(SI), Y4, Y1
 	VPMOVZXBD    56(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21460,10 +21430,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 348(SP), Y5
-	VBROADCASTSS 284(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 156(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  480(SI), Y4, Y2
 	VPMOVZXBD    56(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21472,10 +21442,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 476(SP), Y5
-	VBROADCASTSS 412(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 220(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  480(SI), Y4, Y3
 	VPMOVZXBD    64(DX), Y4
 	VPMOVZXBD    160(DX), Y5
@@ -21483,10 +21453,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 96(SP), Y5
-	VBROADCASTSS 32(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 32(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y0
 	VPMOVZXBD    64(DX)(BX*1), Y4
 	VPMOVZXBD    160(DX)(BX*1), Y5
@@ -21494,10 +21464,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 224(SP), Y5
-	VBROADCASTSS 160(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 96(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y1
 	VPMOVZXBD    64(DX)(BX*2), Y4
 	VPMOVZXBD    160(DX)(BX*2), Y5
@@ -21505,10 +21475,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 352(SP), Y5
-	VBROADCASTSS 288(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 160(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y2
 	VPMOVZXBD    64(DX)(CX*1), Y4
 	VPMOVZXBD    160(DX)(CX*1), Y5
@@ -21516,10 +21486,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 480(SP), Y5
-	VBROADCASTSS 416(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 224(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y3
 	VPMOVZXBD    72(DX), Y4
 	VPMOVZXBD    168(DX), Y5
@@ -21527,10 +21497,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 96(SP), Y5
-	VBROADCASTSS 32(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 32(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  544(SI), Y4, Y0
 	VPMOVZXBD    72(DX)(BX*1), Y4
 	VPMOVZXBD    168(DX)(BX*1), Y5
@@ -21538,10 +21508,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 224(SP), Y5
-	VBROADCASTSS 160(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 96(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  544(SI), Y4, Y1
 	VPMOVZXBD    72(DX)(BX*2), Y4
 	VPMOVZXBD    168(DX)(BX*2), Y5
@@ -21549,10 +21519,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 352(SP), Y5
-	VBROADCASTSS 288(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 160(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  544(SI), Y4, Y2
 	VPMOVZXBD    72(DX)(CX*1), Y4
 	VPMOVZXBD    168(DX)(CX*1), Y5
@@ -21560,10 +21530,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 480(SP), Y5
-	VBROADCASTSS 416(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 224(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  544(SI), Y4, Y3
 	VPMOVZXBD    80(DX), Y4
 	VPMOVZXBD    176(DX), Y5
@@ -21571,10 +21541,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 100(SP), Y5
-	VBROADCASTSS 36(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 36(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y0
 	VPMOVZXBD    80(DX)(BX*1), Y4
 	VPMOVZXBD    176(DX)(BX*1), Y5
@@ -21582,10 +21552,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 228(SP), Y5
-	VBROADCASTSS 164(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 100(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y1
 	VPMOVZXBD    80(DX)(BX*2), Y4
 	VPMOVZXBD    176(DX)(BX*2), Y5
@@ -21593,10 +21563,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 356(SP), Y5
-	VBROADCASTSS 292(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 164(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y2
 	VPMOVZXBD    80(DX)(CX*1), Y4
 	VPMOVZXBD    176(DX)(CX*1), Y5
@@ -21604,10 +21574,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 484(SP), Y5
-	VBROADCASTSS 420(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 228(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y3
 	VPMOVZXBD    88(DX), Y4
 	VPMOVZXBD    184(DX), Y5
@@ -21615,10 +21585,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 100(SP), Y5
-	VBROADCASTSS 36(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 36(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  608(SI), Y4, Y0
 	VPMOVZXBD    88(DX)(BX*1), Y4
 	VPMOVZXBD    184(DX)(BX*1), Y5
@@ -21626,10 +21596,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 228(SP), Y5
-	VBROADCASTSS 164(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 100(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  608(SI), Y4, Y1
 	VPMOVZXBD    88(DX)(BX*2), Y4
 	VPMOVZXBD    184(DX)(BX*2), Y5
@@ -21637,10 +21607,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 356(SP), Y5
-	VBROADCASTSS 292(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 164(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  608(SI), Y4, Y2
 	VPMOVZXBD    88(DX)(CX*1), Y4
 	VPMOVZXBD    184(DX)(CX*1), Y5
@@ -21648,10 +21618,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 484(SP), Y5
-	VBROADCASTSS 420(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 228(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  608(SI), Y4, Y3
 	VPMOVZXBD    96(DX), Y4
 	VPMOVZXBD    160(DX), Y5
@@ -21659,10 +21629,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 104(SP), Y5
-	VBROADCASTSS 40(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 40(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y0
 	VPMOVZXBD    96(DX)(BX*1), Y4
 	VPMOVZXBD    160(DX)(BX*1), Y5
@@ -21670,10 +21640,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 232(SP), Y5
-	VBROADCASTSS 168(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 104(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y1
 	VPMOVZXBD    96(DX)(BX*2), Y4
 	VPMOVZXBD    160(DX)(BX*2), Y5
@@ -21681,10 +21651,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 360(SP), Y5
-	VBROADCASTSS 296(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 168(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y2
 	VPMOVZXBD    96(DX)(CX*1), Y4
 	VPMOVZXBD    160(DX)(CX*1), Y5
@@ -21692,10 +21662,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 488(SP), Y5
-	VBROADCASTSS 424(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 232(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y3
 	VPMOVZXBD    104(DX), Y4
 	VPMOVZXBD    168(DX), Y5
@@ -21703,10 +21673,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 104(SP), Y5
-	VBROADCASTSS 40(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 40(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  672(SI), Y4, Y0
 	VPMOVZXBD    104(DX)(BX*1), Y4
 	VPMOVZXBD    168(DX)(BX*1), Y5
@@ -21714,10 +21684,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 232(SP), Y5
-	VBROADCASTSS 168(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 104(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  672(SI), Y4, Y1
 	VPMOVZXBD    104(DX)(BX*2), Y4
 	VPMOVZXBD    168(DX)(BX*2), Y5
@@ -21725,10 +21695,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 360(SP), Y5
-	VBROADCASTSS 296(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 168(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  672(SI), Y4, Y2
 	VPMOVZXBD    104(DX)(CX*1), Y4
 	VPMOVZXBD    168(DX)(CX*1), Y5
@@ -21736,10 +21706,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 488(SP), Y5
-	VBROADCASTSS 424(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 232(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  672(SI), Y4, Y3
 	VPMOVZXBD    112(DX), Y4
 	VPMOVZXBD    176(DX), Y5
@@ -21747,10 +21717,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 108(SP), Y5
-	VBROADCASTSS 44(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 44(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y0
 	VPMOVZXBD    112(DX)(BX*1), Y4
 	VPMOVZXBD    176(DX)(BX*1), Y5
@@ -21758,10 +21728,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 236(SP), Y5
-	VBROADCASTSS 172(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 108(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y1
 	VPMOVZXBD    112(DX)(BX*2), Y4
 	VPMOVZXBD    176(DX)(BX*2), Y5
@@ -21769,10 +21739,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 364(SP), Y5
-	VBROADCASTSS 300(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 172(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y2
 	VPMOVZXBD    112(DX)(CX*1), Y4
 	VPMOVZXBD    176(DX)(CX*1), Y5
@@ -21780,10 +21750,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 492(SP), Y5
-	VBROADCASTSS 428(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 236(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y3
 	VPMOVZXBD    120(DX), Y4
 	VPMOVZXBD    184(DX), Y5
@@ -21791,10 +21761,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 108(SP), Y5
-	VBROADCASTSS 44(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 44(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  736(SI), Y4, Y0
 	VPMOVZXBD    120(DX)(BX*1), Y4
 	VPMOVZXBD    184(DX)(BX*1), Y5
@@ -21802,10 +21772,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 236(SP), Y5
-	VBROADCASTSS 172(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 108(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  736(SI), Y4, Y1
 	VPMOVZXBD    120(DX)(BX*2), Y4
 	VPMOVZXBD    184(DX)(BX*2), Y5
@@ -21813,10 +21783,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 364(SP), Y5
-	VBROADCASTSS 300(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 172(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  736(SI), Y4, Y2
 	VPMOVZXBD    120(DX)(CX*1), Y4
 	VPMOVZXBD    184(DX)(CX*1), Y5
@@ -21824,10 +21794,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 492(SP), Y5
-	VBROADCASTSS 428(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 236(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  736(SI), Y4, Y3
 	VPMOVZXBD    64(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21835,10 +21805,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 112(SP), Y5
-	VBROADCASTSS 48(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 48(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y0
 	VPMOVZXBD    64(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21846,10 +21816,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 240(SP), Y5
-	VBROADCASTSS 176(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 112(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y1
 	VPMOVZXBD    64(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21857,10 +21827,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 368(SP), Y5
-	VBROADCASTSS 304(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 176(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y2
 	VPMOVZXBD    64(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21868,10 +21838,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 496(SP), Y5
-	VBROADCASTSS 432(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 240(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y3
 	VPMOVZXBD    72(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21879,10 +21849,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 112(SP), Y5
-	VBROADCASTSS 48(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 48(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  800(SI), Y4, Y0
 	VPMOVZXBD    72(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21890,10 +21860,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 240(SP), Y5
-	VBROADCASTSS 176(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 112(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  800(SI), Y4, Y1
 	VPMOVZXBD    72(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21901,10 +21871,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 368(SP), Y5
-	VBROADCASTSS 304(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 176(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  800(SI), Y4, Y2
 	VPMOVZXBD    72(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21912,10 +21882,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 496(SP), Y5
-	VBROADCASTSS 432(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 240(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  800(SI), Y4, Y3
 	VPMOVZXBD    80(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21923,10 +21893,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 116(SP), Y5
-	VBROADCASTSS 52(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 52(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y0
 	VPMOVZXBD    80(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21934,10 +21904,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 244(SP), Y5
-	VBROADCASTSS 180(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 116(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y1
 	VPMOVZXBD    80(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21945,10 +21915,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 372(SP), Y5
-	VBROADCASTSS 308(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 180(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y2
 	VPMOVZXBD    80(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21956,10 +21926,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 500(SP), Y5
-	VBROADCASTSS 436(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 244(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y3
 	VPMOVZXBD    88(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21967,10 +21937,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 116(SP), Y5
-	VBROADCASTSS 52(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 52(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  864(SI), Y4, Y0
 	VPMOVZXBD    88(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21978,10 +21948,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 244(SP), Y5
-	VBROADCASTSS 180(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 116(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  864(SI), Y4, Y1
 	VPMOVZXBD    88(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -21989,10 +21959,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 372(SP), Y5
-	VBROADCASTSS 308(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 180(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  864(SI), Y4, Y2
 	VPMOVZXBD    88(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22000,10 +21970,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 500(SP), Y5
-	VBROADCASTSS 436(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 244(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  864(SI), Y4, Y3
 	VPMOVZXBD    96(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22012,10 +21982,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 120(SP), Y5
-	VBROADCASTSS 56(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 56(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y0
 	VPMOVZXBD    96(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22024,10 +21994,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 248(SP), Y5
-	VBROADCASTSS 184(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 120(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y1
 	VPMOVZXBD    96(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22036,10 +22006,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 376(SP), Y5
-	VBROADCASTSS 312(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 184(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y2
 	VPMOVZXBD    96(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22048,10 +22018,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 504(SP), Y5
-	VBROADCASTSS 440(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 248(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y3
 	VPMOVZXBD    104(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22060,10 +22030,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 120(SP), Y5
-	VBROADCASTSS 56(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 56(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  928(SI), Y4, Y0
 	VPMOVZXBD    104(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22072,10 +22042,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 248(SP), Y5
-	VBROADCASTSS 184(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 120(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  928(SI), Y4, Y1
 	VPMOVZXBD    104(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22084,10 +22054,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 376(SP), Y5
-	VBROADCASTSS 312(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 184(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  928(SI), Y4, Y2
 	VPMOVZXBD    104(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22096,10 +22066,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 504(SP), Y5
-	VBROADCASTSS 440(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 248(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  928(SI), Y4, Y3
 	VPMOVZXBD    112(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22108,10 +22078,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 124(SP), Y5
-	VBROADCASTSS 60(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 60(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y0
 	VPMOVZXBD    112(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22120,10 +22090,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 252(SP), Y5
-	VBROADCASTSS 188(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 124(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y1
 	VPMOVZXBD    112(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22132,10 +22102,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 380(SP), Y5
-	VBROADCASTSS 316(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 188(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y2
 	VPMOVZXBD    112(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22144,10 +22114,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 508(SP), Y5
-	VBROADCASTSS 444(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 252(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y3
 	VPMOVZXBD    120(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22156,10 +22126,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 124(SP), Y5
-	VBROADCASTSS 60(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 60(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  992(SI), Y4, Y0
 	VPMOVZXBD    120(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22168,10 +22138,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 252(SP), Y5
-	VBROADCASTSS 188(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 124(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  992(SI), Y4, Y1
 	VPMOVZXBD    120(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22180,10 +22150,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 380(SP), Y5
-	VBROADCASTSS 316(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 188(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  992(SI), Y4, Y2
 	VPMOVZXBD    120(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
@@ -22192,10 +22162,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y4, Y4
 	VPAND        rows_bits45<>+0(SB), Y5, Y5
 	VPADDD       Y5, Y4, Y4
+	VPADDD       rows_minus32<>+0(SB), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 508(SP), Y5
-	VBROADCASTSS 444(SP), Y6
-	VFMADD213PS  Y5, Y6, Y4
+	VBROADCASTSS 252(SP), Y5
+	VMULPS       Y5, Y4, Y4
 	VFMADD231PS  992(SI), Y4, Y3
 	ADDQ         $0x000000d2, DX
 	ADDQ         $0x00000400, SI
@@ -22212,7 +22182,7 @@ loop:
 
 // func dotsQ6Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ6Kx2AVX2(SB), $512-56
+TEXT ·dotsQ6Kx2AVX2(SB), $256-56
 	MOVQ   y+0(FP), AX
 	MOVQ   ldy+8(FP), CX
 	MOVQ   w+16(FP), DX
@@ -22258,59 +22228,43 @@ loop:
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
 	VMOVUPS      Y9, (SP)
-	VMULPS       rows_times32<>+0(SB), Y9, Y9
-	VMOVUPS      Y9, 64(SP)
 	VPMOVSXBD    200(DX), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
 	VMOVUPS      Y9, 32(SP)
-	VMULPS       rows_times32<>+0(SB), Y9, Y9
-	VMOVUPS      Y9, 96(SP)
 	VPBROADCASTW 208(DX)(BX*1), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    192(DX)(BX*1), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 128(SP)
-	VMULPS       rows_times32<>+0(SB), Y9, Y9
-	VMOVUPS      Y9, 192(SP)
+	VMOVUPS      Y9, 64(SP)
 	VPMOVSXBD    200(DX)(BX*1), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 160(SP)
-	VMULPS       rows_times32<>+0(SB), Y9, Y9
-	VMOVUPS      Y9, 224(SP)
+	VMOVUPS      Y9, 96(SP)
 	VPBROADCASTW 208(DX)(BX*2), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    192(DX)(BX*2), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 256(SP)
-	VMULPS       rows_times32<>+0(SB), Y9, Y9
-	VMOVUPS      Y9, 320(SP)
+	VMOVUPS      Y9, 128(SP)
 	VPMOVSXBD    200(DX)(BX*2), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 288(SP)
-	VMULPS       rows_times32<>+0(SB), Y9, Y9
-	VMOVUPS      Y9, 352(SP)
+	VMOVUPS      Y9, 160(SP)
 	VPBROADCASTW 208(DX)(R9*1), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    192(DX)(R9*1), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 384(SP)
-	VMULPS       rows_times32<>+0(SB), Y9, Y9
-	VMOVUPS      Y9, 448(SP)
+	VMOVUPS      Y9, 192(SP)
 	VPMOVSXBD    200(DX)(R9*1), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 416(SP)
-	VMULPS       rows_times32<>+0(SB), Y9, Y9
-	VMOVUPS      Y9, 480(SP)
+	VMOVUPS      Y9, 224(SP)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      (SI)(DI*1), Y9
 	VPMOVZXBD    (DX), Y10
@@ -22319,10 +22273,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 64(SP), Y11
-	VBROADCASTSS (SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS (SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    (DX)(BX*1), Y10
@@ -22331,10 +22285,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 192(SP), Y11
-	VBROADCASTSS 128(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 64(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    (DX)(BX*2), Y10
@@ -22343,10 +22297,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 320(SP), Y11
-	VBROADCASTSS 256(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 128(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    (DX)(R9*1), Y10
@@ -22355,10 +22309,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 448(SP), Y11
-	VBROADCASTSS 384(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 192(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      32(SI), Y8
@@ -22369,10 +22323,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 64(SP), Y11
-	VBROADCASTSS (SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS (SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    8(DX)(BX*1), Y10
@@ -22381,10 +22335,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 192(SP), Y11
-	VBROADCASTSS 128(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 64(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    8(DX)(BX*2), Y10
@@ -22393,10 +22347,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 320(SP), Y11
-	VBROADCASTSS 256(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 128(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    8(DX)(R9*1), Y10
@@ -22405,10 +22359,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 448(SP), Y11
-	VBROADCASTSS 384(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 192(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      64(SI), Y8
@@ -22419,10 +22373,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 68(SP), Y11
-	VBROADCASTSS 4(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 4(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    16(DX)(BX*1), Y10
@@ -22431,10 +22385,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 196(SP), Y11
-	VBROADCASTSS 132(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 68(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    16(DX)(BX*2), Y10
@@ -22443,10 +22397,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 324(SP), Y11
-	VBROADCASTSS 260(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 132(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    16(DX)(R9*1), Y10
@@ -22455,10 +22409,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 452(SP), Y11
-	VBROADCASTSS 388(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 196(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      96(SI), Y8
@@ -22469,10 +22423,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 68(SP), Y11
-	VBROADCASTSS 4(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 4(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    24(DX)(BX*1), Y10
@@ -22481,10 +22435,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 196(SP), Y11
-	VBROADCASTSS 132(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 68(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    24(DX)(BX*2), Y10
@@ -22493,10 +22447,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 324(SP), Y11
-	VBROADCASTSS 260(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 132(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    24(DX)(R9*1), Y10
@@ -22505,10 +22459,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 452(SP), Y11
-	VBROADCASTSS 388(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 196(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      128(SI), Y8
@@ -22519,10 +22473,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 72(SP), Y11
-	VBROADCASTSS 8(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 8(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    32(DX)(BX*1), Y10
@@ -22531,10 +22485,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 200(SP), Y11
-	VBROADCASTSS 136(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 72(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    32(DX)(BX*2), Y10
@@ -22543,10 +22497,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 328(SP), Y11
-	VBROADCASTSS 264(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 136(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    32(DX)(R9*1), Y10
@@ -22555,10 +22509,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 456(SP), Y11
-	VBROADCASTSS 392(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 200(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      160(SI), Y8
@@ -22569,10 +22523,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 72(SP), Y11
-	VBROADCASTSS 8(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 8(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    40(DX)(BX*1), Y10
@@ -22581,10 +22535,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 200(SP), Y11
-	VBROADCASTSS 136(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 72(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    40(DX)(BX*2), Y10
@@ -22593,10 +22547,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 328(SP), Y11
-	VBROADCASTSS 264(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 136(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    40(DX)(R9*1), Y10
@@ -22605,10 +22559,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 456(SP), Y11
-	VBROADCASTSS 392(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 200(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      192(SI), Y8
@@ -22619,10 +22573,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 76(SP), Y11
-	VBROADCASTSS 12(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 12(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    48(DX)(BX*1), Y10
@@ -22631,10 +22585,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 204(SP), Y11
-	VBROADCASTSS 140(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 76(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    48(DX)(BX*2), Y10
@@ -22643,10 +22597,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 332(SP), Y11
-	VBROADCASTSS 268(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 140(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    48(DX)(R9*1), Y10
@@ -22655,10 +22609,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 460(SP), Y11
-	VBROADCASTSS 396(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 204(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      224(SI), Y8
@@ -22669,10 +22623,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 76(SP), Y11
-	VBROADCASTSS 12(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 12(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    56(DX)(BX*1), Y10
@@ -22681,10 +22635,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 204(SP), Y11
-	VBROADCASTSS 140(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 76(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    56(DX)(BX*2), Y10
@@ -22693,10 +22647,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 332(SP), Y11
-	VBROADCASTSS 268(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 140(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    56(DX)(R9*1), Y10
@@ -22705,10 +22659,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 460(SP), Y11
-	VBROADCASTSS 396(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 204(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      256(SI), Y8
@@ -22719,10 +22673,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 80(SP), Y11
-	VBROADCASTSS 16(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 16(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    (DX)(BX*1), Y10
@@ -22731,10 +22685,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 208(SP), Y11
-	VBROADCASTSS 144(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 80(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    (DX)(BX*2), Y10
@@ -22743,10 +22697,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 336(SP), Y11
-	VBROADCASTSS 272(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 144(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    (DX)(R9*1), Y10
@@ -22755,10 +22709,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 464(SP), Y11
-	VBROADCASTSS 400(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 208(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      288(SI), Y8
@@ -22769,10 +22723,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 80(SP), Y11
-	VBROADCASTSS 16(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 16(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    8(DX)(BX*1), Y10
@@ -22781,10 +22735,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 208(SP), Y11
-	VBROADCASTSS 144(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 80(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    8(DX)(BX*2), Y10
@@ -22793,10 +22747,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 336(SP), Y11
-	VBROADCASTSS 272(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 144(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    8(DX)(R9*1), Y10
@@ -22805,10 +22759,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 464(SP), Y11
-	VBROADCASTSS 400(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 208(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      320(SI), Y8
@@ -22819,10 +22773,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 84(SP), Y11
-	VBROADCASTSS 20(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 20(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    16(DX)(BX*1), Y10
@@ -22831,10 +22785,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 212(SP), Y11
-	VBROADCASTSS 148(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 84(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    16(DX)(BX*2), Y10
@@ -22843,10 +22797,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 340(SP), Y11
-	VBROADCASTSS 276(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 148(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    16(DX)(R9*1), Y10
@@ -22855,10 +22809,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 468(SP), Y11
-	VBROADCASTSS 404(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 212(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      352(SI), Y8
@@ -22869,10 +22823,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 84(SP), Y11
-	VBROADCASTSS 20(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 20(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    24(DX)(BX*1), Y10
@@ -22881,10 +22835,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 212(SP), Y11
-	VBROADCASTSS 148(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 84(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    24(DX)(BX*2), Y10
@@ -22893,10 +22847,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 340(SP), Y11
-	VBROADCASTSS 276(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 148(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    24(DX)(R9*1), Y10
@@ -22905,10 +22859,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 468(SP), Y11
-	VBROADCASTSS 404(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 212(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      384(SI), Y8
@@ -22920,10 +22874,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 88(SP), Y11
-	VBROADCASTSS 24(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 24(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    32(DX)(BX*1), Y10
@@ -22933,10 +22887,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 216(SP), Y11
-	VBROADCASTSS 152(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 88(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    32(DX)(BX*2), Y10
@@ -22946,10 +22900,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 344(SP), Y11
-	VBROADCASTSS 280(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 152(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    32(DX)(R9*1), Y10
@@ -22959,10 +22913,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 472(SP), Y11
-	VBROADCASTSS 408(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 216(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      416(SI), Y8
@@ -22974,10 +22928,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 88(SP), Y11
-	VBROADCASTSS 24(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 24(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    40(DX)(BX*1), Y10
@@ -22987,10 +22941,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 216(SP), Y11
-	VBROADCASTSS 152(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 88(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    40(DX)(BX*2), Y10
@@ -23000,10 +22954,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 344(SP), Y11
-	VBROADCASTSS 280(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 152(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    40(DX)(R9*1), Y10
@@ -23013,10 +22967,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 472(SP), Y11
-	VBROADCASTSS 408(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 216(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      448(SI), Y8
@@ -23028,10 +22982,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 92(SP), Y11
-	VBROADCASTSS 28(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 28(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    48(DX)(BX*1), Y10
@@ -23041,10 +22995,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 220(SP), Y11
-	VBROADCASTSS 156(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 92(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    48(DX)(BX*2), Y10
@@ -23054,10 +23008,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 348(SP), Y11
-	VBROADCASTSS 284(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 156(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    48(DX)(R9*1), Y10
@@ -23067,10 +23021,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 476(SP), Y11
-	VBROADCASTSS 412(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 220(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      480(SI), Y8
@@ -23082,10 +23036,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 92(SP), Y11
-	VBROADCASTSS 28(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 28(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    56(DX)(BX*1), Y10
@@ -23095,10 +23049,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 220(SP), Y11
-	VBROADCASTSS 156(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 92(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    56(DX)(BX*2), Y10
@@ -23108,10 +23062,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 348(SP), Y11
-	VBROADCASTSS 284(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 156(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    56(DX)(R9*1), Y10
@@ -23121,10 +23075,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 476(SP), Y11
-	VBROADCASTSS 412(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 220(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      512(SI), Y8
@@ -23135,10 +23089,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 96(SP), Y11
-	VBROADCASTSS 32(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 32(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    64(DX)(BX*1), Y10
@@ -23147,10 +23101,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 224(SP), Y11
-	VBROADCASTSS 160(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 96(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    64(DX)(BX*2), Y10
@@ -23159,10 +23113,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 352(SP), Y11
-	VBROADCASTSS 288(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 160(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    64(DX)(R9*1), Y10
@@ -23171,10 +23125,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 480(SP), Y11
-	VBROADCASTSS 416(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 224(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      544(SI), Y8
@@ -23185,10 +23139,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 96(SP), Y11
-	VBROADCASTSS 32(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 32(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    72(DX)(BX*1), Y10
@@ -23197,10 +23151,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 224(SP), Y11
-	VBROADCASTSS 160(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 96(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    72(DX)(BX*2), Y10
@@ -23209,10 +23163,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 352(SP), Y11
-	VBROADCASTSS 288(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 160(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    72(DX)(R9*1), Y10
@@ -23221,10 +23175,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 480(SP), Y11
-	VBROADCASTSS 416(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 224(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      576(SI), Y8
@@ -23235,10 +23189,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 100(SP), Y11
-	VBROADCASTSS 36(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 36(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    80(DX)(BX*1), Y10
@@ -23247,10 +23201,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 228(SP), Y11
-	VBROADCASTSS 164(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 100(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    80(DX)(BX*2), Y10
@@ -23259,10 +23213,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 356(SP), Y11
-	VBROADCASTSS 292(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 164(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    80(DX)(R9*1), Y10
@@ -23271,10 +23225,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 484(SP), Y11
-	VBROADCASTSS 420(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 228(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      608(SI), Y8
@@ -23285,10 +23239,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 100(SP), Y11
-	VBROADCASTSS 36(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 36(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    88(DX)(BX*1), Y10
@@ -23297,10 +23251,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 228(SP), Y11
-	VBROADCASTSS 164(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 100(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    88(DX)(BX*2), Y10
@@ -23309,10 +23263,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 356(SP), Y11
-	VBROADCASTSS 292(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 164(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    88(DX)(R9*1), Y10
@@ -23321,10 +23275,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 484(SP), Y11
-	VBROADCASTSS 420(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 228(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      640(SI), Y8
@@ -23335,10 +23289,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 104(SP), Y11
-	VBROADCASTSS 40(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 40(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    96(DX)(BX*1), Y10
@@ -23347,10 +23301,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 232(SP), Y11
-	VBROADCASTSS 168(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 104(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    96(DX)(BX*2), Y10
@@ -23359,10 +23313,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 360(SP), Y11
-	VBROADCASTSS 296(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 168(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    96(DX)(R9*1), Y10
@@ -23371,10 +23325,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 488(SP), Y11
-	VBROADCASTSS 424(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 232(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      672(SI), Y8
@@ -23385,10 +23339,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 104(SP), Y11
-	VBROADCASTSS 40(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 40(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    104(DX)(BX*1), Y10
@@ -23397,10 +23351,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 232(SP), Y11
-	VBROADCASTSS 168(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 104(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    104(DX)(BX*2), Y10
@@ -23409,10 +23363,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 360(SP), Y11
-	VBROADCASTSS 296(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 168(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    104(DX)(R9*1), Y10
@@ -23421,10 +23375,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 488(SP), Y11
-	VBROADCASTSS 424(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 232(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      704(SI), Y8
@@ -23435,10 +23389,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 108(SP), Y11
-	VBROADCASTSS 44(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 44(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    112(DX)(BX*1), Y10
@@ -23447,10 +23401,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 236(SP), Y11
-	VBROADCASTSS 172(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 108(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    112(DX)(BX*2), Y10
@@ -23459,10 +23413,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 364(SP), Y11
-	VBROADCASTSS 300(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 172(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    112(DX)(R9*1), Y10
@@ -23471,10 +23425,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 492(SP), Y11
-	VBROADCASTSS 428(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 236(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      736(SI), Y8
@@ -23485,10 +23439,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 108(SP), Y11
-	VBROADCASTSS 44(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 44(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    120(DX)(BX*1), Y10
@@ -23497,10 +23451,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 236(SP), Y11
-	VBROADCASTSS 172(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 108(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    120(DX)(BX*2), Y10
@@ -23509,10 +23463,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 364(SP), Y11
-	VBROADCASTSS 300(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 172(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    120(DX)(R9*1), Y10
@@ -23521,10 +23475,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 492(SP), Y11
-	VBROADCASTSS 428(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 236(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      768(SI), Y8
@@ -23535,10 +23489,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 112(SP), Y11
-	VBROADCASTSS 48(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 48(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    64(DX)(BX*1), Y10
@@ -23547,10 +23501,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 240(SP), Y11
-	VBROADCASTSS 176(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 112(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    64(DX)(BX*2), Y10
@@ -23559,10 +23513,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 368(SP), Y11
-	VBROADCASTSS 304(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 176(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    64(DX)(R9*1), Y10
@@ -23571,10 +23525,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 496(SP), Y11
-	VBROADCASTSS 432(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 240(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      800(SI), Y8
@@ -23585,10 +23539,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 112(SP), Y11
-	VBROADCASTSS 48(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 48(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    72(DX)(BX*1), Y10
@@ -23597,10 +23551,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 240(SP), Y11
-	VBROADCASTSS 176(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 112(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    72(DX)(BX*2), Y10
@@ -23609,10 +23563,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 368(SP), Y11
-	VBROADCASTSS 304(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 176(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    72(DX)(R9*1), Y10
@@ -23621,10 +23575,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 496(SP), Y11
-	VBROADCASTSS 432(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 240(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      832(SI), Y8
@@ -23635,10 +23589,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 116(SP), Y11
-	VBROADCASTSS 52(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 52(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    80(DX)(BX*1), Y10
@@ -23647,10 +23601,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 244(SP), Y11
-	VBROADCASTSS 180(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 116(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    80(DX)(BX*2), Y10
@@ -23659,10 +23613,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 372(SP), Y11
-	VBROADCASTSS 308(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 180(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    80(DX)(R9*1), Y10
@@ -23671,10 +23625,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 500(SP), Y11
-	VBROADCASTSS 436(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 244(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      864(SI), Y8
@@ -23685,10 +23639,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 116(SP), Y11
-	VBROADCASTSS 52(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 52(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    88(DX)(BX*1), Y10
@@ -23697,10 +23651,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 244(SP), Y11
-	VBROADCASTSS 180(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 116(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    88(DX)(BX*2), Y10
@@ -23709,10 +23663,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 372(SP), Y11
-	VBROADCASTSS 308(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 180(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    88(DX)(R9*1), Y10
@@ -23721,10 +23675,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 500(SP), Y11
-	VBROADCASTSS 436(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 244(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      896(SI), Y8
@@ -23736,10 +23690,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 120(SP), Y11
-	VBROADCASTSS 56(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 56(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    96(DX)(BX*1), Y10
@@ -23749,10 +23703,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 248(SP), Y11
-	VBROADCASTSS 184(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 120(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    96(DX)(BX*2), Y10
@@ -23762,10 +23716,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 376(SP), Y11
-	VBROADCASTSS 312(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 184(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    96(DX)(R9*1), Y10
@@ -23775,10 +23729,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 504(SP), Y11
-	VBROADCASTSS 440(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 248(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      928(SI), Y8
@@ -23790,10 +23744,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 120(SP), Y11
-	VBROADCASTSS 56(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 56(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    104(DX)(BX*1), Y10
@@ -23803,10 +23757,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 248(SP), Y11
-	VBROADCASTSS 184(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 120(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    104(DX)(BX*2), Y10
@@ -23816,10 +23770,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 376(SP), Y11
-	VBROADCASTSS 312(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 184(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    104(DX)(R9*1), Y10
@@ -23829,10 +23783,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 504(SP), Y11
-	VBROADCASTSS 440(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 248(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      960(SI), Y8
@@ -23844,10 +23798,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 124(SP), Y11
-	VBROADCASTSS 60(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 60(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    112(DX)(BX*1), Y10
@@ -23857,10 +23811,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 252(SP), Y11
-	VBROADCASTSS 188(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 124(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    112(DX)(BX*2), Y10
@@ -23870,10 +23824,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 380(SP), Y11
-	VBROADCASTSS 316(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 188(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    112(DX)(R9*1), Y10
@@ -23883,10 +23837,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 508(SP), Y11
-	VBROADCASTSS 444(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 252(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	VMOVUPS      992(SI), Y8
@@ -23898,10 +23852,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 124(SP), Y11
-	VBROADCASTSS 60(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 60(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
 	VPMOVZXBD    120(DX)(BX*1), Y10
@@ -23911,10 +23865,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 252(SP), Y11
-	VBROADCASTSS 188(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 124(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
 	VPMOVZXBD    120(DX)(BX*2), Y10
@@ -23924,10 +23878,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 380(SP), Y11
-	VBROADCASTSS 316(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 188(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
 	VPMOVZXBD    120(DX)(R9*1), Y10
@@ -23937,10 +23891,10 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VPAND        rows_bits45<>+0(SB), Y11, Y11
 	VPADDD       Y11, Y10, Y10
+	VPADDD       rows_minus32<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
-	VBROADCASTSS 508(SP), Y11
-	VBROADCASTSS 444(SP), Y12
-	VFMADD213PS  Y11, Y12, Y10
+	VBROADCASTSS 252(SP), Y11
+	VMULPS       Y11, Y10, Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         $0x000000d2, DX
@@ -34126,236 +34080,229 @@ loop:
 	RET
 
 // func widenQ6KAVX512(dst *float32, w *byte, n int)
-// Requires: AVX, AVX2, AVX512F, F16C, MMX+
-TEXT ·widenQ6KAVX512(SB), $128-24
+// Requires: AVX, AVX2, AVX512BW, AVX512F, F16C, MMX+
+TEXT ·widenQ6KAVX512(SB), $64-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    w+8(FP), CX
 	MOVQ    n+16(FP), DX
 	VMOVUPS rows_heldQ6K0<>+0(SB), Z0
 	VMOVUPS rows_heldQ6K1<>+0(SB), Z1
+	VMOVUPS rows_heldQ6K2<>+0(SB), Z2
 
 loop:
-	PREFETCHT0   6144(CX)
-	PREFETCHT0   6208(CX)
-	PREFETCHT0   6272(CX)
-	PREFETCHT0   6336(CX)
-	VPBROADCASTW 208(CX), X2
-	VCVTPH2PS    X2, X2
-	VBROADCASTSS X2, Y2
-	VPMOVSXBD    192(CX), Y3
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VMULPS       rows_times32<>+0(SB), Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VPMOVSXBD    200(CX), Y3
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMULPS       rows_times32<>+0(SB), Y3, Y3
-	VMOVUPS      Y3, 96(SP)
-	VPMOVZXBD    (CX), Z2
-	VPMOVZXBD    128(CX), Z4
-	VPSLLD       $0x04, Z4, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 64(SP), Z3
-	VBROADCASTSS (SP), Z5
-	VFMADD213PS  Z3, Z5, Z2
-	VMOVUPS      Z2, (AX)
-	VPMOVZXBD    16(CX), Z2
-	VPMOVZXBD    144(CX), Z5
-	VPSLLD       $0x04, Z5, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 68(SP), Z3
-	VBROADCASTSS 4(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 64(AX)
-	VPMOVZXBD    32(CX), Z2
-	VPSLLD       $0x02, Z4, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 72(SP), Z3
-	VBROADCASTSS 8(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 128(AX)
-	VPMOVZXBD    48(CX), Z2
-	VPSLLD       $0x02, Z5, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 76(SP), Z3
-	VBROADCASTSS 12(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 192(AX)
-	VPMOVZXBD    (CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VMOVDQA32    Z4, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 80(SP), Z3
-	VBROADCASTSS 16(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 256(AX)
-	VPMOVZXBD    16(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VMOVDQA32    Z5, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 84(SP), Z3
-	VBROADCASTSS 20(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 320(AX)
-	VPMOVZXBD    32(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VPSRLD       $0x02, Z4, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 88(SP), Z3
-	VBROADCASTSS 24(SP), Z4
-	VFMADD213PS  Z3, Z4, Z2
-	VMOVUPS      Z2, 384(AX)
-	VPMOVZXBD    48(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VPSRLD       $0x02, Z5, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 92(SP), Z3
-	VBROADCASTSS 28(SP), Z4
-	VFMADD213PS  Z3, Z4, Z2
-	VMOVUPS      Z2, 448(AX)
-	VPMOVZXBD    64(CX), Z2
-	VPMOVZXBD    160(CX), Z4
-	VPSLLD       $0x04, Z4, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 96(SP), Z3
-	VBROADCASTSS 32(SP), Z5
-	VFMADD213PS  Z3, Z5, Z2
-	VMOVUPS      Z2, 512(AX)
-	VPMOVZXBD    80(CX), Z2
-	VPMOVZXBD    176(CX), Z5
-	VPSLLD       $0x04, Z5, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 100(SP), Z3
-	VBROADCASTSS 36(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 576(AX)
-	VPMOVZXBD    96(CX), Z2
-	VPSLLD       $0x02, Z4, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 104(SP), Z3
-	VBROADCASTSS 40(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 640(AX)
-	VPMOVZXBD    112(CX), Z2
-	VPSLLD       $0x02, Z5, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 108(SP), Z3
-	VBROADCASTSS 44(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 704(AX)
-	VPMOVZXBD    64(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VMOVDQA32    Z4, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 112(SP), Z3
-	VBROADCASTSS 48(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 768(AX)
-	VPMOVZXBD    80(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VMOVDQA32    Z5, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 116(SP), Z3
-	VBROADCASTSS 52(SP), Z6
-	VFMADD213PS  Z3, Z6, Z2
-	VMOVUPS      Z2, 832(AX)
-	VPMOVZXBD    96(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VPSRLD       $0x02, Z4, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 120(SP), Z3
-	VBROADCASTSS 56(SP), Z4
-	VFMADD213PS  Z3, Z4, Z2
-	VMOVUPS      Z2, 896(AX)
-	VPMOVZXBD    112(CX), Z2
-	VPSRLD       $0x04, Z2, Z2
-	VPSRLD       $0x02, Z5, Z3
-	VPTERNLOGD   $0xd8, Z0, Z2, Z3
-	VPANDD       Z1, Z3, Z2
-	VCVTDQ2PS    Z2, Z2
-	VBROADCASTSS 124(SP), Z3
-	VBROADCASTSS 60(SP), Z4
-	VFMADD213PS  Z3, Z4, Z2
-	VMOVUPS      Z2, 960(AX)
-	ADDQ         $0x00000400, AX
-	ADDQ         $0x000000d2, CX
-	SUBQ         $0x00000100, DX
-	JNZ          loop
+	PREFETCHT0      6144(CX)
+	PREFETCHT0      6208(CX)
+	PREFETCHT0      6272(CX)
+	PREFETCHT0      6336(CX)
+	VPBROADCASTW    208(CX), X3
+	VCVTPH2PS       X3, X3
+	VBROADCASTSS    X3, Y3
+	VPMOVSXBD       192(CX), Y4
+	VCVTDQ2PS       Y4, Y4
+	VMULPS          Y3, Y4, Y4
+	VMOVUPS         Y4, (SP)
+	VPMOVSXBD       200(CX), Y4
+	VCVTDQ2PS       Y4, Y4
+	VMULPS          Y3, Y4, Y4
+	VMOVUPS         Y4, 32(SP)
+	VBROADCASTI64X4 128(CX), Z3
+	VPROLVD         rows_left4and2<>+0(SB), Z3, Z3
+	VPTERNLOGD      $0xb8, (CX), Z0, Z3
+	VPANDD          Z1, Z3, Z3
+	VPSUBB          Z2, Z3, Z3
+	VPMOVSXBD       X3, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     (SP), Z4, Z4
+	VMOVUPS         Z4, (AX)
+	VEXTRACTI32X4   $0x01, Z3, X4
+	VPMOVSXBD       X4, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     4(SP), Z4, Z4
+	VMOVUPS         Z4, 64(AX)
+	VEXTRACTI32X4   $0x02, Z3, X4
+	VPMOVSXBD       X4, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     8(SP), Z4, Z4
+	VMOVUPS         Z4, 128(AX)
+	VEXTRACTI32X4   $0x03, Z3, X3
+	VPMOVSXBD       X3, Z3
+	VCVTDQ2PS       Z3, Z3
+	VMULPS.BCST     12(SP), Z3, Z3
+	VMOVUPS         Z3, 192(AX)
+	VBROADCASTI64X4 128(CX), Z3
+	VPROLVD         rows_left0and30<>+0(SB), Z3, Z3
+	VPSRLD          $0x04, (CX), Z4
+	VPTERNLOGD      $0xb8, Z4, Z0, Z3
+	VPANDD          Z1, Z3, Z3
+	VPSUBB          Z2, Z3, Z3
+	VPMOVSXBD       X3, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     16(SP), Z4, Z4
+	VMOVUPS         Z4, 256(AX)
+	VEXTRACTI32X4   $0x01, Z3, X4
+	VPMOVSXBD       X4, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     20(SP), Z4, Z4
+	VMOVUPS         Z4, 320(AX)
+	VEXTRACTI32X4   $0x02, Z3, X4
+	VPMOVSXBD       X4, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     24(SP), Z4, Z4
+	VMOVUPS         Z4, 384(AX)
+	VEXTRACTI32X4   $0x03, Z3, X3
+	VPMOVSXBD       X3, Z3
+	VCVTDQ2PS       Z3, Z3
+	VMULPS.BCST     28(SP), Z3, Z3
+	VMOVUPS         Z3, 448(AX)
+	VBROADCASTI64X4 160(CX), Z3
+	VPROLVD         rows_left4and2<>+0(SB), Z3, Z3
+	VPTERNLOGD      $0xb8, 64(CX), Z0, Z3
+	VPANDD          Z1, Z3, Z3
+	VPSUBB          Z2, Z3, Z3
+	VPMOVSXBD       X3, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     32(SP), Z4, Z4
+	VMOVUPS         Z4, 512(AX)
+	VEXTRACTI32X4   $0x01, Z3, X4
+	VPMOVSXBD       X4, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     36(SP), Z4, Z4
+	VMOVUPS         Z4, 576(AX)
+	VEXTRACTI32X4   $0x02, Z3, X4
+	VPMOVSXBD       X4, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     40(SP), Z4, Z4
+	VMOVUPS         Z4, 640(AX)
+	VEXTRACTI32X4   $0x03, Z3, X3
+	VPMOVSXBD       X3, Z3
+	VCVTDQ2PS       Z3, Z3
+	VMULPS.BCST     44(SP), Z3, Z3
+	VMOVUPS         Z3, 704(AX)
+	VBROADCASTI64X4 160(CX), Z3
+	VPROLVD         rows_left0and30<>+0(SB), Z3, Z3
+	VPSRLD          $0x04, 64(CX), Z4
+	VPTERNLOGD      $0xb8, Z4, Z0, Z3
+	VPANDD          Z1, Z3, Z3
+	VPSUBB          Z2, Z3, Z3
+	VPMOVSXBD       X3, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     48(SP), Z4, Z4
+	VMOVUPS         Z4, 768(AX)
+	VEXTRACTI32X4   $0x01, Z3, X4
+	VPMOVSXBD       X4, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     52(SP), Z4, Z4
+	VMOVUPS         Z4, 832(AX)
+	VEXTRACTI32X4   $0x02, Z3, X4
+	VPMOVSXBD       X4, Z4
+	VCVTDQ2PS       Z4, Z4
+	VMULPS.BCST     56(SP), Z4, Z4
+	VMOVUPS         Z4, 896(AX)
+	VEXTRACTI32X4   $0x03, Z3, X3
+	VPMOVSXBD       X3, Z3
+	VCVTDQ2PS       Z3, Z3
+	VMULPS.BCST     60(SP), Z3, Z3
+	VMOVUPS         Z3, 960(AX)
+	ADDQ            $0x00000400, AX
+	ADDQ            $0x000000d2, CX
+	SUBQ            $0x00000100, DX
+	JNZ             loop
 	VZEROUPPER
 	RET
 
-DATA rows_heldQ6K0<>+0(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+4(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+8(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+12(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+16(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+20(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+24(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+28(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+32(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+36(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+40(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+44(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+48(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+52(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+56(SB)/4, $0x0000000f
-DATA rows_heldQ6K0<>+60(SB)/4, $0x0000000f
+DATA rows_heldQ6K0<>+0(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+4(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+8(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+12(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+16(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+20(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+24(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+28(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+32(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+36(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+40(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+44(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+48(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+52(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+56(SB)/4, $0x0f0f0f0f
+DATA rows_heldQ6K0<>+60(SB)/4, $0x0f0f0f0f
 GLOBL rows_heldQ6K0<>(SB), RODATA|NOPTR, $64
 
-DATA rows_heldQ6K1<>+0(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+4(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+8(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+12(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+16(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+20(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+24(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+28(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+32(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+36(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+40(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+44(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+48(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+52(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+56(SB)/4, $0x0000003f
-DATA rows_heldQ6K1<>+60(SB)/4, $0x0000003f
+DATA rows_heldQ6K1<>+0(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+4(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+8(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+12(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+16(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+20(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+24(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+28(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+32(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+36(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+40(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+44(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+48(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+52(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+56(SB)/4, $0x3f3f3f3f
+DATA rows_heldQ6K1<>+60(SB)/4, $0x3f3f3f3f
 GLOBL rows_heldQ6K1<>(SB), RODATA|NOPTR, $64
 
+DATA rows_heldQ6K2<>+0(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+4(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+8(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+12(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+16(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+20(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+24(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+28(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+32(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+36(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+40(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+44(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+48(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+52(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+56(SB)/4, $0x20202020
+DATA rows_heldQ6K2<>+60(SB)/4, $0x20202020
+GLOBL rows_heldQ6K2<>(SB), RODATA|NOPTR, $64
+
+DATA rows_left4and2<>+0(SB)/4, $0x00000004
+DATA rows_left4and2<>+4(SB)/4, $0x00000004
+DATA rows_left4and2<>+8(SB)/4, $0x00000004
+DATA rows_left4and2<>+12(SB)/4, $0x00000004
+DATA rows_left4and2<>+16(SB)/4, $0x00000004
+DATA rows_left4and2<>+20(SB)/4, $0x00000004
+DATA rows_left4and2<>+24(SB)/4, $0x00000004
+DATA rows_left4and2<>+28(SB)/4, $0x00000004
+DATA rows_left4and2<>+32(SB)/4, $0x00000002
+DATA rows_left4and2<>+36(SB)/4, $0x00000002
+DATA rows_left4and2<>+40(SB)/4, $0x00000002
+DATA rows_left4and2<>+44(SB)/4, $0x00000002
+DATA rows_left4and2<>+48(SB)/4, $0x00000002
+DATA rows_left4and2<>+52(SB)/4, $0x00000002
+DATA rows_left4and2<>+56(SB)/4, $0x00000002
+DATA rows_left4and2<>+60(SB)/4, $0x00000002
+GLOBL rows_left4and2<>(SB), RODATA|NOPTR, $64
+
+DATA rows_left0and30<>+0(SB)/4, $0x00000000
+DATA rows_left0and30<>+4(SB)/4, $0x00000000
+DATA rows_left0and30<>+8(SB)/4, $0x00000000
+DATA rows_left0and30<>+12(SB)/4, $0x00000000
+DATA rows_left0and30<>+16(SB)/4, $0x00000000
+DATA rows_left0and30<>+20(SB)/4, $0x00000000
+DATA rows_left0and30<>+24(SB)/4, $0x00000000
+DATA rows_left0and30<>+28(SB)/4, $0x00000000
+DATA rows_left0and30<>+32(SB)/4, $0x0000001e
+DATA rows_left0and30<>+36(SB)/4, $0x0000001e
+DATA rows_left0and30<>+40(SB)/4, $0x0000001e
+DATA rows_left0and30<>+44(SB)/4, $0x0000001e
+DATA rows_left0and30<>+48(SB)/4, $0x0000001e
+DATA rows_left0and30<>+52(SB)/4, $0x0000001e
+DATA rows_left0and30<>+56(SB)/4, $0x0000001e
+DATA rows_left0and30<>+60(SB)/4, $0x0000001e
+GLOBL rows_left0and30<>(SB), RODATA|NOPTR, $64
+
 // func dotsQ6Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ6Kx1AVX512(SB), $512-56
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ6Kx1AVX512(SB), $256-56
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -34372,740 +34319,493 @@ TEXT ·dotsQ6Kx1AVX512(SB), $512-56
 	VPXORD  Z3, Z3, Z3
 	VMOVUPS rows_heldQ6K0<>+0(SB), Z4
 	VMOVUPS rows_heldQ6K1<>+0(SB), Z5
+	VMOVUPS rows_heldQ6K2<>+0(SB), Z6
 	LEAQ    (DX)(CX*4), DI
 
 loop:
-	PREFETCHT0    (DI)
-	PREFETCHT0    64(DI)
-	PREFETCHT0    128(DI)
-	PREFETCHT0    192(DI)
-	PREFETCHT0    (DI)(BX*1)
-	PREFETCHT0    64(DI)(BX*1)
-	PREFETCHT0    128(DI)(BX*1)
-	PREFETCHT0    192(DI)(BX*1)
-	PREFETCHT0    (DI)(BX*2)
-	PREFETCHT0    64(DI)(BX*2)
-	PREFETCHT0    128(DI)(BX*2)
-	PREFETCHT0    192(DI)(BX*2)
-	PREFETCHT0    (DI)(CX*1)
-	PREFETCHT0    64(DI)(CX*1)
-	PREFETCHT0    128(DI)(CX*1)
-	PREFETCHT0    192(DI)(CX*1)
-	ADDQ          $0x000000d2, DI
-	VPBROADCASTW  208(DX), X6
-	VCVTPH2PS     X6, X6
-	VBROADCASTSS  X6, Y6
-	VPMOVSXBD     192(DX), Y7
-	VCVTDQ2PS     Y7, Y7
-	VMULPS        Y6, Y7, Y7
-	VMOVUPS       Y7, (SP)
-	VMULPS        rows_times32<>+0(SB), Y7, Y7
-	VMOVUPS       Y7, 64(SP)
-	VPMOVSXBD     200(DX), Y7
-	VCVTDQ2PS     Y7, Y7
-	VMULPS        Y6, Y7, Y7
-	VMOVUPS       Y7, 32(SP)
-	VMULPS        rows_times32<>+0(SB), Y7, Y7
-	VMOVUPS       Y7, 96(SP)
-	VPBROADCASTW  208(DX)(BX*1), X6
-	VCVTPH2PS     X6, X6
-	VBROADCASTSS  X6, Y6
-	VPMOVSXBD     192(DX)(BX*1), Y7
-	VCVTDQ2PS     Y7, Y7
-	VMULPS        Y6, Y7, Y7
-	VMOVUPS       Y7, 128(SP)
-	VMULPS        rows_times32<>+0(SB), Y7, Y7
-	VMOVUPS       Y7, 192(SP)
-	VPMOVSXBD     200(DX)(BX*1), Y7
-	VCVTDQ2PS     Y7, Y7
-	VMULPS        Y6, Y7, Y7
-	VMOVUPS       Y7, 160(SP)
-	VMULPS        rows_times32<>+0(SB), Y7, Y7
-	VMOVUPS       Y7, 224(SP)
-	VPBROADCASTW  208(DX)(BX*2), X6
-	VCVTPH2PS     X6, X6
-	VBROADCASTSS  X6, Y6
-	VPMOVSXBD     192(DX)(BX*2), Y7
-	VCVTDQ2PS     Y7, Y7
-	VMULPS        Y6, Y7, Y7
-	VMOVUPS       Y7, 256(SP)
-	VMULPS        rows_times32<>+0(SB), Y7, Y7
-	VMOVUPS       Y7, 320(SP)
-	VPMOVSXBD     200(DX)(BX*2), Y7
-	VCVTDQ2PS     Y7, Y7
-	VMULPS        Y6, Y7, Y7
-	VMOVUPS       Y7, 288(SP)
-	VMULPS        rows_times32<>+0(SB), Y7, Y7
-	VMOVUPS       Y7, 352(SP)
-	VPBROADCASTW  208(DX)(CX*1), X6
-	VCVTPH2PS     X6, X6
-	VBROADCASTSS  X6, Y6
-	VPMOVSXBD     192(DX)(CX*1), Y7
-	VCVTDQ2PS     Y7, Y7
-	VMULPS        Y6, Y7, Y7
-	VMOVUPS       Y7, 384(SP)
-	VMULPS        rows_times32<>+0(SB), Y7, Y7
-	VMOVUPS       Y7, 448(SP)
-	VPMOVSXBD     200(DX)(CX*1), Y7
-	VCVTDQ2PS     Y7, Y7
-	VMULPS        Y6, Y7, Y7
-	VMOVUPS       Y7, 416(SP)
-	VMULPS        rows_times32<>+0(SB), Y7, Y7
-	VMOVUPS       Y7, 480(SP)
-	VPMOVZXBD     (DX), Z6
-	VPMOVZXBD     128(DX), Z8
-	VPSLLD        $0x04, Z8, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  64(SP), Z7
-	VBROADCASTSS  (SP), Z9
-	VFMADD213PS   Z7, Z9, Z6
-	VFMADD231PS   (SI), Z6, Z0
-	VPMOVZXBD     (DX)(BX*1), Z6
-	VPMOVZXBD     128(DX)(BX*1), Z9
-	VPSLLD        $0x04, Z9, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  192(SP), Z7
-	VBROADCASTSS  128(SP), Z10
-	VFMADD213PS   Z7, Z10, Z6
-	VFMADD231PS   (SI), Z6, Z1
-	VPMOVZXBD     (DX)(BX*2), Z6
-	VPMOVZXBD     128(DX)(BX*2), Z10
-	VPSLLD        $0x04, Z10, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  320(SP), Z7
-	VBROADCASTSS  256(SP), Z11
-	VFMADD213PS   Z7, Z11, Z6
-	VFMADD231PS   (SI), Z6, Z2
-	VPMOVZXBD     (DX)(CX*1), Z6
-	VPMOVZXBD     128(DX)(CX*1), Z11
-	VPSLLD        $0x04, Z11, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  448(SP), Z7
-	VBROADCASTSS  384(SP), Z12
-	VFMADD213PS   Z7, Z12, Z6
-	VFMADD231PS   (SI), Z6, Z3
-	VPMOVZXBD     16(DX), Z6
-	VPMOVZXBD     144(DX), Z12
-	VPSLLD        $0x04, Z12, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  68(SP), Z7
-	VBROADCASTSS  4(SP), Z13
-	VFMADD213PS   Z7, Z13, Z6
-	VFMADD231PS   64(SI), Z6, Z0
-	VPMOVZXBD     16(DX)(BX*1), Z6
-	VPMOVZXBD     144(DX)(BX*1), Z13
-	VPSLLD        $0x04, Z13, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  196(SP), Z7
-	VBROADCASTSS  132(SP), Z14
-	VFMADD213PS   Z7, Z14, Z6
-	VFMADD231PS   64(SI), Z6, Z1
-	VPMOVZXBD     16(DX)(BX*2), Z6
-	VPMOVZXBD     144(DX)(BX*2), Z14
-	VPSLLD        $0x04, Z14, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  324(SP), Z7
-	VBROADCASTSS  260(SP), Z15
-	VFMADD213PS   Z7, Z15, Z6
-	VFMADD231PS   64(SI), Z6, Z2
-	VPMOVZXBD     16(DX)(CX*1), Z6
-	VPMOVZXBD     144(DX)(CX*1), Z15
-	VPSLLD        $0x04, Z15, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  452(SP), Z7
-	VBROADCASTSS  388(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   64(SI), Z6, Z3
-	VPMOVZXBD     32(DX), Z6
-	VPSLLD        $0x02, Z8, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  72(SP), Z7
-	VBROADCASTSS  8(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   128(SI), Z6, Z0
-	VPMOVZXBD     32(DX)(BX*1), Z6
-	VPSLLD        $0x02, Z9, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  200(SP), Z7
-	VBROADCASTSS  136(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   128(SI), Z6, Z1
-	VPMOVZXBD     32(DX)(BX*2), Z6
-	VPSLLD        $0x02, Z10, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  328(SP), Z7
-	VBROADCASTSS  264(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   128(SI), Z6, Z2
-	VPMOVZXBD     32(DX)(CX*1), Z6
-	VPSLLD        $0x02, Z11, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  456(SP), Z7
-	VBROADCASTSS  392(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   128(SI), Z6, Z3
-	VPMOVZXBD     48(DX), Z6
-	VPSLLD        $0x02, Z12, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  76(SP), Z7
-	VBROADCASTSS  12(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   192(SI), Z6, Z0
-	VPMOVZXBD     48(DX)(BX*1), Z6
-	VPSLLD        $0x02, Z13, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  204(SP), Z7
-	VBROADCASTSS  140(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   192(SI), Z6, Z1
-	VPMOVZXBD     48(DX)(BX*2), Z6
-	VPSLLD        $0x02, Z14, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  332(SP), Z7
-	VBROADCASTSS  268(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   192(SI), Z6, Z2
-	VPMOVZXBD     48(DX)(CX*1), Z6
-	VPSLLD        $0x02, Z15, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  460(SP), Z7
-	VBROADCASTSS  396(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   192(SI), Z6, Z3
-	VPMOVZXBD     (DX), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z8, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  80(SP), Z7
-	VBROADCASTSS  16(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   256(SI), Z6, Z0
-	VPMOVZXBD     (DX)(BX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z9, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  208(SP), Z7
-	VBROADCASTSS  144(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   256(SI), Z6, Z1
-	VPMOVZXBD     (DX)(BX*2), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z10, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  336(SP), Z7
-	VBROADCASTSS  272(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   256(SI), Z6, Z2
-	VPMOVZXBD     (DX)(CX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z11, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  464(SP), Z7
-	VBROADCASTSS  400(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   256(SI), Z6, Z3
-	VPMOVZXBD     16(DX), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z12, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  84(SP), Z7
-	VBROADCASTSS  20(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   320(SI), Z6, Z0
-	VPMOVZXBD     16(DX)(BX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z13, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  212(SP), Z7
-	VBROADCASTSS  148(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   320(SI), Z6, Z1
-	VPMOVZXBD     16(DX)(BX*2), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z14, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  340(SP), Z7
-	VBROADCASTSS  276(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   320(SI), Z6, Z2
-	VPMOVZXBD     16(DX)(CX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z15, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  468(SP), Z7
-	VBROADCASTSS  404(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   320(SI), Z6, Z3
-	VPMOVZXBD     32(DX), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z8, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  88(SP), Z7
-	VBROADCASTSS  24(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   384(SI), Z6, Z0
-	VPMOVZXBD     32(DX)(BX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z9, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  216(SP), Z7
-	VBROADCASTSS  152(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   384(SI), Z6, Z1
-	VPMOVZXBD     32(DX)(BX*2), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z10, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  344(SP), Z7
-	VBROADCASTSS  280(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   384(SI), Z6, Z2
-	VPMOVZXBD     32(DX)(CX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z11, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  472(SP), Z7
-	VBROADCASTSS  408(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   384(SI), Z6, Z3
-	VPMOVZXBD     48(DX), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z12, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  92(SP), Z7
-	VBROADCASTSS  28(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   448(SI), Z6, Z0
-	VPMOVZXBD     48(DX)(BX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z13, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  220(SP), Z7
-	VBROADCASTSS  156(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   448(SI), Z6, Z1
-	VPMOVZXBD     48(DX)(BX*2), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z14, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  348(SP), Z7
-	VBROADCASTSS  284(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   448(SI), Z6, Z2
-	VPMOVZXBD     48(DX)(CX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z15, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  476(SP), Z7
-	VBROADCASTSS  412(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   448(SI), Z6, Z3
-	VPMOVZXBD     64(DX), Z6
-	VPMOVZXBD     160(DX), Z8
-	VPSLLD        $0x04, Z8, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  96(SP), Z7
-	VBROADCASTSS  32(SP), Z9
-	VFMADD213PS   Z7, Z9, Z6
-	VFMADD231PS   512(SI), Z6, Z0
-	VPMOVZXBD     64(DX)(BX*1), Z6
-	VPMOVZXBD     160(DX)(BX*1), Z9
-	VPSLLD        $0x04, Z9, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  224(SP), Z7
-	VBROADCASTSS  160(SP), Z10
-	VFMADD213PS   Z7, Z10, Z6
-	VFMADD231PS   512(SI), Z6, Z1
-	VPMOVZXBD     64(DX)(BX*2), Z6
-	VPMOVZXBD     160(DX)(BX*2), Z10
-	VPSLLD        $0x04, Z10, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  352(SP), Z7
-	VBROADCASTSS  288(SP), Z11
-	VFMADD213PS   Z7, Z11, Z6
-	VFMADD231PS   512(SI), Z6, Z2
-	VPMOVZXBD     64(DX)(CX*1), Z6
-	VPMOVZXBD     160(DX)(CX*1), Z11
-	VPSLLD        $0x04, Z11, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  480(SP), Z7
-	VBROADCASTSS  416(SP), Z12
-	VFMADD213PS   Z7, Z12, Z6
-	VFMADD231PS   512(SI), Z6, Z3
-	VPMOVZXBD     80(DX), Z6
-	VPMOVZXBD     176(DX), Z12
-	VPSLLD        $0x04, Z12, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  100(SP), Z7
-	VBROADCASTSS  36(SP), Z13
-	VFMADD213PS   Z7, Z13, Z6
-	VFMADD231PS   576(SI), Z6, Z0
-	VPMOVZXBD     80(DX)(BX*1), Z6
-	VPMOVZXBD     176(DX)(BX*1), Z13
-	VPSLLD        $0x04, Z13, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  228(SP), Z7
-	VBROADCASTSS  164(SP), Z14
-	VFMADD213PS   Z7, Z14, Z6
-	VFMADD231PS   576(SI), Z6, Z1
-	VPMOVZXBD     80(DX)(BX*2), Z6
-	VPMOVZXBD     176(DX)(BX*2), Z14
-	VPSLLD        $0x04, Z14, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  356(SP), Z7
-	VBROADCASTSS  292(SP), Z15
-	VFMADD213PS   Z7, Z15, Z6
-	VFMADD231PS   576(SI), Z6, Z2
-	VPMOVZXBD     80(DX)(CX*1), Z6
-	VPMOVZXBD     176(DX)(CX*1), Z15
-	VPSLLD        $0x04, Z15, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  484(SP), Z7
-	VBROADCASTSS  420(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   576(SI), Z6, Z3
-	VPMOVZXBD     96(DX), Z6
-	VPSLLD        $0x02, Z8, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  104(SP), Z7
-	VBROADCASTSS  40(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   640(SI), Z6, Z0
-	VPMOVZXBD     96(DX)(BX*1), Z6
-	VPSLLD        $0x02, Z9, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  232(SP), Z7
-	VBROADCASTSS  168(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   640(SI), Z6, Z1
-	VPMOVZXBD     96(DX)(BX*2), Z6
-	VPSLLD        $0x02, Z10, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  360(SP), Z7
-	VBROADCASTSS  296(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   640(SI), Z6, Z2
-	VPMOVZXBD     96(DX)(CX*1), Z6
-	VPSLLD        $0x02, Z11, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  488(SP), Z7
-	VBROADCASTSS  424(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   640(SI), Z6, Z3
-	VPMOVZXBD     112(DX), Z6
-	VPSLLD        $0x02, Z12, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  108(SP), Z7
-	VBROADCASTSS  44(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   704(SI), Z6, Z0
-	VPMOVZXBD     112(DX)(BX*1), Z6
-	VPSLLD        $0x02, Z13, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  236(SP), Z7
-	VBROADCASTSS  172(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   704(SI), Z6, Z1
-	VPMOVZXBD     112(DX)(BX*2), Z6
-	VPSLLD        $0x02, Z14, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  364(SP), Z7
-	VBROADCASTSS  300(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   704(SI), Z6, Z2
-	VPMOVZXBD     112(DX)(CX*1), Z6
-	VPSLLD        $0x02, Z15, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  492(SP), Z7
-	VBROADCASTSS  428(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   704(SI), Z6, Z3
-	VPMOVZXBD     64(DX), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z8, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  112(SP), Z7
-	VBROADCASTSS  48(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   768(SI), Z6, Z0
-	VPMOVZXBD     64(DX)(BX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z9, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  240(SP), Z7
-	VBROADCASTSS  176(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   768(SI), Z6, Z1
-	VPMOVZXBD     64(DX)(BX*2), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z10, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  368(SP), Z7
-	VBROADCASTSS  304(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   768(SI), Z6, Z2
-	VPMOVZXBD     64(DX)(CX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z11, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  496(SP), Z7
-	VBROADCASTSS  432(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   768(SI), Z6, Z3
-	VPMOVZXBD     80(DX), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z12, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  116(SP), Z7
-	VBROADCASTSS  52(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   832(SI), Z6, Z0
-	VPMOVZXBD     80(DX)(BX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z13, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  244(SP), Z7
-	VBROADCASTSS  180(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   832(SI), Z6, Z1
-	VPMOVZXBD     80(DX)(BX*2), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z14, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  372(SP), Z7
-	VBROADCASTSS  308(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   832(SI), Z6, Z2
-	VPMOVZXBD     80(DX)(CX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VMOVDQA32     Z15, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  500(SP), Z7
-	VBROADCASTSS  436(SP), Z16
-	VFMADD213PS   Z7, Z16, Z6
-	VFMADD231PS   832(SI), Z6, Z3
-	VPMOVZXBD     96(DX), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z8, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  120(SP), Z7
-	VBROADCASTSS  56(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   896(SI), Z6, Z0
-	VPMOVZXBD     96(DX)(BX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z9, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  248(SP), Z7
-	VBROADCASTSS  184(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   896(SI), Z6, Z1
-	VPMOVZXBD     96(DX)(BX*2), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z10, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  376(SP), Z7
-	VBROADCASTSS  312(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   896(SI), Z6, Z2
-	VPMOVZXBD     96(DX)(CX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z11, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  504(SP), Z7
-	VBROADCASTSS  440(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   896(SI), Z6, Z3
-	VPMOVZXBD     112(DX), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z12, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  124(SP), Z7
-	VBROADCASTSS  60(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   960(SI), Z6, Z0
-	VPMOVZXBD     112(DX)(BX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z13, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  252(SP), Z7
-	VBROADCASTSS  188(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   960(SI), Z6, Z1
-	VPMOVZXBD     112(DX)(BX*2), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z14, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  380(SP), Z7
-	VBROADCASTSS  316(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   960(SI), Z6, Z2
-	VPMOVZXBD     112(DX)(CX*1), Z6
-	VPSRLD        $0x04, Z6, Z6
-	VPSRLD        $0x02, Z15, Z7
-	VPTERNLOGD    $0xd8, Z4, Z6, Z7
-	VPANDD        Z5, Z7, Z6
-	VCVTDQ2PS     Z6, Z6
-	VBROADCASTSS  508(SP), Z7
-	VBROADCASTSS  444(SP), Z8
-	VFMADD213PS   Z7, Z8, Z6
-	VFMADD231PS   960(SI), Z6, Z3
-	ADDQ          $0x000000d2, DX
-	ADDQ          $0x00000400, SI
-	SUBQ          $0x00000100, R8
-	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	PREFETCHT0      (DI)
+	PREFETCHT0      64(DI)
+	PREFETCHT0      128(DI)
+	PREFETCHT0      192(DI)
+	PREFETCHT0      (DI)(BX*1)
+	PREFETCHT0      64(DI)(BX*1)
+	PREFETCHT0      128(DI)(BX*1)
+	PREFETCHT0      192(DI)(BX*1)
+	PREFETCHT0      (DI)(BX*2)
+	PREFETCHT0      64(DI)(BX*2)
+	PREFETCHT0      128(DI)(BX*2)
+	PREFETCHT0      192(DI)(BX*2)
+	PREFETCHT0      (DI)(CX*1)
+	PREFETCHT0      64(DI)(CX*1)
+	PREFETCHT0      128(DI)(CX*1)
+	PREFETCHT0      192(DI)(CX*1)
+	ADDQ            $0x000000d2, DI
+	VPBROADCASTW    208(DX), X7
+	VCVTPH2PS       X7, X7
+	VBROADCASTSS    X7, Y7
+	VPMOVSXBD       192(DX), Y8
+	VCVTDQ2PS       Y8, Y8
+	VMULPS          Y7, Y8, Y8
+	VMOVUPS         Y8, (SP)
+	VPMOVSXBD       200(DX), Y8
+	VCVTDQ2PS       Y8, Y8
+	VMULPS          Y7, Y8, Y8
+	VMOVUPS         Y8, 32(SP)
+	VPBROADCASTW    208(DX)(BX*1), X7
+	VCVTPH2PS       X7, X7
+	VBROADCASTSS    X7, Y7
+	VPMOVSXBD       192(DX)(BX*1), Y8
+	VCVTDQ2PS       Y8, Y8
+	VMULPS          Y7, Y8, Y8
+	VMOVUPS         Y8, 64(SP)
+	VPMOVSXBD       200(DX)(BX*1), Y8
+	VCVTDQ2PS       Y8, Y8
+	VMULPS          Y7, Y8, Y8
+	VMOVUPS         Y8, 96(SP)
+	VPBROADCASTW    208(DX)(BX*2), X7
+	VCVTPH2PS       X7, X7
+	VBROADCASTSS    X7, Y7
+	VPMOVSXBD       192(DX)(BX*2), Y8
+	VCVTDQ2PS       Y8, Y8
+	VMULPS          Y7, Y8, Y8
+	VMOVUPS         Y8, 128(SP)
+	VPMOVSXBD       200(DX)(BX*2), Y8
+	VCVTDQ2PS       Y8, Y8
+	VMULPS          Y7, Y8, Y8
+	VMOVUPS         Y8, 160(SP)
+	VPBROADCASTW    208(DX)(CX*1), X7
+	VCVTPH2PS       X7, X7
+	VBROADCASTSS    X7, Y7
+	VPMOVSXBD       192(DX)(CX*1), Y8
+	VCVTDQ2PS       Y8, Y8
+	VMULPS          Y7, Y8, Y8
+	VMOVUPS         Y8, 192(SP)
+	VPMOVSXBD       200(DX)(CX*1), Y8
+	VCVTDQ2PS       Y8, Y8
+	VMULPS          Y7, Y8, Y8
+	VMOVUPS         Y8, 224(SP)
+	VBROADCASTI64X4 128(DX), Z7
+	VPROLVD         rows_left4and2<>+0(SB), Z7, Z7
+	VPTERNLOGD      $0xb8, (DX), Z4, Z7
+	VPANDD          Z5, Z7, Z7
+	VPSUBB          Z6, Z7, Z7
+	VPMOVSXBD       X7, Z8
+	VCVTDQ2PS       Z8, Z8
+	VMULPS.BCST     (SP), Z8, Z8
+	VFMADD231PS     (SI), Z8, Z0
+	VBROADCASTI64X4 128(DX)(BX*1), Z8
+	VPROLVD         rows_left4and2<>+0(SB), Z8, Z8
+	VPTERNLOGD      $0xb8, (DX)(BX*1), Z4, Z8
+	VPANDD          Z5, Z8, Z8
+	VPSUBB          Z6, Z8, Z8
+	VPMOVSXBD       X8, Z9
+	VCVTDQ2PS       Z9, Z9
+	VMULPS.BCST     64(SP), Z9, Z9
+	VFMADD231PS     (SI), Z9, Z1
+	VBROADCASTI64X4 128(DX)(BX*2), Z9
+	VPROLVD         rows_left4and2<>+0(SB), Z9, Z9
+	VPTERNLOGD      $0xb8, (DX)(BX*2), Z4, Z9
+	VPANDD          Z5, Z9, Z9
+	VPSUBB          Z6, Z9, Z9
+	VPMOVSXBD       X9, Z10
+	VCVTDQ2PS       Z10, Z10
+	VMULPS.BCST     128(SP), Z10, Z10
+	VFMADD231PS     (SI), Z10, Z2
+	VBROADCASTI64X4 128(DX)(CX*1), Z10
+	VPROLVD         rows_left4and2<>+0(SB), Z10, Z10
+	VPTERNLOGD      $0xb8, (DX)(CX*1), Z4, Z10
+	VPANDD          Z5, Z10, Z10
+	VPSUBB          Z6, Z10, Z10
+	VPMOVSXBD       X10, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     192(SP), Z11, Z11
+	VFMADD231PS     (SI), Z11, Z3
+	VEXTRACTI32X4   $0x01, Z7, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     4(SP), Z11, Z11
+	VFMADD231PS     64(SI), Z11, Z0
+	VEXTRACTI32X4   $0x01, Z8, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     68(SP), Z11, Z11
+	VFMADD231PS     64(SI), Z11, Z1
+	VEXTRACTI32X4   $0x01, Z9, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     132(SP), Z11, Z11
+	VFMADD231PS     64(SI), Z11, Z2
+	VEXTRACTI32X4   $0x01, Z10, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     196(SP), Z11, Z11
+	VFMADD231PS     64(SI), Z11, Z3
+	VEXTRACTI32X4   $0x02, Z7, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     8(SP), Z11, Z11
+	VFMADD231PS     128(SI), Z11, Z0
+	VEXTRACTI32X4   $0x02, Z8, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     72(SP), Z11, Z11
+	VFMADD231PS     128(SI), Z11, Z1
+	VEXTRACTI32X4   $0x02, Z9, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     136(SP), Z11, Z11
+	VFMADD231PS     128(SI), Z11, Z2
+	VEXTRACTI32X4   $0x02, Z10, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     200(SP), Z11, Z11
+	VFMADD231PS     128(SI), Z11, Z3
+	VEXTRACTI32X4   $0x03, Z7, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     12(SP), Z7, Z7
+	VFMADD231PS     192(SI), Z7, Z0
+	VEXTRACTI32X4   $0x03, Z8, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     76(SP), Z7, Z7
+	VFMADD231PS     192(SI), Z7, Z1
+	VEXTRACTI32X4   $0x03, Z9, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     140(SP), Z7, Z7
+	VFMADD231PS     192(SI), Z7, Z2
+	VEXTRACTI32X4   $0x03, Z10, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     204(SP), Z7, Z7
+	VFMADD231PS     192(SI), Z7, Z3
+	VBROADCASTI64X4 128(DX), Z7
+	VPROLVD         rows_left0and30<>+0(SB), Z7, Z7
+	VPSRLD          $0x04, (DX), Z8
+	VPTERNLOGD      $0xb8, Z8, Z4, Z7
+	VPANDD          Z5, Z7, Z7
+	VPSUBB          Z6, Z7, Z7
+	VPMOVSXBD       X7, Z8
+	VCVTDQ2PS       Z8, Z8
+	VMULPS.BCST     16(SP), Z8, Z8
+	VFMADD231PS     256(SI), Z8, Z0
+	VBROADCASTI64X4 128(DX)(BX*1), Z8
+	VPROLVD         rows_left0and30<>+0(SB), Z8, Z8
+	VPSRLD          $0x04, (DX)(BX*1), Z9
+	VPTERNLOGD      $0xb8, Z9, Z4, Z8
+	VPANDD          Z5, Z8, Z8
+	VPSUBB          Z6, Z8, Z8
+	VPMOVSXBD       X8, Z9
+	VCVTDQ2PS       Z9, Z9
+	VMULPS.BCST     80(SP), Z9, Z9
+	VFMADD231PS     256(SI), Z9, Z1
+	VBROADCASTI64X4 128(DX)(BX*2), Z9
+	VPROLVD         rows_left0and30<>+0(SB), Z9, Z9
+	VPSRLD          $0x04, (DX)(BX*2), Z10
+	VPTERNLOGD      $0xb8, Z10, Z4, Z9
+	VPANDD          Z5, Z9, Z9
+	VPSUBB          Z6, Z9, Z9
+	VPMOVSXBD       X9, Z10
+	VCVTDQ2PS       Z10, Z10
+	VMULPS.BCST     144(SP), Z10, Z10
+	VFMADD231PS     256(SI), Z10, Z2
+	VBROADCASTI64X4 128(DX)(CX*1), Z10
+	VPROLVD         rows_left0and30<>+0(SB), Z10, Z10
+	VPSRLD          $0x04, (DX)(CX*1), Z11
+	VPTERNLOGD      $0xb8, Z11, Z4, Z10
+	VPANDD          Z5, Z10, Z10
+	VPSUBB          Z6, Z10, Z10
+	VPMOVSXBD       X10, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     208(SP), Z11, Z11
+	VFMADD231PS     256(SI), Z11, Z3
+	VEXTRACTI32X4   $0x01, Z7, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     20(SP), Z11, Z11
+	VFMADD231PS     320(SI), Z11, Z0
+	VEXTRACTI32X4   $0x01, Z8, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     84(SP), Z11, Z11
+	VFMADD231PS     320(SI), Z11, Z1
+	VEXTRACTI32X4   $0x01, Z9, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     148(SP), Z11, Z11
+	VFMADD231PS     320(SI), Z11, Z2
+	VEXTRACTI32X4   $0x01, Z10, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     212(SP), Z11, Z11
+	VFMADD231PS     320(SI), Z11, Z3
+	VEXTRACTI32X4   $0x02, Z7, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     24(SP), Z11, Z11
+	VFMADD231PS     384(SI), Z11, Z0
+	VEXTRACTI32X4   $0x02, Z8, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     88(SP), Z11, Z11
+	VFMADD231PS     384(SI), Z11, Z1
+	VEXTRACTI32X4   $0x02, Z9, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     152(SP), Z11, Z11
+	VFMADD231PS     384(SI), Z11, Z2
+	VEXTRACTI32X4   $0x02, Z10, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     216(SP), Z11, Z11
+	VFMADD231PS     384(SI), Z11, Z3
+	VEXTRACTI32X4   $0x03, Z7, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     28(SP), Z7, Z7
+	VFMADD231PS     448(SI), Z7, Z0
+	VEXTRACTI32X4   $0x03, Z8, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     92(SP), Z7, Z7
+	VFMADD231PS     448(SI), Z7, Z1
+	VEXTRACTI32X4   $0x03, Z9, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     156(SP), Z7, Z7
+	VFMADD231PS     448(SI), Z7, Z2
+	VEXTRACTI32X4   $0x03, Z10, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     220(SP), Z7, Z7
+	VFMADD231PS     448(SI), Z7, Z3
+	VBROADCASTI64X4 160(DX), Z7
+	VPROLVD         rows_left4and2<>+0(SB), Z7, Z7
+	VPTERNLOGD      $0xb8, 64(DX), Z4, Z7
+	VPANDD          Z5, Z7, Z7
+	VPSUBB          Z6, Z7, Z7
+	VPMOVSXBD       X7, Z8
+	VCVTDQ2PS       Z8, Z8
+	VMULPS.BCST     32(SP), Z8, Z8
+	VFMADD231PS     512(SI), Z8, Z0
+	VBROADCASTI64X4 160(DX)(BX*1), Z8
+	VPROLVD         rows_left4and2<>+0(SB), Z8, Z8
+	VPTERNLOGD      $0xb8, 64(DX)(BX*1), Z4, Z8
+	VPANDD          Z5, Z8, Z8
+	VPSUBB          Z6, Z8, Z8
+	VPMOVSXBD       X8, Z9
+	VCVTDQ2PS       Z9, Z9
+	VMULPS.BCST     96(SP), Z9, Z9
+	VFMADD231PS     512(SI), Z9, Z1
+	VBROADCASTI64X4 160(DX)(BX*2), Z9
+	VPROLVD         rows_left4and2<>+0(SB), Z9, Z9
+	VPTERNLOGD      $0xb8, 64(DX)(BX*2), Z4, Z9
+	VPANDD          Z5, Z9, Z9
+	VPSUBB          Z6, Z9, Z9
+	VPMOVSXBD       X9, Z10
+	VCVTDQ2PS       Z10, Z10
+	VMULPS.BCST     160(SP), Z10, Z10
+	VFMADD231PS     512(SI), Z10, Z2
+	VBROADCASTI64X4 160(DX)(CX*1), Z10
+	VPROLVD         rows_left4and2<>+0(SB), Z10, Z10
+	VPTERNLOGD      $0xb8, 64(DX)(CX*1), Z4, Z10
+	VPANDD          Z5, Z10, Z10
+	VPSUBB          Z6, Z10, Z10
+	VPMOVSXBD       X10, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     224(SP), Z11, Z11
+	VFMADD231PS     512(SI), Z11, Z3
+	VEXTRACTI32X4   $0x01, Z7, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     36(SP), Z11, Z11
+	VFMADD231PS     576(SI), Z11, Z0
+	VEXTRACTI32X4   $0x01, Z8, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     100(SP), Z11, Z11
+	VFMADD231PS     576(SI), Z11, Z1
+	VEXTRACTI32X4   $0x01, Z9, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     164(SP), Z11, Z11
+	VFMADD231PS     576(SI), Z11, Z2
+	VEXTRACTI32X4   $0x01, Z10, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     228(SP), Z11, Z11
+	VFMADD231PS     576(SI), Z11, Z3
+	VEXTRACTI32X4   $0x02, Z7, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     40(SP), Z11, Z11
+	VFMADD231PS     640(SI), Z11, Z0
+	VEXTRACTI32X4   $0x02, Z8, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     104(SP), Z11, Z11
+	VFMADD231PS     640(SI), Z11, Z1
+	VEXTRACTI32X4   $0x02, Z9, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     168(SP), Z11, Z11
+	VFMADD231PS     640(SI), Z11, Z2
+	VEXTRACTI32X4   $0x02, Z10, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     232(SP), Z11, Z11
+	VFMADD231PS     640(SI), Z11, Z3
+	VEXTRACTI32X4   $0x03, Z7, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     44(SP), Z7, Z7
+	VFMADD231PS     704(SI), Z7, Z0
+	VEXTRACTI32X4   $0x03, Z8, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     108(SP), Z7, Z7
+	VFMADD231PS     704(SI), Z7, Z1
+	VEXTRACTI32X4   $0x03, Z9, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     172(SP), Z7, Z7
+	VFMADD231PS     704(SI), Z7, Z2
+	VEXTRACTI32X4   $0x03, Z10, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     236(SP), Z7, Z7
+	VFMADD231PS     704(SI), Z7, Z3
+	VBROADCASTI64X4 160(DX), Z7
+	VPROLVD         rows_left0and30<>+0(SB), Z7, Z7
+	VPSRLD          $0x04, 64(DX), Z8
+	VPTERNLOGD      $0xb8, Z8, Z4, Z7
+	VPANDD          Z5, Z7, Z7
+	VPSUBB          Z6, Z7, Z7
+	VPMOVSXBD       X7, Z8
+	VCVTDQ2PS       Z8, Z8
+	VMULPS.BCST     48(SP), Z8, Z8
+	VFMADD231PS     768(SI), Z8, Z0
+	VBROADCASTI64X4 160(DX)(BX*1), Z8
+	VPROLVD         rows_left0and30<>+0(SB), Z8, Z8
+	VPSRLD          $0x04, 64(DX)(BX*1), Z9
+	VPTERNLOGD      $0xb8, Z9, Z4, Z8
+	VPANDD          Z5, Z8, Z8
+	VPSUBB          Z6, Z8, Z8
+	VPMOVSXBD       X8, Z9
+	VCVTDQ2PS       Z9, Z9
+	VMULPS.BCST     112(SP), Z9, Z9
+	VFMADD231PS     768(SI), Z9, Z1
+	VBROADCASTI64X4 160(DX)(BX*2), Z9
+	VPROLVD         rows_left0and30<>+0(SB), Z9, Z9
+	VPSRLD          $0x04, 64(DX)(BX*2), Z10
+	VPTERNLOGD      $0xb8, Z10, Z4, Z9
+	VPANDD          Z5, Z9, Z9
+	VPSUBB          Z6, Z9, Z9
+	VPMOVSXBD       X9, Z10
+	VCVTDQ2PS       Z10, Z10
+	VMULPS.BCST     176(SP), Z10, Z10
+	VFMADD231PS     768(SI), Z10, Z2
+	VBROADCASTI64X4 160(DX)(CX*1), Z10
+	VPROLVD         rows_left0and30<>+0(SB), Z10, Z10
+	VPSRLD          $0x04, 64(DX)(CX*1), Z11
+	VPTERNLOGD      $0xb8, Z11, Z4, Z10
+	VPANDD          Z5, Z10, Z10
+	VPSUBB          Z6, Z10, Z10
+	VPMOVSXBD       X10, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     240(SP), Z11, Z11
+	VFMADD231PS     768(SI), Z11, Z3
+	VEXTRACTI32X4   $0x01, Z7, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     52(SP), Z11, Z11
+	VFMADD231PS     832(SI), Z11, Z0
+	VEXTRACTI32X4   $0x01, Z8, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     116(SP), Z11, Z11
+	VFMADD231PS     832(SI), Z11, Z1
+	VEXTRACTI32X4   $0x01, Z9, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     180(SP), Z11, Z11
+	VFMADD231PS     832(SI), Z11, Z2
+	VEXTRACTI32X4   $0x01, Z10, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     244(SP), Z11, Z11
+	VFMADD231PS     832(SI), Z11, Z3
+	VEXTRACTI32X4   $0x02, Z7, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     56(SP), Z11, Z11
+	VFMADD231PS     896(SI), Z11, Z0
+	VEXTRACTI32X4   $0x02, Z8, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     120(SP), Z11, Z11
+	VFMADD231PS     896(SI), Z11, Z1
+	VEXTRACTI32X4   $0x02, Z9, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     184(SP), Z11, Z11
+	VFMADD231PS     896(SI), Z11, Z2
+	VEXTRACTI32X4   $0x02, Z10, X11
+	VPMOVSXBD       X11, Z11
+	VCVTDQ2PS       Z11, Z11
+	VMULPS.BCST     248(SP), Z11, Z11
+	VFMADD231PS     896(SI), Z11, Z3
+	VEXTRACTI32X4   $0x03, Z7, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     60(SP), Z7, Z7
+	VFMADD231PS     960(SI), Z7, Z0
+	VEXTRACTI32X4   $0x03, Z8, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     124(SP), Z7, Z7
+	VFMADD231PS     960(SI), Z7, Z1
+	VEXTRACTI32X4   $0x03, Z9, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     188(SP), Z7, Z7
+	VFMADD231PS     960(SI), Z7, Z2
+	VEXTRACTI32X4   $0x03, Z10, X7
+	VPMOVSXBD       X7, Z7
+	VCVTDQ2PS       Z7, Z7
+	VMULPS.BCST     252(SP), Z7, Z7
+	VFMADD231PS     960(SI), Z7, Z3
+	ADDQ            $0x000000d2, DX
+	ADDQ            $0x00000400, SI
+	SUBQ            $0x00000100, R8
+	JNZ             loop
+	VEXTRACTF64X4   $0x01, Z0, Y4
+	VADDPS          Y4, Y0, Y4
+	VEXTRACTF64X4   $0x01, Z1, Y0
+	VADDPS          Y0, Y1, Y0
+	VEXTRACTF64X4   $0x01, Z2, Y1
+	VADDPS          Y1, Y2, Y1
+	VEXTRACTF64X4   $0x01, Z3, Y2
+	VADDPS          Y2, Y3, Y2
+	VSHUFPS         $0x88, Y0, Y4, Y3
+	VSHUFPS         $0xdd, Y0, Y4, Y0
+	VADDPS          Y0, Y3, Y3
+	VSHUFPS         $0x88, Y2, Y1, Y0
+	VSHUFPS         $0xdd, Y2, Y1, Y1
+	VADDPS          Y1, Y0, Y0
+	VSHUFPS         $0x88, Y0, Y3, Y1
+	VSHUFPS         $0xdd, Y0, Y3, Y0
+	VADDPS          Y0, Y1, Y1
+	VEXTRACTF32X4   $0x01, Y1, X0
+	VADDPS          X0, X1, X0
+	VMOVUPS         X0, (AX)
 	VZEROUPPER
 	RET
 
 // func dotsQ6Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ6Kx2AVX512(SB), $512-56
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·dotsQ6Kx2AVX512(SB), $256-56
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -35126,850 +34826,603 @@ TEXT ·dotsQ6Kx2AVX512(SB), $512-56
 	VPXORD  Z7, Z7, Z7
 	VMOVUPS rows_heldQ6K0<>+0(SB), Z8
 	VMOVUPS rows_heldQ6K1<>+0(SB), Z9
+	VMOVUPS rows_heldQ6K2<>+0(SB), Z10
 	LEAQ    (DX)(R9*4), R10
 
 loop:
-	PREFETCHT0    (R10)
-	PREFETCHT0    64(R10)
-	PREFETCHT0    128(R10)
-	PREFETCHT0    192(R10)
-	PREFETCHT0    (R10)(BX*1)
-	PREFETCHT0    64(R10)(BX*1)
-	PREFETCHT0    128(R10)(BX*1)
-	PREFETCHT0    192(R10)(BX*1)
-	PREFETCHT0    (R10)(BX*2)
-	PREFETCHT0    64(R10)(BX*2)
-	PREFETCHT0    128(R10)(BX*2)
-	PREFETCHT0    192(R10)(BX*2)
-	PREFETCHT0    (R10)(R9*1)
-	PREFETCHT0    64(R10)(R9*1)
-	PREFETCHT0    128(R10)(R9*1)
-	PREFETCHT0    192(R10)(R9*1)
-	ADDQ          $0x000000d2, R10
-	VPBROADCASTW  208(DX), X10
-	VCVTPH2PS     X10, X10
-	VBROADCASTSS  X10, Y10
-	VPMOVSXBD     192(DX), Y11
-	VCVTDQ2PS     Y11, Y11
-	VMULPS        Y10, Y11, Y11
-	VMOVUPS       Y11, (SP)
-	VMULPS        rows_times32<>+0(SB), Y11, Y11
-	VMOVUPS       Y11, 64(SP)
-	VPMOVSXBD     200(DX), Y11
-	VCVTDQ2PS     Y11, Y11
-	VMULPS        Y10, Y11, Y11
-	VMOVUPS       Y11, 32(SP)
-	VMULPS        rows_times32<>+0(SB), Y11, Y11
-	VMOVUPS       Y11, 96(SP)
-	VPBROADCASTW  208(DX)(BX*1), X10
-	VCVTPH2PS     X10, X10
-	VBROADCASTSS  X10, Y10
-	VPMOVSXBD     192(DX)(BX*1), Y11
-	VCVTDQ2PS     Y11, Y11
-	VMULPS        Y10, Y11, Y11
-	VMOVUPS       Y11, 128(SP)
-	VMULPS        rows_times32<>+0(SB), Y11, Y11
-	VMOVUPS       Y11, 192(SP)
-	VPMOVSXBD     200(DX)(BX*1), Y11
-	VCVTDQ2PS     Y11, Y11
-	VMULPS        Y10, Y11, Y11
-	VMOVUPS       Y11, 160(SP)
-	VMULPS        rows_times32<>+0(SB), Y11, Y11
-	VMOVUPS       Y11, 224(SP)
-	VPBROADCASTW  208(DX)(BX*2), X10
-	VCVTPH2PS     X10, X10
-	VBROADCASTSS  X10, Y10
-	VPMOVSXBD     192(DX)(BX*2), Y11
-	VCVTDQ2PS     Y11, Y11
-	VMULPS        Y10, Y11, Y11
-	VMOVUPS       Y11, 256(SP)
-	VMULPS        rows_times32<>+0(SB), Y11, Y11
-	VMOVUPS       Y11, 320(SP)
-	VPMOVSXBD     200(DX)(BX*2), Y11
-	VCVTDQ2PS     Y11, Y11
-	VMULPS        Y10, Y11, Y11
-	VMOVUPS       Y11, 288(SP)
-	VMULPS        rows_times32<>+0(SB), Y11, Y11
-	VMOVUPS       Y11, 352(SP)
-	VPBROADCASTW  208(DX)(R9*1), X10
-	VCVTPH2PS     X10, X10
-	VBROADCASTSS  X10, Y10
-	VPMOVSXBD     192(DX)(R9*1), Y11
-	VCVTDQ2PS     Y11, Y11
-	VMULPS        Y10, Y11, Y11
-	VMOVUPS       Y11, 384(SP)
-	VMULPS        rows_times32<>+0(SB), Y11, Y11
-	VMOVUPS       Y11, 448(SP)
-	VPMOVSXBD     200(DX)(R9*1), Y11
-	VCVTDQ2PS     Y11, Y11
-	VMULPS        Y10, Y11, Y11
-	VMOVUPS       Y11, 416(SP)
-	VMULPS        rows_times32<>+0(SB), Y11, Y11
-	VMOVUPS       Y11, 480(SP)
-	VMOVUPS       (SI), Z10
-	VMOVUPS       (SI)(DI*1), Z11
-	VPMOVZXBD     (DX), Z12
-	VPMOVZXBD     128(DX), Z14
-	VPSLLD        $0x04, Z14, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  64(SP), Z13
-	VBROADCASTSS  (SP), Z15
-	VFMADD213PS   Z13, Z15, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     (DX)(BX*1), Z12
-	VPMOVZXBD     128(DX)(BX*1), Z15
-	VPSLLD        $0x04, Z15, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  192(SP), Z13
-	VBROADCASTSS  128(SP), Z16
-	VFMADD213PS   Z13, Z16, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     (DX)(BX*2), Z12
-	VPMOVZXBD     128(DX)(BX*2), Z16
-	VPSLLD        $0x04, Z16, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  320(SP), Z13
-	VBROADCASTSS  256(SP), Z17
-	VFMADD213PS   Z13, Z17, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     (DX)(R9*1), Z12
-	VPMOVZXBD     128(DX)(R9*1), Z17
-	VPSLLD        $0x04, Z17, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  448(SP), Z13
-	VBROADCASTSS  384(SP), Z18
-	VFMADD213PS   Z13, Z18, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       64(SI), Z10
-	VMOVUPS       64(SI)(DI*1), Z11
-	VPMOVZXBD     16(DX), Z12
-	VPMOVZXBD     144(DX), Z18
-	VPSLLD        $0x04, Z18, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  68(SP), Z13
-	VBROADCASTSS  4(SP), Z19
-	VFMADD213PS   Z13, Z19, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     16(DX)(BX*1), Z12
-	VPMOVZXBD     144(DX)(BX*1), Z19
-	VPSLLD        $0x04, Z19, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  196(SP), Z13
-	VBROADCASTSS  132(SP), Z20
-	VFMADD213PS   Z13, Z20, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     16(DX)(BX*2), Z12
-	VPMOVZXBD     144(DX)(BX*2), Z20
-	VPSLLD        $0x04, Z20, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  324(SP), Z13
-	VBROADCASTSS  260(SP), Z21
-	VFMADD213PS   Z13, Z21, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     16(DX)(R9*1), Z12
-	VPMOVZXBD     144(DX)(R9*1), Z21
-	VPSLLD        $0x04, Z21, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  452(SP), Z13
-	VBROADCASTSS  388(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       128(SI), Z10
-	VMOVUPS       128(SI)(DI*1), Z11
-	VPMOVZXBD     32(DX), Z12
-	VPSLLD        $0x02, Z14, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  72(SP), Z13
-	VBROADCASTSS  8(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     32(DX)(BX*1), Z12
-	VPSLLD        $0x02, Z15, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  200(SP), Z13
-	VBROADCASTSS  136(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     32(DX)(BX*2), Z12
-	VPSLLD        $0x02, Z16, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  328(SP), Z13
-	VBROADCASTSS  264(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     32(DX)(R9*1), Z12
-	VPSLLD        $0x02, Z17, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  456(SP), Z13
-	VBROADCASTSS  392(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       192(SI), Z10
-	VMOVUPS       192(SI)(DI*1), Z11
-	VPMOVZXBD     48(DX), Z12
-	VPSLLD        $0x02, Z18, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  76(SP), Z13
-	VBROADCASTSS  12(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     48(DX)(BX*1), Z12
-	VPSLLD        $0x02, Z19, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  204(SP), Z13
-	VBROADCASTSS  140(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     48(DX)(BX*2), Z12
-	VPSLLD        $0x02, Z20, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  332(SP), Z13
-	VBROADCASTSS  268(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     48(DX)(R9*1), Z12
-	VPSLLD        $0x02, Z21, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  460(SP), Z13
-	VBROADCASTSS  396(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       256(SI), Z10
-	VMOVUPS       256(SI)(DI*1), Z11
-	VPMOVZXBD     (DX), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z14, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  80(SP), Z13
-	VBROADCASTSS  16(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     (DX)(BX*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z15, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  208(SP), Z13
-	VBROADCASTSS  144(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     (DX)(BX*2), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z16, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  336(SP), Z13
-	VBROADCASTSS  272(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     (DX)(R9*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z17, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  464(SP), Z13
-	VBROADCASTSS  400(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       320(SI), Z10
-	VMOVUPS       320(SI)(DI*1), Z11
-	VPMOVZXBD     16(DX), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z18, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  84(SP), Z13
-	VBROADCASTSS  20(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     16(DX)(BX*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z19, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  212(SP), Z13
-	VBROADCASTSS  148(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     16(DX)(BX*2), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z20, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  340(SP), Z13
-	VBROADCASTSS  276(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     16(DX)(R9*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z21, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  468(SP), Z13
-	VBROADCASTSS  404(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       384(SI), Z10
-	VMOVUPS       384(SI)(DI*1), Z11
-	VPMOVZXBD     32(DX), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z14, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  88(SP), Z13
-	VBROADCASTSS  24(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     32(DX)(BX*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z15, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  216(SP), Z13
-	VBROADCASTSS  152(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     32(DX)(BX*2), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z16, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  344(SP), Z13
-	VBROADCASTSS  280(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     32(DX)(R9*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z17, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  472(SP), Z13
-	VBROADCASTSS  408(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       448(SI), Z10
-	VMOVUPS       448(SI)(DI*1), Z11
-	VPMOVZXBD     48(DX), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z18, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  92(SP), Z13
-	VBROADCASTSS  28(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     48(DX)(BX*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z19, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  220(SP), Z13
-	VBROADCASTSS  156(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     48(DX)(BX*2), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z20, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  348(SP), Z13
-	VBROADCASTSS  284(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     48(DX)(R9*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z21, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  476(SP), Z13
-	VBROADCASTSS  412(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       512(SI), Z10
-	VMOVUPS       512(SI)(DI*1), Z11
-	VPMOVZXBD     64(DX), Z12
-	VPMOVZXBD     160(DX), Z14
-	VPSLLD        $0x04, Z14, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  96(SP), Z13
-	VBROADCASTSS  32(SP), Z15
-	VFMADD213PS   Z13, Z15, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     64(DX)(BX*1), Z12
-	VPMOVZXBD     160(DX)(BX*1), Z15
-	VPSLLD        $0x04, Z15, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  224(SP), Z13
-	VBROADCASTSS  160(SP), Z16
-	VFMADD213PS   Z13, Z16, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     64(DX)(BX*2), Z12
-	VPMOVZXBD     160(DX)(BX*2), Z16
-	VPSLLD        $0x04, Z16, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  352(SP), Z13
-	VBROADCASTSS  288(SP), Z17
-	VFMADD213PS   Z13, Z17, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     64(DX)(R9*1), Z12
-	VPMOVZXBD     160(DX)(R9*1), Z17
-	VPSLLD        $0x04, Z17, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  480(SP), Z13
-	VBROADCASTSS  416(SP), Z18
-	VFMADD213PS   Z13, Z18, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       576(SI), Z10
-	VMOVUPS       576(SI)(DI*1), Z11
-	VPMOVZXBD     80(DX), Z12
-	VPMOVZXBD     176(DX), Z18
-	VPSLLD        $0x04, Z18, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  100(SP), Z13
-	VBROADCASTSS  36(SP), Z19
-	VFMADD213PS   Z13, Z19, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     80(DX)(BX*1), Z12
-	VPMOVZXBD     176(DX)(BX*1), Z19
-	VPSLLD        $0x04, Z19, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  228(SP), Z13
-	VBROADCASTSS  164(SP), Z20
-	VFMADD213PS   Z13, Z20, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     80(DX)(BX*2), Z12
-	VPMOVZXBD     176(DX)(BX*2), Z20
-	VPSLLD        $0x04, Z20, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  356(SP), Z13
-	VBROADCASTSS  292(SP), Z21
-	VFMADD213PS   Z13, Z21, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     80(DX)(R9*1), Z12
-	VPMOVZXBD     176(DX)(R9*1), Z21
-	VPSLLD        $0x04, Z21, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  484(SP), Z13
-	VBROADCASTSS  420(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       640(SI), Z10
-	VMOVUPS       640(SI)(DI*1), Z11
-	VPMOVZXBD     96(DX), Z12
-	VPSLLD        $0x02, Z14, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  104(SP), Z13
-	VBROADCASTSS  40(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     96(DX)(BX*1), Z12
-	VPSLLD        $0x02, Z15, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  232(SP), Z13
-	VBROADCASTSS  168(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     96(DX)(BX*2), Z12
-	VPSLLD        $0x02, Z16, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  360(SP), Z13
-	VBROADCASTSS  296(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     96(DX)(R9*1), Z12
-	VPSLLD        $0x02, Z17, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  488(SP), Z13
-	VBROADCASTSS  424(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       704(SI), Z10
-	VMOVUPS       704(SI)(DI*1), Z11
-	VPMOVZXBD     112(DX), Z12
-	VPSLLD        $0x02, Z18, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  108(SP), Z13
-	VBROADCASTSS  44(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     112(DX)(BX*1), Z12
-	VPSLLD        $0x02, Z19, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  236(SP), Z13
-	VBROADCASTSS  172(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     112(DX)(BX*2), Z12
-	VPSLLD        $0x02, Z20, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  364(SP), Z13
-	VBROADCASTSS  300(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     112(DX)(R9*1), Z12
-	VPSLLD        $0x02, Z21, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  492(SP), Z13
-	VBROADCASTSS  428(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       768(SI), Z10
-	VMOVUPS       768(SI)(DI*1), Z11
-	VPMOVZXBD     64(DX), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z14, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  112(SP), Z13
-	VBROADCASTSS  48(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     64(DX)(BX*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z15, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  240(SP), Z13
-	VBROADCASTSS  176(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     64(DX)(BX*2), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z16, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  368(SP), Z13
-	VBROADCASTSS  304(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     64(DX)(R9*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z17, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  496(SP), Z13
-	VBROADCASTSS  432(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       832(SI), Z10
-	VMOVUPS       832(SI)(DI*1), Z11
-	VPMOVZXBD     80(DX), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z18, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  116(SP), Z13
-	VBROADCASTSS  52(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     80(DX)(BX*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z19, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  244(SP), Z13
-	VBROADCASTSS  180(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     80(DX)(BX*2), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z20, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  372(SP), Z13
-	VBROADCASTSS  308(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     80(DX)(R9*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VMOVDQA32     Z21, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  500(SP), Z13
-	VBROADCASTSS  436(SP), Z22
-	VFMADD213PS   Z13, Z22, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       896(SI), Z10
-	VMOVUPS       896(SI)(DI*1), Z11
-	VPMOVZXBD     96(DX), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z14, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  120(SP), Z13
-	VBROADCASTSS  56(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     96(DX)(BX*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z15, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  248(SP), Z13
-	VBROADCASTSS  184(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     96(DX)(BX*2), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z16, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  376(SP), Z13
-	VBROADCASTSS  312(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     96(DX)(R9*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z17, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  504(SP), Z13
-	VBROADCASTSS  440(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	VMOVUPS       960(SI), Z10
-	VMOVUPS       960(SI)(DI*1), Z11
-	VPMOVZXBD     112(DX), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z18, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  124(SP), Z13
-	VBROADCASTSS  60(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VPMOVZXBD     112(DX)(BX*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z19, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  252(SP), Z13
-	VBROADCASTSS  188(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VPMOVZXBD     112(DX)(BX*2), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z20, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  380(SP), Z13
-	VBROADCASTSS  316(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VPMOVZXBD     112(DX)(R9*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPSRLD        $0x02, Z21, Z13
-	VPTERNLOGD    $0xd8, Z8, Z12, Z13
-	VPANDD        Z9, Z13, Z12
-	VCVTDQ2PS     Z12, Z12
-	VBROADCASTSS  508(SP), Z13
-	VBROADCASTSS  444(SP), Z14
-	VFMADD213PS   Z13, Z14, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
-	ADDQ          $0x000000d2, DX
-	ADDQ          $0x00000400, SI
-	SUBQ          $0x00000100, R8
-	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
-	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	PREFETCHT0      (R10)
+	PREFETCHT0      64(R10)
+	PREFETCHT0      128(R10)
+	PREFETCHT0      192(R10)
+	PREFETCHT0      (R10)(BX*1)
+	PREFETCHT0      64(R10)(BX*1)
+	PREFETCHT0      128(R10)(BX*1)
+	PREFETCHT0      192(R10)(BX*1)
+	PREFETCHT0      (R10)(BX*2)
+	PREFETCHT0      64(R10)(BX*2)
+	PREFETCHT0      128(R10)(BX*2)
+	PREFETCHT0      192(R10)(BX*2)
+	PREFETCHT0      (R10)(R9*1)
+	PREFETCHT0      64(R10)(R9*1)
+	PREFETCHT0      128(R10)(R9*1)
+	PREFETCHT0      192(R10)(R9*1)
+	ADDQ            $0x000000d2, R10
+	VPBROADCASTW    208(DX), X11
+	VCVTPH2PS       X11, X11
+	VBROADCASTSS    X11, Y11
+	VPMOVSXBD       192(DX), Y12
+	VCVTDQ2PS       Y12, Y12
+	VMULPS          Y11, Y12, Y12
+	VMOVUPS         Y12, (SP)
+	VPMOVSXBD       200(DX), Y12
+	VCVTDQ2PS       Y12, Y12
+	VMULPS          Y11, Y12, Y12
+	VMOVUPS         Y12, 32(SP)
+	VPBROADCASTW    208(DX)(BX*1), X11
+	VCVTPH2PS       X11, X11
+	VBROADCASTSS    X11, Y11
+	VPMOVSXBD       192(DX)(BX*1), Y12
+	VCVTDQ2PS       Y12, Y12
+	VMULPS          Y11, Y12, Y12
+	VMOVUPS         Y12, 64(SP)
+	VPMOVSXBD       200(DX)(BX*1), Y12
+	VCVTDQ2PS       Y12, Y12
+	VMULPS          Y11, Y12, Y12
+	VMOVUPS         Y12, 96(SP)
+	VPBROADCASTW    208(DX)(BX*2), X11
+	VCVTPH2PS       X11, X11
+	VBROADCASTSS    X11, Y11
+	VPMOVSXBD       192(DX)(BX*2), Y12
+	VCVTDQ2PS       Y12, Y12
+	VMULPS          Y11, Y12, Y12
+	VMOVUPS         Y12, 128(SP)
+	VPMOVSXBD       200(DX)(BX*2), Y12
+	VCVTDQ2PS       Y12, Y12
+	VMULPS          Y11, Y12, Y12
+	VMOVUPS         Y12, 160(SP)
+	VPBROADCASTW    208(DX)(R9*1), X11
+	VCVTPH2PS       X11, X11
+	VBROADCASTSS    X11, Y11
+	VPMOVSXBD       192(DX)(R9*1), Y12
+	VCVTDQ2PS       Y12, Y12
+	VMULPS          Y11, Y12, Y12
+	VMOVUPS         Y12, 192(SP)
+	VPMOVSXBD       200(DX)(R9*1), Y12
+	VCVTDQ2PS       Y12, Y12
+	VMULPS          Y11, Y12, Y12
+	VMOVUPS         Y12, 224(SP)
+	VMOVUPS         (SI), Z11
+	VMOVUPS         (SI)(DI*1), Z12
+	VBROADCASTI64X4 128(DX), Z13
+	VPROLVD         rows_left4and2<>+0(SB), Z13, Z13
+	VPTERNLOGD      $0xb8, (DX), Z8, Z13
+	VPANDD          Z9, Z13, Z13
+	VPSUBB          Z10, Z13, Z13
+	VPMOVSXBD       X13, Z14
+	VCVTDQ2PS       Z14, Z14
+	VMULPS.BCST     (SP), Z14, Z14
+	VFMADD231PS     Z11, Z14, Z0
+	VFMADD231PS     Z12, Z14, Z1
+	VBROADCASTI64X4 128(DX)(BX*1), Z14
+	VPROLVD         rows_left4and2<>+0(SB), Z14, Z14
+	VPTERNLOGD      $0xb8, (DX)(BX*1), Z8, Z14
+	VPANDD          Z9, Z14, Z14
+	VPSUBB          Z10, Z14, Z14
+	VPMOVSXBD       X14, Z15
+	VCVTDQ2PS       Z15, Z15
+	VMULPS.BCST     64(SP), Z15, Z15
+	VFMADD231PS     Z11, Z15, Z2
+	VFMADD231PS     Z12, Z15, Z3
+	VBROADCASTI64X4 128(DX)(BX*2), Z15
+	VPROLVD         rows_left4and2<>+0(SB), Z15, Z15
+	VPTERNLOGD      $0xb8, (DX)(BX*2), Z8, Z15
+	VPANDD          Z9, Z15, Z15
+	VPSUBB          Z10, Z15, Z15
+	VPMOVSXBD       X15, Z16
+	VCVTDQ2PS       Z16, Z16
+	VMULPS.BCST     128(SP), Z16, Z16
+	VFMADD231PS     Z11, Z16, Z4
+	VFMADD231PS     Z12, Z16, Z5
+	VBROADCASTI64X4 128(DX)(R9*1), Z16
+	VPROLVD         rows_left4and2<>+0(SB), Z16, Z16
+	VPTERNLOGD      $0xb8, (DX)(R9*1), Z8, Z16
+	VPANDD          Z9, Z16, Z16
+	VPSUBB          Z10, Z16, Z16
+	VPMOVSXBD       X16, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     192(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         64(SI), Z11
+	VMOVUPS         64(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x01, Z13, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     4(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z0
+	VFMADD231PS     Z12, Z17, Z1
+	VEXTRACTI32X4   $0x01, Z14, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     68(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z2
+	VFMADD231PS     Z12, Z17, Z3
+	VEXTRACTI32X4   $0x01, Z15, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     132(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z4
+	VFMADD231PS     Z12, Z17, Z5
+	VEXTRACTI32X4   $0x01, Z16, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     196(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         128(SI), Z11
+	VMOVUPS         128(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x02, Z13, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     8(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z0
+	VFMADD231PS     Z12, Z17, Z1
+	VEXTRACTI32X4   $0x02, Z14, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     72(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z2
+	VFMADD231PS     Z12, Z17, Z3
+	VEXTRACTI32X4   $0x02, Z15, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     136(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z4
+	VFMADD231PS     Z12, Z17, Z5
+	VEXTRACTI32X4   $0x02, Z16, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     200(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         192(SI), Z11
+	VMOVUPS         192(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x03, Z13, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     12(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z0
+	VFMADD231PS     Z12, Z13, Z1
+	VEXTRACTI32X4   $0x03, Z14, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     76(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z2
+	VFMADD231PS     Z12, Z13, Z3
+	VEXTRACTI32X4   $0x03, Z15, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     140(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z4
+	VFMADD231PS     Z12, Z13, Z5
+	VEXTRACTI32X4   $0x03, Z16, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     204(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z6
+	VFMADD231PS     Z12, Z13, Z7
+	VMOVUPS         256(SI), Z11
+	VMOVUPS         256(SI)(DI*1), Z12
+	VBROADCASTI64X4 128(DX), Z13
+	VPROLVD         rows_left0and30<>+0(SB), Z13, Z13
+	VPSRLD          $0x04, (DX), Z14
+	VPTERNLOGD      $0xb8, Z14, Z8, Z13
+	VPANDD          Z9, Z13, Z13
+	VPSUBB          Z10, Z13, Z13
+	VPMOVSXBD       X13, Z14
+	VCVTDQ2PS       Z14, Z14
+	VMULPS.BCST     16(SP), Z14, Z14
+	VFMADD231PS     Z11, Z14, Z0
+	VFMADD231PS     Z12, Z14, Z1
+	VBROADCASTI64X4 128(DX)(BX*1), Z14
+	VPROLVD         rows_left0and30<>+0(SB), Z14, Z14
+	VPSRLD          $0x04, (DX)(BX*1), Z15
+	VPTERNLOGD      $0xb8, Z15, Z8, Z14
+	VPANDD          Z9, Z14, Z14
+	VPSUBB          Z10, Z14, Z14
+	VPMOVSXBD       X14, Z15
+	VCVTDQ2PS       Z15, Z15
+	VMULPS.BCST     80(SP), Z15, Z15
+	VFMADD231PS     Z11, Z15, Z2
+	VFMADD231PS     Z12, Z15, Z3
+	VBROADCASTI64X4 128(DX)(BX*2), Z15
+	VPROLVD         rows_left0and30<>+0(SB), Z15, Z15
+	VPSRLD          $0x04, (DX)(BX*2), Z16
+	VPTERNLOGD      $0xb8, Z16, Z8, Z15
+	VPANDD          Z9, Z15, Z15
+	VPSUBB          Z10, Z15, Z15
+	VPMOVSXBD       X15, Z16
+	VCVTDQ2PS       Z16, Z16
+	VMULPS.BCST     144(SP), Z16, Z16
+	VFMADD231PS     Z11, Z16, Z4
+	VFMADD231PS     Z12, Z16, Z5
+	VBROADCASTI64X4 128(DX)(R9*1), Z16
+	VPROLVD         rows_left0and30<>+0(SB), Z16, Z16
+	VPSRLD          $0x04, (DX)(R9*1), Z17
+	VPTERNLOGD      $0xb8, Z17, Z8, Z16
+	VPANDD          Z9, Z16, Z16
+	VPSUBB          Z10, Z16, Z16
+	VPMOVSXBD       X16, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     208(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         320(SI), Z11
+	VMOVUPS         320(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x01, Z13, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     20(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z0
+	VFMADD231PS     Z12, Z17, Z1
+	VEXTRACTI32X4   $0x01, Z14, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     84(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z2
+	VFMADD231PS     Z12, Z17, Z3
+	VEXTRACTI32X4   $0x01, Z15, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     148(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z4
+	VFMADD231PS     Z12, Z17, Z5
+	VEXTRACTI32X4   $0x01, Z16, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     212(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         384(SI), Z11
+	VMOVUPS         384(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x02, Z13, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     24(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z0
+	VFMADD231PS     Z12, Z17, Z1
+	VEXTRACTI32X4   $0x02, Z14, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     88(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z2
+	VFMADD231PS     Z12, Z17, Z3
+	VEXTRACTI32X4   $0x02, Z15, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     152(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z4
+	VFMADD231PS     Z12, Z17, Z5
+	VEXTRACTI32X4   $0x02, Z16, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     216(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         448(SI), Z11
+	VMOVUPS         448(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x03, Z13, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     28(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z0
+	VFMADD231PS     Z12, Z13, Z1
+	VEXTRACTI32X4   $0x03, Z14, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     92(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z2
+	VFMADD231PS     Z12, Z13, Z3
+	VEXTRACTI32X4   $0x03, Z15, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     156(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z4
+	VFMADD231PS     Z12, Z13, Z5
+	VEXTRACTI32X4   $0x03, Z16, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     220(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z6
+	VFMADD231PS     Z12, Z13, Z7
+	VMOVUPS         512(SI), Z11
+	VMOVUPS         512(SI)(DI*1), Z12
+	VBROADCASTI64X4 160(DX), Z13
+	VPROLVD         rows_left4and2<>+0(SB), Z13, Z13
+	VPTERNLOGD      $0xb8, 64(DX), Z8, Z13
+	VPANDD          Z9, Z13, Z13
+	VPSUBB          Z10, Z13, Z13
+	VPMOVSXBD       X13, Z14
+	VCVTDQ2PS       Z14, Z14
+	VMULPS.BCST     32(SP), Z14, Z14
+	VFMADD231PS     Z11, Z14, Z0
+	VFMADD231PS     Z12, Z14, Z1
+	VBROADCASTI64X4 160(DX)(BX*1), Z14
+	VPROLVD         rows_left4and2<>+0(SB), Z14, Z14
+	VPTERNLOGD      $0xb8, 64(DX)(BX*1), Z8, Z14
+	VPANDD          Z9, Z14, Z14
+	VPSUBB          Z10, Z14, Z14
+	VPMOVSXBD       X14, Z15
+	VCVTDQ2PS       Z15, Z15
+	VMULPS.BCST     96(SP), Z15, Z15
+	VFMADD231PS     Z11, Z15, Z2
+	VFMADD231PS     Z12, Z15, Z3
+	VBROADCASTI64X4 160(DX)(BX*2), Z15
+	VPROLVD         rows_left4and2<>+0(SB), Z15, Z15
+	VPTERNLOGD      $0xb8, 64(DX)(BX*2), Z8, Z15
+	VPANDD          Z9, Z15, Z15
+	VPSUBB          Z10, Z15, Z15
+	VPMOVSXBD       X15, Z16
+	VCVTDQ2PS       Z16, Z16
+	VMULPS.BCST     160(SP), Z16, Z16
+	VFMADD231PS     Z11, Z16, Z4
+	VFMADD231PS     Z12, Z16, Z5
+	VBROADCASTI64X4 160(DX)(R9*1), Z16
+	VPROLVD         rows_left4and2<>+0(SB), Z16, Z16
+	VPTERNLOGD      $0xb8, 64(DX)(R9*1), Z8, Z16
+	VPANDD          Z9, Z16, Z16
+	VPSUBB          Z10, Z16, Z16
+	VPMOVSXBD       X16, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     224(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         576(SI), Z11
+	VMOVUPS         576(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x01, Z13, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     36(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z0
+	VFMADD231PS     Z12, Z17, Z1
+	VEXTRACTI32X4   $0x01, Z14, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     100(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z2
+	VFMADD231PS     Z12, Z17, Z3
+	VEXTRACTI32X4   $0x01, Z15, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     164(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z4
+	VFMADD231PS     Z12, Z17, Z5
+	VEXTRACTI32X4   $0x01, Z16, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     228(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         640(SI), Z11
+	VMOVUPS         640(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x02, Z13, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     40(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z0
+	VFMADD231PS     Z12, Z17, Z1
+	VEXTRACTI32X4   $0x02, Z14, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     104(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z2
+	VFMADD231PS     Z12, Z17, Z3
+	VEXTRACTI32X4   $0x02, Z15, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     168(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z4
+	VFMADD231PS     Z12, Z17, Z5
+	VEXTRACTI32X4   $0x02, Z16, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     232(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         704(SI), Z11
+	VMOVUPS         704(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x03, Z13, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     44(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z0
+	VFMADD231PS     Z12, Z13, Z1
+	VEXTRACTI32X4   $0x03, Z14, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     108(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z2
+	VFMADD231PS     Z12, Z13, Z3
+	VEXTRACTI32X4   $0x03, Z15, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     172(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z4
+	VFMADD231PS     Z12, Z13, Z5
+	VEXTRACTI32X4   $0x03, Z16, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     236(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z6
+	VFMADD231PS     Z12, Z13, Z7
+	VMOVUPS         768(SI), Z11
+	VMOVUPS         768(SI)(DI*1), Z12
+	VBROADCASTI64X4 160(DX), Z13
+	VPROLVD         rows_left0and30<>+0(SB), Z13, Z13
+	VPSRLD          $0x04, 64(DX), Z14
+	VPTERNLOGD      $0xb8, Z14, Z8, Z13
+	VPANDD          Z9, Z13, Z13
+	VPSUBB          Z10, Z13, Z13
+	VPMOVSXBD       X13, Z14
+	VCVTDQ2PS       Z14, Z14
+	VMULPS.BCST     48(SP), Z14, Z14
+	VFMADD231PS     Z11, Z14, Z0
+	VFMADD231PS     Z12, Z14, Z1
+	VBROADCASTI64X4 160(DX)(BX*1), Z14
+	VPROLVD         rows_left0and30<>+0(SB), Z14, Z14
+	VPSRLD          $0x04, 64(DX)(BX*1), Z15
+	VPTERNLOGD      $0xb8, Z15, Z8, Z14
+	VPANDD          Z9, Z14, Z14
+	VPSUBB          Z10, Z14, Z14
+	VPMOVSXBD       X14, Z15
+	VCVTDQ2PS       Z15, Z15
+	VMULPS.BCST     112(SP), Z15, Z15
+	VFMADD231PS     Z11, Z15, Z2
+	VFMADD231PS     Z12, Z15, Z3
+	VBROADCASTI64X4 160(DX)(BX*2), Z15
+	VPROLVD         rows_left0and30<>+0(SB), Z15, Z15
+	VPSRLD          $0x04, 64(DX)(BX*2), Z16
+	VPTERNLOGD      $0xb8, Z16, Z8, Z15
+	VPANDD          Z9, Z15, Z15
+	VPSUBB          Z10, Z15, Z15
+	VPMOVSXBD       X15, Z16
+	VCVTDQ2PS       Z16, Z16
+	VMULPS.BCST     176(SP), Z16, Z16
+	VFMADD231PS     Z11, Z16, Z4
+	VFMADD231PS     Z12, Z16, Z5
+	VBROADCASTI64X4 160(DX)(R9*1), Z16
+	VPROLVD         rows_left0and30<>+0(SB), Z16, Z16
+	VPSRLD          $0x04, 64(DX)(R9*1), Z17
+	VPTERNLOGD      $0xb8, Z17, Z8, Z16
+	VPANDD          Z9, Z16, Z16
+	VPSUBB          Z10, Z16, Z16
+	VPMOVSXBD       X16, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     240(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         832(SI), Z11
+	VMOVUPS         832(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x01, Z13, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     52(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z0
+	VFMADD231PS     Z12, Z17, Z1
+	VEXTRACTI32X4   $0x01, Z14, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     116(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z2
+	VFMADD231PS     Z12, Z17, Z3
+	VEXTRACTI32X4   $0x01, Z15, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     180(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z4
+	VFMADD231PS     Z12, Z17, Z5
+	VEXTRACTI32X4   $0x01, Z16, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     244(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         896(SI), Z11
+	VMOVUPS         896(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x02, Z13, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     56(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z0
+	VFMADD231PS     Z12, Z17, Z1
+	VEXTRACTI32X4   $0x02, Z14, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     120(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z2
+	VFMADD231PS     Z12, Z17, Z3
+	VEXTRACTI32X4   $0x02, Z15, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     184(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z4
+	VFMADD231PS     Z12, Z17, Z5
+	VEXTRACTI32X4   $0x02, Z16, X17
+	VPMOVSXBD       X17, Z17
+	VCVTDQ2PS       Z17, Z17
+	VMULPS.BCST     248(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z6
+	VFMADD231PS     Z12, Z17, Z7
+	VMOVUPS         960(SI), Z11
+	VMOVUPS         960(SI)(DI*1), Z12
+	VEXTRACTI32X4   $0x03, Z13, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     60(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z0
+	VFMADD231PS     Z12, Z13, Z1
+	VEXTRACTI32X4   $0x03, Z14, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     124(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z2
+	VFMADD231PS     Z12, Z13, Z3
+	VEXTRACTI32X4   $0x03, Z15, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     188(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z4
+	VFMADD231PS     Z12, Z13, Z5
+	VEXTRACTI32X4   $0x03, Z16, X13
+	VPMOVSXBD       X13, Z13
+	VCVTDQ2PS       Z13, Z13
+	VMULPS.BCST     252(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z6
+	VFMADD231PS     Z12, Z13, Z7
+	ADDQ            $0x000000d2, DX
+	ADDQ            $0x00000400, SI
+	SUBQ            $0x00000100, R8
+	JNZ             loop
+	VEXTRACTF64X4   $0x01, Z0, Y8
+	VADDPS          Y8, Y0, Y8
+	VEXTRACTF64X4   $0x01, Z2, Y0
+	VADDPS          Y0, Y2, Y0
+	VEXTRACTF64X4   $0x01, Z4, Y2
+	VADDPS          Y2, Y4, Y2
+	VEXTRACTF64X4   $0x01, Z6, Y4
+	VADDPS          Y4, Y6, Y4
+	VSHUFPS         $0x88, Y0, Y8, Y6
+	VSHUFPS         $0xdd, Y0, Y8, Y0
+	VADDPS          Y0, Y6, Y6
+	VSHUFPS         $0x88, Y4, Y2, Y0
+	VSHUFPS         $0xdd, Y4, Y2, Y2
+	VADDPS          Y2, Y0, Y0
+	VSHUFPS         $0x88, Y0, Y6, Y2
+	VSHUFPS         $0xdd, Y0, Y6, Y0
+	VADDPS          Y0, Y2, Y2
+	VEXTRACTF32X4   $0x01, Y2, X0
+	VADDPS          X0, X2, X0
+	VMOVUPS         X0, (AX)
+	ADDQ            CX, AX
+	VEXTRACTF64X4   $0x01, Z1, Y0
+	VADDPS          Y0, Y1, Y0
+	VEXTRACTF64X4   $0x01, Z3, Y1
+	VADDPS          Y1, Y3, Y1
+	VEXTRACTF64X4   $0x01, Z5, Y2
+	VADDPS          Y2, Y5, Y2
+	VEXTRACTF64X4   $0x01, Z7, Y3
+	VADDPS          Y3, Y7, Y3
+	VSHUFPS         $0x88, Y1, Y0, Y4
+	VSHUFPS         $0xdd, Y1, Y0, Y0
+	VADDPS          Y0, Y4, Y4
+	VSHUFPS         $0x88, Y3, Y2, Y0
+	VSHUFPS         $0xdd, Y3, Y2, Y1
+	VADDPS          Y1, Y0, Y0
+	VSHUFPS         $0x88, Y0, Y4, Y1
+	VSHUFPS         $0xdd, Y0, Y4, Y0
+	VADDPS          Y0, Y1, Y1
+	VEXTRACTF32X4   $0x01, Y1, X0
+	VADDPS          X0, X1, X0
+	VMOVUPS         X0, (AX)
 	VZEROUPPER
 	RET

@@ -49,6 +49,11 @@ func float(at func(i int) float32) func(i int) uint32 {
 
 var count = float(func(i int) float32 { return float32(i) })
 
+// inBytes is a table of bytes that are all alike.
+func inBytes(b uint32) func(i int) uint32 {
+	return func(int) uint32 { return 0x01010101 * b }
+}
+
 const blockDoc = ", see tensor.Dequantize"
 
 var formats = []format{
@@ -161,5 +166,5 @@ var formats = []format{
 		high := m.Offset(16)
 		return c.parts(w, scale, minimum, m.Offset(48), &high)
 	}, []func(int) uint32{count, float(func(i int) float32 { return float32(i + 16) }), func(int) uint32 { return 15 }}},
-	{"Q6K", "of Q6_K" + blockDoc, false, true, 256, 210, q6K, []func(int) uint32{func(int) uint32 { return 15 }, func(int) uint32 { return 63 }}},
+	{"Q6K", "of Q6_K" + blockDoc, false, true, 256, 210, q6K, []func(int) uint32{inBytes(15), inBytes(63), inBytes(32)}},
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"math"
+	"fmt"
 
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -165,49 +165,84 @@ func iq4XS(c *asm, w width, m Mem) (out []vector) {
 	return out
 }
 
+// q6K: the low 4 bits of a number and the high 2 lie apart.
 func q6K(c *asm, w width, m Mem) (out []vector) {
 	d := c.half(avx2, m.Offset(208), false)
-	scales, less32 := c.AllocLocal(64), c.AllocLocal(64)
+	scales := c.AllocLocal(64)
 	for i := range 2 {
 		s := c.YMM()
 		c.VPMOVSXBD(m.Offset(192+8*i), s)
 		c.VCVTDQ2PS(s, s)
 		c.VMULPS(d, s, s)
 		c.VMOVUPS(s, scales.Offset(32*i))
-		c.VMULPS(c.words("times32", 8, func(int) uint32 { return math.Float32bits(-32) }), s, s)
-		c.VMOVUPS(s, less32.Offset(32*i))
 	}
-	var two [2]reg.VecVirtual // 4 vectors share these bytes
+	var bytes reg.VecVirtual // 4 vectors
 	for at := 0; at < 256; at += w.lanes {
-		h, r := at/128, at%128
+		half, r := at/128, at%128
+		low, high := m.Offset(half*64+r%64), m.Offset(128+half*32+r%32)
+		left := 4 - r/32*2 // how far to move the high bits
 		out = append(out, func() reg.VecVirtual {
-			v, high := w.reg(c), w.reg(c)
-			c.VPMOVZXBD(m.Offset(h*64+r%64), v)
+			if w.lanes == 16 {
+				if at%64 == 0 {
+					bytes = c.ZMM()
+					c.VBROADCASTI64X4(high, bytes)
+					c.VPROLVD(c.halves("left", left, left-2), bytes, bytes)
+					c.merge(low, r >= 64, bytes)
+					c.VPANDD(c.held[1], bytes, bytes)
+					c.VPSUBB(c.held[2], bytes, bytes)
+				}
+				v := c.quarter(bytes, at%64/16)
+				c.VMULPS_BCST(scales.Offset(at/16*4), v, v)
+				return v
+			}
+			v, h := w.reg(c), w.reg(c)
+			c.VPMOVZXBD(low, v)
 			if r >= 64 {
 				c.VPSRLD(Imm(4), v, v)
 			}
-			bits := m.Offset(128 + h*32 + r%32)
-			left := 4 - r/32*2
-			k := at / 16 * 4
-			if w.lanes == 16 {
-				if i := r % 32 / 16; r < 32 {
-					two[i] = c.ZMM()
-					c.VPMOVZXBD(bits, two[i])
-				}
-				c.shift(left, two[r%32/16], high)
-				c.VPTERNLOGD(U8(0xd8), c.held[0], v, high) // the low 4 bits from v
-				c.VPANDD(c.held[1], high, v)
-			} else {
-				c.VPMOVZXBD(bits, high)
-				c.shift(left, high, high)
-				c.VPAND(c.all(w, "low4", 15), v, v)
-				c.VPAND(c.all(w, "bits45", 48), high, high)
-				c.VPADDD(high, v, v)
-			}
+			c.VPMOVZXBD(high, h)
+			c.shift(left, h, h)
+			c.VPAND(c.all(w, "low4", 15), v, v)
+			c.VPAND(c.all(w, "bits45", 48), h, h)
+			c.VPADDD(h, v, v)
+			c.VPADDD(c.all(w, "minus32", 1<<32-32), v, v)
 			c.VCVTDQ2PS(v, v)
-			c.VFMADD213PS(c.spread(w, less32.Offset(k)), c.spread(w, scales.Offset(k)), v)
+			c.VMULPS(c.spread(w, scales.Offset(at/16*4)), v, v)
 			return v
 		})
 	}
 	return out
+}
+
+// halves is a table of 16 words: 8 are first, 8 are second, as numbers of bits to turn
+// by, modulo 32.
+func (c *asm) halves(name string, first, second int) Mem {
+	first, second = (first+32)%32, (second+32)%32
+	return c.words(fmt.Sprintf("%s%dand%d", name, first, second), 16, func(i int) uint32 {
+		return uint32([]int{first, second}[i/8])
+	})
+}
+
+// merge puts the low, or the high, halves of the 64 bytes at m into the low 4 bits of the
+// bytes of v. held[0] has the mask of these.
+func (c *asm) merge(m Mem, upper bool, v reg.VecVirtual) {
+	q := Op(m)
+	if upper {
+		shifted := c.ZMM()
+		c.VPSRLD(Imm(4), m, shifted)
+		q = shifted
+	}
+	c.VPTERNLOGD(U8(0xb8), q, c.held[0], v)
+}
+
+// quarter is the i-th 16 of 64 signed bytes as float32.
+func (c *asm) quarter(bytes reg.VecVirtual, i int) reg.VecVirtual {
+	part, v := bytes.AsX(), c.ZMM()
+	if i > 0 {
+		part = c.XMM()
+		c.VEXTRACTI32X4(Imm(uint64(i)), bytes, part)
+	}
+	c.VPMOVSXBD(part, v)
+	c.VCVTDQ2PS(v, v)
+	return v
 }
