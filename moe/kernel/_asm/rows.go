@@ -112,7 +112,7 @@ func dots(c *asm, f format, w width, tokens int) {
 		var xs []Op
 		for t := range tokens {
 			x := Op(activations(t).Offset(4 * w.lanes * i))
-			if tokens > 1 || f.float {
+			if tokens > 1 || f.float || w.lanes == 16 { // else an operand in memory saves a register
 				v := w.reg(c)
 				c.VMOVUPS(x, v)
 				x = v
