@@ -22,12 +22,16 @@ type ruleset struct {
 	out      []*regexp.Regexp
 	messages int
 	every    time.Duration
+
+	serverMessages int
+	serverEvery    time.Duration
 }
 
 var _ chat.Rules = (*rules)(nil)
 
 func (r *rules) set(c config.Safety) {
-	r.now.Store(&ruleset{out: patterns(c.WordsOut), messages: c.Messages, every: time.Duration(c.Every)})
+	r.now.Store(&ruleset{out: patterns(c.WordsOut), messages: c.Messages, every: time.Duration(c.Every),
+		serverMessages: c.ServerMessages, serverEvery: time.Duration(c.ServerEvery)})
 }
 
 // patterns compiles expressions that config has checked.
@@ -38,24 +42,32 @@ func patterns(list []string) (out []*regexp.Regexp) {
 	return out
 }
 
-// Limits are the person's bucket in the store, which all instances share. Where a server
-// has a limit of its own, its bucket is another one.
-func (r *rules) Limits(personID string, set session.Settings) []session.Limit {
+// Limits are the person's bucket in the store and that of the server, which all
+// instances share. Where a server has a limit of its own, its buckets are others.
+func (r *rules) Limits(serverID, personID string, set session.Settings) (out []session.Limit) {
 	s := r.now.Load()
-	l := session.Limit{Name: "person/" + personID, Size: s.messages, Every: s.every}
-	if set.LimitMessages != nil || set.LimitSeconds != nil {
-		if set.LimitMessages != nil {
-			l.Size = *set.LimitMessages
-		}
-		if set.LimitSeconds != nil {
-			l.Every = time.Duration(*set.LimitSeconds * float64(time.Second))
-		}
-		l.Name = fmt.Sprintf("person/%s/%d/%v", personID, l.Size, l.Every)
+	if l, ok := limit("person/"+personID, s.messages, s.every, set.LimitMessages, set.LimitSeconds); ok {
+		out = append(out, l)
 	}
-	if l.Size == 0 {
-		return nil
+	if l, ok := limit("server/"+serverID, s.serverMessages, s.serverEvery, set.ServerMessages, set.ServerSeconds); ok && serverID != "" {
+		out = append(out, l)
 	}
-	return []session.Limit{l}
+	return out
+}
+
+// limit is a bucket of that size, or of the one that a server sets; false is none.
+func limit(name string, size int, every time.Duration, messages *int, seconds *float64) (session.Limit, bool) {
+	l := session.Limit{Name: name, Size: size, Every: every}
+	if messages != nil {
+		l.Size = *messages
+	}
+	if seconds != nil {
+		l.Every = time.Duration(*seconds * float64(time.Second))
+	}
+	if messages != nil || seconds != nil {
+		l.Name = fmt.Sprintf("%s/%d/%v", name, l.Size, l.Every)
+	}
+	return l, l.Size > 0
 }
 
 // Mask replaces what the configuration does not want said.
@@ -80,9 +92,21 @@ func whereSettings(w config.Where) session.Settings {
 	return s
 }
 
+// safetySettings are what of [safety] servers can change as settings of theirs. What is
+// as it is without them is not set.
+func safetySettings(c config.Safety) (s session.Settings) {
+	if !c.AdultChannels {
+		s.AdultChannels = &c.AdultChannels
+	}
+	if len(c.AdultWords) > 0 {
+		s.AdultWords = &c.AdultWords
+	}
+	return s
+}
+
 // policy is what the configuration says of who may do what in Discord.
 func policy(c config.Config) discord.Policy {
-	p := discord.Policy{AnyoneMaySet: c.Discord.TemperatureRole == "everyone", Defaults: defaultSettings(c.Reply).Merge(whereSettings(c.Where)), NoDirectMessages: !c.Where.DirectMessages, Banned: map[string]bool{},
+	p := discord.Policy{AnyoneMaySet: c.Discord.TemperatureRole == "everyone", Defaults: defaultSettings(c.Reply).Merge(whereSettings(c.Where)).Merge(safetySettings(c.Safety)), NoDirectMessages: !c.Where.DirectMessages, Banned: map[string]bool{},
 		Blocked: patterns(c.Safety.WordsIn), MaxLength: c.Safety.MaxLength}
 	for _, id := range c.Safety.Banned {
 		p.Banned[id] = true

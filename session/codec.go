@@ -95,9 +95,15 @@ type settingsV1 struct {
 	WordsOut      *[]string `json:"words_out,omitempty"`
 	LimitMessages *int      `json:"limit_messages,omitempty"`
 	LimitSeconds  *float64  `json:"limit_seconds,omitempty"`
-	AuditChannel  *string   `json:"audit_channel,omitempty"`
-	Engine        *string   `json:"engine,omitempty"`
-	Steering      *[]string `json:"steering,omitempty"`
+
+	ServerMessages *int      `json:"server_messages,omitempty"`
+	ServerSeconds  *float64  `json:"server_seconds,omitempty"`
+	AdultChannels  *bool     `json:"adult_channels,omitempty"`
+	AdultWords     *[]string `json:"adult_words,omitempty"`
+
+	AuditChannel *string   `json:"audit_channel,omitempty"`
+	Engine       *string   `json:"engine,omitempty"`
+	Steering     *[]string `json:"steering,omitempty"`
 }
 
 // EncodeTurn returns t in the current version. Bytes of its strings that are

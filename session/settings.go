@@ -65,6 +65,14 @@ type Settings struct {
 	// for any number; LimitSeconds, 0.01 to 3,600, is the time for one more.
 	LimitMessages *int
 	LimitSeconds  *float64
+	// ServerMessages and ServerSeconds are the same for all people of a server together.
+	ServerMessages *int
+	ServerSeconds  *float64
+	// AdultChannels has questions in age-restricted channels answered, as they are where
+	// it is not set. AdultWords are neither answered nor said in other channels. Those of
+	// all levels count.
+	AdultChannels *bool
+	AdultWords    *[]string
 	// AuditChannel is the id of the channel that is told of changes; an empty one is none.
 	AuditChannel *string
 	// Engine makes the answers: EngineOwn or EngineServer.
@@ -98,7 +106,7 @@ const (
 	MaxBotTurns      = 20
 	MaxWord          = 60  // characters of a word or phrase
 	MaxWakeWords     = 20  // at one level
-	MaxWords         = 200 // of WordsIn, and of WordsOut, at one level
+	MaxWords         = 200 // of WordsIn, of WordsOut, and of AdultWords, at one level
 	MaxTargets       = 200 // of Allow, and of Block, at one level
 	MaxMuted         = 200
 	MaxSteering      = 16 // edits

@@ -127,13 +127,13 @@ func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, o
 	return &now, wait, true
 }
 
-// TooFast is what a person is told who asks more than they may.
+// TooFast is what a person is told who asks more than they, or their server, may.
 func TooFast(wait time.Duration) string {
 	n := int((wait + time.Second - 1) / time.Second)
 	if n == 1 {
-		return "You ask faster than I may answer you. Please wait a second."
+		return "That is faster than I may answer here. Please wait a second."
 	}
-	return fmt.Sprintf("You ask faster than I may answer you. Please wait %d seconds.", n)
+	return fmt.Sprintf("That is faster than I may answer here. Please wait %d seconds.", n)
 }
 
 // limits are what a question takes tokens from.
@@ -141,7 +141,7 @@ func (s *Service) limits(q Question) []session.Limit {
 	if s.opt.Rules == nil || q.patient || q.Turn.AuthorID == "" {
 		return nil
 	}
-	return s.opt.Rules.Limits(q.Turn.AuthorID, q.Above)
+	return s.opt.Rules.Limits(q.Server, q.Turn.AuthorID, q.Above)
 }
 
 // leave lets a question stay pending, for the next start or another process.
@@ -161,7 +161,7 @@ func (s *Service) handOver(q Question) {
 		s.leave(q)
 		return
 	}
-	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
+	ctx, cancel := context.WithTimeout(s.hard, s.opt.Deliver)
 	defer cancel()
 	r.Pause(ctx)
 	s.release(q)
@@ -208,12 +208,24 @@ func (s *Service) refuse(q Question) {
 	s.aside(q, func(q Question) { s.say(q, sayAway) })
 }
 
-// say shows a sentence that is not part of the conversation.
-func (s *Service) say(q Question, text string) {
-	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
+// noticeTries is how often a notice is shown that finds Discord away, Options.Deliver
+// each time.
+const noticeTries = 10
+
+// say shows a sentence that is not part of the conversation. If that takes too long, it
+// goes on beside the questions that follow.
+func (s *Service) say(q Question, text string) { s.sayWithin(q, text, noticeTries) }
+
+func (s *Service) sayWithin(q Question, text string, tries int) {
+	ctx, cancel := context.WithTimeout(s.hard, s.opt.Deliver)
 	defer cancel()
-	if _, err := q.Reply.Finish(ctx, End{Text: text}); err != nil {
-		s.opt.Log.Error("a notice could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+	_, err := q.Reply.Finish(ctx, End{Text: text})
+	if err == nil {
+		return
+	}
+	s.opt.Log.Error("a notice could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "tries_left", tries-1, "err", err)
+	if tries > 1 && errors.Is(err, context.DeadlineExceeded) && s.hard.Err() == nil {
+		s.aside(q, func(q Question) { s.sayWithin(q, text, tries-1) })
 	}
 }
 

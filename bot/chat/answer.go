@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func (s *Service) answer(w *work) {
 
 // show shows an answer for good; false if nobody can see it.
 func (s *Service) show(q Question, e End) ([]string, bool) {
-	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
+	ctx, cancel := context.WithTimeout(s.hard, s.opt.Deliver)
 	defer cancel()
 	ids, err := q.Reply.Finish(ctx, e)
 	if err != nil {
@@ -90,7 +91,7 @@ func (s *Service) show(q Question, e End) ([]string, bool) {
 }
 
 func (s *Service) withdraw(r Reply) {
-	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
+	ctx, cancel := context.WithTimeout(s.hard, s.opt.Deliver)
 	defer cancel()
 	r.Withdraw(ctx)
 }
@@ -124,7 +125,25 @@ func (s *Service) prompt(w *work) (Prompt, error) {
 	if q.Known && len(turns) < len(sess.Turns) && sess.Turns[len(turns)].Role == session.RoleAssistant {
 		return Prompt{}, nil // answered since it was found pending
 	}
-	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: turns, Settings: q.Above.Merge(sess.Settings)}, nil
+	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: withReferred(turns, q.Refers), Settings: q.Above.Merge(sess.Settings)}, nil
+}
+
+// nearTurns is how many turns before a question are sure to be in its prompt, as far as
+// they are short.
+const nearTurns = 6
+
+// withReferred are the turns up to a question with the message that it replies to.
+func withReferred(turns []session.Turn, m *session.Turn) []session.Turn {
+	n := len(turns) - 1
+	if m == nil || n < 0 {
+		return turns
+	}
+	for _, t := range turns[max(0, n-nearTurns):] {
+		if t.ID == m.ID || t.Answer != nil && slices.Contains(t.Answer.More, m.ID) {
+			return turns
+		}
+	}
+	return slices.Insert(slices.Clone(turns), n, *m)
 }
 
 func (s *Service) generate(ctx context.Context, r Reply, p Prompt) (Answer, error) {

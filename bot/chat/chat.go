@@ -120,7 +120,8 @@ type Reply interface {
 	// than it can be shown is replaced by newer text.
 	Update(text string)
 	// Finish shows the end for good and returns the ids of the messages it is shown
-	// in, in order. None means that it could not be shown.
+	// in, in order. None means that it could not be shown. After an error it may be
+	// called again, also with another end.
 	Finish(ctx context.Context, e End) (messages []string, err error)
 	// Withdraw removes what Queued or Update have shown: there will be no end.
 	Withdraw(ctx context.Context)
@@ -150,6 +151,8 @@ type Question struct {
 	Key   session.Key
 	Turn  session.Turn
 	Reply Reply
+	// Server is the id of the server it was asked in; empty in direct messages.
+	Server string
 	// Known says that the store has accepted the question already: it comes from the
 	// list of pending questions after a restart. If this service is at it or has
 	// answered it meanwhile, it is left alone.
@@ -157,6 +160,10 @@ type Question struct {
 	// Above are the settings of the levels above the channel's own: of the server, and
 	// of the channel that a thread is in.
 	Above session.Settings
+	// Refers is the message that the question replies to; nil if to none. The prompt has
+	// it right before the question, unless it is among the last of the conversation. It is
+	// not kept.
+	Refers *session.Turn
 	// Decide, if not nil, is called in the question's turn, before the store hears of
 	// it, and may wait. It completes the question; it says in one sentence why it is
 	// not answered; or, with ok false, that it is none. Quiet has nobody told that a

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,3 +116,25 @@ func TestAskWaitWaitsForRoom(t *testing.T) {
 		n++
 	}
 }
+
+// A notice that Discord does not take in time is said later, once, and nobody waits for
+// that.
+func TestNoticeIsInsistedOn(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.s.Close(t.Context())
+	var log atomic.Int64
+	w.s = New(w.store, w.gen, Options{QueueLen: 4, Timeout: time.Minute, Deliver: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(lines{&log}, nil))})
+	w.board.stuck.Store(true)
+	w.must("c", "1", "fail")
+	w.until("the notice failed twice", func() bool { return log.Load() >= 3 }) // and the answer before it
+	w.board.stuck.Store(false)
+	w.board.wait(t, 1)
+	w.must("c", "2", "hi")
+	same(t, w.board.wait(t, 2), []string{"1: " + sayFailed, "2: 2 hi"})
+	w.settle()
+}
+
+// lines counts those of a log.
+type lines struct{ n *atomic.Int64 }
+
+func (l lines) Write(b []byte) (int, error) { l.n.Add(1); return len(b), nil }

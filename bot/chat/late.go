@@ -53,28 +53,31 @@ func (s *Service) catchUp() {
 		case <-time.After(wait):
 		}
 		stopping := s.ctx.Err() != nil
-		done := s.catchUpOnce()
+		done, did := s.catchUpOnce()
 		switch {
 		case done:
 			return
 		case stopping:
 			s.giveUp()
 			return
+		case did > 0: // it was back for a moment
+			wait = time.Second
+			continue
 		}
 		wait = min(2*wait, 30*time.Second)
 	}
 }
 
-// catchUpOnce does chores until one fails for want of the store; true means that
-// none is left and the work is over.
-func (s *Service) catchUpOnce() bool {
+// catchUpOnce does chores until one fails for want of the store, and returns how many it
+// did; done means that none is left and the work is over.
+func (s *Service) catchUpOnce() (done bool, did int) {
 	l := &s.late
-	for {
+	for ; ; did++ {
 		l.mu.Lock()
 		if len(l.chores) == 0 {
 			l.working = false
 			l.mu.Unlock()
-			return true
+			return true, did
 		}
 		c := l.chores[0]
 		l.mu.Unlock()
@@ -85,7 +88,7 @@ func (s *Service) catchUpOnce() bool {
 		case err == nil:
 			s.opt.Log.Info("the store is back", "done", c.what, "channel", c.channel, "message", c.message)
 		case away(err):
-			return false
+			return false, did
 		default:
 			s.opt.Log.Error("a late call of the store failed", "not_done", c.what, "channel", c.channel, "message", c.message, "err", err)
 		}

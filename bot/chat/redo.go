@@ -17,6 +17,7 @@ type Redo struct {
 	Continue   bool             // go on with Old, where it was cut
 	Reply      Reply            // shows the new one in its place
 	Above      session.Settings // as in Question
+	Refers     *session.Turn    // as in Question
 	// Failed is told in one sentence why the answer stays what it was. May be nil.
 	Failed func(notice string)
 }
@@ -130,7 +131,7 @@ func (s *Service) redoPrompt(r *Redo) (p Prompt, notice string) {
 		return p, sayForgotten
 	}
 	r.Old = now // another process may have changed it
-	p = Prompt{Key: r.Key, QuestionID: r.QuestionID, Turns: turns, Settings: r.Above.Merge(sess.Settings)}
+	p = Prompt{Key: r.Key, QuestionID: r.QuestionID, Turns: withReferred(turns, r.Refers), Settings: r.Above.Merge(sess.Settings)}
 	if r.Continue {
 		p.Begin = now.Text
 	} else {
@@ -151,7 +152,7 @@ func (s *Service) fail(r *Redo, notice string) {
 
 // restore shows the answer that there was.
 func (s *Service) restore(r *Redo) {
-	ctx, cancel := context.WithTimeout(s.hard, deliverTimeout)
+	ctx, cancel := context.WithTimeout(s.hard, s.opt.Deliver)
 	defer cancel()
 	if _, err := r.Reply.Finish(ctx, EndOf(r.Old)); err != nil {
 		s.opt.Log.Error("an answer could not be shown as it was", "channel", r.Key.Channel, "message", r.QuestionID, "err", err)

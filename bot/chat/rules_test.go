@@ -17,7 +17,7 @@ type strict struct {
 	failed map[string]int
 }
 
-func (s *strict) Limits(person string, _ session.Settings) []session.Limit {
+func (s *strict) Limits(_, person string, _ session.Settings) []session.Limit {
 	return []session.Limit{{Name: "person/" + person, Size: 2, Every: time.Hour}}
 }
 
@@ -90,7 +90,46 @@ func TestRules(t *testing.T) {
 	if all := strings.Join(w.turns("c"), "\n"); strings.Contains(all, "never stored") {
 		t.Errorf("stored: %s", all)
 	}
-	if wait := w.s.Limited(t.Context(), "other", session.Settings{}); wait != 0 {
+	if wait := w.s.Limited(t.Context(), "", "other", session.Settings{}); wait != 0 {
 		t.Errorf("another person waits %v", wait)
+	}
+}
+
+// shared lets each person ask once and a server three times.
+type shared struct{ strict }
+
+func (s *shared) Limits(server, person string, _ session.Settings) []session.Limit {
+	return []session.Limit{{Name: "person/" + person, Size: 1, Every: time.Hour}, {Name: "server/" + server, Size: 3, Every: time.Hour}}
+}
+
+// All people of a server have one bucket, of which one who asks too fast takes nothing.
+func TestLimitOfAServer(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.s.Close(t.Context())
+	w.s = New(w.store, w.gen, Options{QueueLen: 9, Timeout: time.Minute, Rules: &shared{strict{failed: map[string]int{}}}, Log: slog.New(slog.DiscardHandler)})
+	for i, c := range []struct {
+		server, person string
+		answered       bool
+	}{{"5", "ann", true}, {"5", "ann", false}, {"5", "ann", false}, {"5", "ann", false}, {"5", "ben", true}, {"5", "cid", true}, {"5", "dan", false}, {"6", "dan", true}, {"6", "eve", true}} {
+		id := fmt.Sprint(i + 1)
+		err := w.s.Ask(Question{Key: session.Key{Channel: "c"}, Server: c.server, Reply: boardReply{w.board, id},
+			Turn: session.Turn{ID: id, Role: session.RoleUser, AuthorID: c.person, Text: "hello", Time: time.Now()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := w.board.wait(t, i+1)[i]
+		w.settle()
+		if answered := strings.HasSuffix(said, " hello"); answered != c.answered {
+			t.Errorf("%s of server %s: %q", c.person, c.server, said)
+		}
+	}
+	if wait := w.s.Limited(t.Context(), "6", "eve", session.Settings{}); wait == 0 {
+		t.Error("commands have a bucket of their own")
+	}
+	if wait := w.s.Limited(t.Context(), "6", "fay", session.Settings{}); wait != 0 {
+		t.Errorf("fay waits %v", wait)
+	}
+	if wait := w.s.Limited(t.Context(), "6", "hal", session.Settings{}); wait == 0 {
+		t.Error("the server's bucket has more than it had")
 	}
 }

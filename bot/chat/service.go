@@ -16,6 +16,7 @@ type Options struct {
 	QueueLen int           // questions of a channel, the one being answered included; at least 1
 	Timeout  time.Duration // of an answer, from its turn in the queue
 	Renew    time.Duration // between signs of life to the store; 0 is 5 s
+	Deliver  time.Duration // for the showing of a finished answer; 0 is a minute
 	// HandOver leaves answers that Close breaks off to other processes, which answer
 	// anew, instead of showing them unfinished.
 	HandOver bool
@@ -27,9 +28,10 @@ type Options struct {
 
 // Rules are what people and the model are held to. They may change at any time.
 type Rules interface {
-	// Limits are the buckets that a question of a person takes a token from, where such
-	// settings hold.
-	Limits(personID string, set session.Settings) []session.Limit
+	// Limits are the buckets that a question of a person takes a token from, in a server,
+	// or in none if that is empty, where such settings hold. Where one of them is empty,
+	// the others keep theirs.
+	Limits(serverID, personID string, set session.Settings) []session.Limit
 	// Mask is what may be shown of a text of the model's; masks is whether that may
 	// differ from the text at all.
 	Mask(text string) (shown string, masks bool)
@@ -59,8 +61,6 @@ const (
 	stopped    = "I was switched off before I could answer. Please ask me again."
 	// storeTimeout bounds a call of the store, so that an absent Redis is noticed soon.
 	storeTimeout = 5 * time.Second
-	// deliverTimeout bounds the showing of a finished answer.
-	deliverTimeout = 60 * time.Second
 	// grace is how long Close lets broken off answers be shown and stored.
 	grace = 1500 * time.Millisecond
 )
@@ -95,6 +95,9 @@ func New(store Store, gen Generator, o Options) *Service {
 	s := &Service{store: store, gen: gen, opt: o, intake: newQueue(o.QueueLen + 1), turns: newQueue(o.QueueLen), notices: newQueue(maxNotices)}
 	if s.opt.Renew <= 0 {
 		s.opt.Renew = renewEvery
+	}
+	if s.opt.Deliver <= 0 {
+		s.opt.Deliver = time.Minute
 	}
 	if s.opt.Busy == nil {
 		s.opt.Busy = func(error) bool { return false }
@@ -218,19 +221,20 @@ func (s *Service) failed(kind string) {
 
 // Limited counts a question of a person that does not come through Ask; it returns how
 // long they have to wait, 0 if it may be answered. Without the store all may.
-func (s *Service) Limited(ctx context.Context, personID string, set session.Settings) time.Duration {
+func (s *Service) Limited(ctx context.Context, serverID, personID string, set session.Settings) time.Duration {
 	if s.opt.Rules == nil {
 		return 0
 	}
-	longest := time.Duration(0)
-	for _, l := range s.opt.Rules.Limits(personID, set) {
+	for _, l := range s.opt.Rules.Limits(serverID, personID, set) {
 		wait, err := s.store.Take(ctx, l.Name, l.Size, l.Every)
 		if err != nil {
 			s.opt.Log.Warn("a person's questions could not be counted", "err", err)
 		}
-		longest = max(longest, wait)
+		if wait > 0 {
+			return wait
+		}
 	}
-	return longest
+	return 0
 }
 
 // Refuse tells a person, once for all processes, why a message is not answered. It is

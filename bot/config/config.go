@@ -12,7 +12,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Config is the manual: each key with its meaning, unit and default. In the
@@ -159,6 +161,16 @@ type Safety struct {
 	Messages int `toml:"messages"` // 10
 	// Every is the time after which a person may send one more.
 	Every Duration `toml:"every"` // "3s"
+	// ServerMessages and ServerEvery are the same for all people of a server together; 0
+	// is any number.
+	ServerMessages int      `toml:"server_messages"` // 0
+	ServerEvery    Duration `toml:"server_every"`    // "1s"
+	// AdultChannels has questions in channels answered that Discord marks as
+	// age-restricted.
+	AdultChannels bool `toml:"adult_channels"` // true
+	// AdultWords are words or phrases that are neither answered nor said in all other
+	// channels; at most 200, of 60 characters each.
+	AdultWords []string `toml:"adult_words"` // []
 	// MaxLength is how many characters of a message are read.
 	MaxLength int `toml:"max_length"` // 4000
 }
@@ -209,9 +221,10 @@ func Default() Config {
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
 		Where:   defaultWhere(),
-		Safety:  Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, Messages: 10, Every: Duration(3 * time.Second), MaxLength: 4000},
-		Engine:  Engine{ContextTokens: 8192, Extras: true},
-		Roles:   Roles{Role: "all", Lease: Duration(5 * time.Second), ShardLease: Duration(20 * time.Second), MaxQueue: 1000},
+		Safety: Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, Messages: 10, Every: Duration(3 * time.Second),
+			ServerEvery: Duration(time.Second), AdultChannels: true, AdultWords: []string{}, MaxLength: 4000},
+		Engine: Engine{ContextTokens: 8192, Extras: true},
+		Roles:  Roles{Role: "all", Lease: Duration(5 * time.Second), ShardLease: Duration(20 * time.Second), MaxQueue: 1000},
 	}
 }
 
@@ -316,6 +329,16 @@ func (c Config) check() error {
 	}
 	c.Where.check(bad)
 	in("safety.messages", float64(c.Safety.Messages), 0, 1000)
+	in("safety.server_messages", float64(c.Safety.ServerMessages), 0, 10000)
+	between("safety.server_every", c.Safety.ServerEvery, 10*time.Millisecond, time.Hour)
+	if n := len(c.Safety.AdultWords); n > 200 {
+		bad("safety.adult_words", fmt.Sprintf("%d of them", n), "200 at most")
+	}
+	for _, w := range c.Safety.AdultWords {
+		if n := utf8.RuneCountInString(w); n > 60 || strings.Join(strings.Fields(w), " ") != w || w == "" || strings.ContainsAny(w, ",，、") {
+			bad("safety.adult_words", fmt.Sprintf("%q", w), "words or phrases of at most 60 characters, without commas")
+		}
+	}
 	in("safety.max_length", float64(c.Safety.MaxLength), 1, 10000)
 	between("safety.every", c.Safety.Every, 10*time.Millisecond, time.Hour)
 	if a := c.HTTP.PprofAddr; a != "" {

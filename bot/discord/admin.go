@@ -37,6 +37,9 @@ func (b *Bot) admin(ctx context.Context, i *discordgo.Interaction) error {
 		return b.unmute(ctx, i, values)
 	case "limit":
 		return b.limit(ctx, i, values)
+	case "adult":
+		answer, _ := values["answer"].(bool)
+		return b.setServer(ctx, i, "", func(s *session.Settings) error { s.AdultChannels = &answer; return nil })
 	case "audit":
 		channel, _ := values["channel"].(string)
 		return b.setServer(ctx, i, "", func(s *session.Settings) error { s.AuditChannel = &channel; return nil })
@@ -186,7 +189,7 @@ func (b *Bot) unmute(ctx context.Context, i *discordgo.Interaction, values map[s
 	})
 }
 
-// limit shows or sets how fast a person may ask in the server.
+// limit shows or sets how fast a person, and all together, may ask in the server.
 func (b *Bot) limit(ctx context.Context, i *discordgo.Interaction, values map[string]any) error {
 	if len(values) == 0 {
 		_, t, err := b.here(ctx, i)
@@ -194,7 +197,11 @@ func (b *Bot) limit(ctx context.Context, i *discordgo.Interaction, values map[st
 			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 		}
 		set := t.Merged()
-		return b.respond(ctx, i, sayLimit(i, set.LimitMessages, set.LimitSeconds), true)
+		said := sayLimit(i, false, set.LimitMessages, set.LimitSeconds)
+		if set.ServerMessages != nil || set.ServerSeconds != nil {
+			said += "\n" + sayLimit(i, true, set.ServerMessages, set.ServerSeconds)
+		}
+		return b.respond(ctx, i, said, true)
 	}
 	return b.setServer(ctx, i, "", func(s *session.Settings) error {
 		if n, ok := values["messages"].(float64); ok {
@@ -204,24 +211,37 @@ func (b *Bot) limit(ctx context.Context, i *discordgo.Interaction, values map[st
 		if n, ok := values["seconds"].(float64); ok {
 			s.LimitSeconds = &n
 		}
+		if n, ok := values["server-messages"].(float64); ok {
+			v := int(max(0, min(n, 10000)))
+			s.ServerMessages = &v
+		}
+		if n, ok := values["server-seconds"].(float64); ok {
+			s.ServerSeconds = &n
+		}
 		return nil
 	})
 }
 
-// sayLimit says how fast a person may ask; what a server does not say (nil) is as it is
-// elsewhere.
-func sayLimit(i *discordgo.Interaction, messages *int, seconds *float64) string {
+// sayLimit says how fast a person, or all of a server together, may ask; what a server
+// does not say (nil) is as it is elsewhere.
+func sayLimit(i *discordgo.Interaction, together bool, messages *int, seconds *float64) string {
+	who := in(i, "A person", "每人")
+	if together {
+		who = in(i, "All people together", "所有人合计")
+	}
 	switch {
 	case messages == nil && seconds == nil:
 		return in(i, "This server has no limit of its own for each person.", "本服务器没有自己的每人限制。")
 	case messages == nil:
-		return fmt.Sprintf(in(i, "A person may ask one more question every %g seconds.", "每人每 %g 秒可再提一个问题。"), *seconds)
+		return who + fmt.Sprintf(in(i, " may ask one more question every %g seconds.", "每 %g 秒可再提一个问题。"), *seconds)
+	case *messages == 0 && together:
+		return who + in(i, " may ask as fast as they like.", "提问速度不限。")
 	case *messages == 0:
 		return in(i, "People may ask as fast as they like.", "提问速度不限。")
 	case seconds == nil:
-		return fmt.Sprintf(in(i, "A person may ask %d questions at once.", "每人一次可提 %d 个问题。"), *messages)
+		return who + fmt.Sprintf(in(i, " may ask %d questions at once.", "一次可提 %d 个问题。"), *messages)
 	}
-	return fmt.Sprintf(in(i, "A person may ask %d questions at once, and one more every %g seconds.", "每人一次可提 %d 个问题，之后每 %g 秒一个。"), *messages, *seconds)
+	return who + fmt.Sprintf(in(i, " may ask %d questions at once, and one more every %g seconds.", "一次可提 %d 个问题，之后每 %g 秒一个。"), *messages, *seconds)
 }
 
 // list shows or changes who and what is allowed or blocked in the server.
@@ -284,6 +304,8 @@ func wordLists(where string) (session.Field, bool) {
 		return session.FieldNamed("words_in")
 	case "answers":
 		return session.FieldNamed("words_out")
+	case "adult":
+		return session.FieldNamed("adult_words")
 	}
 	return session.Field{}, false
 }
@@ -291,7 +313,7 @@ func wordLists(where string) (session.Field, bool) {
 // words shows or changes the words that are not answered, or not said, in the server.
 func (b *Bot) words(ctx context.Context, i *discordgo.Interaction, act string, values map[string]any) error {
 	if act == "list" {
-		return b.showLists(ctx, i, "words_in", "words_out")
+		return b.showLists(ctx, i, "words_in", "words_out", "adult_words")
 	}
 	where, _ := values["where"].(string)
 	f, ok := wordLists(where)
@@ -340,6 +362,9 @@ func (b *Bot) showLists(ctx context.Context, i *discordgo.Interaction, names ...
 	var lines []string
 	for _, name := range names {
 		f, _ := session.FieldNamed(name)
+		if name == "adult_words" && !f.IsSet(t.Merged()) {
+			continue
+		}
 		lines = append(lines, fmt.Sprintf("**%s** (%d): %s", name, len(f.List(t.Merged())), cutShown(orNone(readableValue(f, t.Merged())), 1700/len(names))))
 	}
 	return b.respond(ctx, i, strings.Join(lines, "\n"), true)

@@ -42,7 +42,7 @@ func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head
 		return nil
 	}
 	p := b.findPlace(short, i.GuildID, i.ChannelID)
-	set := b.treeAnyway(short, p).Merged()
+	set := p.worded(b.treeAnyway(short, p).Merged())
 	if why := b.barred(short, i, p, set, question); why != "" {
 		return b.respond(ctx, i, why, true)
 	}
@@ -193,7 +193,7 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 	if err := b.respond(ctx, i, "I'm answering that.", true); err != nil {
 		return err
 	}
-	err = b.chat.Ask(chat.Question{Key: s.Key, Above: above(tree, p), Reply: b.newReply(i.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
+	err = b.chat.Ask(chat.Question{Key: s.Key, Server: i.GuildID, Above: above(tree, p), Reply: b.newReply(i.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
 		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}})
 	if errors.Is(err, chat.ErrFull) { // which the person was told
 		return nil

@@ -118,10 +118,11 @@ type Bot struct {
 
 	identifies *rate.Limiter // of new sessions with Discord
 	seen       *places
-	targets    recent // texts of messages asked about: Discord shows them to a menu's command, not to the form that follows
+	targets    recent[string] // texts of messages asked about: Discord shows them to a menu's command, not to the form that follows
 	levels     levels
 	told       atomic.Pointer[chan struct{}] // closed when the last change of settings was told to the audit channel
-	names      recent                        // of people whom lists speak of by their ids
+	names      recent[string]                // of people whom lists speak of by their ids
+	refers     recent[session.Turn]          // what the last questions reply to, for when they are answered again
 	talk       talk
 	gaps       atomic.Int64 // READYs so far, each of which ends a gap in the events
 	scanning   sync.Mutex   // held by the rescan at work

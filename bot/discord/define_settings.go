@@ -37,7 +37,8 @@ func adminCommand() *discordgo.ApplicationCommand {
 			option(optSub, "list", "What is on it", "查看列表"))
 	}
 	where := func() *cmdOption {
-		return needed(choices(option(optText, "where", "In questions to me, or in my answers", "在提问中，还是在我的回答中"), choice{value: "questions", zh: "提问"}, choice{value: "answers", zh: "回答"}))
+		return needed(choices(option(optText, "where", "In questions to me, in my answers, or in both outside of age-restricted channels", "在提问中、在我的回答中，或在年龄限制频道之外的两者中"),
+			choice{value: "questions", zh: "提问"}, choice{value: "answers", zh: "回答"}, choice{value: "adult", zh: "成人用语", name: "both, outside of age-restricted channels"}))
 	}
 	word := option(optText, "word", "A word or a phrase; without it a form for many opens", "词或短语；留空则打开可填多个的表单")
 	word.MaxLength = session.MaxWord
@@ -51,9 +52,12 @@ func adminCommand() *discordgo.ApplicationCommand {
 		option(optSub, "resume", "Answer again", "恢复回答"),
 		with(option(optSub, "mute", "Do not answer a person, for a time or for good", "在一段时间内或一直不回答某人"), needed(option(optPerson, "person", "Whom", "谁")), minutes),
 		with(option(optSub, "unmute", "Answer a person again", "重新回答某人"), needed(completed(option(optText, "person", "Whom", "谁")))),
-		with(option(optSub, "limit", "How fast a person may ask; without anything, show it", "每人提问的速度；不填则显示当前值"),
+		with(option(optSub, "limit", "How fast a person, and all together, may ask; without anything, show it", "每人及全体提问的速度；不填则显示当前值"),
 			number(optWhole, "messages", 0, 1000, "So many questions at once; 0 is any number", "一次可提多少个问题；0 为不限"),
-			number(optReal, "seconds", 0.01, 3600, "The time after which one more may come", "多久之后可再提一个（秒）")),
+			number(optReal, "seconds", 0.01, 3600, "The time after which one more may come", "多久之后可再提一个（秒）"),
+			number(optWhole, "server-messages", 0, 10000, "So many at once of all people of the server; 0 is any number", "全服务器一次可提多少个问题；0 为不限"),
+			number(optReal, "server-seconds", 0.01, 3600, "The time after which one more of anybody's may come", "多久之后任何人可再提一个（秒）")),
+		with(option(optSub, "adult", "Whether I answer in channels that are marked as age-restricted", "我是否在年龄限制频道中回答"), needed(option(optBool, "answer", "Answer there", "在那里回答"))),
 		with(option(optSub, "audit", "Tell a channel of each change of settings", "将每次设置更改发送到某频道"), channel),
 		list("allow", "Where and whom I answer; empty is everywhere and everybody", "我在哪里回答、回答谁；空列表为不限", "Answer here, or them", "允许", "Take one off the list", "移出列表"),
 		list("block", "Where and whom I don't answer, whatever else is allowed", "我不在哪里回答、不回答谁（优先于允许）", "Don't answer here, or them", "屏蔽", "Take one off the list", "移出列表"),

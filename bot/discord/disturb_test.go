@@ -2,6 +2,7 @@ package discord
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"moebot/bot/discordtest"
@@ -40,8 +41,13 @@ func (s *soak) disturbMore(i int) {
 	burst := func(name string, fault discordtest.RESTFault) (string, func()) {
 		return name, func() { f.REST(fault) }
 	}
+	s.repeat(5)
 	name, do := "", func() {}
 	switch i % 120 {
+	case 24, 104:
+		name, do = "gateway slow by 400 ms", func() { f.SlowGateway(400 * time.Millisecond) }
+	case 27, 107:
+		name, do = "gateway as fast as ever", func() { f.SlowGateway(0) }
 	case 17:
 		name, do = "cut without resume", func() { f.RefuseResume(1); f.Cut() }
 	case 37, 97:
@@ -76,6 +82,21 @@ func (s *soak) disturbMore(i int) {
 	}
 	s.faults[name]++
 	do()
+}
+
+// repeat delivers questions again that were asked before, some of them long ago.
+func (s *soak) repeat(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range n {
+		if len(s.past) == 0 {
+			return
+		}
+		p := s.past[rand.IntN(len(s.past))]
+		if s.w.d.Faults().Repeat(p.channel, p.thread) {
+			s.faults["question delivered again"]++
+		}
+	}
 }
 
 func (s *soak) pauseRedis(d time.Duration) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -106,6 +107,7 @@ func (b *Bot) threadHandlers() {
 
 // onDelete forgets messages.
 func (b *Bot) onDelete(channel string, messages ...string) {
+	b.refers.drop(func(t session.Turn) bool { return slices.Contains(messages, t.ID) })
 	for _, id := range messages {
 		if b.ctx.Err() == nil {
 			b.chat.Remove(session.Key{Channel: channel}, id)
@@ -163,7 +165,7 @@ func (b *Bot) onReady(e *discordgo.Ready) {
 }
 
 func (b *Bot) onMessage(m *discordgo.Message) {
-	if b.ctx.Err() != nil || m == nil || b.seen.keep(m) {
+	if b.ctx.Err() != nil || m == nil || b.repeated(m) || b.seen.keep(m) {
 		return
 	}
 	b.seen.heard(m.ChannelID, m.ID)
@@ -174,6 +176,14 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 	if err := b.chat.Ask(q); err != nil && !errors.Is(err, chat.ErrFull) && b.ctx.Err() == nil {
 		b.log.Warn("a question was not taken", "channel", m.ChannelID, "message", m.ID, "err", err)
 	}
+}
+
+// repeated reports whether a message is so much older than what was last said in its
+// channel that it was delivered long ago. The store knows what it answered, but not
+// for ever. Our own clock is not asked: it may be wrong.
+func (b *Bot) repeated(m *discordgo.Message) bool {
+	last := b.seen.newest(m.ChannelID)
+	return last != "" && later(before(last, b.opt.RescanAge), m.ID)
 }
 
 // onEdit notes what a message says now. Updates that are no edit by its author, such as

@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
 	"moebot/bot/discordtest"
+	"moebot/session/redisstore"
 )
 
 func TestIntentsAndTokens(t *testing.T) {
@@ -63,4 +67,41 @@ func TestNoPermissionSettlesTheQuestion(t *testing.T) {
 	w.until("settled", func() bool { return w.chat.Stats().Failed == 1 })
 	w.send(c, w.mia.ID, w.at("again"))
 	w.says(c, "re: again")
+}
+
+// An event that comes again hours later, when neither the store nor the process knows the
+// message any more, is answered by nobody; nor is one of lately.
+func TestRepeatedLongAfter(t *testing.T) {
+	clock := discordtest.NewManualClock(time.Now().Add(-3 * time.Hour))
+	limits := discordtest.Limits{Off: true, Global: 1}
+	r := miniredis.RunT(t)
+	store, err := redisstore.New(redis.NewClient(&redis.Options{Addr: r.Addr(), ContextTimeoutEnabled: true}), redisstore.Options{SeenIDs: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldOf(t, discordtest.Options{Clock: clock, Limits: limits}, Options{MessageContent: true}, parts{store: store}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	ask := func(text string) string {
+		m := w.send(c, w.mia.ID, w.at(text))
+		w.says(c, "re: "+text)
+		w.idle(c, m.ID)
+		return m.ID
+	}
+	old := ask("long ago")
+	clock.Advance(2 * time.Hour)
+	for i := range 3 { // with its answers more than the store knows
+		ask(fmt.Sprint("later ", i))
+	}
+	w.stop(time.Second)
+	w.restart(w.store)
+	lately := ask("after the restart")
+	for _, id := range []string{old, lately} {
+		if !w.d.Faults().Repeat(c, id) {
+			t.Fatal("the message is gone")
+		}
+	}
+	ask("the end")
+	if n := len(w.replies(c)); n != 6 {
+		t.Errorf("%d answers to 6 questions", n)
+	}
 }

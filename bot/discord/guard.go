@@ -16,7 +16,17 @@ import (
 const (
 	sayBanned  = "I don't answer you here."
 	sayBlocked = "I don't answer messages with such words in them."
+	sayAdult   = "I don't answer in age-restricted channels."
 )
+
+// worded are the settings of a place with the adult words among those that are not
+// answered and not said, if it is none for them.
+func (p place) worded(set session.Settings) session.Settings {
+	if p.adult || set.AdultWords == nil {
+		return set
+	}
+	return set.Merge(session.Settings{WordsIn: set.AdultWords, WordsOut: set.AdultWords})
+}
 
 // blocked reports whether a text holds words that are answered nowhere.
 func (p *Policy) blocked(text string) bool {
@@ -38,7 +48,7 @@ func (b *Bot) blocked(set session.Settings, text string) bool {
 func (b *Bot) blockedAt(server, channel, text string) bool {
 	p, _ := b.placeOf(server, channel)
 	t, _ := b.treeKnown(p)
-	return b.blocked(t.Merged(), text)
+	return b.blocked(p.worded(t.Merged()), text)
 }
 
 // shorten cuts a text to what is read of it.
@@ -61,7 +71,7 @@ func (b *Bot) barred(ctx context.Context, i *discordgo.Interaction, p place, set
 	if why := b.unwelcome(i, p, set, text); why != "" {
 		return why
 	}
-	if wait := b.chat.Limited(ctx, person(i).ID, set); wait > 0 {
+	if wait := b.chat.Limited(ctx, i.GuildID, person(i).ID, set); wait > 0 {
 		return chat.TooFast(wait)
 	}
 	return ""
@@ -80,7 +90,7 @@ func (b *Bot) unwelcome(i *discordgo.Interaction, p place, set session.Settings,
 	if until, yes := muted(set, who, time.Now()); yes {
 		return sayMuted(until)
 	}
-	return b.unwilling(set, text)
+	return b.unwilling(set, p, text)
 }
 
 func sayMuted(until time.Time) string {

@@ -78,11 +78,39 @@ func TestHarmless(t *testing.T) {
 		"<@12> <@!34> <@&56>": "<\u200b@12> <\u200b@!34> <\u200b@&56>",
 		"<@ 1> @ever a@b.c":   "<@ 1> @ever a@b.c",
 		"<#12> <:x:34>":       "<#12> <:x:34>",
+		"x@everyones @hereby": "x@\u200beveryones @\u200bhereby",
 	} {
 		if got := harmless(in); got != want {
 			t.Errorf("harmless(%q) = %q, want %q", in, got, want)
 		}
 	}
+}
+
+// FuzzHarmless: what is shown of any text, whole or in parts, holds nothing that Discord
+// reads as a mention, and without the marks it is the text.
+func FuzzHarmless(f *testing.F) {
+	for _, seed := range []string{"@everyone <@12> <@&3> <@!4>", "<@everyone>", "<<@@here1>", "@\u200beveryone", "```\n@here\n```", "@every\u200bone<@\u200b1>", strings.Repeat("<@1", 900)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		shown := harmless(text)
+		if strings.ReplaceAll(shown, "\u200b", "") != strings.ReplaceAll(text, "\u200b", "") || harmless(shown) != shown {
+			t.Errorf("%q is shown as %q", text, shown)
+		}
+		for _, part := range append(split(shown), shown) {
+			for i := range len(part) {
+				rest := part[i:]
+				if strings.HasPrefix(rest, "@everyone") || strings.HasPrefix(rest, "@here") {
+					t.Errorf("%q of %q pings everyone", part, text)
+				}
+				if id, ok := strings.CutPrefix(rest, "<@"); ok {
+					if id = strings.TrimLeft(id, "!&"); id != "" && id[0] >= '0' && id[0] <= '9' {
+						t.Errorf("%q of %q pings somebody", part, text)
+					}
+				}
+			}
+		}
+	})
 }
 
 // nowhere answers every request with an empty object.

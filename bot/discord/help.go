@@ -37,7 +37,7 @@ func (b *Bot) privacy() string {
 		kept = "for " + days(d) + " after the last message there"
 	}
 	return "**What I keep**: of messages meant for me, the text, your name and id, when it was, and my answers, by channel, " + kept + ". " +
-		"Nothing of other messages. Settings of a channel, and sums such as how many messages there were.\n" +
+		"Nothing of other messages; one that you reply to is read with your question. Settings of a channel, and sums such as how many messages there were.\n" +
 		"**What for**: to answer in context. I don't learn from it, and it leaves this program for nobody: the model runs inside it.\n" +
 		"**How to be rid of it**: delete a message and I forget it; **/reset** forgets a channel's conversation (ten minutes it can be undone); " +
 		"**/forget-me** removes everything you said to me, everywhere, and my answers to it. **/export** shows you what there is of this channel."
@@ -103,6 +103,10 @@ func (b *Bot) whenLines(set session.Settings, p place) []string {
 		}
 	}
 	switch mode(set) {
+	case session.ModeOn:
+		if p.adult && set.AdultChannels != nil && !*set.AdultChannels {
+			lines = append(lines, "**I don't answer here**: the channel is age-restricted.")
+		}
 	case session.ModePause:
 		lines = append(lines, "**I'm paused here** and answer nobody.")
 	case session.ModeDrain:
@@ -131,6 +135,7 @@ func (b *Bot) pressForget(ctx context.Context, i *discordgo.Interaction, p press
 		return err
 	}
 	b.chat.StopPerson(p.asker)
+	b.refers.drop(func(t session.Turn) bool { return t.AuthorID == p.asker })
 	n, err := b.store.Forget(ctx, p.asker)
 	text = fmt.Sprintf("Done: %d messages of yours and answers to them are forgotten.", n)
 	if err != nil {

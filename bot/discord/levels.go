@@ -10,8 +10,12 @@ import (
 	"moebot/session"
 )
 
-// place is where a message stands in Discord; what does not apply is empty.
-type place struct{ server, category, channel, thread string }
+// place is where a message stands in Discord; what does not apply is empty. Adult is that
+// the channel is marked as age-restricted, with its threads.
+type place struct {
+	server, category, channel, thread string
+	adult                             bool
+}
 
 // level is the nearest one: that of the conversation.
 func (p place) level() session.Level {
@@ -51,14 +55,14 @@ func (b *Bot) placeOf(server, channel string) (place, bool) {
 // a category, if it does not.
 func placed(server string, c *discordgo.Channel, find func(id string) (*discordgo.Channel, error)) (place, bool) {
 	if !c.IsThread() {
-		return place{server: server, category: c.ParentID, channel: c.ID}, true
+		return place{server: server, category: c.ParentID, channel: c.ID, adult: c.NSFW}, true
 	}
-	p := place{server: server, channel: c.ParentID, thread: c.ID}
+	p := place{server: server, channel: c.ParentID, thread: c.ID, adult: c.NSFW}
 	parent, err := find(c.ParentID)
 	if err != nil {
 		return p, false
 	}
-	p.category = parent.ParentID
+	p.category, p.adult = parent.ParentID, parent.NSFW // which a thread has from it
 	return p, true
 }
 
@@ -217,7 +221,7 @@ func (b *Bot) readTree(ctx context.Context, p place, t session.Tree, which []ses
 // above are the settings in force but for the conversation's own level.
 func above(t session.Tree, p place) session.Settings {
 	t[p.level()] = session.Settings{}
-	return t.Merged()
+	return p.worded(t.Merged())
 }
 
 // here is the place of an interaction and the settings there, in time for its

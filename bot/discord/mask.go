@@ -2,8 +2,9 @@ package discord
 
 import "regexp"
 
-// Mentions that ping, if they are allowed to (reference, Message Formatting).
-var pings = regexp.MustCompile(`@(everyone|here)\b|<(@[!&]?\d)`)
+// Mentions that ping, if they are allowed to (reference, Message Formatting); "@everyone"
+// does so within a word, too.
+var pings = regexp.MustCompile(`@(everyone|here)|<(@[!&]?\d)`)
 
 // harmless makes mentions in a text of the model's or of a person's plain text, by a
 // space without width. That no mention pings is also demanded of Discord with each

@@ -125,6 +125,7 @@ func (b *Bot) pressAgain(ctx context.Context, i *discordgo.Interaction, key sess
 	if err := b.noted(ctx, i); err != nil {
 		return err
 	}
+	b.awaitEnd(ctx, key, p.question)
 	sess, err := b.store.Load(ctx, key)
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
 		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
@@ -137,6 +138,16 @@ func (b *Bot) pressAgain(ctx context.Context, i *discordgo.Interaction, key sess
 		return b.whisper(ctx, i, sayNotYours)
 	}
 	return b.redo(ctx, i, key, p.question, a, p.action == actMore)
+}
+
+// awaitEnd waits a little for the work on a question to end: an answer has its buttons
+// before it is stored, and who presses one at once shall not be told that it is too old.
+func (b *Bot) awaitEnd(ctx context.Context, key session.Key, question string) {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		if _, busy := b.chat.UnderWay(key, question); !busy || b.sleep(ctx, 20*time.Millisecond) != nil {
+			return
+		}
+	}
 }
 
 // redo asks the chat for another answer in place of one; why that fails, the person
@@ -158,7 +169,11 @@ func (b *Bot) redo(ctx context.Context, i *discordgo.Interaction, key session.Ke
 	if why := b.unwelcome(i, p, t.Merged(), ""); why != "" {
 		return b.whisper(ctx, i, why)
 	}
-	err = b.chat.Redo(chat.Redo{Key: key, QuestionID: question, Old: a, Continue: more, Above: above(t, p), Reply: b.newRedo(key.Channel, question, a, i.ID), Failed: tell})
+	redo := chat.Redo{Key: key, QuestionID: question, Old: a, Continue: more, Above: above(t, p), Reply: b.newRedo(key.Channel, question, a, i.ID), Failed: tell}
+	if r, ok := b.refers.find(question); ok {
+		redo.Refers = &r
+	}
+	err = b.chat.Redo(redo)
 	switch {
 	case errors.Is(err, chat.ErrUnderWay):
 		return b.whisper(ctx, i, sayUnderWay)
@@ -173,6 +188,7 @@ func (b *Bot) pressPick(ctx context.Context, i *discordgo.Interaction, key sessi
 	if err := b.noted(ctx, i); err != nil {
 		return err
 	}
+	b.awaitEnd(ctx, key, p.question)
 	a, err := b.chat.Choose(ctx, key, p.question, p.n)
 	switch {
 	case errors.Is(err, chat.ErrUnderWay):

@@ -31,7 +31,7 @@ func (b *Bot) question(m *discordgo.Message, late bool) (chat.Question, bool) {
 	} else if text == "" {
 		text = "hi"
 	}
-	q := chat.Question{Key: session.Key{Channel: m.ChannelID}, Reply: b.newReply(m.ChannelID, m.ID, m.Author.ID), Quiet: !direct || m.Author.Bot, Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
+	q := chat.Question{Key: session.Key{Channel: m.ChannelID}, Server: m.GuildID, Reply: b.newReply(m.ChannelID, m.ID, m.Author.ID), Quiet: !direct || m.Author.Bot, Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
 		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}}
 	if p, ok := b.placeOf(m.GuildID, m.ChannelID); ok {
 		if t, ok := b.known(p); ok && (m.Member != nil || !asksRoles(t.Merged())) {
@@ -70,7 +70,28 @@ func (b *Bot) settle(q *chat.Question, p place, t session.Tree, m *discordgo.Mes
 	}
 	b.seen.handled(m.ChannelID, m.ID)
 	q.Above, q.Quiet = above(t, p), d.call == callChime || m.Author.Bot
+	if r := b.referred(m); r != nil && d.refusal == "" && !b.blocked(p.worded(t.Merged()), r.Text) {
+		q.Refers = r
+		b.refers.keep(m.ID, *r)
+	}
 	return d.refusal, true
+}
+
+// referred is the message that a message replies to, nil if there is none, or nothing in
+// it to read: without the MESSAGE_CONTENT intent Discord shows little of others' messages.
+func (b *Bot) referred(m *discordgo.Message) *session.Turn {
+	r := m.ReferencedMessage
+	if r == nil || r.Author == nil || r.ID == "" {
+		return nil
+	}
+	t := session.Turn{ID: r.ID, Role: session.RoleUser, AuthorID: r.Author.ID, Author: authorName(r), Text: b.policy.Load().shorten(wording(r, b.me())), Time: r.Timestamp}
+	if r.Author.ID == b.me() {
+		t.Role, t.AuthorID, t.Author = session.RoleAssistant, "", ""
+	}
+	if t.Text == "" {
+		return nil
+	}
+	return &t
 }
 
 // Settle gives a question that was left unanswered the settings of its place. It is for

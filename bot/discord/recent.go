@@ -1,37 +1,53 @@
 package discord
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
-// maxRecent bounds the texts that a recent keeps.
+// maxRecent bounds what a recent keeps.
 const maxRecent = 500
 
-// recent keeps the last texts that were given, by the id of what they are of. The zero
+// recent keeps the last values that were given, by the id of what they are of. The zero
 // value is empty.
-type recent struct {
-	mu    sync.Mutex
-	texts map[string]string
-	order []string
+type recent[T any] struct {
+	mu     sync.Mutex
+	values map[string]T
+	order  []string
 }
 
-func (r *recent) keep(id, text string) {
+func (r *recent[T]) keep(id string, value T) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.texts == nil {
-		r.texts = map[string]string{}
+	if r.values == nil {
+		r.values = map[string]T{}
 	}
-	if _, ok := r.texts[id]; !ok {
+	if _, ok := r.values[id]; !ok {
 		r.order = append(r.order, id)
 	}
-	r.texts[id] = text
+	r.values[id] = value
 	if len(r.order) > maxRecent {
-		delete(r.texts, r.order[0])
+		delete(r.values, r.order[0])
 		r.order = r.order[1:]
 	}
 }
 
-func (r *recent) find(id string) (string, bool) {
+func (r *recent[T]) find(id string) (T, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text, ok := r.texts[id]
-	return text, ok
+	value, ok := r.values[id]
+	return value, ok
+}
+
+// drop forgets the values of which of is true.
+func (r *recent[T]) drop(of func(T) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.order = slices.DeleteFunc(r.order, func(id string) bool {
+		gone := of(r.values[id])
+		if gone {
+			delete(r.values, id)
+		}
+		return gone
+	})
 }

@@ -239,7 +239,7 @@ func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	}
 	parts := split(r.head + harmless(e.Text))
 	err := error(nil)
-	if r.wait != "" && len(r.ids) == 0 && !e.Answer { // a notice may stand in its place
+	if r.wait != "" && !r.tried && !e.Answer { // a notice may stand in its place
 		r.ids, r.shown, r.wait = []string{r.wait}, []face{{row: unknownRow}}, ""
 	}
 	inFile := false

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -310,4 +311,35 @@ func TestTypingWhileNothingIsSaid(t *testing.T) {
 	if last := w.log[len(w.log)-1]; last != "POST Done." {
 		t.Errorf("the last request is %q", last)
 	}
+}
+
+// The question waited, and Discord has taken the answer but did not say so until it was
+// given up: the notice stands in the answer's place, not beside it.
+func TestNoticeInPlaceOfAnAnswerThatMayBeThere(t *testing.T) {
+	w := &wall{}
+	var silent atomic.Bool
+	w.after = func(r *http.Request) {
+		if silent.Load() && strings.HasSuffix(r.URL.Path, "/messages") {
+			<-r.Context().Done()
+		}
+	}
+	r := w.reply(t, "1")
+	r.later = func(f func(context.Context)) { f(context.Background()) }
+	r.Queued(1)
+	eventually(t, "it says that it waits", func() bool { return len(w.reads()) == 1 })
+	r.Start()
+	silent.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if ids, err := r.Finish(ctx, chat.End{Text: "the answer", Answer: true, Of: 1}); err == nil || len(ids) > 0 {
+		t.Fatalf("shown in %q, %v", ids, err)
+	}
+	if got := w.reads(); len(got) != 2 || got[1] != "the answer" {
+		t.Fatalf("there stands %q", got)
+	}
+	silent.Store(false)
+	if _, err := r.Finish(t.Context(), chat.End{Text: "a notice"}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, w, "a notice")
 }

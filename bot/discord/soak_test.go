@@ -36,14 +36,39 @@ type soak struct {
 	asking    []discordtest.User
 	questions [][]asked // of this round, by channel
 	faults    map[string]int
-	refused   int
-	leaks     *sync.Map // channel id → what another channel's text was seen there
+	refused   map[string]int    // by the sentence
+	askers    map[string]string // by the question's id, of all rounds
+	leaks     *sync.Map         // channel id → what another channel's text was seen there
+
+	mu   sync.Mutex
+	past []place // the last questions, to be delivered again; thread is the message
 }
 
 type asked struct{ id, text, user string }
 
-// sayAway is how the refusal begins that a person reads while the store is away.
-const sayAway = "I can't reach my memory"
+// sayAway is how the refusal begins that a person reads while the store is away, sayLost
+// that of one whose answer could not be shown for a minute.
+const (
+	sayAway = "I can't reach my memory"
+	sayLost = "Something went wrong"
+)
+
+// refusals are what may stand in an answer's place when both Redis and Discord fail, and
+// how many of a thousand questions may come to that.
+var refusals = []struct {
+	says string
+	most int
+}{{sayAway, 300}, {sayLost, 5}}
+
+// refusal is the refusal that a text is, "" if it is none.
+func refusal(text string) string {
+	for _, r := range refusals {
+		if strings.HasPrefix(text, r.says) {
+			return r.says
+		}
+	}
+	return ""
+}
 
 // The whole against everything at once: many channels, reconnects, rate limits,
 // server errors and repeated events. MOEBOT_SOAK=50000 asks that many questions in 200
@@ -71,7 +96,7 @@ func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 	s.leaks = &sync.Map{}
 	parts.generator = marked{newParrot(), s.leaks}
 	s.w = newWorldOf(t, do, Options{MessageContent: true}, parts, true)
-	s.faults = map[string]int{}
+	s.faults, s.refused, s.askers = map[string]int{}, map[string]int{}, map[string]string{}
 	s.asking = []discordtest.User{s.w.owner, s.w.mia}
 	for i := range s.people {
 		u := s.w.d.AddUser(fmt.Sprint("person", i))
@@ -91,7 +116,7 @@ func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		heaps = append(heaps, m.HeapAlloc)
-		t.Logf("%d questions in %v: heap %.1f MiB, %d goroutines, %d refused for want of Redis, %d reconnects, %d of the rate limit, faults %v",
+		t.Logf("%d questions in %v: heap %.1f MiB, %d goroutines, refused %v, %d reconnects, %d of the rate limit, faults %v",
 			(round+1)*s.channels*s.each, time.Since(start).Round(time.Second), float64(m.HeapAlloc)/(1<<20), runtime.NumGoroutine(), s.refused,
 			s.w.bot.Reconnects(), s.w.bot.RateLimits(), s.faults)
 		if t.Failed() {
@@ -101,6 +126,11 @@ func TestEveryQuestionIsAnsweredOnceInOrder(t *testing.T) {
 	if n := len(heaps); n >= 6 {
 		if before, after := slices.Min(heaps[1:4]), slices.Min(heaps[n-3:]); after > before+before/4+8<<20 {
 			t.Errorf("the heap grows from %d to %d bytes: %d", before, after, heaps)
+		}
+	}
+	for _, r := range refusals {
+		if n, all := s.refused[r.says], s.rounds*s.channels*s.each; n*1000 > r.most*all {
+			t.Errorf("%d of %d questions were refused: %s ...", n, all, r.says)
 		}
 	}
 	s.leaks.Range(func(channel, text any) bool {
@@ -183,19 +213,15 @@ func (s *soak) round(n int) {
 		}
 		return true
 	})
-	asker := map[string]string{}
 	for c := range s.ids {
 		s.check(c)
 		for _, q := range s.questions[c] {
-			asker[q.id] = q.user
+			s.askers[q.id] = q.user
 		}
 	}
 	for _, p := range w.d.BotPings() {
-		m, _ := w.d.Message(p.ChannelID, p.MessageID)
-		if asker[m.ReplyTo] == "" && s.rounds > 1 { // of a round before
-			continue
-		}
-		if p.Everyone || p.Here || len(p.Roles) > 0 || len(p.Users) != 1 || p.Users[0] != asker[m.ReplyTo] {
+		m, there := w.d.Message(p.ChannelID, p.MessageID)
+		if p.Everyone || p.Here || len(p.Roles) > 0 || len(p.Users) != 1 || there && p.Users[0] != s.askers[m.ReplyTo] {
 			w.t.Errorf("somebody was pinged who had not asked: %+v", p)
 		}
 	}
@@ -220,6 +246,10 @@ func (s *soak) ask(round, c int) {
 			return
 		}
 		s.questions[c] = append(s.questions[c], asked{m.ID, text, u.ID})
+		s.mu.Lock()
+		s.past = append(s.past, place{channel: s.ids[c], thread: m.ID})
+		s.past = s.past[max(0, len(s.past)-5*s.channels*s.each/2):]
+		s.mu.Unlock()
 		time.Sleep(s.apart + time.Duration(rng.Int64N(int64(2*s.pause))))
 	}
 }
@@ -261,8 +291,8 @@ func (s *soak) check(c int) {
 			t.Errorf("channel %d: a message of %d", c, length(m.Content))
 		}
 		switch {
-		case m.ReplyTo != "" && s.redis != nil && strings.HasPrefix(m.Content, sayAway):
-			s.refused++
+		case m.ReplyTo != "" && s.redis != nil && refusal(m.Content) != "":
+			s.refused[refusal(m.Content)]++
 			times[m.ReplyTo]++
 		case m.ReplyTo != "":
 			current = m.ReplyTo

@@ -69,7 +69,7 @@ func (a *at500) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // Limits are those of a person, which nobody meets.
-func (a *at500) Limits(person string, _ session.Settings) []session.Limit {
+func (a *at500) Limits(_, person string, _ session.Settings) []session.Limit {
 	return []session.Limit{{Name: "person/" + person, Size: 1000, Every: time.Millisecond}}
 }
 

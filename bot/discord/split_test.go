@@ -3,6 +3,7 @@ package discord
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/clipperhouse/uax29/v2/graphemes"
 	"github.com/google/go-cmp/cmp"
@@ -92,11 +93,21 @@ func clusters(s string) (out []string) {
 func FuzzSplit(f *testing.F) {
 	f.Add(strings.Repeat("a b\n", 900))
 	f.Add("```" + strings.Repeat("`", 4000))
+	f.Add("```go\nfunc main() {}\n```\n" + strings.Repeat("and so on. ", 400))
+	f.Add(strings.Repeat("- a point\n> a quote\n", 300))
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, p := range split(text) {
+		parts := split(text)
+		for _, p := range parts {
 			if n := length(p); n > 2000 || n == 0 {
 				t.Errorf("a part of %d units", n)
 			}
+			// each part by itself: a fence that a text opens once is closed in each
+			if strings.Count(text, "```") <= 1 && strings.Count(p, "```")%2 != 0 && len(parts) > 1 && !strings.Contains(text, "````") {
+				t.Errorf("a part with half a fence: %q", p)
+			}
+		}
+		if joined := strings.Join(parts, ""); !strings.Contains(text, "```") && utf8.ValidString(text) && letters(joined) != letters(text) {
+			t.Errorf("parts say %q, the text %q", letters(joined), letters(text))
 		}
 	})
 }

@@ -141,22 +141,26 @@ func (b *Bot) decide(set session.Settings, p place, m *discordgo.Message, roles 
 	if m.Author.Bot && !b.talk.botTurn(m.ChannelID, set) {
 		return nil
 	}
-	d.refusal = b.unwilling(set, m.Content)
+	d.refusal = b.unwilling(set, p, m.Content)
 	if d.refusal != "" && (d.call == callChime || m.Author.Bot) {
 		return nil
 	}
 	return d
 }
 
-// unwilling says in one sentence why a question is not answered by anybody's, "" if it is.
-func (b *Bot) unwilling(set session.Settings, text string) string {
+// unwilling says in one sentence why a question is not answered, whoever asks it, "" if it
+// is.
+func (b *Bot) unwilling(set session.Settings, p place, text string) string {
 	switch mode(set) {
 	case session.ModePause:
 		return sayPaused
 	case session.ModeDrain:
 		return sayDraining
 	}
-	if b.blocked(set, text) {
+	if p.adult && set.AdultChannels != nil && !*set.AdultChannels {
+		return sayAdult
+	}
+	if b.blocked(p.worded(set), text) {
 		return sayBlocked
 	}
 	return ""

@@ -130,6 +130,23 @@ func (f *Faults) Reconnect() int {
 	return f.each(func(x *session) { x.send(frame{Op: opReconnect}) })
 }
 
+// Repeat sends a message that was said before once more, as if it were new. It reports whether the message is
+// there still.
+func (f *Faults) Repeat(channelID, messageID string) bool {
+	s := f.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.channels[channelID]
+	if c == nil {
+		return false
+	}
+	m := c.message(messageID)
+	if m != nil {
+		s.dispatchMessage("MESSAGE_CREATE", m)
+	}
+	return m != nil
+}
+
 // InvalidSession sends op 9. When not resumable the session is forgotten.
 func (f *Faults) InvalidSession(resumable bool) int {
 	return f.each(func(x *session) {

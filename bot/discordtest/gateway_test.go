@@ -158,6 +158,28 @@ func TestDuplicateReorderLose(t *testing.T) {
 	})
 }
 
+func TestRepeat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, discordtest.Options{})
+	dg := w.client(t)
+	created := listen[discordgo.MessageCreate](dg)
+	open(t, dg)
+	m, err := w.Send(w.channel.ID, w.bob.ID, "once")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next(t, created)
+	if !w.Faults().Repeat(w.channel.ID, m.ID) {
+		t.Error("the message is not there")
+	}
+	if e := next(t, created); e.ID != m.ID || e.Content != "once" {
+		t.Errorf("repeated as %s %q", e.ID, e.Content)
+	}
+	if w.Faults().Repeat(w.channel.ID, w.channel.ID) || w.Faults().Repeat("1", m.ID) {
+		t.Error("what is not there is repeated")
+	}
+}
+
 // TestOrder sends 2,000 messages through two dozen disconnects.
 func TestOrder(t *testing.T) {
 	t.Parallel()

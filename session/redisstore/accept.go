@@ -34,7 +34,7 @@ func (s *Store) Accept(ctx context.Context, k session.Key, t session.Turn) (sess
 
 // Admit is Accept, and in the same round trip takes a token out of each bucket of
 // limits, as Take does. wait is 0, or, if one of them was empty, how long until all of
-// them have a token. A message takes its tokens once, however often and in however
+// them have a token; the others get theirs back. A message takes its tokens once, however often and in however
 // many processes it is delivered. The question is accepted whatever the buckets say;
 // one that shall not be answered is closed by Finish. A bucket that cannot be asked
 // is taken to be full.
@@ -76,12 +76,18 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 		s.keepToken(member(k, t.ID), token)
 		return fail(err)
 	}
+	var taken []session.Limit
 	for i, r := range replies[1:] {
 		n, err := r.Int64()
 		if err != nil {
 			s.o.Log.Warn("a bucket could not be asked", "bucket", limits[i].Name, "err", wrap(ctx, err))
+		} else if n == 0 {
+			taken = append(taken, limits[i])
 		}
 		wait = max(wait, time.Duration(n)*time.Millisecond)
+	}
+	if wait > 0 {
+		s.giveBack(ctx, taken, t.ID)
 	}
 	return sess, accepted, wait, nil
 }

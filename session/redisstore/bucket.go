@@ -30,6 +30,25 @@ func (s *Store) Take(ctx context.Context, name string, size int, every time.Dura
 	return time.Duration(n) * time.Millisecond, nil
 }
 
+// giveBack puts the tokens back that a message took out of buckets. If that fails, they
+// are short of them until they are full.
+func (s *Store) giveBack(ctx context.Context, limits []session.Limit, messageID string) {
+	now := ""
+	if s.alone {
+		now = ms(s.now())
+	}
+	var calls []call
+	for _, l := range limits {
+		calls = append(calls, call{script: giveScript, keys: []string{s.key(partition(l.Name), "rate", l.Name), s.key(partition(l.Name), "rated", l.Name, messageID)},
+			args: []any{now, duration(l.Every), duration(ratedTTL)}})
+	}
+	for i, r := range s.runAll(ctx, calls, nil) {
+		if r.Err() != nil {
+			s.o.Log.Warn("a token could not be given back", "bucket", limits[i].Name, "err", wrap(ctx, r.Err()))
+		}
+	}
+}
+
 // take is the call of take.lua for a bucket, not on behalf of a message. Buckets go by
 // our time, if we are alone, else by Redis's.
 func (s *Store) take(l session.Limit) call {

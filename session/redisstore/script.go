@@ -33,6 +33,8 @@ var (
 	forgetLua string
 	//go:embed script/take.lua
 	takeLua string
+	//go:embed script/give.lua
+	giveLua string
 	//go:embed script/import.lua
 	importLua string
 	//go:embed script/activity.lua
@@ -50,6 +52,7 @@ var (
 	undoScript     = redis.NewScript(undoLua)
 	forgetScript   = redis.NewScript(forgetLua)
 	takeScript     = redis.NewScript(takeLua)
+	giveScript     = redis.NewScript(giveLua)
 	importScript   = redis.NewScript(importLua)
 	activityScript = redis.NewScript(activityLua)
 )

@@ -29,14 +29,16 @@ func testAdmit(t *testing.T, s Store) {
 	admit(other, "2", true, false, person, server)
 	admit(room, "3", true, true, person, server) // the person's second and last was "2"
 	admit(room, "3", false, true, person, server)
-	admit(room, "4", true, true, server) // "3" took the server's third
+	admit(room, "4", true, false, server) // "3" gave back the server's third, once
+	admit(room, "3", false, true, person, server)
+	admit(room, "4.1", true, true, server)
 	admit(room, "5", true, false)
 	if wait, err := s.Take(ctx, person.Name, person.Size, each); err != nil || wait == 0 {
 		t.Errorf("Take shares no buckets with Admit: wait %v, %v", wait, err)
 	}
-	holds(t, s, room, "1", "3", "4", "5") // a limited question is closed by who admitted it
-	if p, err := s.Pending(ctx); err != nil || len(p) != 5 {
-		t.Errorf("%d pending, %v; want 5", len(p), err)
+	holds(t, s, room, "1", "3", "4", "4.1", "5") // a limited question is closed by who admitted it
+	if p, err := s.Pending(ctx); err != nil || len(p) != 6 {
+		t.Errorf("%d pending, %v; want 6", len(p), err)
 	}
 	if _, _, _, err := s.Admit(ctx, room, question("6", "q"), []session.Limit{{Name: "a b", Size: 1, Every: each}}); err == nil {
 		t.Error("a bucket whose name has a blank: no error")

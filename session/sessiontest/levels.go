@@ -17,7 +17,8 @@ func testSettingsOf(t *testing.T, s Store) {
 	want := []session.Settings{
 		{AlwaysOn: ptr(true), WakeWords: ptr([]string{"moe", "小狐狸"}), ChimeIn: ptr(0.25), ChimeInFall: ptr(0.5), AnswerBots: ptr(false), BotTurns: ptr(3),
 			Mode: ptr(session.ModeDrain), Allow: ptr([]string{"channel:1", "role:2"}), Block: ptr([]string{"person:3"}), Muted: ptr([]string{"4 2026-01-31T18:00:00Z"}),
-			WordsIn: ptr([]string{"a b"}), WordsOut: ptr([]string{}), LimitMessages: ptr(0), LimitSeconds: ptr(1.5), AuditChannel: ptr("77")},
+			WordsIn: ptr([]string{"a b"}), WordsOut: ptr([]string{}), LimitMessages: ptr(0), LimitSeconds: ptr(1.5),
+			ServerMessages: ptr(30), ServerSeconds: ptr(0.5), AdultChannels: ptr(false), AdultWords: ptr([]string{"c d"}), AuditChannel: ptr("77")},
 		{Temperature: ptr(1.5)},
 		{},
 	}
