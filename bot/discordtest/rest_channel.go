@@ -20,30 +20,10 @@ func (s *Server) channelRoutes(route router) {
 	route("POST /channels/{channel}/messages/{message}/threads", botToken, s.locked(s.restStartThread))
 	route("POST /channels/{channel}/threads", botToken, s.locked(s.restStartThread))
 	route("PUT /channels/{channel}/thread-members/{user}", botToken, s.locked(func(c *call) (answer, error) {
-		t, p, err := s.seen(c)
-		if err != nil {
-			return answer{}, err
-		}
-		id := c.path("user")
-		if id == "@me" {
-			id = s.bot.ID
-		} else if !p.Has(SendInThreads) {
-			return answer{}, ErrMissingPermissions
-		}
-		return noContent, s.joinThread(t, id)
+		return s.restThreadMember(c, SendInThreads, s.joinThread)
 	}))
 	route("DELETE /channels/{channel}/thread-members/{user}", botToken, s.locked(func(c *call) (answer, error) {
-		t, p, err := s.seen(c)
-		if err != nil {
-			return answer{}, err
-		}
-		id := c.path("user")
-		if id == "@me" {
-			id = s.bot.ID
-		} else if !p.Has(ManageThreads) {
-			return answer{}, ErrMissingPermissions
-		}
-		return noContent, s.leaveThread(t, id)
+		return s.restThreadMember(c, ManageThreads, s.leaveThread)
 	}))
 	route("GET /channels/{channel}/thread-members", botToken, s.locked(func(c *call) (answer, error) {
 		t, _, err := s.seen(c)
@@ -68,6 +48,22 @@ func (s *Server) channelRoutes(route router) {
 		list = slices.DeleteFunc(list, func(t *channel) bool { return !t.Archived || t.Kind != PublicThread })
 		return ok(s.threadList(list)), nil
 	}))
+}
+
+// restThreadMember has the person of the request join or leave a thread, by change; the bot
+// may do that for itself, and for others with a permission.
+func (s *Server) restThreadMember(c *call, others Permissions, change func(t *channel, userID string) error) (answer, error) {
+	t, p, err := s.seen(c)
+	if err != nil {
+		return answer{}, err
+	}
+	id := c.path("user")
+	if id == "@me" {
+		id = s.bot.ID
+	} else if !p.Has(others) {
+		return answer{}, ErrMissingPermissions
+	}
+	return noContent, change(t, id)
 }
 
 // seen finds the channel of a request that the bot can see.

@@ -58,8 +58,8 @@ func unmapBytes(token string) string {
 	return string(out)
 }
 
-// pieceBPE is what a token stands for.
-func pieceBPE(tok string, k Kind) string {
+// textOf is what a token of kind k stands for; plain says it of ordinary ones.
+func textOf(tok string, k Kind, plain func(string) string) string {
 	switch k {
 	case Unknown, Control:
 		return ""
@@ -70,7 +70,7 @@ func pieceBPE(tok string, k Kind) string {
 			return string([]byte{b})
 		}
 	}
-	return unmapBytes(tok)
+	return plain(tok)
 }
 
 // byteToken is the byte of a token written <0x0A>.

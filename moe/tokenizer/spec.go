@@ -96,12 +96,12 @@ func New(s Spec) (*Tokenizer, error) {
 		m := newSPM(s, t.kinds, t.ids)
 		t.encoder = newWordEncoder(m.split, m)
 		for i, tok := range s.Tokens {
-			t.bytes[i] = pieceSPM(tok, t.kinds[i])
+			t.bytes[i] = textOf(tok, t.kinds[i], unblank)
 		}
 		return t, nil
 	}
 	for i, tok := range s.Tokens {
-		t.bytes[i] = pieceBPE(tok, t.kinds[i])
+		t.bytes[i] = textOf(tok, t.kinds[i], unmapBytes)
 	}
 	bpe, err := newBPE(s.Merges, func(text string) int32 {
 		if id, ok := t.ids[text]; ok && !t.IsControl(id) {

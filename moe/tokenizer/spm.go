@@ -145,17 +145,5 @@ func (m *spm) emit(dst []int32, symbol string) []int32 {
 	return dst
 }
 
-// pieceSPM is what a token stands for.
-func pieceSPM(tok string, k Kind) string {
-	switch k {
-	case Unknown, Control:
-		return ""
-	case UserDefined:
-		return tok
-	case Byte:
-		if b, ok := byteToken(tok); ok {
-			return string([]byte{b})
-		}
-	}
-	return strings.ReplaceAll(tok, blank, " ")
-}
+// unblank is what an ordinary token stands for.
+func unblank(tok string) string { return strings.ReplaceAll(tok, blank, " ") }
