@@ -80,9 +80,12 @@ var formats = []format{
 		}}
 	}, nil},
 	{"Q8", "of Q8_0" + blockDoc, false, true, 32, 34, func(c *asm, w width, m Mem) (out []vector) {
-		d := c.half(w, m, true)
+		var d reg.VecVirtual
 		for i := range 32 / w.lanes {
 			out = append(out, func() reg.VecVirtual {
+				if i == 0 {
+					d = c.half(w, m, true)
+				}
 				v := w.reg(c)
 				c.VPMOVSXBD(m.Offset(2+w.lanes*i), v)
 				c.VCVTDQ2PS(v, v)
@@ -93,15 +96,16 @@ var formats = []format{
 		return out
 	}, nil},
 	{"Q4", "of Q4_0" + blockDoc, false, true, 32, 18, func(c *asm, w width, m Mem) []vector {
-		d := c.half(w, m, true)
 		if w.lanes == 16 {
+			d := c.half(w, m, true)
 			c.VMULPS(c.held[0], d, d)
 			return c.pick(d, m.Offset(2))
 		}
-		return c.nibbles(w, m.Offset(2), func(_ int, v reg.VecVirtual) {
-			c.VPADDD(c.all(w, "minus8", 1<<32-8), v, v)
-			c.VCVTDQ2PS(v, v)
-			c.VMULPS(d, v, v)
+		return c.times(func(d *reg.VecVirtual) reg.VecVirtual {
+			*d = c.half(w, m, true)
+			b := c.nibbles(m.Offset(2))
+			c.VPADDB(c.eachByte(256-8), b, b)
+			return b
 		})
 	}, []func(int) uint32{float(func(i int) float32 { return float32(i - 8) })}},
 	{"Q4x1", "of Q4_1" + blockDoc, false, true, 32, 20, func(c *asm, w width, m Mem) []vector {
@@ -110,25 +114,24 @@ var formats = []format{
 			c.VFMADD213PS(c.half(w, m.Offset(2), true), c.held[0], table)
 			return c.pick(table, m.Offset(4))
 		}
-		d, low := c.converted(m), c.converted(m.Offset(2))
-		return c.nibbles(w, m.Offset(4), func(_ int, v reg.VecVirtual) {
-			c.VCVTDQ2PS(v, v)
-			c.VFMADD213PS(c.spread(w, low), c.spread(w, d), v)
+		return c.timesPlus(func(d, low *reg.VecVirtual) reg.VecVirtual {
+			*d, *low = c.half(w, m, true), c.half(w, m.Offset(2), true)
+			return c.nibbles(m.Offset(4))
 		})
 	}, []func(int) uint32{count}},
 	{"Q5", "of Q5_0" + blockDoc, false, true, 32, 22, func(c *asm, w width, m Mem) []vector {
-		d := c.half(w, m, true)
 		if w.lanes == 16 {
-			upper := c.ZMM()
+			d, upper := c.half(w, m, true), c.ZMM()
 			c.VMULPS(c.held[1], d, upper)
 			c.VMULPS(c.held[0], d, d)
 			return c.pick32(d, upper, m.Offset(2), m.Offset(6))
 		}
-		return c.nibbles(w, m.Offset(6), func(i int, v reg.VecVirtual) {
-			c.fifths(w, i, m.Offset(2), v)
-			c.VPADDD(c.all(w, "minus16", 1<<32-16), v, v)
-			c.VCVTDQ2PS(v, v)
-			c.VMULPS(d, v, v)
+		return c.times(func(d *reg.VecVirtual) reg.VecVirtual {
+			*d = c.half(w, m, true)
+			b, h := c.nibbles(m.Offset(6)), c.bits(m.Offset(2))
+			c.VPANDN(c.eachByte(256-16), h, h) // -16 where the fifth bit is missing
+			c.VPOR(h, b, b)
+			return b
 		})
 	}, append([]func(int) uint32{float(func(i int) float32 { return float32(i - 16) }), count}, pick32Held...)},
 	{"Q5x1", "of Q5_1" + blockDoc, false, true, 32, 24, func(c *asm, w width, m Mem) []vector {
@@ -140,31 +143,29 @@ var formats = []format{
 			c.VFMADD213PS(low, c.held[0], d)
 			return c.pick32(d, upper, m.Offset(4), m.Offset(8))
 		}
-		d, low := c.converted(m), c.converted(m.Offset(2))
-		return c.nibbles(w, m.Offset(8), func(i int, v reg.VecVirtual) {
-			c.fifths(w, i, m.Offset(4), v)
-			c.VCVTDQ2PS(v, v)
-			c.VFMADD213PS(c.spread(w, low), c.spread(w, d), v)
+		return c.timesPlus(func(d, low *reg.VecVirtual) reg.VecVirtual {
+			*d, *low = c.half(w, m, true), c.half(w, m.Offset(2), true)
+			b, h := c.nibbles(m.Offset(8)), c.bits(m.Offset(4))
+			c.VPAND(c.eachByte(16), h, h)
+			c.VPOR(h, b, b)
+			return b
 		})
 	}, append([]func(int) uint32{count, float(func(i int) float32 { return float32(i + 16) })}, pick32Held...)},
 	{"IQ4NL", "of IQ4_NL" + blockDoc, false, true, 32, 18, func(c *asm, w width, m Mem) []vector {
-		d := c.half(w, m, true)
-		return c.lookup(w, "nonlinear", nonlinear, d, m.Offset(2))
+		return c.lookup(w, "nonlinear", nonlinear, m.Offset(2), func() reg.VecVirtual { return c.half(w, m, true) })
 	}, []func(int) uint32{float(func(i int) float32 { return float32(nonlinear[i]) })}},
 	{"MXFP4", "of MXFP4" + blockDoc, false, true, 32, 17, func(c *asm, w width, m Mem) []vector {
-		return c.lookup(w, "e2m1", e2m1, c.power(w, m), m.Offset(1))
+		return c.lookup(w, "e2m1", e2m1, m.Offset(1), func() reg.VecVirtual { return c.power(w, m) })
 	}, []func(int) uint32{float(func(i int) float32 { return float32(e2m1[i]) })}},
 	{"IQ4XS", "of IQ4_XS" + blockDoc, false, true, 256, 136, iq4XS, []func(int) uint32{float(func(i int) float32 { return float32(nonlinear[i]) })}},
 	{"Q2K", "of Q2_K" + blockDoc, false, true, 256, 84, q2K, []func(int) uint32{float(func(i int) float32 { return float32(i % 4) })}},
 	{"Q3K", "of Q3_K" + blockDoc, false, true, 256, 110, q3K, []func(int) uint32{float(func(i int) float32 { return float32(i%8 - 4) }), func(int) uint32 { return 3 }}},
 	{"Q4K", "of Q4_K" + blockDoc, false, true, 256, 144, func(c *asm, w width, m Mem) []vector {
-		scale, minimum := c.scalesMinima(m)
-		return c.parts(w, scale, minimum, m.Offset(16), nil)
+		return c.parts(w, m, m.Offset(16), nil)
 	}, []func(int) uint32{count}},
 	{"Q5K", "of Q5_K" + blockDoc, false, true, 256, 176, func(c *asm, w width, m Mem) []vector {
-		scale, minimum := c.scalesMinima(m)
 		high := m.Offset(16)
-		return c.parts(w, scale, minimum, m.Offset(48), &high)
+		return c.parts(w, m, m.Offset(48), &high)
 	}, []func(int) uint32{count, float(func(i int) float32 { return float32(i + 16) }), func(int) uint32 { return 15 }}},
 	{"Q6K", "of Q6_K" + blockDoc, false, true, 256, 210, q6K, []func(int) uint32{inBytes(15), inBytes(63), inBytes(32)}},
 }

@@ -108,11 +108,17 @@ func dots(c *asm, f format, w width, tokens int) {
 	for r := range acc {
 		unpacked[r] = f.unpack(c, w, multiple(base, stride, stride3, r))
 	}
-	for i := range unpacked[0] { // the rows in turn, since a sum waits for the one before
+	// The rows take turns, since a sum waits for the one before: vector by vector where
+	// there are registers to keep the activations for all of them.
+	turn := 1
+	if w.lanes == 8 && !f.float {
+		turn = 4
+	}
+	for i := 0; i < len(unpacked[0]); i += turn {
 		var xs []Op
 		for t := range tokens {
 			x := Op(activations(t).Offset(4 * w.lanes * i))
-			if tokens > 1 || f.float || w.lanes == 16 { // else an operand in memory saves a register
+			if turn == 1 {
 				v := w.reg(c)
 				c.VMOVUPS(x, v)
 				x = v
@@ -120,9 +126,14 @@ func dots(c *asm, f format, w width, tokens int) {
 			xs = append(xs, x)
 		}
 		for r := range acc {
-			v := unpacked[r][i]()
-			for t := range tokens {
-				c.VFMADD231PS(xs[t], v, acc[r][t])
+			for j := i; j < i+turn; j++ {
+				v := unpacked[r][j]()
+				for t, x := range xs {
+					if turn > 1 {
+						x = activations(t).Offset(4 * w.lanes * j)
+					}
+					c.VFMADD231PS(x, v, acc[r][t])
+				}
 			}
 		}
 	}

@@ -31,29 +31,25 @@ func q2K(c *asm, w width, m Mem) (out []vector) {
 	c.flip(w, dmin)
 	scales := c.scaled(w, m, d, func(s reg.VecVirtual) { c.and(w, c.all(w, "low4", 15), s) })
 	minima := c.scaled(w, m, dmin, func(s reg.VecVirtual) { c.VPSRLD(Imm(4), s, s) })
+	if w.lanes == 8 {
+		return c.sixteens(&scales, &minima, func(at int) reg.VecVirtual {
+			return c.fields(m.Offset(16+at/128*32), at%128/32*-2, 3)
+		})
+	}
 	var bytes [2]reg.VecVirtual // 4 vectors share them
-	for at := 0; at < 256; at += w.lanes {
+	for at := 0; at < 256; at += 16 {
 		k, shift := at/16*4, uint64(at%128/32*2)
 		out = append(out, func() reg.VecVirtual {
-			v := w.reg(c)
-			if w.lanes == 16 {
-				table, b := c.spread(w, scales.Offset(k)), &bytes[at%32/16]
-				c.VFMADD213PS_BCST(minima.Offset(k), c.held[0], table)
-				if shift == 0 {
-					*b = c.ZMM()
-					c.VPMOVZXBD(m.Offset(16+at/128*32+at%32), *b)
-					c.VPERMPS(table, *b, v)
-				} else {
-					c.VPSRLD(Imm(shift), *b, v)
-					c.VPERMPS(table, v, v)
-				}
-				return v
+			v, table, b := c.ZMM(), c.spread(w, scales.Offset(k)), &bytes[at%32/16]
+			c.VFMADD213PS_BCST(minima.Offset(k), c.held[0], table)
+			if shift == 0 {
+				*b = c.ZMM()
+				c.VPMOVZXBD(m.Offset(16+at/128*32+at%32), *b)
+				c.VPERMPS(table, *b, v)
+			} else {
+				c.VPSRLD(Imm(shift), *b, v)
+				c.VPERMPS(table, v, v)
 			}
-			c.VPMOVZXBD(m.Offset(16+at/128*32+at%32), v)
-			c.shift(-int(shift), v, v)
-			c.and(w, c.all(w, "low2", 3), v)
-			c.VCVTDQ2PS(v, v)
-			c.VFMADD213PS(c.spread(w, minima.Offset(k)), c.spread(w, scales.Offset(k)), v)
 			return v
 		})
 	}
@@ -63,44 +59,59 @@ func q2K(c *asm, w width, m Mem) (out []vector) {
 // q3K: as q2K, with a third bit from elsewhere and without minima.
 func q3K(c *asm, w width, m Mem) (out []vector) {
 	scales := c.q3Scales(w, m)
+	if w.lanes == 8 {
+		return c.sixteens(&scales, nil, func(at int) reg.VecVirtual {
+			b := c.fields(m.Offset(32+at/128*32), at%128/32*-2, 3)
+			c.VPOR(c.fields(m, 2-at/32, 4), b, b)
+			c.VPADDB(c.eachByte(256-4), b, b)
+			return b
+		})
+	}
 	var bytes [2]reg.VecVirtual // 4 vectors share them
-	for at := 0; at < 256; at += w.lanes {
+	for at := 0; at < 256; at += 16 {
 		k, shift := at/16*4, at%128/32*2
 		high := m.Offset(at % 32)
 		low := m.Offset(32 + at/128*32 + at%32)
 		out = append(out, func() reg.VecVirtual {
-			v := w.reg(c)
-			if w.lanes == 16 {
-				table, b := w.reg(c), &bytes[at%32/16]
-				c.VMULPS_BCST(scales.Offset(k), c.held[0], table)
-				if shift == 0 {
-					*b = c.ZMM()
-					c.VPMOVZXBD(low, *b)
-				}
-				q := *b
-				if shift > 0 {
-					q = c.ZMM()
-					c.VPSRLD(Imm(uint64(shift)), *b, q)
-				}
-				c.VPMOVZXBD(high, v)
-				c.shift(2-at/32, v, v)
-				c.VPTERNLOGD(U8(0xd8), c.held[1], q, v) // the low 2 bits from q, the third from v, the others do not matter
-				c.VPERMPS(table, v, v)
-				return v
+			v, table, b := c.ZMM(), c.ZMM(), &bytes[at%32/16]
+			c.VMULPS_BCST(scales.Offset(k), c.held[0], table)
+			if shift == 0 {
+				*b = c.ZMM()
+				c.VPMOVZXBD(low, *b)
 			}
-			h := w.reg(c)
-			c.VPMOVZXBD(low, v)
-			c.shift(-shift, v, v)
-			c.and(w, c.all(w, "low2", 3), v)
-			c.VPMOVZXBD(high, h)
-			c.shift(2-at/32, h, h)
-			c.and(w, c.all(w, "bit2", 4), h)
-			c.VPADDD(h, v, v)
-			c.VPADDD(c.all(w, "minus4", 1<<32-4), v, v)
-			c.VCVTDQ2PS(v, v)
-			c.VMULPS(c.spread(w, scales.Offset(k)), v, v)
+			q := *b
+			if shift > 0 {
+				q = c.ZMM()
+				c.VPSRLD(Imm(uint64(shift)), *b, q)
+			}
+			c.VPMOVZXBD(high, v)
+			c.shift(2-at/32, v, v)
+			c.VPTERNLOGD(U8(0xd8), c.held[1], q, v) // the low 2 bits from q, the third from v, the others do not matter
+			c.VPERMPS(table, v, v)
 			return v
 		})
+	}
+	return out
+}
+
+// sixteens returns the vectors of 8 lanes of a block that has a scale for 16 weights, and
+// perhaps a minimum; bytes leaves the 32 from at on.
+func (c *asm) sixteens(scales, minima *Mem, bytes func(at int) reg.VecVirtual) (out []vector) {
+	for at := 0; at < 256; at += 32 {
+		var d, low reg.VecVirtual
+		out = append(out, c.fromBytes(func() reg.VecVirtual { return bytes(at) }, func(i int, v reg.VecVirtual) {
+			if k := (at + 8*i) / 16 * 4; i%2 == 0 {
+				d = c.spread(avx2, scales.Offset(k))
+				if minima != nil {
+					low = c.spread(avx2, minima.Offset(k))
+				}
+			}
+			if minima != nil {
+				c.VFMADD213PS(low, d, v)
+			} else {
+				c.VMULPS(d, v, v)
+			}
+		})...)
 	}
 	return out
 }
@@ -152,11 +163,16 @@ func iq4XS(c *asm, w width, m Mem) (out []vector) {
 	scales := c.AllocLocal(32)
 	c.VMOVUPS(s, scales)
 	for j := range 8 {
+		d := func() reg.VecVirtual { return c.spread(w, scales.Offset(4*j)) }
+		if w.lanes == 8 {
+			out = append(out, c.lookup(w, "nonlinear", nonlinear, m.Offset(8+16*j), d)...)
+			continue
+		}
 		var part []vector
-		for i := range 32 / w.lanes {
+		for i := range 2 {
 			out = append(out, func() reg.VecVirtual {
 				if i == 0 {
-					part = c.lookup(w, "nonlinear", nonlinear, c.spread(w, scales.Offset(4*j)), m.Offset(8+16*j))
+					part = c.lookup(w, "nonlinear", nonlinear, m.Offset(8+16*j), d)
 				}
 				return part[i]()
 			})
@@ -176,38 +192,29 @@ func q6K(c *asm, w width, m Mem) (out []vector) {
 		c.VMULPS(d, s, s)
 		c.VMOVUPS(s, scales.Offset(32*i))
 	}
-	var bytes reg.VecVirtual // 4 vectors
-	for at := 0; at < 256; at += w.lanes {
+	if w.lanes == 8 {
+		return c.sixteens(&scales, nil, func(at int) reg.VecVirtual {
+			half, r := at/128, at%128
+			b := c.fields(m.Offset(half*64+r%64), r/64*-4, 15)
+			c.VPOR(c.fields(m.Offset(128+half*32), 4-r/32*2, 48), b, b)
+			c.VPADDB(c.eachByte(256-32), b, b)
+			return b
+		})
+	}
+	var bytes reg.VecVirtual // of 4 vectors
+	for at := 0; at < 256; at += 16 {
 		half, r := at/128, at%128
-		low, high := m.Offset(half*64+r%64), m.Offset(128+half*32+r%32)
-		left := 4 - r/32*2 // how far to move the high bits
 		out = append(out, func() reg.VecVirtual {
-			if w.lanes == 16 {
-				if at%64 == 0 {
-					bytes = c.ZMM()
-					c.VBROADCASTI64X4(high, bytes)
-					c.VPROLVD(c.halves("left", left, left-2), bytes, bytes)
-					c.merge(low, r >= 64, bytes)
-					c.VPANDD(c.held[1], bytes, bytes)
-					c.VPSUBB(c.held[2], bytes, bytes)
-				}
-				v := c.quarter(bytes, at%64/16)
-				c.VMULPS_BCST(scales.Offset(at/16*4), v, v)
-				return v
+			if at%64 == 0 {
+				bytes = c.ZMM()
+				c.VBROADCASTI64X4(m.Offset(128+half*32), bytes)
+				c.VPROLVD(c.halves("left", 4-r/32*2, 2-r/32*2), bytes, bytes)
+				c.merge(m.Offset(half*64), r >= 64, bytes)
+				c.VPANDD(c.held[1], bytes, bytes)
+				c.VPSUBB(c.held[2], bytes, bytes)
 			}
-			v, h := w.reg(c), w.reg(c)
-			c.VPMOVZXBD(low, v)
-			if r >= 64 {
-				c.VPSRLD(Imm(4), v, v)
-			}
-			c.VPMOVZXBD(high, h)
-			c.shift(left, h, h)
-			c.VPAND(c.all(w, "low4", 15), v, v)
-			c.VPAND(c.all(w, "bits45", 48), h, h)
-			c.VPADDD(h, v, v)
-			c.VPADDD(c.all(w, "minus32", 1<<32-32), v, v)
-			c.VCVTDQ2PS(v, v)
-			c.VMULPS(c.spread(w, scales.Offset(at/16*4)), v, v)
+			v := c.quarter(bytes, at%64/16)
+			c.VMULPS_BCST(scales.Offset(at/16*4), v, v)
 			return v
 		})
 	}

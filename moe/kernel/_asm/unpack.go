@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -19,15 +17,6 @@ func (c *asm) half(w width, m Mem, spare bool) reg.VecVirtual {
 	}
 	c.VBROADCASTSS(d.AsX(), d)
 	return d
-}
-
-// converted is the half-precision number at m as a float32 in memory.
-func (c *asm) converted(m Mem) Mem {
-	x := c.XMM()
-	c.VCVTPH2PS(m, x)
-	slot := c.AllocLocal(8)
-	c.VMOVSS(x, slot)
-	return slot
 }
 
 // spread fills a register with the float32 at m.
@@ -115,67 +104,18 @@ var pick32Held = []func(int) uint32{
 	func(i int) uint32 { return uint32(i + 12) },
 }
 
-// nibbles returns the 32 numbers of 4 bits of 16 bytes, the low halves first, each vector
-// as finish leaves it.
-func (c *asm) nibbles(w width, m Mem, finish func(i int, v reg.VecVirtual)) (out []vector) {
-	for i := range 32 / w.lanes {
-		out = append(out, func() reg.VecVirtual {
-			v := w.reg(c)
-			c.VPMOVZXBD(m.Offset(i*w.lanes%16), v)
-			if i*w.lanes >= 16 {
-				c.VPSRLD(Imm(4), v, v)
-			} else {
-				c.and(w, c.all(w, "low4", 15), v)
-			}
-			finish(i, v)
-			return v
-		})
-	}
-	return out
-}
-
-// fifths adds to the i-th vector of numbers of 4 bits the fifth bits from a word.
-func (c *asm) fifths(w width, i int, word Mem, v reg.VecVirtual) {
-	b := w.reg(c)
-	name := fmt.Sprintf("shifts%dx%d", i, w.lanes)
-	c.VPBROADCASTD(word, b)
-	c.VPSRLVD(c.words(name, w.lanes, func(l int) uint32 { return uint32(i*w.lanes + l) }), b, b)
-	c.VPSLLD(Imm(4), b, b)
-	c.and(w, c.all(w, "bit4", 16), b)
-	c.VPADDD(b, v, v)
-}
-
-// lookup returns the entries of a table, times d, that the 32 indexes of 16 bytes name.
-func (c *asm) lookup(w width, name string, table []int8, d reg.VecVirtual, m Mem) (out []vector) {
+// lookup returns the entries of a table, times the number that d loads, that the 32 indexes
+// of 16 bytes name.
+func (c *asm) lookup(w width, name string, table []int8, m Mem, d func() reg.VecVirtual) []vector {
 	if w.lanes == 16 {
-		c.VMULPS(c.held[0], d, d)
-		return c.pick(d, m)
+		scaled := d()
+		c.VMULPS(c.held[0], scaled, scaled)
+		return c.pick(scaled, m)
 	}
-	bytes := c.words(name, 4, func(i int) uint32 {
-		var v uint32
-		for j, b := range table[4*i : 4*i+4] {
-			v |= uint32(uint8(b)) << (8 * j)
-		}
-		return v
+	return c.times(func(scale *reg.VecVirtual) reg.VecVirtual {
+		*scale = d()
+		return c.entries(name, table, c.nibbles(m))
 	})
-	mask := c.words("low4bytes", 4, func(int) uint32 { return 0x0f0f0f0f })
-	for i := range 4 {
-		out = append(out, func() reg.VecVirtual {
-			t, q, v := c.XMM(), c.XMM(), c.YMM()
-			c.VMOVDQU(bytes, t)
-			c.VMOVQ(m.Offset(8*(i%2)), q)
-			if i >= 2 {
-				c.VPSRLW(Imm(4), q, q)
-			}
-			c.VPAND(mask, q, q)
-			c.VPSHUFB(q, t, q)
-			c.VPMOVSXBD(q, v)
-			c.VCVTDQ2PS(v, v)
-			c.VMULPS(d, v, v)
-			return v
-		})
-	}
-	return out
 }
 
 // power is 2^(e-128) for the byte e at m: a float32 with the exponent field e-1, but for
@@ -239,32 +179,22 @@ func (c *asm) scalesMinima(m Mem) (scale, minimum Mem) {
 	return unpack(first, 0, m, false), unpack(second, 4, m.Offset(2), true)
 }
 
-// parts returns the weights of a Q4_K or Q5_K block, whose 128 bytes of 4 bits are at m; for
-// Q5_K the 32 bytes of fifth bits are at high.
-func (c *asm) parts(w width, scale, minimum, m Mem, high *Mem) (out []vector) {
+// parts returns the weights of a Q4_K or Q5_K block at block, whose 128 bytes of 4 bits are
+// at m; for Q5_K the 32 bytes of fifth bits are at high.
+func (c *asm) parts(w width, block, m Mem, high *Mem) (out []vector) {
+	scale, minimum := c.scalesMinima(block)
 	if w.lanes == 16 {
 		return c.tabled(scale, minimum, m, high)
 	}
-	for at := 0; at < 256; at += w.lanes {
-		j := at / 32
-		out = append(out, func() reg.VecVirtual {
-			v := w.reg(c)
-			c.VPMOVZXBD(m.Offset(j/2*32+at%32), v)
-			if j%2 == 1 {
-				c.VPSRLD(Imm(4), v, v)
-			}
-			c.and(w, c.all(w, "low4", 15), v)
+	for j := range 8 {
+		out = append(out, c.timesPlus(func(d, low *reg.VecVirtual) reg.VecVirtual {
+			*d, *low = c.spread(w, scale.Offset(4*j)), c.spread(w, minimum.Offset(4*j))
+			b := c.fields(m.Offset(j/2*32), j%2*-4, 15)
 			if high != nil {
-				h := w.reg(c)
-				c.VPMOVZXBD(high.Offset(at%32), h)
-				c.shift(4-j, h, h)
-				c.and(w, c.all(w, "bit4", 16), h)
-				c.VPADDD(h, v, v)
+				c.VPOR(c.fields(*high, 4-j, 16), b, b)
 			}
-			c.VCVTDQ2PS(v, v)
-			c.VFMADD213PS(c.spread(w, minimum.Offset(4*j)), c.spread(w, scale.Offset(4*j)), v)
-			return v
-		})
+			return b
+		})...)
 	}
 	return out
 }
