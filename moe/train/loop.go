@@ -223,7 +223,11 @@ func (l *loop) run(ctx context.Context) error {
 	logAt, logStep := time.Now(), l.st.Step
 	for l.progress() < 1 {
 		if ctx.Err() != nil {
-			return errors.Join(ctx.Err(), l.save())
+			err := l.save()
+			if err == nil {
+				fmt.Fprintf(l.Out, "saved at step %d; -resume goes on from there\n", l.st.Step)
+			}
+			return errors.Join(ctx.Err(), err)
 		}
 		if err := l.samples(ctx); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -82,7 +83,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 			fmt.Fprintln(errOut, "moe "+c.name+":", err)
 			return 2
 		}
-		fmt.Fprintln(errOut, "moe "+c.name+":", err)
+		// Who pressed Ctrl-C knows nothing of contexts.
+		fmt.Fprintf(errOut, "moe %s: %s\n", c.name, strings.ReplaceAll(err.Error(), context.Canceled.Error(), "stopped"))
 		return 1
 	}
 	fmt.Fprintf(errOut, "moe: unknown command %q; run moe help for the list\n", args[0])

@@ -144,6 +144,13 @@ func TestFromCorpusToModel(t *testing.T) {
 	if err := os.WriteFile(file("recipe.json"), []byte(recipe), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	var progress, failed strings.Builder
+	if status := run(stopped, []string{"train", "-config", file("recipe.json"), "-data", file("shards"), "-o", file("stopped"), "-t", "1"}, strings.NewReader(""), &progress, &failed); status != 1 ||
+		!strings.Contains(progress.String(), "saved at step 0; -resume goes on") || failed.String() != "moe train: stopped\n" {
+		t.Errorf("train stopped by Ctrl-C: status %d, %q, %q", status, progress.String(), failed.String())
+	}
 	if text := ok(t, "", "train", "-config", file("recipe.json"), "-data", file("shards"), "-o", file("run"), "-t", "1", "-plot", file("run.svg"), "-listen", "127.0.0.1:0"); !strings.Contains(text, "http://127.0.0.1:") {
 		t.Errorf("train -listen says %q", text)
 	}
