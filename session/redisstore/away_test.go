@@ -91,9 +91,9 @@ func TestRedisHangs(t *testing.T) {
 // hangs up instead of passing the reply back.
 func TestLostReply(t *testing.T) {
 	m := startMini(t)
-	p := startProxyTo(t, strings.TrimPrefix(m, "redis://"))
+	p := sessiontest.StartProxy(t, strings.TrimPrefix(m, "redis://"))
 	// Without the client's own retries, what follows is the caller's.
-	s := open(t, "redis://"+p.addr+"?max_retries=-1", sessiontest.Limits{})
+	s := open(t, "redis://"+p.Addr+"?max_retries=-1", sessiontest.Limits{})
 	other := open(t, m, sessiontest.Limits{})
 	k := session.Key{Channel: "1"}
 	if _, ok, err := s.Accept(t.Context(), k, question("0")); err != nil || !ok {
@@ -103,13 +103,13 @@ func TestLostReply(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	p.lose.Store(true)
+	p.Lose.Store(true)
 	for range 3 {
 		if _, _, err := s.Accept(t.Context(), k, question("1")); !errors.Is(err, session.ErrUnavailable) {
 			t.Fatalf("Accept without a reply = %v; want ErrUnavailable", err)
 		}
 	}
-	p.lose.Store(false)
+	p.Lose.Store(false)
 	if _, ok, err := other.Accept(t.Context(), k, question("1")); err != nil || ok {
 		t.Errorf("Accept by another process = %v, %v; want false: it is ours", ok, err)
 	}
@@ -132,11 +132,11 @@ func TestLostReply(t *testing.T) {
 		t.Errorf("eight tries again: %d accepted, want one", won.Load())
 	}
 
-	p.lose.Store(true)
+	p.Lose.Store(true)
 	if _, err := s.Finish(t.Context(), k, "1", answer("1")); !errors.Is(err, session.ErrUnavailable) {
 		t.Fatalf("Finish without a reply = %v; want ErrUnavailable", err)
 	}
-	p.lose.Store(false)
+	p.Lose.Store(false)
 	if done, err := s.Finish(t.Context(), k, "1", answer("1")); err != nil || !done {
 		t.Errorf("Finish again = %v, %v; want true", done, err)
 	}
@@ -146,9 +146,9 @@ func TestLostReply(t *testing.T) {
 	}
 
 	// With the client's retries the caller notices nothing.
-	patient := open(t, "redis://"+p.addr, sessiontest.Limits{})
-	p.lose.Store(true)
-	time.AfterFunc(5*time.Millisecond, func() { p.lose.Store(false) })
+	patient := open(t, "redis://"+p.Addr, sessiontest.Limits{})
+	p.Lose.Store(true)
+	time.AfterFunc(5*time.Millisecond, func() { p.Lose.Store(false) })
 	if _, ok, err := patient.Accept(t.Context(), k, question("2")); err != nil || !ok {
 		t.Errorf("Accept with a reply lost on the way = %v, %v; want true", ok, err)
 	}

@@ -109,11 +109,11 @@ func TestMemoryRunsOut(t *testing.T) {
 // TestSlowRedis: with 200 ms on the way everything takes that long, and no call fails.
 func TestSlowRedis(t *testing.T) {
 	r := sessiontest.StartRedis(t)
-	p := startProxyTo(t, r.Addr)
-	s := open(t, "redis://"+p.addr, sessiontest.Limits{MaxTurns: maxTraffic})
+	p := sessiontest.StartProxy(t, r.Addr)
+	s := open(t, "redis://"+p.Addr, sessiontest.Limits{MaxTurns: maxTraffic})
 	f := startTraffic(t, s, 4)
 	f.flows(4)
-	p.delay.Store(int64(200 * time.Millisecond))
+	p.Delay.Store(int64(200 * time.Millisecond))
 	f.flows(8)
 	start := time.Now()
 	if _, _, err := s.Accept(t.Context(), session.Key{Channel: "other"}, question("1")); err != nil {
@@ -132,12 +132,12 @@ func TestSlowRedis(t *testing.T) {
 // is told. Calls end with their deadline; afterwards each goes through, once.
 func TestPartition(t *testing.T) {
 	r := sessiontest.StartRedis(t)
-	p := startProxyTo(t, r.Addr)
-	s := open(t, "redis://"+p.addr+"?read_timeout=500ms&write_timeout=500ms&dial_timeout=500ms", sessiontest.Limits{MaxTurns: maxTraffic})
+	p := sessiontest.StartProxy(t, r.Addr)
+	s := open(t, "redis://"+p.Addr+"?read_timeout=500ms&write_timeout=500ms&dial_timeout=500ms", sessiontest.Limits{MaxTurns: maxTraffic})
 	f := startTraffic(t, s, 6)
 	for range 2 {
 		f.flows(12)
-		p.cut.Store(true)
+		p.Cut.Store(true)
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		start := time.Now()
 		if _, err := s.Load(ctx, session.Key{Channel: "0"}); !errors.Is(err, session.ErrUnavailable) {
@@ -148,7 +148,7 @@ func TestPartition(t *testing.T) {
 		}
 		cancel()
 		time.Sleep(time.Second)
-		p.cut.Store(false)
+		p.Cut.Store(false)
 	}
 	f.flows(12)
 	f.end().losesNothing(t, true)

@@ -64,6 +64,8 @@ type Options struct {
 	// Kind is what Store.Kind reports, if not empty, instead of what the
 	// client is.
 	Kind string
+	// Now is the clock that what is kept is stamped with; nil means time.Now.
+	Now func() time.Time
 	// Log gets a warning if Redis cannot be reached in Open; nil means
 	// slog.Default().
 	Log *slog.Logger
@@ -92,6 +94,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Prefix == "" {
 		o.Prefix = "mb"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -142,7 +147,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, kind: o.Kind, o: o, now: time.Now, alone: alone, openable: strings.Join(o.Keys.Headers(), " "), unsure: map[string]string{}}
+	s := &Store{client: client, kind: o.Kind, o: o, now: o.Now, alone: alone, openable: strings.Join(o.Keys.Headers(), " "), unsure: map[string]string{}}
 	if s.kind == "" {
 		s.kind = "redis"
 		if _, ok := client.(*redis.ClusterClient); ok {

@@ -1,4 +1,4 @@
-package redisstore_test
+package sessiontest
 
 import (
 	"net"
@@ -9,22 +9,25 @@ import (
 	"time"
 )
 
-// proxy stands between a store and its Redis. It is a link that can be slow or broken.
-type proxy struct {
-	addr  string
-	delay atomic.Int64 // ns that each piece from Redis waits
-	cut   atomic.Bool  // nothing passes in either direction, and nobody is told
-	lose  atomic.Bool  // what Redis replies is lost with its connection, greetings and NOSCRIPT excepted
+// Proxy stands between a process and its Redis. It is a link that can be slow or broken.
+type Proxy struct {
+	Addr  string       // its own, host:port
+	Delay atomic.Int64 // ns that each piece from Redis waits
+	Cut   atomic.Bool  // nothing passes in either direction, and nobody is told
+	Lose  atomic.Bool  // what Redis replies is lost with its connection, greetings and NOSCRIPT excepted
 }
 
-// startProxyTo starts one in front of a host:port; it ends with the test.
-func startProxyTo(t *testing.T, to string) *proxy {
+// URL is the address as redisstore.Open takes it.
+func (p *Proxy) URL() string { return "redis://" + p.Addr + "/0" }
+
+// StartProxy starts one in front of a host:port; it ends with the test.
+func StartProxy(t testing.TB, to string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{addr: l.Addr().String()}
+	p := &Proxy{Addr: l.Addr().String()}
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	t.Cleanup(func() { close(stop); l.Close(); wg.Wait() })
@@ -44,11 +47,11 @@ func startProxyTo(t *testing.T, to string) *proxy {
 					continue
 				}
 			}
-			if d := p.delay.Load(); back && d > 0 {
+			if d := p.Delay.Load(); back && d > 0 {
 				time.Sleep(time.Duration(d))
 			}
-			if p.cut.Load() { // lost on the way: the connection is out of step for good
-				for wait := true; wait; wait = p.cut.Load() {
+			if p.Cut.Load() { // lost on the way: the connection is out of step for good
+				for wait := true; wait; wait = p.Cut.Load() {
 					select {
 					case <-stop:
 						return
@@ -57,7 +60,7 @@ func startProxyTo(t *testing.T, to string) *proxy {
 				}
 				return
 			}
-			if back && p.lose.Load() && !greeting && !strings.Contains(string(b[:n]), "NOSCRIPT") {
+			if back && p.Lose.Load() && !greeting && !strings.Contains(string(b[:n]), "NOSCRIPT") {
 				return
 			}
 			greeting = false
