@@ -40,29 +40,30 @@ func (w *Worker) beat() error {
 	if err != nil {
 		return err
 	}
-	_, err = w.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = w.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error { // one round trip: Redis may be slow
 		p.SAdd(ctx, keys.workers(), w.id)
 		if w.intake.Err() == nil { // or nothing more is meant for it
 			p.Set(ctx, keys.worker(w.id), text, w.opt.Lease)
 		} else {
 			p.Del(ctx, keys.worker(w.id))
 		}
+		for stream, ids := range byStream { // idle again since now
+			p.XClaimJustID(ctx, &redis.XClaimArgs{Stream: stream, Group: group, Consumer: w.id, Messages: ids})
+		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !strings.HasPrefix(err.Error(), "NOGROUP") { // a stream that Redis has forgotten
 		return err
 	}
-	for stream, ids := range byStream { // idle again since now
-		if err := w.rdb.XClaimJustID(ctx, &redis.XClaimArgs{Stream: stream, Group: group, Consumer: w.id, Messages: ids}).Err(); err != nil {
-			return err
-		}
-	}
+	w.mu.Lock()
+	w.beaten = time.Now()
+	w.mu.Unlock()
 	_, length, err := survey(ctx, w.rdb)
 	if err != nil {
 		return err
 	}
 	w.mu.Lock()
-	w.beaten, w.length = time.Now(), length
+	w.length = length
 	w.mu.Unlock()
 	return nil
 }

@@ -187,16 +187,14 @@ func (k *Keeper) turn(ctx context.Context, begin func(int)) error {
 		}
 	}
 	k.mu.Unlock()
-	for _, i := range mine {
-		ours, err := takeScript.Run(ctx, k.rdb, []string{k.shard(i)}, k.id, lease).Int()
-		if err != nil {
-			return err
-		}
-		if ours == 0 {
-			k.opt.Log.Warn("another process has taken a gateway shard of ours", "shard", i)
-			k.let(i)
-			staying--
-		}
+	lost, err := k.renew(ctx, mine)
+	if err != nil {
+		return err
+	}
+	for _, i := range lost {
+		k.opt.Log.Warn("another process has taken a gateway shard of ours", "shard", i)
+		k.let(i)
+		staying--
 	}
 	k.mu.Lock()
 	k.heard = began
@@ -231,6 +229,39 @@ func (k *Keeper) turn(ctx context.Context, begin func(int)) error {
 		}
 	}
 	return nil
+}
+
+// renew renews the leases of shards, in one round trip, and returns those that others hold.
+func (k *Keeper) renew(ctx context.Context, mine []int) (lost []int, err error) {
+	if len(mine) == 0 {
+		return nil, nil
+	}
+	ours := make([]*redis.Cmd, len(mine))
+	ask := func() error {
+		_, err := k.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for n, i := range mine {
+				ours[n] = takeScript.EvalSha(ctx, p, []string{k.shard(i)}, k.id, k.opt.Lease.Milliseconds())
+			}
+			return nil
+		})
+		return err
+	}
+	if err = ask(); redis.HasErrorPrefix(err, "NOSCRIPT") {
+		if err = takeScript.Load(ctx, k.rdb).Err(); err == nil {
+			err = ask()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range mine {
+		if held, err := ours[n].Int(); err != nil {
+			return nil, err
+		} else if held == 0 {
+			lost = append(lost, i)
+		}
+	}
+	return lost, nil
 }
 
 // patience is how long after a renewal of the leases shards are kept without another
