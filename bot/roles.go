@@ -32,7 +32,7 @@ func (s *service) generator() chat.Generator {
 	}
 	r := s.cfg.Roles
 	s.workers = jobs.NewClient(s.store.Client(), jobs.ClientOptions{Defaults: s.mind.settings, Server: s.bots.server, Timeout: time.Duration(s.cfg.Reply.Timeout),
-		MaxQueue: r.MaxQueue, Lease: time.Duration(r.Lease), Log: s.log})
+		MaxQueue: r.MaxQueue, Lease: time.Duration(r.Lease), Keys: s.keys, Log: s.log})
 	s.mind.forgetThere = s.workers.Forget
 	return remote{s.workers, s.mind}
 }
@@ -45,7 +45,7 @@ func (s *service) work(ctx context.Context, listener net.Listener, out io.Writer
 		name = "worker"
 	}
 	s.worker = jobs.NewWorker(s.store.Client(), s.mind, jobs.WorkerOptions{Name: name, Model: s.mind.name(), Slots: s.cfg.Model.Slots, Busy: tooMany, Forget: s.mind.forget,
-		Lease: time.Duration(s.cfg.Roles.Lease), Log: s.log})
+		Lease: time.Duration(s.cfg.Roles.Lease), Keys: s.keys, Log: s.log})
 	server, served := s.serve(listener)
 	fmt.Fprintf(out, "moebot is working; health at http://%s/readyz\n", listener.Addr())
 	return s.stay(ctx, server, served, again)

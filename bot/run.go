@@ -33,10 +33,12 @@ type service struct {
 	cfg   config.Config
 	log   *slog.Logger
 	since time.Time
+	clock func() time.Time // stamps what is kept; nil is time.Now
 
 	mind  *mind
 	local *embedded.Server // nil with a Redis
 	store *redisstore.Store
+	keys  *session.Keys // seal what is in Redis; may be nil
 	chat  *chat.Service
 	bots  bots
 	play  *playgroundParts // nil with a token
@@ -57,10 +59,15 @@ type service struct {
 	mistake atomic.Pointer[string] // why the configuration file does not count; nil if it does
 }
 
+// run is the program: what service.run does with a configuration.
+func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, again reloads) error {
+	return (&service{cfg: c, log: log, since: time.Now()}).run(ctx, out, again)
+}
+
 // run builds the parts of the process's role, starts them, and stops them in order when
 // ctx ends. Each word of again has the configuration read again; see reload.
-func run(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer, again reloads) error {
-	s := &service{cfg: c, log: log, since: time.Now()}
+func (s *service) run(ctx context.Context, out io.Writer, again reloads) error {
+	c := s.cfg
 	listener, err := net.Listen("tcp", c.HTTP.Addr)
 	if err != nil {
 		return fmt.Errorf("http.addr: %w", err)
@@ -170,14 +177,15 @@ func (s *service) holdTTL() time.Duration { return time.Duration(s.cfg.Roles.Sha
 // openStore connects to Redis, or opens the store inside the process.
 func (s *service) openStore(ctx context.Context) error {
 	o := redisstore.Options{URL: s.cfg.RedisURL.Reveal(), MaxTurns: s.cfg.Session.MaxTurns, TTL: time.Duration(s.cfg.Session.TTL),
-		HoldTTL: s.holdTTL(), Log: s.log}
+		HoldTTL: s.holdTTL(), Now: s.clock, Log: s.log}
 	if s.cfg.Token == "" && s.cfg.Roles.Role != "worker" {
 		o.Prefix = "mb-playground"
 	}
 	var err error
-	if o.Keys, err = session.ParseKeys(s.cfg.SessionKeys.Reveal()); err != nil {
+	if s.keys, err = session.ParseKeys(s.cfg.SessionKeys.Reveal()); err != nil {
 		return fmt.Errorf("MOEBOT_SESSION_KEYS: %w", err)
 	}
+	o.Keys = s.keys
 	if o.URL != "" {
 		if s.store, err = redisstore.Open(ctx, o); err != nil {
 			return fmt.Errorf("REDIS_URL: %w", err)

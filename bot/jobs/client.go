@@ -26,6 +26,7 @@ type ClientOptions struct {
 	Timeout  time.Duration // of an answer whose context has no deadline; 2 minutes
 	MaxQueue int           // jobs in a stream, and waiting here; more are refused; 1000
 	Lease    time.Duration // of a worker without a sign of life; the same in all processes; 5 s
+	Keys     *session.Keys // seal what is said, in Redis; the workers need them, too. Nil leaves it readable
 	Log      *slog.Logger
 }
 
@@ -135,7 +136,7 @@ func (c *Client) prepare(ctx context.Context, p chat.Prompt) *asked {
 	if d, ok := ctx.Deadline(); ok {
 		timeout = time.Until(d)
 	}
-	return &asked{job: job{id: rand.Text(), client: c.id, timeout: timeout, prompt: p}, news: make(chan struct{}, 1), heard: time.Now()}
+	return &asked{job: job{id: rand.Text(), client: c.id, timeout: timeout, sealed: c.opt.Keys != nil, prompt: p}, news: make(chan struct{}, 1), heard: time.Now()}
 }
 
 // follow puts the job into a stream and gives its pieces on until its end.

@@ -5,7 +5,7 @@
 //
 //	client.go fair.go put.go hear.go watch.go   the asking side
 //	worker.go run.go tend.go                    the answering side
-//	job.go script.go                            what both know
+//	job.go seal.go script.go                    what both know
 //
 // A job waits in the stream of the worker that its channel prefers (rendezvous
 // hashing over the workers that live, so that the prefix cache there is warm) or, if
@@ -38,5 +38,7 @@
 //
 // An entry of a job's stream is {job: its encoding}; of out, {j: job, a: attempt,
 // n: number in the attempt, k: kind, d: data, c: tokens, z: trace}. Jobs carry the
-// conversation as plain text, for as long as they are under way.
+// conversation for as long as they are under way: sealed, with what is said of them, if
+// the client has session.Keys. Ids of channels and questions, numbers and lengths stay
+// readable.
 package jobs

@@ -94,6 +94,10 @@ func (c *Client) listen() {
 				a := c.asked[e.job]
 				c.mu.Unlock()
 				if a != nil {
+					e, err := a.job.open(c.opt.Keys, e)
+					if err != nil {
+						c.opt.Log.Error("what a worker says cannot be read", "job", e.job, "err", err)
+					}
 					a.hear(e)
 				}
 				last = m.ID

@@ -28,9 +28,13 @@ var (
 	ErrFailed = errors.New("jobs: the worker failed")
 )
 
-// version is how a job is written: it stands in front of the JSON. A field added
-// within a version is ignored by older readers; a change they would misread raises it.
-const version = 1
+// How a job is written: the version stands in front of the JSON. A field added within a
+// version is ignored by older readers; a change they would misread raises it.
+const (
+	plain   = 1
+	sealed  = 2 // the words of the job are
+	version = sealed
+)
 
 // errNewer is a job written by a newer program.
 var errNewer = errors.New("jobs: the job was written by a newer program")
@@ -39,23 +43,41 @@ var errNewer = errors.New("jobs: the job was written by a newer program")
 type job struct {
 	id, client string
 	timeout    time.Duration // of the answer, from its beginning
+	sealed     bool          // in Redis, with all that is said of it
 	prompt     chat.Prompt
 }
 
-// jobV1 is a job in version 1; turns and settings are in session's own encoding.
+// version is the one a job is written in.
+func (j job) version() int {
+	if j.sealed {
+		return sealed
+	}
+	return plain
+}
+
+// jobV1 is a job in version 1; in version 2 its words are in Sealed.
 type jobV1 struct {
-	ID       string   `json:"id"`
-	Client   string   `json:"client"`
-	Timeout  int64    `json:"timeout_ms"`
-	Channel  string   `json:"channel"`
-	Question string   `json:"question,omitempty"`
-	Turns    []string `json:"turns"`
-	Settings string   `json:"settings"`
+	ID       string `json:"id"`
+	Client   string `json:"client"`
+	Timeout  int64  `json:"timeout_ms"`
+	Channel  string `json:"channel"`
+	Question string `json:"question,omitempty"`
+	wordsV1
+	Sealed []byte `json:"sealed,omitempty"`
+}
+
+// wordsV1 is what people and the model say; turns and settings are in session's own
+// encoding.
+type wordsV1 struct {
+	Turns    []string `json:"turns,omitempty"`
+	Settings string   `json:"settings,omitempty"`
 	Begin    string   `json:"begin,omitempty"`
 }
 
-func (j job) encode() (string, error) {
-	v := jobV1{ID: j.id, Client: j.client, Timeout: j.timeout.Milliseconds(), Channel: j.prompt.Key.Channel, Question: j.prompt.QuestionID, Begin: j.prompt.Begin}
+// encode writes a job; k seals one that is to be sealed.
+func (j job) encode(k *session.Keys) (string, error) {
+	v := jobV1{ID: j.id, Client: j.client, Timeout: j.timeout.Milliseconds(), Channel: j.prompt.Key.Channel, Question: j.prompt.QuestionID}
+	v.Begin = j.prompt.Begin
 	for _, t := range j.prompt.Turns {
 		s, err := session.EncodeTurn(t)
 		if err != nil {
@@ -67,15 +89,22 @@ func (j job) encode() (string, error) {
 	if v.Settings, err = session.EncodeSettings(j.prompt.Settings); err != nil {
 		return "", fmt.Errorf("write a job: %w", err)
 	}
+	if j.sealed {
+		if v.Sealed, err = sealWords(k, j.id, v.wordsV1); err != nil {
+			return "", fmt.Errorf("write a job: %w", err)
+		}
+		v.wordsV1 = wordsV1{}
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("write a job: %w", err)
 	}
-	return strconv.Itoa(version) + string(b), nil
+	return strconv.Itoa(j.version()) + string(b), nil
 }
 
-// decode reads a job. With errNewer the ids are there, if they still stand where they do now.
-func decode(s string) (job, error) {
+// decode reads a job. With errNewer the ids are there, if they still stand where they do
+// now; with a *session.KeyError, too.
+func decode(s string, k *session.Keys) (job, error) {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
 		n++
@@ -91,6 +120,11 @@ func decode(s string) (job, error) {
 	j := job{id: v.ID, client: v.Client, timeout: time.Duration(v.Timeout) * time.Millisecond}
 	if found > version {
 		return j, errNewer
+	}
+	if j.sealed = found == sealed; j.sealed {
+		if v.wordsV1, err = openWords(k, v.ID, v.Sealed); err != nil {
+			return j, fmt.Errorf("read a job: %w", err)
+		}
 	}
 	j.prompt = chat.Prompt{Key: session.Key{Channel: v.Channel}, QuestionID: v.Question, Begin: v.Begin}
 	for _, s := range v.Turns {

@@ -224,14 +224,14 @@ func TestOtherVersions(t *testing.T) {
 	w := newWorld(t)
 	c := w.client(ClientOptions{})
 	a := c.prepare(t.Context(), prompt("1", "10", "count 1"))
-	text, err := a.job.encode()
+	text, err := a.job.encode(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.mu.Lock()
 	c.asked[a.job.id] = a
 	c.mu.Unlock()
-	for _, foreign := range []string{"", "garbage", "1{", "2[]", "2" + text[1:]} {
+	for _, foreign := range []string{"", "garbage", "1{", "2[]", "3[]", "3" + text[1:]} {
 		if err := c.put(t.Context(), a, foreign); err != nil {
 			t.Fatal(err)
 		}
@@ -275,11 +275,11 @@ func TestEncoding(t *testing.T) {
 	a.Usage.TimeToFirstToken = 0 // the client's own
 	a.Usage.DecodeTime = a.Usage.DecodeTime.Round(time.Microsecond) + time.Microsecond
 	j := job{id: "x", client: "gw", timeout: time.Second, prompt: p}
-	text, err := j.encode()
+	text, err := j.encode(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := decode(text)
+	got, err := decode(text, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,22 +300,22 @@ func TestEncoding(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	text, err := job{id: "x", client: "gw", prompt: prompt("1", "2", "hi")}.encode()
+	text, err := job{id: "x", client: "gw", prompt: prompt("1", "2", "hi")}.encode(nil)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(text)
 	f.Add("2{}")
 	f.Fuzz(func(t *testing.T, s string) {
-		j, err := decode(s)
+		j, err := decode(s, nil)
 		if err != nil {
 			return
 		}
-		again, err := j.encode()
+		again, err := j.encode(nil)
 		if err != nil {
 			return // session refuses to write what it read: turns without an id, say
 		}
-		if _, err := decode(again); err != nil {
+		if _, err := decode(again, nil); err != nil {
 			t.Errorf("%q is written as %q, which is not read: %v", s, again, err)
 		}
 	})

@@ -15,7 +15,7 @@ import (
 
 // submit puts the job into a stream, trying again while Redis is away.
 func (c *Client) submit(ctx context.Context, a *asked) error {
-	text, err := a.job.encode()
+	text, err := a.job.encode(c.opt.Keys)
 	if err != nil {
 		return err
 	}
@@ -54,6 +54,9 @@ func (c *Client) put(ctx context.Context, a *asked, text string) error {
 	a.mu.Lock()
 	attempt, said, tokens := a.attempt, a.text, a.tokens
 	a.mu.Unlock()
+	if a.job.sealed && said != "" {
+		said = sealPiece(c.opt.Keys, a.job.id, said)
+	}
 	key := keys.job(c.id, a.job.id)
 	_, err := c.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.Del(ctx, key)
@@ -101,7 +104,7 @@ func (c *Client) choose(a *asked) string {
 	var best card
 	var most uint64
 	for _, w := range c.workers {
-		if w.Version < version {
+		if w.Version < a.job.version() {
 			continue
 		}
 		if s := affinity(w.ID, a.job.prompt.Key.Channel); best.ID == "" || s > most {

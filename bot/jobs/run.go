@@ -63,7 +63,7 @@ func (w *Worker) start(e entry, suspect bool) {
 		w.risky.Store(true)
 	}
 	var err error
-	r.job, err = decode(e.text)
+	r.job, err = decode(e.text, w.opt.Keys)
 	w.mu.Lock()
 	w.running[e.id] = r
 	w.mu.Unlock()
@@ -109,6 +109,9 @@ func (r *run) work(unreadable error) {
 		return
 	default: // Redis is away, to the end: the entry is claimed later
 		return
+	}
+	if unreadable == nil && r.job.sealed {
+		said, unreadable = openPieces(w.opt.Keys, r.job.id, said)
 	}
 	if unreadable != nil {
 		why := whyFailed
@@ -299,6 +302,7 @@ func pauseOr(over <-chan struct{}, d time.Duration) {
 func (r *run) say(kind, data string, tokens int, trace string) error {
 	w := r.w
 	r.n++
+	data, trace = r.job.seal(w.opt.Keys, kind, data, trace)
 	var heard int
 	err := w.insist(func() (err error) {
 		heard, err = sayScript.Run(w.hard, w.rdb, r.keys(), r.job.id, r.attempt, r.n, kind, data, tokens, outTTL.Milliseconds(), trace).Int()

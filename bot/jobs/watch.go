@@ -26,7 +26,7 @@ func (c *Client) watch() {
 				c.silent.Add(1)
 				c.opt.Log.Warn("a job was lost in Redis; putting it again", "job", a.job.id, "channel", a.job.prompt.Key.Channel)
 				ctx, cancel := context.WithTimeout(c.ctx, c.opt.Lease)
-				if text, err := a.job.encode(); err == nil {
+				if text, err := a.job.encode(c.opt.Keys); err == nil {
 					if err := c.put(ctx, a, text); err != nil && c.ctx.Err() == nil {
 						c.opt.Log.Warn("a lost job could not be put again yet", "job", a.job.id, "err", err)
 					}

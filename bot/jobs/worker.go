@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"moebot/bot/chat"
+	"moebot/session"
 )
 
 // WorkerOptions are what a Worker is told once; zero values choose.
@@ -23,6 +24,7 @@ type WorkerOptions struct {
 	Forget func(channel string) // drops what the Generator keeps of a channel, "" for all; may be nil
 	Busy   func(error) bool     // whether the Generator's error means "too many at once"
 	Lease  time.Duration        // without a sign of life after which others go on with the jobs; the same in all processes; 5 s
+	Keys   *session.Keys        // open sealed jobs, whose answers are sealed by the first; may be nil
 	Log    *slog.Logger
 }
 

@@ -105,10 +105,15 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, redis: sessiontest.StartRedis(t)}
-	w.log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+	w := newWorldWithout(t)
+	w.redis = sessiontest.StartRedis(t)
 	w.rdb = w.connect(nil)
 	return w
+}
+
+// newWorldWithout is a world that has no Redis yet.
+func newWorldWithout(t *testing.T) *world {
+	return &world{t: t, log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))}
 }
 
 // connect opens a connection of one process; line may be nil.
