@@ -70,10 +70,12 @@ func (s *service) pending(ctx context.Context) ([]session.Pending, error) {
 }
 
 // takeOver answers, until ctx ends, questions that were left by processes that have
-// died: they stay pending until nobody is in charge of them any more.
+// died: they stay pending until nobody is in charge of them any more. Those that were not
+// pending a turn ago are not looked at, which no clock has to say.
 func (s *service) takeOver(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	before := map[string]bool{} // pending a turn ago
 	for {
 		select {
 		case <-ctx.Done():
@@ -86,12 +88,15 @@ func (s *service) takeOver(ctx context.Context, every time.Duration) {
 		if err != nil {
 			continue // the store is away, of which others speak
 		}
-		old := list[:0]
+		old, now := list[:0], map[string]bool{}
 		for _, p := range list {
-			if _, here := s.chat.UnderWay(p.Key, p.Turn.ID); !here && time.Since(p.Since) > every {
+			name := p.Key.Channel + " " + p.Turn.ID
+			if _, here := s.chat.UnderWay(p.Key, p.Turn.ID); !here && before[name] {
 				old = append(old, p)
 			}
+			now[name] = true
 		}
+		before = now
 		s.askAll(ctx, old)
 	}
 }

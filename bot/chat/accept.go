@@ -192,14 +192,20 @@ func (s *Service) turnAway(q Question, notice string) {
 
 // refuse tells a person that the store is away. Whether it took the question before
 // it went is not known: once it is back the question is taken out of it, as the
-// person was told, and is known, so that it is not taken when it is delivered again.
+// person was told, and is known, so that it is not taken when it is delivered again. If
+// another process has it by then, it is that one's: its answer stands for the notice.
 func (s *Service) refuse(q Question) {
 	s.refused.Store(q.name(), true)
 	s.later(chore{"the refused question is forgotten", q.Key.Channel, q.Turn.ID, func(ctx context.Context) error {
-		if _, err := s.store.Claim(ctx, q.Key, q.Turn.ID); err != nil {
-			return err
+		first, err := s.store.Claim(ctx, q.Key, q.Turn.ID)
+		mine := false
+		if err == nil && !first {
+			mine, err = s.store.Hold(ctx, q.Key, q.Turn.ID)
 		}
-		if err := s.store.Remove(ctx, q.Key, q.Turn.ID); err != nil && !errors.Is(err, session.ErrNotFound) {
+		if mine {
+			err = s.store.Remove(ctx, q.Key, q.Turn.ID)
+		}
+		if err != nil && !errors.Is(err, session.ErrNotFound) {
 			return err
 		}
 		s.refused.Delete(q.name())

@@ -170,6 +170,9 @@ type Question struct {
 	// question is refused for want of room or of time: it was not meant for the bot.
 	Decide func(ctx context.Context, q *Question) (refusal string, ok bool)
 	Quiet  bool
+	// Taken, if not nil, is called when the store knows the question, its author has been
+	// or is being told why not, or it is none: it need not be asked again.
+	Taken func()
 
 	patient bool   // waits for room in the queue instead of being refused
 	once    bool   // outside of any conversation

@@ -114,11 +114,21 @@ const maxNotices = 32
 // Ask takes a question and returns at once. ErrFull and ErrClosed mean that it was
 // not taken; it is no part of the conversation then. With ErrFull the person is told.
 func (s *Service) Ask(q Question) error {
-	_, err := s.intake.add(q.Key.Channel, func() { s.contain(q, s.accept) })
-	if errors.Is(err, ErrFull) && !q.Quiet {
-		s.Refuse(q, Full)
+	_, err := s.intake.add(q.Key.Channel, func() { s.contain(q, s.accept); s.taken(q) })
+	if errors.Is(err, ErrFull) {
+		if !q.Quiet {
+			s.Refuse(q, Full)
+		}
+		s.taken(q)
 	}
 	return err
+}
+
+// taken tells who asked that it need not ask again. While stopping, that is not known.
+func (s *Service) taken(q Question) {
+	if q.Taken != nil && s.ctx.Err() == nil {
+		q.Taken()
+	}
 }
 
 // Once answers a question outside of any conversation: nothing of it is remembered,
@@ -151,7 +161,7 @@ func (s *Service) Once(p Prompt, r Reply) error {
 // It blocks while the queue of its channel is full, and never returns ErrFull.
 func (s *Service) AskWait(ctx context.Context, q Question) error {
 	q.patient = true
-	_, err := s.intake.wait(ctx, q.Key.Channel, func() { s.contain(q, s.accept) })
+	_, err := s.intake.wait(ctx, q.Key.Channel, func() { s.contain(q, s.accept); s.taken(q) })
 	return err
 }
 

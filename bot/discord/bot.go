@@ -127,6 +127,7 @@ type Bot struct {
 	gaps       atomic.Int64 // READYs so far, each of which ends a gap in the events
 	scanning   sync.Mutex   // held by the rescan at work
 	endScan    atomic.Pointer[context.CancelFunc]
+	doubting   chan struct{} // room for readers of channels not known
 }
 
 // New prepares a bot; Open connects it.
@@ -161,7 +162,7 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 	pulse := &pulse{silence: 2 * o.Silence}
 	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second, NetDialContext: pulse.dial}
 	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	b := &Bot{files: &http.Client{Transport: files, Timeout: requestTime, CheckRedirect: noRedirects}, opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(),
+	b := &Bot{files: &http.Client{Transport: files, Timeout: requestTime, CheckRedirect: noRedirects}, opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(), doubting: make(chan struct{}, scanners),
 		identifies: rate.NewLimiter(rate.Every(identifyEvery), identifyBurst)}
 	if o.After != nil {
 		b.seen = o.After.seen.heir()
@@ -212,7 +213,9 @@ func (r rebase) RoundTrip(q *http.Request) (*http.Response, error) {
 // only where trying again is no use: a wrong token, say. Discord being away is
 // logged and tried again.
 func (b *Bot) Open(ctx context.Context) error {
-	b.recallPlaces()
+	if err := b.recallPlaces(ctx); err != nil {
+		return err
+	}
 	if err := b.connect(ctx); err != nil {
 		return err
 	}

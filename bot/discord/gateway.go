@@ -68,6 +68,7 @@ func (b *Bot) threadHandlers() {
 		}
 		b.skipQuiet(e.Channels)
 		b.skipQuiet(e.Threads)
+		b.readUnknown(e.Guild)
 	})
 	handle(b, "thread", func(e *discordgo.ThreadCreate) {
 		if e.Channel != nil {
@@ -155,6 +156,7 @@ func (b *Bot) onReady(e *discordgo.Ready) {
 	// READY and not RESUMED: what was said in between never comes by itself
 	gap := b.gaps.Add(1)
 	b.seen.hold()
+	b.seen.listen(time.Now())
 	if end := b.endScan.Load(); end != nil {
 		(*end)()
 	}
@@ -168,11 +170,14 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 	if b.ctx.Err() != nil || m == nil || b.repeated(m) || b.seen.keep(m) {
 		return
 	}
+	taken := b.seen.asking(m.ChannelID, m.ID)
 	b.seen.heard(m.ChannelID, m.ID)
 	q, ok := b.question(m, false)
 	if !ok {
+		taken()
 		return
 	}
+	q.Taken = taken
 	if err := b.chat.Ask(q); err != nil && !errors.Is(err, chat.ErrFull) && b.ctx.Err() == nil {
 		b.log.Warn("a question was not taken", "channel", m.ChannelID, "message", m.ID, "err", err)
 	}
@@ -224,17 +229,16 @@ func (b *Bot) offer(channel, question string, a session.Turn) {
 // take asks the chat what a message asks that came late, and waits for room: there
 // may be more of them than a queue holds.
 func (b *Bot) take(m *discordgo.Message) {
-	before := b.seen.newest(m.ChannelID)
+	taken := b.seen.asking(m.ChannelID, m.ID)
 	b.seen.heard(m.ChannelID, m.ID)
 	q, ok := b.question(m, true)
 	if !ok {
+		taken()
 		return
 	}
-	if err := b.chat.AskWait(b.ctx, q); err != nil {
-		b.seen.unheard(m.ChannelID, m.ID, before) // for who reads the gap next
-		if b.ctx.Err() == nil {
-			b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
-		}
+	q.Taken = taken
+	if err := b.chat.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil { // who reads the gap next finds it
+		b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
 	}
 }
 

@@ -1,17 +1,11 @@
 package discord
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"maps"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
-
-	"moebot/session"
 )
 
 // places is what the bot knows of where it talks: the threads it takes part in, and
@@ -25,22 +19,33 @@ type places struct {
 	// held are the messages that came while their channel's gap was still being read:
 	// they wait behind those that came before. A channel without a gap has no entry.
 	held map[string][]*discordgo.Message
+	// open are the questions asked that the store may not know yet: what is written down
+	// is from before them. Oldest first.
+	open map[string][]string
+	// newest is the newest message heard anywhere, and gap what that was when the last
+	// gap began, at about gapAt: a message after it was not heard.
+	newest, gap string
+	gapAt       time.Time
+	// unsure are channels not known before a gap, by its number. Where nothing is taken
+	// they are forgotten again; see doubt.
+	unsure map[string]int64
 }
 
 func newPlaces() *places {
-	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, fresh: make(chan struct{}, 1)}
+	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, open: map[string][]string{}, unsure: map[string]int64{}, fresh: make(chan struct{}, 1)}
 }
 
 // heir knows the same, but holds nothing.
 func (p *places) heir() *places {
+	last, newest := p.safe()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := newPlaces()
-	h.threads, h.last, h.changed = maps.Clone(p.threads), maps.Clone(p.last), true
+	h.threads, h.last, h.newest, h.changed = maps.Clone(p.threads), last, newest, true
 	return h
 }
 
-// hold makes the new messages of all known channels wait.
+// hold makes the new messages of all known channels wait: a gap has ended.
 func (p *places) hold() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -48,6 +53,9 @@ func (p *places) hold() {
 		if _, ok := p.held[c]; !ok {
 			p.held[c] = nil
 		}
+	}
+	if now := time.Now(); p.gap == "" || now.Sub(p.gapAt) > gapTime { // or the one before is not read yet
+		p.gap, p.gapAt = p.newest, now
 	}
 }
 
@@ -69,8 +77,17 @@ func (p *places) release(channel string) bool {
 	if len(p.held[channel]) > 0 {
 		return false
 	}
-	delete(p.held, channel)
+	p.settle(channel)
 	return true
+}
+
+// settle ends a channel's waiting; mu is held.
+func (p *places) settle(channel string) {
+	delete(p.held, channel)
+	if _, ok := p.unsure[channel]; ok {
+		delete(p.unsure, channel)
+		delete(p.last, channel)
+	}
 }
 
 // next returns the messages that wait in a channel; if there are none, the channel
@@ -80,7 +97,7 @@ func (p *places) next(channel string) []*discordgo.Message {
 	defer p.mu.Unlock()
 	held := p.held[channel]
 	if len(held) == 0 {
-		delete(p.held, channel)
+		p.settle(channel)
 		return nil
 	}
 	p.held[channel] = nil
@@ -112,6 +129,8 @@ func (p *places) forget(channel string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.last, channel)
+	delete(p.unsure, channel)
+	delete(p.open, channel)
 	if len(p.held[channel]) == 0 {
 		delete(p.held, channel)
 	}
@@ -138,29 +157,16 @@ func (p *places) quiet(channel, newest string) bool {
 	return ok && newest != "" && !later(newest, p.last[channel])
 }
 
-// heard notes a message of anybody in a channel where something was taken before: a gap
+// heard notes a message of anybody: in a channel where something was taken before, a gap
 // is read from there.
 func (p *places) heard(channel, message string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if later(message, p.newest) {
+		p.newest, p.changed = message, true
+	}
 	if last, ok := p.last[channel]; ok && later(message, last) {
 		p.last[channel], p.changed = message, true
-	}
-}
-
-// newest is the last message noted of a channel, "" if there is none.
-func (p *places) newest(channel string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.last[channel]
-}
-
-// unheard takes back that a message was noted, after before, unless a later one was.
-func (p *places) unheard(channel, message, before string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.last[channel] == message && before != "" {
-		p.last[channel], p.changed = before, true
 	}
 }
 
@@ -168,6 +174,7 @@ func (p *places) unheard(channel, message, before string) {
 func (p *places) handled(channel, message string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	delete(p.unsure, channel)
 	if _, thread := p.threads[channel]; thread {
 		p.threads[channel] = true
 	}
@@ -196,96 +203,4 @@ func (p *places) snapshot() map[string]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.last)
-}
-
-const placesFact = "discord/places"
-
-// rememberPlaces writes them down now and then, soon after there is a new one, and at the
-// end.
-func (b *Bot) rememberPlaces() {
-	tick := time.NewTicker(20 * time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-b.ctx.Done():
-			b.savePlaces()
-			return
-		case <-b.seen.fresh:
-			if err := b.sleep(b.ctx, time.Second); err != nil {
-				continue
-			}
-			b.savePlaces()
-		case <-tick.C:
-			b.savePlaces()
-		}
-	}
-}
-
-func (b *Bot) savePlaces() {
-	b.seen.mu.Lock()
-	changed := b.seen.changed
-	b.seen.changed = false
-	b.seen.mu.Unlock()
-	if !changed {
-		return
-	}
-	text, err := json.Marshal(b.seen.snapshot())
-	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		defer cancel()
-		err = b.store.Remember(ctx, b.placesFact(), string(text))
-	}
-	if err != nil {
-		b.log.Warn("the last messages could not be noted; a gap may stay unanswered after a restart", "err", err)
-	}
-}
-
-func (b *Bot) recallPlaces() {
-	ctx, cancel := context.WithTimeout(b.ctx, 3*time.Second)
-	defer cancel()
-	text, err := b.store.Recall(ctx, b.placesFact())
-	var last map[string]string
-	if err == nil {
-		err = json.Unmarshal([]byte(text), &last)
-	}
-	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		b.log.Warn("the last messages of before are not known; a gap may stay unanswered", "err", err)
-	}
-	for c, m := range last {
-		if !b.opt.Shard.all() {
-			m = before(m, takenLate)
-		}
-		b.seen.handled(c, m)
-	}
-	if !b.opt.Shard.all() {
-		b.recallPending(ctx)
-	}
-}
-
-// takenLate is how long before its death another process may have noted messages as
-// handled that it did not store any more; those it did are recognised.
-const takenLate = 10 * time.Second
-
-// before is the least id of messages that are older than one by d.
-func before(message string, d time.Duration) string {
-	id, err := strconv.ParseUint(message, 10, 64)
-	if back := uint64(d.Milliseconds()) << 22; err == nil && id > back {
-		return strconv.FormatUint(id-back, 10)
-	}
-	return message
-}
-
-// recallPending notes the channels in which a question of this shard has no answer: what
-// is said there from now on waits until it is asked (see Options.Before).
-func (b *Bot) recallPending(ctx context.Context) {
-	list, err := b.store.Pending(ctx)
-	if err != nil {
-		b.log.Warn("it is not known which questions have no answer; what comes now may overtake them", "err", err)
-		return
-	}
-	for _, p := range list {
-		if b.Serves(ctx, p.Key.Channel) {
-			b.seen.handled(p.Key.Channel, p.Turn.ID)
-		}
-	}
 }

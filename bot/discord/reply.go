@@ -67,6 +67,8 @@ type reply struct {
 	wait string
 	// lost is that message if the answer to its creation was: it may be there
 	lost *draft
+	// yields has a notice leave alone what another process shows of the same question
+	yields bool
 }
 
 // surface is where a reply is shown: a channel's messages, or those of an interaction.
@@ -226,6 +228,8 @@ func (r *reply) create(ctx context.Context, i int, d draft) error {
 	}
 	if strings.TrimSpace(f.text) == strings.TrimSpace(d.content) { // Discord trims
 		f.text = d.content
+	} else if r.yields && f.row != stopRow(r.question, r.asker).key() { // unless it is but a preview
+		f = face{d.content, d.row.key()} // taken for what is to be shown
 	}
 	r.ids, r.shown = append(r.ids, id), append(r.shown, f)
 	return nil
@@ -234,9 +238,7 @@ func (r *reply) create(ctx context.Context, i int, d draft) error {
 // Finish shows the end, whatever it takes within ctx.
 func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	r.stopPreviews(ctx)
-	if !e.Answer && !r.tried { // another process may have answered: its message is not this one
-		r.nonce += "n"
-	}
+	r.yields = !e.Answer && !r.tried // another process may answer: its message stands, or takes the notice's place
 	parts := split(r.head + harmless(e.Text))
 	err := error(nil)
 	if r.wait != "" && !r.tried && !e.Answer { // a notice may stand in its place
@@ -334,7 +336,11 @@ func (r *reply) finish(ctx context.Context, i int, text string, row buttons) err
 			return err
 		}
 	}
+	nonce := fmt.Sprintf("%s+%d", r.nonce, i)
+	if r.yields {
+		nonce = fmt.Sprintf("%s-%d", r.nonce, i)
+	}
 	return insist(ctx, func() error {
-		return r.create(ctx, i, draft{content: text, row: row, nonce: fmt.Sprintf("%s+%d", r.nonce, i)})
+		return r.create(ctx, i, draft{content: text, row: row, nonce: nonce})
 	})
 }

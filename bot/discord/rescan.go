@@ -29,6 +29,9 @@ func (b *Bot) rescan(gap int64) {
 	b.endScan.Store(&cancel)
 	places, free := sync.WaitGroup{}, make(chan struct{}, scanners)
 	for channel, last := range b.seen.snapshot() {
+		if b.seen.doubted(channel, gap) {
+			continue // read beside it
+		}
 		free <- struct{}{}
 		if ctx.Err() != nil || b.gaps.Load() != gap {
 			break

@@ -73,12 +73,12 @@ func (b *Bot) Serves(ctx context.Context, channel string) bool {
 	return err == nil && b.opt.Shard.has(c.GuildID)
 }
 
-// placesFact is the fact that this bot's places are kept as.
-func (b *Bot) placesFact() string {
+// factOf is the name of a fact of this bot's part.
+func (b *Bot) factOf(name string) string {
 	if b.opt.Shard.all() {
-		return placesFact
+		return name
 	}
-	return fmt.Sprintf("%s/%d-%d", placesFact, b.opt.Shard.ID, b.opt.Shard.Count)
+	return fmt.Sprintf("%s/%d-%d", name, b.opt.Shard.ID, b.opt.Shard.Count)
 }
 
 // client makes a session of discordgo whose requests go where the options say.
