@@ -67,6 +67,10 @@ func (f *fleet) flood(each int, patience time.Duration) (map[string][]string, *t
 			if m == nil || m.Author.ID != bot || m.ReplyTo == "" || e.Kind != discordtest.MessageCreated && e.Kind != discordtest.MessageUpdated || !settled(m) {
 				continue
 			}
+			slot, ours := slots[m.ChannelID]
+			if !ours {
+				continue
+			}
 			tl.mu.Lock()
 			was := tl.answered[m.ReplyTo]
 			tl.answered[m.ReplyTo] = true
@@ -76,7 +80,7 @@ func (f *fleet) flood(each int, patience time.Duration) (map[string][]string, *t
 			tl.mu.Unlock()
 			if !was {
 				f.answers.Add(1)
-				<-slots[m.ChannelID]
+				<-slot
 			}
 		}
 	}()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,13 +22,23 @@ import (
 	"moebot/session/sessiontest"
 )
 
-// asProcess in the environment makes this test binary the bot: with the flags and the
-// environment of a real one.
-const asProcess = "MOEBOT_TEST_PROCESS"
+// asProcess in the environment makes this test binary the bot, with the flags and the
+// environment of a real one, or what stands in for a part of it.
+const (
+	asProcess = "MOEBOT_TEST_PROCESS"
+	theBot    = "1"
+	skewedBot = "clock"    // whose clock is off; see startSkewed
+	standIn   = "stand-in" // a worker whose model takes a fixed time; see startStandIn
+)
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProcess) == "1" {
+	switch os.Getenv(asProcess) {
+	case theBot:
 		os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
+	case skewedBot:
+		os.Exit(startSkewed())
+	case standIn:
+		os.Exit(startStandIn())
 	}
 	os.Exit(m.Run())
 }
@@ -47,7 +58,7 @@ type process struct {
 type fleet struct {
 	t     *testing.T
 	d     *discordtest.Server
-	redis *sessiontest.Redis
+	redis *sessiontest.Redis // nil where there are several
 	env   []string
 	store *redisstore.Store
 
@@ -64,8 +75,15 @@ type fleet struct {
 // newFleet prepares a Discord with guilds for each gateway shard, and channels in them.
 func newFleet(t *testing.T, do discordtest.Options, guilds, channelsEach int, env ...string) *fleet {
 	t.Helper()
+	r := sessiontest.StartRedis(t)
+	return newFleetOn(t, r.URL(), r, do, guilds, channelsEach, env...)
+}
+
+// newFleetOn is newFleet with a Redis that runs.
+func newFleetOn(t *testing.T, url string, r *sessiontest.Redis, do discordtest.Options, guilds, channelsEach int, env ...string) *fleet {
+	t.Helper()
 	do.Limits = discordtest.Limits{Off: true}
-	f := &fleet{t: t, d: discordtest.New(do), redis: sessiontest.StartRedis(t)}
+	f := &fleet{t: t, d: discordtest.New(do), redis: r}
 	if err := f.d.Start(""); err != nil {
 		t.Fatal(err)
 	}
@@ -81,11 +99,11 @@ func newFleet(t *testing.T, do discordtest.Options, guilds, channelsEach int, en
 			f.channels = append(f.channels, f.d.AddChannel(guild.ID, fmt.Sprint("channel", c)).ID)
 		}
 	}
-	f.env = append([]string{asProcess + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "DISCORD_TOKEN=" + f.d.Token(), "REDIS_URL=" + f.redis.URL(),
+	f.env = append([]string{asProcess + "=" + theBot, "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "DISCORD_TOKEN=" + f.d.Token(), "REDIS_URL=" + url,
 		"MOEBOT_DISCORD_API_BASE=" + f.d.URL(), "MOEBOT_HTTP_ADDR=127.0.0.1:0", "MOEBOT_REPLY_MAX_TOKENS=3", "MOEBOT_SAFETY_MESSAGES=0",
 		"MOEBOT_SESSION_MAX_TURNS=18", "MOEBOT_MODEL_THREADS=1", "MOEBOT_ROLES_LEASE=2s", "NO_PROXY=127.0.0.1"}, env...)
 	var err error
-	if f.store, err = redisstore.Open(t.Context(), redisstore.Options{URL: f.redis.URL()}); err != nil {
+	if f.store, err = redisstore.Open(t.Context(), redisstore.Options{URL: url}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.store.Close() })
@@ -93,15 +111,20 @@ func newFleet(t *testing.T, do discordtest.Options, guilds, channelsEach int, en
 	return f
 }
 
-// start starts a process.
-func (f *fleet) start(role string) *process {
+// start starts a process, with more in its environment.
+func (f *fleet) start(role string, env ...string) *process {
 	f.t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	return f.startProgram(exe, role, env...)
+}
+
+func (f *fleet) startProgram(exe, role string, env ...string) *process {
+	f.t.Helper()
 	p := &process{t: f.t, role: role, cmd: exec.Command(exe, "-role", role), log: &buffer{}, over: make(chan struct{})}
-	p.cmd.Env = f.env
+	p.cmd.Env = append(slices.Clip(f.env), env...)
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

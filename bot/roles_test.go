@@ -57,9 +57,9 @@ func TestWorkersKilled(t *testing.T) {
 	workers := []*process{f.start("worker"), f.start("worker")}
 	f.share(gateways, 4)
 	each, big := quantity(t, len(f.channels))
-	every := 2 * time.Second
-	if big {
-		every = 10 * time.Second
+	every := 10 * time.Second
+	if !big {
+		every, f.pace = 500*time.Millisecond, 150*time.Millisecond
 	}
 	end := f.killing(every, workers)
 	start := time.Now()
@@ -70,6 +70,9 @@ func TestWorkersKilled(t *testing.T) {
 	t.Logf("%d questions in %v (%.0f a second), %d workers killed: %+v; answered whole after %v", r.asked, took.Round(time.Millisecond), float64(r.asked)/took.Seconds(), n, r, times)
 	for _, g := range gateways {
 		t.Logf("a gateway: %s answers, %s went on with another worker, %s asked again", g.figure(`moebot_answers_total{stop="length"}`), g.figure("moebot_jobs_resumed_total"), g.figure("moebot_jobs_lost_total"))
+	}
+	if n == 0 {
+		t.Error("no worker was killed")
 	}
 	if all, tooSoon := f.d.Identifies(); tooSoon > 0 {
 		t.Errorf("%d of %d IDENTIFYs were too soon", tooSoon, all)
@@ -83,15 +86,18 @@ func TestGatewaysKilled(t *testing.T) {
 	f.start("worker")
 	f.share(gateways, 4)
 	each, big := quantity(t, len(f.channels))
-	every := 6 * time.Second
-	if big {
-		every = 30 * time.Second
+	every := 30 * time.Second
+	if !big {
+		every, f.pace = time.Second, 150*time.Millisecond
 	}
 	end := f.killing(every, gateways)
 	questions, times := f.flood(each*2, 2*time.Minute+time.Duration(each)*time.Second)
 	n := end()
 	r := f.check(questions)
 	t.Logf("%d gateways killed: %+v; answered whole after %v", n, r, times)
+	if n == 0 {
+		t.Error("no gateway was killed")
+	}
 }
 
 // Every process is replaced by another, one after another, under load: nothing is lost
