@@ -187,7 +187,7 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 // channel that it was delivered long ago. The store knows what it answered, but not
 // for ever. Our own clock is not asked: it may be wrong.
 func (b *Bot) repeated(m *discordgo.Message) bool {
-	last := b.seen.newest(m.ChannelID)
+	last := b.seen.lastIn(m.ChannelID)
 	return last != "" && later(before(last, b.opt.RescanAge), m.ID)
 }
 

@@ -170,6 +170,13 @@ func (p *places) heard(channel, message string) {
 	}
 }
 
+// lastIn is the last message noted of a channel, "" if there is none.
+func (p *places) lastIn(channel string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last[channel]
+}
+
 // handled notes that a message was taken; who is answered in a thread has the bot in it.
 func (p *places) handled(channel, message string) {
 	p.mu.Lock()

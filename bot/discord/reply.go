@@ -238,7 +238,7 @@ func (r *reply) create(ctx context.Context, i int, d draft) error {
 // Finish shows the end, whatever it takes within ctx.
 func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	r.stopPreviews(ctx)
-	r.yields = !e.Answer && !r.tried // another process may answer: its message stands, or takes the notice's place
+	r.yields = !e.Answer && (r.yields || !r.tried) // another process may answer: its message stands, or takes the notice's place
 	parts := split(r.head + harmless(e.Text))
 	err := error(nil)
 	if r.wait != "" && !r.tried && !e.Answer { // a notice may stand in its place
