@@ -79,12 +79,17 @@ func (p *product) strip() int {
 
 // fused multiplies the rows where they lie with one or two tokens.
 func (p *product) fused(f dotsFunc, tokens int) {
+	most := bandsOf(p.n)
 	for r := p.r0; r < p.r1; {
 		b := p.band(r, p.w.stride)
-		p.call(f, b, &p.w.data[b.row*p.w.stride], 0, tokens)
-		r = b.row + b.rows
+		bands := max(1, min(most, (p.r1-b.row)/4))
+		p.call(f, b, &p.w.data[b.row*p.w.stride], 0, tokens, bands)
+		r = b.row + b.rows*bands
 	}
 }
+
+// bandsOf is how many bands of rows of n elements one call into assembly takes.
+func bandsOf(n int) int { return max(1, asmChunk/n) }
 
 // widened multiplies with tokens [t0,t1), each band of rows converted before.
 func (p *product) widened(t0, t1 int) {
@@ -112,20 +117,21 @@ func (p *product) widened(t0, t1 int) {
 		}
 		for t := t0; t < t1; t += step {
 			k := min(step, t1-t)
-			p.call(floatDots(k), b, data, t, k)
+			p.call(floatDots(k), b, data, t, k, 1)
 		}
 		r = b.row + b.rows
 	}
 }
 
-// call puts the products of a band with count tokens from t on into y.
-func (p *product) call(f dotsFunc, b band, data *byte, t, count int) {
+// call puts the products of some bands, the first of which is b, with count tokens from t
+// on into y.
+func (p *product) call(f dotsFunc, b band, data *byte, t, count, bands int) {
 	if b.rows == 4 {
-		f(&p.y[t*p.ldy+b.row], p.ldy, data, b.stride, &p.x[t*p.ldx], p.ldx, p.n)
+		f(&p.y[t*p.ldy+b.row], p.ldy, data, b.stride, &p.x[t*p.ldx], p.ldx, p.n, bands)
 		return
 	}
 	aside := &p.s.tile
-	f(&aside[0], 4, data, 0, &p.x[t*p.ldx], p.ldx, p.n)
+	f(&aside[0], 4, data, 0, &p.x[t*p.ldx], p.ldx, p.n, 1)
 	for i := range count {
 		p.y[(t+i)*p.ldy+b.row] = aside[4*i]
 	}

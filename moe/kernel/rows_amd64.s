@@ -4,19 +4,25 @@
 
 #include "textflag.h"
 
-// func dotsF32x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF32x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·dotsF32x1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsF32x1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -48,22 +54,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF32x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF32x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·dotsF32x2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsF32x2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -111,22 +136,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF32x3AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF32x3AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, FMA3
-TEXT ·dotsF32x3AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsF32x3AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -184,6 +228,19 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -205,19 +262,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, F16C, FMA3, MMX+
-TEXT ·dotsF16x1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsF16x1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -249,22 +312,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, F16C, FMA3, MMX+
-TEXT ·dotsF16x2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsF16x2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -312,6 +394,19 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -334,19 +429,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsBF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsBF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·dotsBF16x1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsBF16x1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -382,22 +483,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsBF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsBF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·dotsBF16x2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsBF16x2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -449,6 +569,19 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -486,19 +619,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsQ8x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ8x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ8x1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ8x1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -593,22 +732,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ8x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ8x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ8x2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ8x2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -730,6 +888,19 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -804,19 +975,25 @@ DATA rows_bytesf8<>+24(SB)/4, $0xf8f8f8f8
 DATA rows_bytesf8<>+28(SB)/4, $0xf8f8f8f8
 GLOBL rows_bytesf8<>(SB), RODATA|NOPTR, $32
 
-// func dotsQ4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ4x1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ4x1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -939,22 +1116,41 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ4x2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ4x2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1104,6 +1300,19 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1149,19 +1358,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsQ4x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ4x1x1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ4x1x1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1288,22 +1503,41 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ4x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ4x1x2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ4x1x2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1457,6 +1691,19 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1536,19 +1783,25 @@ DATA rows_bytesf0<>+24(SB)/4, $0xf0f0f0f0
 DATA rows_bytesf0<>+28(SB)/4, $0xf0f0f0f0
 GLOBL rows_bytesf0<>(SB), RODATA|NOPTR, $32
 
-// func dotsQ5x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ5x1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ5x1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1691,22 +1944,41 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ5x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ5x2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ5x2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1876,6 +2148,19 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1937,19 +2222,25 @@ DATA rows_bytes10<>+24(SB)/4, $0x10101010
 DATA rows_bytes10<>+28(SB)/4, $0x10101010
 GLOBL rows_bytes10<>(SB), RODATA|NOPTR, $32
 
-// func dotsQ5x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ5x1x1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ5x1x1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2100,22 +2391,41 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ5x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ5x1x2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ5x1x2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2293,6 +2603,19 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2344,19 +2667,25 @@ DATA rows_nonlinear<>+8(SB)/4, $0x26190d01
 DATA rows_nonlinear<>+12(SB)/4, $0x71594535
 GLOBL rows_nonlinear<>(SB), RODATA|NOPTR, $16
 
-// func dotsIQ4NLx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsIQ4NLx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsIQ4NLx1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsIQ4NLx1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2483,22 +2812,41 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsIQ4NLx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsIQ4NLx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsIQ4NLx2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsIQ4NLx2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2652,6 +3000,19 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2712,19 +3073,25 @@ DATA rows_e2m1<>+8(SB)/4, $0xfdfeff00
 DATA rows_e2m1<>+12(SB)/4, $0xf4f8fafc
 GLOBL rows_e2m1<>(SB), RODATA|NOPTR, $16
 
-// func dotsMXFP4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsMXFP4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·dotsMXFP4x1AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsMXFP4x1AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2887,22 +3254,41 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsMXFP4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsMXFP4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·dotsMXFP4x2AVX2(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsMXFP4x2AVX2(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -3092,6 +3478,19 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -3377,19 +3776,25 @@ DATA rows_minus32<>+24(SB)/4, $0xffffffe0
 DATA rows_minus32<>+28(SB)/4, $0xffffffe0
 GLOBL rows_minus32<>(SB), RODATA|NOPTR, $32
 
-// func dotsIQ4XSx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsIQ4XSx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsIQ4XSx1AVX2(SB), $128-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsIQ4XSx1AVX2(SB), $152-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -3423,7 +3828,7 @@ loop:
 	VCVTPH2PS      (DX), X5
 	VBROADCASTSS   X5, Y5
 	VMULPS         Y5, Y4, Y4
-	VMOVUPS        Y4, (SP)
+	VMOVUPS        Y4, 24(SP)
 	VPBROADCASTD   4(DX)(BX*1), Y4
 	VPSRLVD        rows_nibbles<>+0(SB), Y4, Y4
 	VPAND          rows_low4<>+0(SB), Y4, Y4
@@ -3437,7 +3842,7 @@ loop:
 	VCVTPH2PS      (DX)(BX*1), X5
 	VBROADCASTSS   X5, Y5
 	VMULPS         Y5, Y4, Y4
-	VMOVUPS        Y4, 32(SP)
+	VMOVUPS        Y4, 56(SP)
 	VPBROADCASTD   4(DX)(BX*2), Y4
 	VPSRLVD        rows_nibbles<>+0(SB), Y4, Y4
 	VPAND          rows_low4<>+0(SB), Y4, Y4
@@ -3451,7 +3856,7 @@ loop:
 	VCVTPH2PS      (DX)(BX*2), X5
 	VBROADCASTSS   X5, Y5
 	VMULPS         Y5, Y4, Y4
-	VMOVUPS        Y4, 64(SP)
+	VMOVUPS        Y4, 88(SP)
 	VPBROADCASTD   4(DX)(CX*1), Y4
 	VPSRLVD        rows_nibbles<>+0(SB), Y4, Y4
 	VPAND          rows_low4<>+0(SB), Y4, Y4
@@ -3465,8 +3870,8 @@ loop:
 	VCVTPH2PS      (DX)(CX*1), X5
 	VBROADCASTSS   X5, Y5
 	VMULPS         Y5, Y4, Y4
-	VMOVUPS        Y4, 96(SP)
-	VBROADCASTSS   (SP), Y5
+	VMOVUPS        Y4, 120(SP)
+	VBROADCASTSS   24(SP), Y5
 	VBROADCASTI128 8(DX), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3491,7 +3896,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    96(SI), Y4, Y0
-	VBROADCASTSS   32(SP), Y5
+	VBROADCASTSS   56(SP), Y5
 	VBROADCASTI128 8(DX)(BX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3516,7 +3921,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    96(SI), Y4, Y1
-	VBROADCASTSS   64(SP), Y5
+	VBROADCASTSS   88(SP), Y5
 	VBROADCASTI128 8(DX)(BX*2), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3541,7 +3946,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    96(SI), Y4, Y2
-	VBROADCASTSS   96(SP), Y5
+	VBROADCASTSS   120(SP), Y5
 	VBROADCASTI128 8(DX)(CX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3566,7 +3971,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    96(SI), Y4, Y3
-	VBROADCASTSS   4(SP), Y5
+	VBROADCASTSS   28(SP), Y5
 	VBROADCASTI128 24(DX), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3591,7 +3996,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    224(SI), Y4, Y0
-	VBROADCASTSS   36(SP), Y5
+	VBROADCASTSS   60(SP), Y5
 	VBROADCASTI128 24(DX)(BX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3616,7 +4021,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    224(SI), Y4, Y1
-	VBROADCASTSS   68(SP), Y5
+	VBROADCASTSS   92(SP), Y5
 	VBROADCASTI128 24(DX)(BX*2), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3641,7 +4046,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    224(SI), Y4, Y2
-	VBROADCASTSS   100(SP), Y5
+	VBROADCASTSS   124(SP), Y5
 	VBROADCASTI128 24(DX)(CX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3666,7 +4071,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    224(SI), Y4, Y3
-	VBROADCASTSS   8(SP), Y5
+	VBROADCASTSS   32(SP), Y5
 	VBROADCASTI128 40(DX), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3691,7 +4096,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    352(SI), Y4, Y0
-	VBROADCASTSS   40(SP), Y5
+	VBROADCASTSS   64(SP), Y5
 	VBROADCASTI128 40(DX)(BX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3716,7 +4121,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    352(SI), Y4, Y1
-	VBROADCASTSS   72(SP), Y5
+	VBROADCASTSS   96(SP), Y5
 	VBROADCASTI128 40(DX)(BX*2), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3741,7 +4146,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    352(SI), Y4, Y2
-	VBROADCASTSS   104(SP), Y5
+	VBROADCASTSS   128(SP), Y5
 	VBROADCASTI128 40(DX)(CX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3766,7 +4171,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    352(SI), Y4, Y3
-	VBROADCASTSS   12(SP), Y5
+	VBROADCASTSS   36(SP), Y5
 	VBROADCASTI128 56(DX), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3791,7 +4196,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    480(SI), Y4, Y0
-	VBROADCASTSS   44(SP), Y5
+	VBROADCASTSS   68(SP), Y5
 	VBROADCASTI128 56(DX)(BX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3816,7 +4221,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    480(SI), Y4, Y1
-	VBROADCASTSS   76(SP), Y5
+	VBROADCASTSS   100(SP), Y5
 	VBROADCASTI128 56(DX)(BX*2), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3841,7 +4246,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    480(SI), Y4, Y2
-	VBROADCASTSS   108(SP), Y5
+	VBROADCASTSS   132(SP), Y5
 	VBROADCASTI128 56(DX)(CX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3866,7 +4271,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    480(SI), Y4, Y3
-	VBROADCASTSS   16(SP), Y5
+	VBROADCASTSS   40(SP), Y5
 	VBROADCASTI128 72(DX), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3891,7 +4296,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    608(SI), Y4, Y0
-	VBROADCASTSS   48(SP), Y5
+	VBROADCASTSS   72(SP), Y5
 	VBROADCASTI128 72(DX)(BX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3916,7 +4321,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    608(SI), Y4, Y1
-	VBROADCASTSS   80(SP), Y5
+	VBROADCASTSS   104(SP), Y5
 	VBROADCASTI128 72(DX)(BX*2), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3941,7 +4346,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    608(SI), Y4, Y2
-	VBROADCASTSS   112(SP), Y5
+	VBROADCASTSS   136(SP), Y5
 	VBROADCASTI128 72(DX)(CX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3966,7 +4371,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    608(SI), Y4, Y3
-	VBROADCASTSS   20(SP), Y5
+	VBROADCASTSS   44(SP), Y5
 	VBROADCASTI128 88(DX), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -3991,7 +4396,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    736(SI), Y4, Y0
-	VBROADCASTSS   52(SP), Y5
+	VBROADCASTSS   76(SP), Y5
 	VBROADCASTI128 88(DX)(BX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4016,7 +4421,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    736(SI), Y4, Y1
-	VBROADCASTSS   84(SP), Y5
+	VBROADCASTSS   108(SP), Y5
 	VBROADCASTI128 88(DX)(BX*2), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4041,7 +4446,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    736(SI), Y4, Y2
-	VBROADCASTSS   116(SP), Y5
+	VBROADCASTSS   140(SP), Y5
 	VBROADCASTI128 88(DX)(CX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4066,7 +4471,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    736(SI), Y4, Y3
-	VBROADCASTSS   24(SP), Y5
+	VBROADCASTSS   48(SP), Y5
 	VBROADCASTI128 104(DX), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4091,7 +4496,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    864(SI), Y4, Y0
-	VBROADCASTSS   56(SP), Y5
+	VBROADCASTSS   80(SP), Y5
 	VBROADCASTI128 104(DX)(BX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4116,7 +4521,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    864(SI), Y4, Y1
-	VBROADCASTSS   88(SP), Y5
+	VBROADCASTSS   112(SP), Y5
 	VBROADCASTI128 104(DX)(BX*2), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4141,7 +4546,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    864(SI), Y4, Y2
-	VBROADCASTSS   120(SP), Y5
+	VBROADCASTSS   144(SP), Y5
 	VBROADCASTI128 104(DX)(CX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4166,7 +4571,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    864(SI), Y4, Y3
-	VBROADCASTSS   28(SP), Y5
+	VBROADCASTSS   52(SP), Y5
 	VBROADCASTI128 120(DX), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4191,7 +4596,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    992(SI), Y4, Y0
-	VBROADCASTSS   60(SP), Y5
+	VBROADCASTSS   84(SP), Y5
 	VBROADCASTI128 120(DX)(BX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4216,7 +4621,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    992(SI), Y4, Y1
-	VBROADCASTSS   92(SP), Y5
+	VBROADCASTSS   116(SP), Y5
 	VBROADCASTI128 120(DX)(BX*2), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4241,7 +4646,7 @@ loop:
 	VCVTDQ2PS      Y4, Y4
 	VMULPS         Y5, Y4, Y4
 	VFMADD231PS    992(SI), Y4, Y2
-	VBROADCASTSS   124(SP), Y5
+	VBROADCASTSS   148(SP), Y5
 	VBROADCASTI128 120(DX)(CX*1), Y4
 	VPSRLVD        rows_upperby4<>+0(SB), Y4, Y4
 	VPAND          rows_bytes0f<>+0(SB), Y4, Y4
@@ -4276,22 +4681,41 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsIQ4XSx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsIQ4XSx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsIQ4XSx2AVX2(SB), $128-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsIQ4XSx2AVX2(SB), $152-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -4329,7 +4753,7 @@ loop:
 	VCVTPH2PS      (DX), X9
 	VBROADCASTSS   X9, Y9
 	VMULPS         Y9, Y8, Y8
-	VMOVUPS        Y8, (SP)
+	VMOVUPS        Y8, 24(SP)
 	VPBROADCASTD   4(DX)(BX*1), Y8
 	VPSRLVD        rows_nibbles<>+0(SB), Y8, Y8
 	VPAND          rows_low4<>+0(SB), Y8, Y8
@@ -4343,7 +4767,7 @@ loop:
 	VCVTPH2PS      (DX)(BX*1), X9
 	VBROADCASTSS   X9, Y9
 	VMULPS         Y9, Y8, Y8
-	VMOVUPS        Y8, 32(SP)
+	VMOVUPS        Y8, 56(SP)
 	VPBROADCASTD   4(DX)(BX*2), Y8
 	VPSRLVD        rows_nibbles<>+0(SB), Y8, Y8
 	VPAND          rows_low4<>+0(SB), Y8, Y8
@@ -4357,7 +4781,7 @@ loop:
 	VCVTPH2PS      (DX)(BX*2), X9
 	VBROADCASTSS   X9, Y9
 	VMULPS         Y9, Y8, Y8
-	VMOVUPS        Y8, 64(SP)
+	VMOVUPS        Y8, 88(SP)
 	VPBROADCASTD   4(DX)(R9*1), Y8
 	VPSRLVD        rows_nibbles<>+0(SB), Y8, Y8
 	VPAND          rows_low4<>+0(SB), Y8, Y8
@@ -4371,8 +4795,8 @@ loop:
 	VCVTPH2PS      (DX)(R9*1), X9
 	VBROADCASTSS   X9, Y9
 	VMULPS         Y9, Y8, Y8
-	VMOVUPS        Y8, 96(SP)
-	VBROADCASTSS   (SP), Y9
+	VMOVUPS        Y8, 120(SP)
+	VBROADCASTSS   24(SP), Y9
 	VBROADCASTI128 8(DX), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4401,7 +4825,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    96(SI), Y8, Y0
 	VFMADD231PS    96(SI)(DI*1), Y8, Y1
-	VBROADCASTSS   32(SP), Y9
+	VBROADCASTSS   56(SP), Y9
 	VBROADCASTI128 8(DX)(BX*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4430,7 +4854,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    96(SI), Y8, Y2
 	VFMADD231PS    96(SI)(DI*1), Y8, Y3
-	VBROADCASTSS   64(SP), Y9
+	VBROADCASTSS   88(SP), Y9
 	VBROADCASTI128 8(DX)(BX*2), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4459,7 +4883,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    96(SI), Y8, Y4
 	VFMADD231PS    96(SI)(DI*1), Y8, Y5
-	VBROADCASTSS   96(SP), Y9
+	VBROADCASTSS   120(SP), Y9
 	VBROADCASTI128 8(DX)(R9*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4488,7 +4912,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    96(SI), Y8, Y6
 	VFMADD231PS    96(SI)(DI*1), Y8, Y7
-	VBROADCASTSS   4(SP), Y9
+	VBROADCASTSS   28(SP), Y9
 	VBROADCASTI128 24(DX), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4517,7 +4941,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    224(SI), Y8, Y0
 	VFMADD231PS    224(SI)(DI*1), Y8, Y1
-	VBROADCASTSS   36(SP), Y9
+	VBROADCASTSS   60(SP), Y9
 	VBROADCASTI128 24(DX)(BX*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4546,7 +4970,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    224(SI), Y8, Y2
 	VFMADD231PS    224(SI)(DI*1), Y8, Y3
-	VBROADCASTSS   68(SP), Y9
+	VBROADCASTSS   92(SP), Y9
 	VBROADCASTI128 24(DX)(BX*2), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4575,7 +4999,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    224(SI), Y8, Y4
 	VFMADD231PS    224(SI)(DI*1), Y8, Y5
-	VBROADCASTSS   100(SP), Y9
+	VBROADCASTSS   124(SP), Y9
 	VBROADCASTI128 24(DX)(R9*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4604,7 +5028,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    224(SI), Y8, Y6
 	VFMADD231PS    224(SI)(DI*1), Y8, Y7
-	VBROADCASTSS   8(SP), Y9
+	VBROADCASTSS   32(SP), Y9
 	VBROADCASTI128 40(DX), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4633,7 +5057,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    352(SI), Y8, Y0
 	VFMADD231PS    352(SI)(DI*1), Y8, Y1
-	VBROADCASTSS   40(SP), Y9
+	VBROADCASTSS   64(SP), Y9
 	VBROADCASTI128 40(DX)(BX*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4662,7 +5086,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    352(SI), Y8, Y2
 	VFMADD231PS    352(SI)(DI*1), Y8, Y3
-	VBROADCASTSS   72(SP), Y9
+	VBROADCASTSS   96(SP), Y9
 	VBROADCASTI128 40(DX)(BX*2), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4691,7 +5115,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    352(SI), Y8, Y4
 	VFMADD231PS    352(SI)(DI*1), Y8, Y5
-	VBROADCASTSS   104(SP), Y9
+	VBROADCASTSS   128(SP), Y9
 	VBROADCASTI128 40(DX)(R9*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4720,7 +5144,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    352(SI), Y8, Y6
 	VFMADD231PS    352(SI)(DI*1), Y8, Y7
-	VBROADCASTSS   12(SP), Y9
+	VBROADCASTSS   36(SP), Y9
 	VBROADCASTI128 56(DX), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4749,7 +5173,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    480(SI), Y8, Y0
 	VFMADD231PS    480(SI)(DI*1), Y8, Y1
-	VBROADCASTSS   44(SP), Y9
+	VBROADCASTSS   68(SP), Y9
 	VBROADCASTI128 56(DX)(BX*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4778,7 +5202,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    480(SI), Y8, Y2
 	VFMADD231PS    480(SI)(DI*1), Y8, Y3
-	VBROADCASTSS   76(SP), Y9
+	VBROADCASTSS   100(SP), Y9
 	VBROADCASTI128 56(DX)(BX*2), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4807,7 +5231,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    480(SI), Y8, Y4
 	VFMADD231PS    480(SI)(DI*1), Y8, Y5
-	VBROADCASTSS   108(SP), Y9
+	VBROADCASTSS   132(SP), Y9
 	VBROADCASTI128 56(DX)(R9*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4836,7 +5260,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    480(SI), Y8, Y6
 	VFMADD231PS    480(SI)(DI*1), Y8, Y7
-	VBROADCASTSS   16(SP), Y9
+	VBROADCASTSS   40(SP), Y9
 	VBROADCASTI128 72(DX), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4865,7 +5289,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    608(SI), Y8, Y0
 	VFMADD231PS    608(SI)(DI*1), Y8, Y1
-	VBROADCASTSS   48(SP), Y9
+	VBROADCASTSS   72(SP), Y9
 	VBROADCASTI128 72(DX)(BX*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4894,7 +5318,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    608(SI), Y8, Y2
 	VFMADD231PS    608(SI)(DI*1), Y8, Y3
-	VBROADCASTSS   80(SP), Y9
+	VBROADCASTSS   104(SP), Y9
 	VBROADCASTI128 72(DX)(BX*2), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4923,7 +5347,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    608(SI), Y8, Y4
 	VFMADD231PS    608(SI)(DI*1), Y8, Y5
-	VBROADCASTSS   112(SP), Y9
+	VBROADCASTSS   136(SP), Y9
 	VBROADCASTI128 72(DX)(R9*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4952,7 +5376,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    608(SI), Y8, Y6
 	VFMADD231PS    608(SI)(DI*1), Y8, Y7
-	VBROADCASTSS   20(SP), Y9
+	VBROADCASTSS   44(SP), Y9
 	VBROADCASTI128 88(DX), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -4981,7 +5405,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    736(SI), Y8, Y0
 	VFMADD231PS    736(SI)(DI*1), Y8, Y1
-	VBROADCASTSS   52(SP), Y9
+	VBROADCASTSS   76(SP), Y9
 	VBROADCASTI128 88(DX)(BX*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5010,7 +5434,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    736(SI), Y8, Y2
 	VFMADD231PS    736(SI)(DI*1), Y8, Y3
-	VBROADCASTSS   84(SP), Y9
+	VBROADCASTSS   108(SP), Y9
 	VBROADCASTI128 88(DX)(BX*2), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5039,7 +5463,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    736(SI), Y8, Y4
 	VFMADD231PS    736(SI)(DI*1), Y8, Y5
-	VBROADCASTSS   116(SP), Y9
+	VBROADCASTSS   140(SP), Y9
 	VBROADCASTI128 88(DX)(R9*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5068,7 +5492,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    736(SI), Y8, Y6
 	VFMADD231PS    736(SI)(DI*1), Y8, Y7
-	VBROADCASTSS   24(SP), Y9
+	VBROADCASTSS   48(SP), Y9
 	VBROADCASTI128 104(DX), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5097,7 +5521,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    864(SI), Y8, Y0
 	VFMADD231PS    864(SI)(DI*1), Y8, Y1
-	VBROADCASTSS   56(SP), Y9
+	VBROADCASTSS   80(SP), Y9
 	VBROADCASTI128 104(DX)(BX*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5126,7 +5550,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    864(SI), Y8, Y2
 	VFMADD231PS    864(SI)(DI*1), Y8, Y3
-	VBROADCASTSS   88(SP), Y9
+	VBROADCASTSS   112(SP), Y9
 	VBROADCASTI128 104(DX)(BX*2), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5155,7 +5579,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    864(SI), Y8, Y4
 	VFMADD231PS    864(SI)(DI*1), Y8, Y5
-	VBROADCASTSS   120(SP), Y9
+	VBROADCASTSS   144(SP), Y9
 	VBROADCASTI128 104(DX)(R9*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5184,7 +5608,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    864(SI), Y8, Y6
 	VFMADD231PS    864(SI)(DI*1), Y8, Y7
-	VBROADCASTSS   28(SP), Y9
+	VBROADCASTSS   52(SP), Y9
 	VBROADCASTI128 120(DX), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5213,7 +5637,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    992(SI), Y8, Y0
 	VFMADD231PS    992(SI)(DI*1), Y8, Y1
-	VBROADCASTSS   60(SP), Y9
+	VBROADCASTSS   84(SP), Y9
 	VBROADCASTI128 120(DX)(BX*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5242,7 +5666,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    992(SI), Y8, Y2
 	VFMADD231PS    992(SI)(DI*1), Y8, Y3
-	VBROADCASTSS   92(SP), Y9
+	VBROADCASTSS   116(SP), Y9
 	VBROADCASTI128 120(DX)(BX*2), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5271,7 +5695,7 @@ loop:
 	VMULPS         Y9, Y8, Y8
 	VFMADD231PS    992(SI), Y8, Y4
 	VFMADD231PS    992(SI)(DI*1), Y8, Y5
-	VBROADCASTSS   124(SP), Y9
+	VBROADCASTSS   148(SP), Y9
 	VBROADCASTI128 120(DX)(R9*1), Y8
 	VPSRLVD        rows_upperby4<>+0(SB), Y8, Y8
 	VPAND          rows_bytes0f<>+0(SB), Y8, Y8
@@ -5317,6 +5741,19 @@ loop:
 	VEXTRACTF128   $0x01, Y0, X1
 	VADDPS         X1, X0, X1
 	VMOVUPS        X1, (AX)
+	DECQ           16(SP)
+	JZ             done
+	MOVQ           (SP), AX
+	ADDQ           $0x10, AX
+	MOVQ           AX, (SP)
+	MOVQ           8(SP), DX
+	LEAQ           (DX)(BX*4), DX
+	MOVQ           DX, 8(SP)
+	MOVQ           x+32(FP), SI
+	MOVQ           n+48(FP), R8
+	JMP            band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -5590,19 +6027,25 @@ DATA rows_bytes03<>+24(SB)/4, $0x03030303
 DATA rows_bytes03<>+28(SB)/4, $0x03030303
 GLOBL rows_bytes03<>(SB), RODATA|NOPTR, $32
 
-// func dotsQ2Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ2Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ2Kx1AVX2(SB), $512-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ2Kx1AVX2(SB), $536-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -5630,22 +6073,22 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, (SP)
+	VMOVUPS      Y6, 24(SP)
 	VPMOVZXBD    8(DX), Y6
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      Y6, 56(SP)
 	VPMOVZXBD    (DX), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 88(SP)
 	VPMOVZXBD    8(DX), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 96(SP)
+	VMOVUPS      Y4, 120(SP)
 	VPBROADCASTW 80(DX)(BX*1), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
@@ -5657,22 +6100,22 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, 128(SP)
+	VMOVUPS      Y6, 152(SP)
 	VPMOVZXBD    8(DX)(BX*1), Y6
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, 160(SP)
+	VMOVUPS      Y6, 184(SP)
 	VPMOVZXBD    (DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 192(SP)
+	VMOVUPS      Y4, 216(SP)
 	VPMOVZXBD    8(DX)(BX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 224(SP)
+	VMOVUPS      Y4, 248(SP)
 	VPBROADCASTW 80(DX)(BX*2), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
@@ -5684,22 +6127,22 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, 256(SP)
+	VMOVUPS      Y6, 280(SP)
 	VPMOVZXBD    8(DX)(BX*2), Y6
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, 288(SP)
+	VMOVUPS      Y6, 312(SP)
 	VPMOVZXBD    (DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 320(SP)
+	VMOVUPS      Y4, 344(SP)
 	VPMOVZXBD    8(DX)(BX*2), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 352(SP)
+	VMOVUPS      Y4, 376(SP)
 	VPBROADCASTW 80(DX)(CX*1), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
@@ -5711,28 +6154,28 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, 384(SP)
+	VMOVUPS      Y6, 408(SP)
 	VPMOVZXBD    8(DX)(CX*1), Y6
 	VPAND        rows_low4<>+0(SB), Y6, Y6
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, 416(SP)
+	VMOVUPS      Y6, 440(SP)
 	VPMOVZXBD    (DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 448(SP)
+	VMOVUPS      Y4, 472(SP)
 	VPMOVZXBD    8(DX)(CX*1), Y4
 	VPSRLD       $0x04, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 480(SP)
+	VMOVUPS      Y4, 504(SP)
 	VMOVDQU      16(DX), Y5
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS (SP), Y6
-	VBROADCASTSS 64(SP), Y7
+	VBROADCASTSS 24(SP), Y6
+	VBROADCASTSS 88(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  (SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -5743,8 +6186,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 4(SP), Y6
-	VBROADCASTSS 68(SP), Y7
+	VBROADCASTSS 28(SP), Y6
+	VBROADCASTSS 92(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  64(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -5756,8 +6199,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 128(SP), Y6
-	VBROADCASTSS 192(SP), Y7
+	VBROADCASTSS 152(SP), Y6
+	VBROADCASTSS 216(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  (SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -5768,8 +6211,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 132(SP), Y6
-	VBROADCASTSS 196(SP), Y7
+	VBROADCASTSS 156(SP), Y6
+	VBROADCASTSS 220(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  64(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -5781,8 +6224,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 256(SP), Y6
-	VBROADCASTSS 320(SP), Y7
+	VBROADCASTSS 280(SP), Y6
+	VBROADCASTSS 344(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  (SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -5793,8 +6236,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 260(SP), Y6
-	VBROADCASTSS 324(SP), Y7
+	VBROADCASTSS 284(SP), Y6
+	VBROADCASTSS 348(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  64(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -5806,8 +6249,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 384(SP), Y6
-	VBROADCASTSS 448(SP), Y7
+	VBROADCASTSS 408(SP), Y6
+	VBROADCASTSS 472(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  (SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -5818,8 +6261,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 388(SP), Y6
-	VBROADCASTSS 452(SP), Y7
+	VBROADCASTSS 412(SP), Y6
+	VBROADCASTSS 476(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  64(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -5832,8 +6275,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 8(SP), Y6
-	VBROADCASTSS 72(SP), Y7
+	VBROADCASTSS 32(SP), Y6
+	VBROADCASTSS 96(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  128(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -5844,8 +6287,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 12(SP), Y6
-	VBROADCASTSS 76(SP), Y7
+	VBROADCASTSS 36(SP), Y6
+	VBROADCASTSS 100(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  192(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -5858,8 +6301,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 136(SP), Y6
-	VBROADCASTSS 200(SP), Y7
+	VBROADCASTSS 160(SP), Y6
+	VBROADCASTSS 224(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  128(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -5870,8 +6313,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 140(SP), Y6
-	VBROADCASTSS 204(SP), Y7
+	VBROADCASTSS 164(SP), Y6
+	VBROADCASTSS 228(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  192(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -5884,8 +6327,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 264(SP), Y6
-	VBROADCASTSS 328(SP), Y7
+	VBROADCASTSS 288(SP), Y6
+	VBROADCASTSS 352(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  128(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -5896,8 +6339,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 268(SP), Y6
-	VBROADCASTSS 332(SP), Y7
+	VBROADCASTSS 292(SP), Y6
+	VBROADCASTSS 356(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  192(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -5910,8 +6353,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 392(SP), Y6
-	VBROADCASTSS 456(SP), Y7
+	VBROADCASTSS 416(SP), Y6
+	VBROADCASTSS 480(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  128(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -5922,8 +6365,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 396(SP), Y6
-	VBROADCASTSS 460(SP), Y7
+	VBROADCASTSS 420(SP), Y6
+	VBROADCASTSS 484(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  192(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -5936,8 +6379,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 16(SP), Y6
-	VBROADCASTSS 80(SP), Y7
+	VBROADCASTSS 40(SP), Y6
+	VBROADCASTSS 104(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  256(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -5948,8 +6391,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 20(SP), Y6
-	VBROADCASTSS 84(SP), Y7
+	VBROADCASTSS 44(SP), Y6
+	VBROADCASTSS 108(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  320(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -5962,8 +6405,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 144(SP), Y6
-	VBROADCASTSS 208(SP), Y7
+	VBROADCASTSS 168(SP), Y6
+	VBROADCASTSS 232(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  256(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -5974,8 +6417,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 148(SP), Y6
-	VBROADCASTSS 212(SP), Y7
+	VBROADCASTSS 172(SP), Y6
+	VBROADCASTSS 236(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  320(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -5988,8 +6431,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 272(SP), Y6
-	VBROADCASTSS 336(SP), Y7
+	VBROADCASTSS 296(SP), Y6
+	VBROADCASTSS 360(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  256(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6000,8 +6443,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 276(SP), Y6
-	VBROADCASTSS 340(SP), Y7
+	VBROADCASTSS 300(SP), Y6
+	VBROADCASTSS 364(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  320(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6014,8 +6457,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 400(SP), Y6
-	VBROADCASTSS 464(SP), Y7
+	VBROADCASTSS 424(SP), Y6
+	VBROADCASTSS 488(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  256(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6026,8 +6469,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 404(SP), Y6
-	VBROADCASTSS 468(SP), Y7
+	VBROADCASTSS 428(SP), Y6
+	VBROADCASTSS 492(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  320(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6040,8 +6483,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 24(SP), Y6
-	VBROADCASTSS 88(SP), Y7
+	VBROADCASTSS 48(SP), Y6
+	VBROADCASTSS 112(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  384(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6052,8 +6495,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 28(SP), Y6
-	VBROADCASTSS 92(SP), Y7
+	VBROADCASTSS 52(SP), Y6
+	VBROADCASTSS 116(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  448(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6066,8 +6509,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 152(SP), Y6
-	VBROADCASTSS 216(SP), Y7
+	VBROADCASTSS 176(SP), Y6
+	VBROADCASTSS 240(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  384(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6078,8 +6521,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 156(SP), Y6
-	VBROADCASTSS 220(SP), Y7
+	VBROADCASTSS 180(SP), Y6
+	VBROADCASTSS 244(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  448(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6092,8 +6535,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 280(SP), Y6
-	VBROADCASTSS 344(SP), Y7
+	VBROADCASTSS 304(SP), Y6
+	VBROADCASTSS 368(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  384(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6104,8 +6547,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 284(SP), Y6
-	VBROADCASTSS 348(SP), Y7
+	VBROADCASTSS 308(SP), Y6
+	VBROADCASTSS 372(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  448(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6118,8 +6561,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 408(SP), Y6
-	VBROADCASTSS 472(SP), Y7
+	VBROADCASTSS 432(SP), Y6
+	VBROADCASTSS 496(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  384(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6130,8 +6573,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 412(SP), Y6
-	VBROADCASTSS 476(SP), Y7
+	VBROADCASTSS 436(SP), Y6
+	VBROADCASTSS 500(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  448(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6143,8 +6586,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 32(SP), Y6
-	VBROADCASTSS 96(SP), Y7
+	VBROADCASTSS 56(SP), Y6
+	VBROADCASTSS 120(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  512(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6155,8 +6598,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 36(SP), Y6
-	VBROADCASTSS 100(SP), Y7
+	VBROADCASTSS 60(SP), Y6
+	VBROADCASTSS 124(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  576(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6168,8 +6611,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 160(SP), Y6
-	VBROADCASTSS 224(SP), Y7
+	VBROADCASTSS 184(SP), Y6
+	VBROADCASTSS 248(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  512(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6180,8 +6623,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 164(SP), Y6
-	VBROADCASTSS 228(SP), Y7
+	VBROADCASTSS 188(SP), Y6
+	VBROADCASTSS 252(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  576(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6193,8 +6636,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 288(SP), Y6
-	VBROADCASTSS 352(SP), Y7
+	VBROADCASTSS 312(SP), Y6
+	VBROADCASTSS 376(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  512(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6205,8 +6648,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 292(SP), Y6
-	VBROADCASTSS 356(SP), Y7
+	VBROADCASTSS 316(SP), Y6
+	VBROADCASTSS 380(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  576(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6218,8 +6661,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 416(SP), Y6
-	VBROADCASTSS 480(SP), Y7
+	VBROADCASTSS 440(SP), Y6
+	VBROADCASTSS 504(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  512(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6230,8 +6673,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 420(SP), Y6
-	VBROADCASTSS 484(SP), Y7
+	VBROADCASTSS 444(SP), Y6
+	VBROADCASTSS 508(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  576(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6244,8 +6687,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 40(SP), Y6
-	VBROADCASTSS 104(SP), Y7
+	VBROADCASTSS 64(SP), Y6
+	VBROADCASTSS 128(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  640(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6256,8 +6699,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 44(SP), Y6
-	VBROADCASTSS 108(SP), Y7
+	VBROADCASTSS 68(SP), Y6
+	VBROADCASTSS 132(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  704(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6270,8 +6713,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 168(SP), Y6
-	VBROADCASTSS 232(SP), Y7
+	VBROADCASTSS 192(SP), Y6
+	VBROADCASTSS 256(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  640(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6282,8 +6725,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 172(SP), Y6
-	VBROADCASTSS 236(SP), Y7
+	VBROADCASTSS 196(SP), Y6
+	VBROADCASTSS 260(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  704(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6296,8 +6739,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 296(SP), Y6
-	VBROADCASTSS 360(SP), Y7
+	VBROADCASTSS 320(SP), Y6
+	VBROADCASTSS 384(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  640(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6308,8 +6751,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 300(SP), Y6
-	VBROADCASTSS 364(SP), Y7
+	VBROADCASTSS 324(SP), Y6
+	VBROADCASTSS 388(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  704(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6322,8 +6765,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 424(SP), Y6
-	VBROADCASTSS 488(SP), Y7
+	VBROADCASTSS 448(SP), Y6
+	VBROADCASTSS 512(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  640(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6334,8 +6777,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 428(SP), Y6
-	VBROADCASTSS 492(SP), Y7
+	VBROADCASTSS 452(SP), Y6
+	VBROADCASTSS 516(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  704(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6348,8 +6791,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 48(SP), Y6
-	VBROADCASTSS 112(SP), Y7
+	VBROADCASTSS 72(SP), Y6
+	VBROADCASTSS 136(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  768(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6360,8 +6803,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 52(SP), Y6
-	VBROADCASTSS 116(SP), Y7
+	VBROADCASTSS 76(SP), Y6
+	VBROADCASTSS 140(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  832(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6374,8 +6817,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 176(SP), Y6
-	VBROADCASTSS 240(SP), Y7
+	VBROADCASTSS 200(SP), Y6
+	VBROADCASTSS 264(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  768(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6386,8 +6829,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 180(SP), Y6
-	VBROADCASTSS 244(SP), Y7
+	VBROADCASTSS 204(SP), Y6
+	VBROADCASTSS 268(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  832(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6400,8 +6843,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 304(SP), Y6
-	VBROADCASTSS 368(SP), Y7
+	VBROADCASTSS 328(SP), Y6
+	VBROADCASTSS 392(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  768(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6412,8 +6855,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 308(SP), Y6
-	VBROADCASTSS 372(SP), Y7
+	VBROADCASTSS 332(SP), Y6
+	VBROADCASTSS 396(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  832(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6426,8 +6869,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 432(SP), Y6
-	VBROADCASTSS 496(SP), Y7
+	VBROADCASTSS 456(SP), Y6
+	VBROADCASTSS 520(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  768(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6438,8 +6881,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 436(SP), Y6
-	VBROADCASTSS 500(SP), Y7
+	VBROADCASTSS 460(SP), Y6
+	VBROADCASTSS 524(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  832(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6452,8 +6895,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 56(SP), Y6
-	VBROADCASTSS 120(SP), Y7
+	VBROADCASTSS 80(SP), Y6
+	VBROADCASTSS 144(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  896(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6464,8 +6907,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 60(SP), Y6
-	VBROADCASTSS 124(SP), Y7
+	VBROADCASTSS 84(SP), Y6
+	VBROADCASTSS 148(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  960(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -6478,8 +6921,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 184(SP), Y6
-	VBROADCASTSS 248(SP), Y7
+	VBROADCASTSS 208(SP), Y6
+	VBROADCASTSS 272(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  896(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6490,8 +6933,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 188(SP), Y6
-	VBROADCASTSS 252(SP), Y7
+	VBROADCASTSS 212(SP), Y6
+	VBROADCASTSS 276(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  960(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -6504,8 +6947,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 312(SP), Y6
-	VBROADCASTSS 376(SP), Y7
+	VBROADCASTSS 336(SP), Y6
+	VBROADCASTSS 400(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  896(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6516,8 +6959,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 316(SP), Y6
-	VBROADCASTSS 380(SP), Y7
+	VBROADCASTSS 340(SP), Y6
+	VBROADCASTSS 404(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  960(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -6530,8 +6973,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 440(SP), Y6
-	VBROADCASTSS 504(SP), Y7
+	VBROADCASTSS 464(SP), Y6
+	VBROADCASTSS 528(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  896(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6542,8 +6985,8 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 444(SP), Y6
-	VBROADCASTSS 508(SP), Y7
+	VBROADCASTSS 468(SP), Y6
+	VBROADCASTSS 532(SP), Y7
 	VFMADD213PS  Y7, Y6, Y4
 	VFMADD231PS  960(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -6561,22 +7004,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ2Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ2Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ2Kx2AVX2(SB), $512-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ2Kx2AVX2(SB), $536-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -6608,22 +7070,22 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y8, Y10, Y10
-	VMOVUPS      Y10, (SP)
+	VMOVUPS      Y10, 24(SP)
 	VPMOVZXBD    8(DX), Y10
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 32(SP)
+	VMOVUPS      Y10, 56(SP)
 	VPMOVZXBD    (DX), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
+	VMOVUPS      Y8, 88(SP)
 	VPMOVZXBD    8(DX), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 96(SP)
+	VMOVUPS      Y8, 120(SP)
 	VPBROADCASTW 80(DX)(BX*1), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
@@ -6635,22 +7097,22 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 128(SP)
+	VMOVUPS      Y10, 152(SP)
 	VPMOVZXBD    8(DX)(BX*1), Y10
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 160(SP)
+	VMOVUPS      Y10, 184(SP)
 	VPMOVZXBD    (DX)(BX*1), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 192(SP)
+	VMOVUPS      Y8, 216(SP)
 	VPMOVZXBD    8(DX)(BX*1), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 224(SP)
+	VMOVUPS      Y8, 248(SP)
 	VPBROADCASTW 80(DX)(BX*2), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
@@ -6662,22 +7124,22 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 256(SP)
+	VMOVUPS      Y10, 280(SP)
 	VPMOVZXBD    8(DX)(BX*2), Y10
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 288(SP)
+	VMOVUPS      Y10, 312(SP)
 	VPMOVZXBD    (DX)(BX*2), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 320(SP)
+	VMOVUPS      Y8, 344(SP)
 	VPMOVZXBD    8(DX)(BX*2), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 352(SP)
+	VMOVUPS      Y8, 376(SP)
 	VPBROADCASTW 80(DX)(R9*1), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
@@ -6689,28 +7151,28 @@ loop:
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 384(SP)
+	VMOVUPS      Y10, 408(SP)
 	VPMOVZXBD    8(DX)(R9*1), Y10
 	VPAND        rows_low4<>+0(SB), Y10, Y10
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 416(SP)
+	VMOVUPS      Y10, 440(SP)
 	VPMOVZXBD    (DX)(R9*1), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 448(SP)
+	VMOVUPS      Y8, 472(SP)
 	VPMOVZXBD    8(DX)(R9*1), Y8
 	VPSRLD       $0x04, Y8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 480(SP)
+	VMOVUPS      Y8, 504(SP)
 	VMOVDQU      16(DX), Y9
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS (SP), Y10
-	VBROADCASTSS 64(SP), Y11
+	VBROADCASTSS 24(SP), Y10
+	VBROADCASTSS 88(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VFMADD231PS  (SI)(DI*1), Y8, Y1
@@ -6723,8 +7185,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 4(SP), Y10
-	VBROADCASTSS 68(SP), Y11
+	VBROADCASTSS 28(SP), Y10
+	VBROADCASTSS 92(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  64(SI), Y8, Y0
 	VFMADD231PS  64(SI)(DI*1), Y8, Y1
@@ -6738,8 +7200,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 128(SP), Y10
-	VBROADCASTSS 192(SP), Y11
+	VBROADCASTSS 152(SP), Y10
+	VBROADCASTSS 216(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  (SI), Y8, Y2
 	VFMADD231PS  (SI)(DI*1), Y8, Y3
@@ -6752,8 +7214,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 132(SP), Y10
-	VBROADCASTSS 196(SP), Y11
+	VBROADCASTSS 156(SP), Y10
+	VBROADCASTSS 220(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  64(SI), Y8, Y2
 	VFMADD231PS  64(SI)(DI*1), Y8, Y3
@@ -6767,8 +7229,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 256(SP), Y10
-	VBROADCASTSS 320(SP), Y11
+	VBROADCASTSS 280(SP), Y10
+	VBROADCASTSS 344(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  (SI), Y8, Y4
 	VFMADD231PS  (SI)(DI*1), Y8, Y5
@@ -6781,8 +7243,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 260(SP), Y10
-	VBROADCASTSS 324(SP), Y11
+	VBROADCASTSS 284(SP), Y10
+	VBROADCASTSS 348(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  64(SI), Y8, Y4
 	VFMADD231PS  64(SI)(DI*1), Y8, Y5
@@ -6796,8 +7258,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 384(SP), Y10
-	VBROADCASTSS 448(SP), Y11
+	VBROADCASTSS 408(SP), Y10
+	VBROADCASTSS 472(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  (SI), Y8, Y6
 	VFMADD231PS  (SI)(DI*1), Y8, Y7
@@ -6810,8 +7272,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 388(SP), Y10
-	VBROADCASTSS 452(SP), Y11
+	VBROADCASTSS 412(SP), Y10
+	VBROADCASTSS 476(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  64(SI), Y8, Y6
 	VFMADD231PS  64(SI)(DI*1), Y8, Y7
@@ -6826,8 +7288,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 8(SP), Y10
-	VBROADCASTSS 72(SP), Y11
+	VBROADCASTSS 32(SP), Y10
+	VBROADCASTSS 96(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  128(SI), Y8, Y0
 	VFMADD231PS  128(SI)(DI*1), Y8, Y1
@@ -6840,8 +7302,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 12(SP), Y10
-	VBROADCASTSS 76(SP), Y11
+	VBROADCASTSS 36(SP), Y10
+	VBROADCASTSS 100(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  192(SI), Y8, Y0
 	VFMADD231PS  192(SI)(DI*1), Y8, Y1
@@ -6856,8 +7318,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 136(SP), Y10
-	VBROADCASTSS 200(SP), Y11
+	VBROADCASTSS 160(SP), Y10
+	VBROADCASTSS 224(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  128(SI), Y8, Y2
 	VFMADD231PS  128(SI)(DI*1), Y8, Y3
@@ -6870,8 +7332,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 140(SP), Y10
-	VBROADCASTSS 204(SP), Y11
+	VBROADCASTSS 164(SP), Y10
+	VBROADCASTSS 228(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  192(SI), Y8, Y2
 	VFMADD231PS  192(SI)(DI*1), Y8, Y3
@@ -6886,8 +7348,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 264(SP), Y10
-	VBROADCASTSS 328(SP), Y11
+	VBROADCASTSS 288(SP), Y10
+	VBROADCASTSS 352(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  128(SI), Y8, Y4
 	VFMADD231PS  128(SI)(DI*1), Y8, Y5
@@ -6900,8 +7362,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 268(SP), Y10
-	VBROADCASTSS 332(SP), Y11
+	VBROADCASTSS 292(SP), Y10
+	VBROADCASTSS 356(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  192(SI), Y8, Y4
 	VFMADD231PS  192(SI)(DI*1), Y8, Y5
@@ -6916,8 +7378,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 392(SP), Y10
-	VBROADCASTSS 456(SP), Y11
+	VBROADCASTSS 416(SP), Y10
+	VBROADCASTSS 480(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  128(SI), Y8, Y6
 	VFMADD231PS  128(SI)(DI*1), Y8, Y7
@@ -6930,8 +7392,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 396(SP), Y10
-	VBROADCASTSS 460(SP), Y11
+	VBROADCASTSS 420(SP), Y10
+	VBROADCASTSS 484(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  192(SI), Y8, Y6
 	VFMADD231PS  192(SI)(DI*1), Y8, Y7
@@ -6946,8 +7408,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 16(SP), Y10
-	VBROADCASTSS 80(SP), Y11
+	VBROADCASTSS 40(SP), Y10
+	VBROADCASTSS 104(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  256(SI), Y8, Y0
 	VFMADD231PS  256(SI)(DI*1), Y8, Y1
@@ -6960,8 +7422,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 20(SP), Y10
-	VBROADCASTSS 84(SP), Y11
+	VBROADCASTSS 44(SP), Y10
+	VBROADCASTSS 108(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  320(SI), Y8, Y0
 	VFMADD231PS  320(SI)(DI*1), Y8, Y1
@@ -6976,8 +7438,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 144(SP), Y10
-	VBROADCASTSS 208(SP), Y11
+	VBROADCASTSS 168(SP), Y10
+	VBROADCASTSS 232(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  256(SI), Y8, Y2
 	VFMADD231PS  256(SI)(DI*1), Y8, Y3
@@ -6990,8 +7452,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 148(SP), Y10
-	VBROADCASTSS 212(SP), Y11
+	VBROADCASTSS 172(SP), Y10
+	VBROADCASTSS 236(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  320(SI), Y8, Y2
 	VFMADD231PS  320(SI)(DI*1), Y8, Y3
@@ -7006,8 +7468,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 272(SP), Y10
-	VBROADCASTSS 336(SP), Y11
+	VBROADCASTSS 296(SP), Y10
+	VBROADCASTSS 360(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  256(SI), Y8, Y4
 	VFMADD231PS  256(SI)(DI*1), Y8, Y5
@@ -7020,8 +7482,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 276(SP), Y10
-	VBROADCASTSS 340(SP), Y11
+	VBROADCASTSS 300(SP), Y10
+	VBROADCASTSS 364(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  320(SI), Y8, Y4
 	VFMADD231PS  320(SI)(DI*1), Y8, Y5
@@ -7036,8 +7498,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 400(SP), Y10
-	VBROADCASTSS 464(SP), Y11
+	VBROADCASTSS 424(SP), Y10
+	VBROADCASTSS 488(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  256(SI), Y8, Y6
 	VFMADD231PS  256(SI)(DI*1), Y8, Y7
@@ -7050,8 +7512,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 404(SP), Y10
-	VBROADCASTSS 468(SP), Y11
+	VBROADCASTSS 428(SP), Y10
+	VBROADCASTSS 492(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  320(SI), Y8, Y6
 	VFMADD231PS  320(SI)(DI*1), Y8, Y7
@@ -7066,8 +7528,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 24(SP), Y10
-	VBROADCASTSS 88(SP), Y11
+	VBROADCASTSS 48(SP), Y10
+	VBROADCASTSS 112(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  384(SI), Y8, Y0
 	VFMADD231PS  384(SI)(DI*1), Y8, Y1
@@ -7080,8 +7542,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 28(SP), Y10
-	VBROADCASTSS 92(SP), Y11
+	VBROADCASTSS 52(SP), Y10
+	VBROADCASTSS 116(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  448(SI), Y8, Y0
 	VFMADD231PS  448(SI)(DI*1), Y8, Y1
@@ -7096,8 +7558,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 152(SP), Y10
-	VBROADCASTSS 216(SP), Y11
+	VBROADCASTSS 176(SP), Y10
+	VBROADCASTSS 240(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  384(SI), Y8, Y2
 	VFMADD231PS  384(SI)(DI*1), Y8, Y3
@@ -7110,8 +7572,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 156(SP), Y10
-	VBROADCASTSS 220(SP), Y11
+	VBROADCASTSS 180(SP), Y10
+	VBROADCASTSS 244(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  448(SI), Y8, Y2
 	VFMADD231PS  448(SI)(DI*1), Y8, Y3
@@ -7126,8 +7588,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 280(SP), Y10
-	VBROADCASTSS 344(SP), Y11
+	VBROADCASTSS 304(SP), Y10
+	VBROADCASTSS 368(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  384(SI), Y8, Y4
 	VFMADD231PS  384(SI)(DI*1), Y8, Y5
@@ -7140,8 +7602,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 284(SP), Y10
-	VBROADCASTSS 348(SP), Y11
+	VBROADCASTSS 308(SP), Y10
+	VBROADCASTSS 372(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  448(SI), Y8, Y4
 	VFMADD231PS  448(SI)(DI*1), Y8, Y5
@@ -7156,8 +7618,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 408(SP), Y10
-	VBROADCASTSS 472(SP), Y11
+	VBROADCASTSS 432(SP), Y10
+	VBROADCASTSS 496(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  384(SI), Y8, Y6
 	VFMADD231PS  384(SI)(DI*1), Y8, Y7
@@ -7170,8 +7632,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 412(SP), Y10
-	VBROADCASTSS 476(SP), Y11
+	VBROADCASTSS 436(SP), Y10
+	VBROADCASTSS 500(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  448(SI), Y8, Y6
 	VFMADD231PS  448(SI)(DI*1), Y8, Y7
@@ -7185,8 +7647,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 32(SP), Y10
-	VBROADCASTSS 96(SP), Y11
+	VBROADCASTSS 56(SP), Y10
+	VBROADCASTSS 120(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  512(SI), Y8, Y0
 	VFMADD231PS  512(SI)(DI*1), Y8, Y1
@@ -7199,8 +7661,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 36(SP), Y10
-	VBROADCASTSS 100(SP), Y11
+	VBROADCASTSS 60(SP), Y10
+	VBROADCASTSS 124(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  576(SI), Y8, Y0
 	VFMADD231PS  576(SI)(DI*1), Y8, Y1
@@ -7214,8 +7676,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 160(SP), Y10
-	VBROADCASTSS 224(SP), Y11
+	VBROADCASTSS 184(SP), Y10
+	VBROADCASTSS 248(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  512(SI), Y8, Y2
 	VFMADD231PS  512(SI)(DI*1), Y8, Y3
@@ -7228,8 +7690,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 164(SP), Y10
-	VBROADCASTSS 228(SP), Y11
+	VBROADCASTSS 188(SP), Y10
+	VBROADCASTSS 252(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  576(SI), Y8, Y2
 	VFMADD231PS  576(SI)(DI*1), Y8, Y3
@@ -7243,8 +7705,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 288(SP), Y10
-	VBROADCASTSS 352(SP), Y11
+	VBROADCASTSS 312(SP), Y10
+	VBROADCASTSS 376(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  512(SI), Y8, Y4
 	VFMADD231PS  512(SI)(DI*1), Y8, Y5
@@ -7257,8 +7719,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 292(SP), Y10
-	VBROADCASTSS 356(SP), Y11
+	VBROADCASTSS 316(SP), Y10
+	VBROADCASTSS 380(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  576(SI), Y8, Y4
 	VFMADD231PS  576(SI)(DI*1), Y8, Y5
@@ -7272,8 +7734,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 416(SP), Y10
-	VBROADCASTSS 480(SP), Y11
+	VBROADCASTSS 440(SP), Y10
+	VBROADCASTSS 504(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  512(SI), Y8, Y6
 	VFMADD231PS  512(SI)(DI*1), Y8, Y7
@@ -7286,8 +7748,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 420(SP), Y10
-	VBROADCASTSS 484(SP), Y11
+	VBROADCASTSS 444(SP), Y10
+	VBROADCASTSS 508(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  576(SI), Y8, Y6
 	VFMADD231PS  576(SI)(DI*1), Y8, Y7
@@ -7302,8 +7764,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 40(SP), Y10
-	VBROADCASTSS 104(SP), Y11
+	VBROADCASTSS 64(SP), Y10
+	VBROADCASTSS 128(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  640(SI), Y8, Y0
 	VFMADD231PS  640(SI)(DI*1), Y8, Y1
@@ -7316,8 +7778,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 44(SP), Y10
-	VBROADCASTSS 108(SP), Y11
+	VBROADCASTSS 68(SP), Y10
+	VBROADCASTSS 132(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  704(SI), Y8, Y0
 	VFMADD231PS  704(SI)(DI*1), Y8, Y1
@@ -7332,8 +7794,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 168(SP), Y10
-	VBROADCASTSS 232(SP), Y11
+	VBROADCASTSS 192(SP), Y10
+	VBROADCASTSS 256(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  640(SI), Y8, Y2
 	VFMADD231PS  640(SI)(DI*1), Y8, Y3
@@ -7346,8 +7808,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 172(SP), Y10
-	VBROADCASTSS 236(SP), Y11
+	VBROADCASTSS 196(SP), Y10
+	VBROADCASTSS 260(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  704(SI), Y8, Y2
 	VFMADD231PS  704(SI)(DI*1), Y8, Y3
@@ -7362,8 +7824,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 296(SP), Y10
-	VBROADCASTSS 360(SP), Y11
+	VBROADCASTSS 320(SP), Y10
+	VBROADCASTSS 384(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  640(SI), Y8, Y4
 	VFMADD231PS  640(SI)(DI*1), Y8, Y5
@@ -7376,8 +7838,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 300(SP), Y10
-	VBROADCASTSS 364(SP), Y11
+	VBROADCASTSS 324(SP), Y10
+	VBROADCASTSS 388(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  704(SI), Y8, Y4
 	VFMADD231PS  704(SI)(DI*1), Y8, Y5
@@ -7392,8 +7854,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 424(SP), Y10
-	VBROADCASTSS 488(SP), Y11
+	VBROADCASTSS 448(SP), Y10
+	VBROADCASTSS 512(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  640(SI), Y8, Y6
 	VFMADD231PS  640(SI)(DI*1), Y8, Y7
@@ -7406,8 +7868,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 428(SP), Y10
-	VBROADCASTSS 492(SP), Y11
+	VBROADCASTSS 452(SP), Y10
+	VBROADCASTSS 516(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  704(SI), Y8, Y6
 	VFMADD231PS  704(SI)(DI*1), Y8, Y7
@@ -7422,8 +7884,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 48(SP), Y10
-	VBROADCASTSS 112(SP), Y11
+	VBROADCASTSS 72(SP), Y10
+	VBROADCASTSS 136(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  768(SI), Y8, Y0
 	VFMADD231PS  768(SI)(DI*1), Y8, Y1
@@ -7436,8 +7898,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 52(SP), Y10
-	VBROADCASTSS 116(SP), Y11
+	VBROADCASTSS 76(SP), Y10
+	VBROADCASTSS 140(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  832(SI), Y8, Y0
 	VFMADD231PS  832(SI)(DI*1), Y8, Y1
@@ -7452,8 +7914,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 176(SP), Y10
-	VBROADCASTSS 240(SP), Y11
+	VBROADCASTSS 200(SP), Y10
+	VBROADCASTSS 264(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  768(SI), Y8, Y2
 	VFMADD231PS  768(SI)(DI*1), Y8, Y3
@@ -7466,8 +7928,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 180(SP), Y10
-	VBROADCASTSS 244(SP), Y11
+	VBROADCASTSS 204(SP), Y10
+	VBROADCASTSS 268(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  832(SI), Y8, Y2
 	VFMADD231PS  832(SI)(DI*1), Y8, Y3
@@ -7482,8 +7944,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 304(SP), Y10
-	VBROADCASTSS 368(SP), Y11
+	VBROADCASTSS 328(SP), Y10
+	VBROADCASTSS 392(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  768(SI), Y8, Y4
 	VFMADD231PS  768(SI)(DI*1), Y8, Y5
@@ -7496,8 +7958,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 308(SP), Y10
-	VBROADCASTSS 372(SP), Y11
+	VBROADCASTSS 332(SP), Y10
+	VBROADCASTSS 396(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  832(SI), Y8, Y4
 	VFMADD231PS  832(SI)(DI*1), Y8, Y5
@@ -7512,8 +7974,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 432(SP), Y10
-	VBROADCASTSS 496(SP), Y11
+	VBROADCASTSS 456(SP), Y10
+	VBROADCASTSS 520(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  768(SI), Y8, Y6
 	VFMADD231PS  768(SI)(DI*1), Y8, Y7
@@ -7526,8 +7988,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 436(SP), Y10
-	VBROADCASTSS 500(SP), Y11
+	VBROADCASTSS 460(SP), Y10
+	VBROADCASTSS 524(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  832(SI), Y8, Y6
 	VFMADD231PS  832(SI)(DI*1), Y8, Y7
@@ -7542,8 +8004,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 56(SP), Y10
-	VBROADCASTSS 120(SP), Y11
+	VBROADCASTSS 80(SP), Y10
+	VBROADCASTSS 144(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  896(SI), Y8, Y0
 	VFMADD231PS  896(SI)(DI*1), Y8, Y1
@@ -7556,8 +8018,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 60(SP), Y10
-	VBROADCASTSS 124(SP), Y11
+	VBROADCASTSS 84(SP), Y10
+	VBROADCASTSS 148(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  960(SI), Y8, Y0
 	VFMADD231PS  960(SI)(DI*1), Y8, Y1
@@ -7572,8 +8034,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 184(SP), Y10
-	VBROADCASTSS 248(SP), Y11
+	VBROADCASTSS 208(SP), Y10
+	VBROADCASTSS 272(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  896(SI), Y8, Y2
 	VFMADD231PS  896(SI)(DI*1), Y8, Y3
@@ -7586,8 +8048,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 188(SP), Y10
-	VBROADCASTSS 252(SP), Y11
+	VBROADCASTSS 212(SP), Y10
+	VBROADCASTSS 276(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  960(SI), Y8, Y2
 	VFMADD231PS  960(SI)(DI*1), Y8, Y3
@@ -7602,8 +8064,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 312(SP), Y10
-	VBROADCASTSS 376(SP), Y11
+	VBROADCASTSS 336(SP), Y10
+	VBROADCASTSS 400(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  896(SI), Y8, Y4
 	VFMADD231PS  896(SI)(DI*1), Y8, Y5
@@ -7616,8 +8078,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 316(SP), Y10
-	VBROADCASTSS 380(SP), Y11
+	VBROADCASTSS 340(SP), Y10
+	VBROADCASTSS 404(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  960(SI), Y8, Y4
 	VFMADD231PS  960(SI)(DI*1), Y8, Y5
@@ -7632,8 +8094,8 @@ loop:
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 440(SP), Y10
-	VBROADCASTSS 504(SP), Y11
+	VBROADCASTSS 464(SP), Y10
+	VBROADCASTSS 528(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  896(SI), Y8, Y6
 	VFMADD231PS  896(SI)(DI*1), Y8, Y7
@@ -7646,8 +8108,8 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 444(SP), Y10
-	VBROADCASTSS 508(SP), Y11
+	VBROADCASTSS 468(SP), Y10
+	VBROADCASTSS 532(SP), Y11
 	VFMADD213PS  Y11, Y10, Y8
 	VFMADD231PS  960(SI), Y8, Y6
 	VFMADD231PS  960(SI)(DI*1), Y8, Y7
@@ -7674,6 +8136,19 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -7981,19 +8456,25 @@ DATA rows_bytesfc<>+24(SB)/4, $0xfcfcfcfc
 DATA rows_bytesfc<>+28(SB)/4, $0xfcfcfcfc
 GLOBL rows_bytesfc<>(SB), RODATA|NOPTR, $32
 
-// func dotsQ3Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ3Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ3Kx1AVX2(SB), $320-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ3Kx1AVX2(SB), $344-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -8024,7 +8505,7 @@ loop:
 	ANDQ         R11, R13
 	SHLQ         $0x04, R13
 	ORQ          R13, R12
-	MOVQ         R12, (SP)
+	MOVQ         R12, 24(SP)
 	MOVQ         R10, R10
 	SHRQ         $0x04, R9
 	SHRQ         $0x04, R10
@@ -8034,20 +8515,20 @@ loop:
 	ANDQ         R11, R10
 	SHLQ         $0x04, R10
 	ORQ          R10, R9
-	MOVQ         R9, 8(SP)
+	MOVQ         R9, 32(SP)
 	VPBROADCASTW 108(DX), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
-	VPMOVZXBD    (SP), Y5
+	VPMOVZXBD    24(SP), Y5
 	VPADDD       rows_minus32<>+0(SB), Y5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 16(SP)
-	VPMOVZXBD    8(SP), Y5
+	VMOVUPS      Y5, 40(SP)
+	VPMOVZXBD    32(SP), Y5
 	VPADDD       rows_minus32<>+0(SB), Y5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 48(SP)
+	VMOVUPS      Y5, 72(SP)
 	MOVQ         96(DX)(BX*1), R9
 	MOVL         104(DX)(BX*1), R10
 	MOVQ         R10, R11
@@ -8062,7 +8543,7 @@ loop:
 	ANDQ         R11, R13
 	SHLQ         $0x04, R13
 	ORQ          R13, R12
-	MOVQ         R12, 80(SP)
+	MOVQ         R12, 104(SP)
 	MOVQ         R10, R10
 	SHRQ         $0x04, R9
 	SHRQ         $0x04, R10
@@ -8072,20 +8553,20 @@ loop:
 	ANDQ         R11, R10
 	SHLQ         $0x04, R10
 	ORQ          R10, R9
-	MOVQ         R9, 88(SP)
+	MOVQ         R9, 112(SP)
 	VPBROADCASTW 108(DX)(BX*1), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
-	VPMOVZXBD    80(SP), Y5
+	VPMOVZXBD    104(SP), Y5
 	VPADDD       rows_minus32<>+0(SB), Y5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 96(SP)
-	VPMOVZXBD    88(SP), Y5
+	VMOVUPS      Y5, 120(SP)
+	VPMOVZXBD    112(SP), Y5
 	VPADDD       rows_minus32<>+0(SB), Y5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SP)
+	VMOVUPS      Y5, 152(SP)
 	MOVQ         96(DX)(BX*2), R9
 	MOVL         104(DX)(BX*2), R10
 	MOVQ         R10, R11
@@ -8100,7 +8581,7 @@ loop:
 	ANDQ         R11, R13
 	SHLQ         $0x04, R13
 	ORQ          R13, R12
-	MOVQ         R12, 160(SP)
+	MOVQ         R12, 184(SP)
 	MOVQ         R10, R10
 	SHRQ         $0x04, R9
 	SHRQ         $0x04, R10
@@ -8110,20 +8591,20 @@ loop:
 	ANDQ         R11, R10
 	SHLQ         $0x04, R10
 	ORQ          R10, R9
-	MOVQ         R9, 168(SP)
+	MOVQ         R9, 192(SP)
 	VPBROADCASTW 108(DX)(BX*2), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
-	VPMOVZXBD    160(SP), Y5
+	VPMOVZXBD    184(SP), Y5
 	VPADDD       rows_minus32<>+0(SB), Y5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 176(SP)
-	VPMOVZXBD    168(SP), Y5
+	VMOVUPS      Y5, 200(SP)
+	VPMOVZXBD    192(SP), Y5
 	VPADDD       rows_minus32<>+0(SB), Y5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 208(SP)
+	VMOVUPS      Y5, 232(SP)
 	MOVQ         96(DX)(CX*1), R9
 	MOVL         104(DX)(CX*1), R10
 	MOVQ         R10, R11
@@ -8138,7 +8619,7 @@ loop:
 	ANDQ         R11, R13
 	SHLQ         $0x04, R13
 	ORQ          R13, R12
-	MOVQ         R12, 240(SP)
+	MOVQ         R12, 264(SP)
 	MOVQ         R10, R10
 	SHRQ         $0x04, R9
 	SHRQ         $0x04, R10
@@ -8148,20 +8629,20 @@ loop:
 	ANDQ         R11, R10
 	SHLQ         $0x04, R10
 	ORQ          R10, R9
-	MOVQ         R9, 248(SP)
+	MOVQ         R9, 272(SP)
 	VPBROADCASTW 108(DX)(CX*1), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
-	VPMOVZXBD    240(SP), Y5
+	VPMOVZXBD    264(SP), Y5
 	VPADDD       rows_minus32<>+0(SB), Y5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 256(SP)
-	VPMOVZXBD    248(SP), Y5
+	VMOVUPS      Y5, 280(SP)
+	VPMOVZXBD    272(SP), Y5
 	VPADDD       rows_minus32<>+0(SB), Y5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 288(SP)
+	VMOVUPS      Y5, 312(SP)
 	VMOVDQU      32(DX), Y5
 	VPAND        rows_bytes03<>+0(SB), Y5, Y5
 	VMOVDQU      (DX), Y4
@@ -8171,7 +8652,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 16(SP), Y6
+	VBROADCASTSS 40(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8182,7 +8663,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 20(SP), Y6
+	VBROADCASTSS 44(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8199,7 +8680,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 96(SP), Y6
+	VBROADCASTSS 120(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8210,7 +8691,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 100(SP), Y6
+	VBROADCASTSS 124(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8227,7 +8708,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 176(SP), Y6
+	VBROADCASTSS 200(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8238,7 +8719,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 180(SP), Y6
+	VBROADCASTSS 204(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8255,7 +8736,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 256(SP), Y6
+	VBROADCASTSS 280(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8266,7 +8747,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 260(SP), Y6
+	VBROADCASTSS 284(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8284,7 +8765,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 24(SP), Y6
+	VBROADCASTSS 48(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8295,7 +8776,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 28(SP), Y6
+	VBROADCASTSS 52(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8313,7 +8794,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 104(SP), Y6
+	VBROADCASTSS 128(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8324,7 +8805,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 108(SP), Y6
+	VBROADCASTSS 132(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8342,7 +8823,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 184(SP), Y6
+	VBROADCASTSS 208(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8353,7 +8834,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 188(SP), Y6
+	VBROADCASTSS 212(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8371,7 +8852,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 264(SP), Y6
+	VBROADCASTSS 288(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8382,7 +8863,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 268(SP), Y6
+	VBROADCASTSS 292(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8399,7 +8880,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 32(SP), Y6
+	VBROADCASTSS 56(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8410,7 +8891,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 36(SP), Y6
+	VBROADCASTSS 60(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8427,7 +8908,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 112(SP), Y6
+	VBROADCASTSS 136(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8438,7 +8919,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 116(SP), Y6
+	VBROADCASTSS 140(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8455,7 +8936,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 192(SP), Y6
+	VBROADCASTSS 216(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8466,7 +8947,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 196(SP), Y6
+	VBROADCASTSS 220(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8483,7 +8964,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 272(SP), Y6
+	VBROADCASTSS 296(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8494,7 +8975,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 276(SP), Y6
+	VBROADCASTSS 300(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8512,7 +8993,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 40(SP), Y6
+	VBROADCASTSS 64(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8523,7 +9004,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 44(SP), Y6
+	VBROADCASTSS 68(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8541,7 +9022,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 120(SP), Y6
+	VBROADCASTSS 144(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8552,7 +9033,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 124(SP), Y6
+	VBROADCASTSS 148(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8570,7 +9051,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 200(SP), Y6
+	VBROADCASTSS 224(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8581,7 +9062,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 204(SP), Y6
+	VBROADCASTSS 228(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8599,7 +9080,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 280(SP), Y6
+	VBROADCASTSS 304(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8610,7 +9091,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 284(SP), Y6
+	VBROADCASTSS 308(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8627,7 +9108,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 48(SP), Y6
+	VBROADCASTSS 72(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8638,7 +9119,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 52(SP), Y6
+	VBROADCASTSS 76(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8655,7 +9136,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 128(SP), Y6
+	VBROADCASTSS 152(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8666,7 +9147,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 132(SP), Y6
+	VBROADCASTSS 156(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8683,7 +9164,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 208(SP), Y6
+	VBROADCASTSS 232(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8694,7 +9175,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 212(SP), Y6
+	VBROADCASTSS 236(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8711,7 +9192,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 288(SP), Y6
+	VBROADCASTSS 312(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8722,7 +9203,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 292(SP), Y6
+	VBROADCASTSS 316(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8740,7 +9221,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 56(SP), Y6
+	VBROADCASTSS 80(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8751,7 +9232,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 60(SP), Y6
+	VBROADCASTSS 84(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8769,7 +9250,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 136(SP), Y6
+	VBROADCASTSS 160(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8780,7 +9261,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 140(SP), Y6
+	VBROADCASTSS 164(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8798,7 +9279,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 216(SP), Y6
+	VBROADCASTSS 240(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8809,7 +9290,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 220(SP), Y6
+	VBROADCASTSS 244(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8827,7 +9308,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 296(SP), Y6
+	VBROADCASTSS 320(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8838,7 +9319,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 300(SP), Y6
+	VBROADCASTSS 324(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8856,7 +9337,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 64(SP), Y6
+	VBROADCASTSS 88(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8867,7 +9348,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 68(SP), Y6
+	VBROADCASTSS 92(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8885,7 +9366,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 144(SP), Y6
+	VBROADCASTSS 168(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8896,7 +9377,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 148(SP), Y6
+	VBROADCASTSS 172(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -8914,7 +9395,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 224(SP), Y6
+	VBROADCASTSS 248(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8925,7 +9406,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 228(SP), Y6
+	VBROADCASTSS 252(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -8943,7 +9424,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 304(SP), Y6
+	VBROADCASTSS 328(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8954,7 +9435,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 308(SP), Y6
+	VBROADCASTSS 332(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -8972,7 +9453,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 72(SP), Y6
+	VBROADCASTSS 96(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -8983,7 +9464,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 76(SP), Y6
+	VBROADCASTSS 100(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -9001,7 +9482,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 152(SP), Y6
+	VBROADCASTSS 176(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -9012,7 +9493,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 156(SP), Y6
+	VBROADCASTSS 180(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -9030,7 +9511,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 232(SP), Y6
+	VBROADCASTSS 256(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -9041,7 +9522,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 236(SP), Y6
+	VBROADCASTSS 260(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -9059,7 +9540,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 312(SP), Y6
+	VBROADCASTSS 336(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -9070,7 +9551,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 316(SP), Y6
+	VBROADCASTSS 340(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -9088,22 +9569,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ3Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ3Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ3Kx2AVX2(SB), $320-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ3Kx2AVX2(SB), $344-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -9138,7 +9638,7 @@ loop:
 	ANDQ         R13, R15
 	SHLQ         $0x04, R15
 	ORQ          R15, R14
-	MOVQ         R14, (SP)
+	MOVQ         R14, 24(SP)
 	MOVQ         R12, R12
 	SHRQ         $0x04, R11
 	SHRQ         $0x04, R12
@@ -9148,20 +9648,20 @@ loop:
 	ANDQ         R13, R12
 	SHLQ         $0x04, R12
 	ORQ          R12, R11
-	MOVQ         R11, 8(SP)
+	MOVQ         R11, 32(SP)
 	VPBROADCASTW 108(DX), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
-	VPMOVZXBD    (SP), Y9
+	VPMOVZXBD    24(SP), Y9
 	VPADDD       rows_minus32<>+0(SB), Y9, Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 16(SP)
-	VPMOVZXBD    8(SP), Y9
+	VMOVUPS      Y9, 40(SP)
+	VPMOVZXBD    32(SP), Y9
 	VPADDD       rows_minus32<>+0(SB), Y9, Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 48(SP)
+	VMOVUPS      Y9, 72(SP)
 	MOVQ         96(DX)(BX*1), R11
 	MOVL         104(DX)(BX*1), R12
 	MOVQ         R12, R13
@@ -9176,7 +9676,7 @@ loop:
 	ANDQ         R13, R15
 	SHLQ         $0x04, R15
 	ORQ          R15, R14
-	MOVQ         R14, 80(SP)
+	MOVQ         R14, 104(SP)
 	MOVQ         R12, R12
 	SHRQ         $0x04, R11
 	SHRQ         $0x04, R12
@@ -9186,20 +9686,20 @@ loop:
 	ANDQ         R13, R12
 	SHLQ         $0x04, R12
 	ORQ          R12, R11
-	MOVQ         R11, 88(SP)
+	MOVQ         R11, 112(SP)
 	VPBROADCASTW 108(DX)(BX*1), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
-	VPMOVZXBD    80(SP), Y9
+	VPMOVZXBD    104(SP), Y9
 	VPADDD       rows_minus32<>+0(SB), Y9, Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 96(SP)
-	VPMOVZXBD    88(SP), Y9
+	VMOVUPS      Y9, 120(SP)
+	VPMOVZXBD    112(SP), Y9
 	VPADDD       rows_minus32<>+0(SB), Y9, Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 128(SP)
+	VMOVUPS      Y9, 152(SP)
 	MOVQ         96(DX)(BX*2), R11
 	MOVL         104(DX)(BX*2), R12
 	MOVQ         R12, R13
@@ -9214,7 +9714,7 @@ loop:
 	ANDQ         R13, R15
 	SHLQ         $0x04, R15
 	ORQ          R15, R14
-	MOVQ         R14, 160(SP)
+	MOVQ         R14, 184(SP)
 	MOVQ         R12, R12
 	SHRQ         $0x04, R11
 	SHRQ         $0x04, R12
@@ -9224,20 +9724,20 @@ loop:
 	ANDQ         R13, R12
 	SHLQ         $0x04, R12
 	ORQ          R12, R11
-	MOVQ         R11, 168(SP)
+	MOVQ         R11, 192(SP)
 	VPBROADCASTW 108(DX)(BX*2), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
-	VPMOVZXBD    160(SP), Y9
+	VPMOVZXBD    184(SP), Y9
 	VPADDD       rows_minus32<>+0(SB), Y9, Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 176(SP)
-	VPMOVZXBD    168(SP), Y9
+	VMOVUPS      Y9, 200(SP)
+	VPMOVZXBD    192(SP), Y9
 	VPADDD       rows_minus32<>+0(SB), Y9, Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 208(SP)
+	VMOVUPS      Y9, 232(SP)
 	MOVQ         96(DX)(R9*1), R11
 	MOVL         104(DX)(R9*1), R12
 	MOVQ         R12, R13
@@ -9252,7 +9752,7 @@ loop:
 	ANDQ         R13, R15
 	SHLQ         $0x04, R15
 	ORQ          R15, R14
-	MOVQ         R14, 240(SP)
+	MOVQ         R14, 264(SP)
 	MOVQ         R12, R12
 	SHRQ         $0x04, R11
 	SHRQ         $0x04, R12
@@ -9262,20 +9762,20 @@ loop:
 	ANDQ         R13, R12
 	SHLQ         $0x04, R12
 	ORQ          R12, R11
-	MOVQ         R11, 248(SP)
+	MOVQ         R11, 272(SP)
 	VPBROADCASTW 108(DX)(R9*1), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
-	VPMOVZXBD    240(SP), Y9
+	VPMOVZXBD    264(SP), Y9
 	VPADDD       rows_minus32<>+0(SB), Y9, Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 256(SP)
-	VPMOVZXBD    248(SP), Y9
+	VMOVUPS      Y9, 280(SP)
+	VPMOVZXBD    272(SP), Y9
 	VPADDD       rows_minus32<>+0(SB), Y9, Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 288(SP)
+	VMOVUPS      Y9, 312(SP)
 	VMOVDQU      32(DX), Y9
 	VPAND        rows_bytes03<>+0(SB), Y9, Y9
 	VMOVDQU      (DX), Y8
@@ -9285,7 +9785,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 16(SP), Y10
+	VBROADCASTSS 40(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VFMADD231PS  (SI)(DI*1), Y8, Y1
@@ -9298,7 +9798,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 20(SP), Y10
+	VBROADCASTSS 44(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  64(SI), Y8, Y0
 	VFMADD231PS  64(SI)(DI*1), Y8, Y1
@@ -9317,7 +9817,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 96(SP), Y10
+	VBROADCASTSS 120(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  (SI), Y8, Y2
 	VFMADD231PS  (SI)(DI*1), Y8, Y3
@@ -9330,7 +9830,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 100(SP), Y10
+	VBROADCASTSS 124(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  64(SI), Y8, Y2
 	VFMADD231PS  64(SI)(DI*1), Y8, Y3
@@ -9349,7 +9849,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 176(SP), Y10
+	VBROADCASTSS 200(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  (SI), Y8, Y4
 	VFMADD231PS  (SI)(DI*1), Y8, Y5
@@ -9362,7 +9862,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 180(SP), Y10
+	VBROADCASTSS 204(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  64(SI), Y8, Y4
 	VFMADD231PS  64(SI)(DI*1), Y8, Y5
@@ -9381,7 +9881,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 256(SP), Y10
+	VBROADCASTSS 280(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  (SI), Y8, Y6
 	VFMADD231PS  (SI)(DI*1), Y8, Y7
@@ -9394,7 +9894,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 260(SP), Y10
+	VBROADCASTSS 284(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  64(SI), Y8, Y6
 	VFMADD231PS  64(SI)(DI*1), Y8, Y7
@@ -9414,7 +9914,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 24(SP), Y10
+	VBROADCASTSS 48(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  128(SI), Y8, Y0
 	VFMADD231PS  128(SI)(DI*1), Y8, Y1
@@ -9427,7 +9927,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 28(SP), Y10
+	VBROADCASTSS 52(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  192(SI), Y8, Y0
 	VFMADD231PS  192(SI)(DI*1), Y8, Y1
@@ -9447,7 +9947,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 104(SP), Y10
+	VBROADCASTSS 128(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  128(SI), Y8, Y2
 	VFMADD231PS  128(SI)(DI*1), Y8, Y3
@@ -9460,7 +9960,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 108(SP), Y10
+	VBROADCASTSS 132(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  192(SI), Y8, Y2
 	VFMADD231PS  192(SI)(DI*1), Y8, Y3
@@ -9480,7 +9980,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 184(SP), Y10
+	VBROADCASTSS 208(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  128(SI), Y8, Y4
 	VFMADD231PS  128(SI)(DI*1), Y8, Y5
@@ -9493,7 +9993,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 188(SP), Y10
+	VBROADCASTSS 212(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  192(SI), Y8, Y4
 	VFMADD231PS  192(SI)(DI*1), Y8, Y5
@@ -9513,7 +10013,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 264(SP), Y10
+	VBROADCASTSS 288(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  128(SI), Y8, Y6
 	VFMADD231PS  128(SI)(DI*1), Y8, Y7
@@ -9526,7 +10026,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 268(SP), Y10
+	VBROADCASTSS 292(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  192(SI), Y8, Y6
 	VFMADD231PS  192(SI)(DI*1), Y8, Y7
@@ -9545,7 +10045,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 32(SP), Y10
+	VBROADCASTSS 56(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  256(SI), Y8, Y0
 	VFMADD231PS  256(SI)(DI*1), Y8, Y1
@@ -9558,7 +10058,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 36(SP), Y10
+	VBROADCASTSS 60(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  320(SI), Y8, Y0
 	VFMADD231PS  320(SI)(DI*1), Y8, Y1
@@ -9577,7 +10077,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 112(SP), Y10
+	VBROADCASTSS 136(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  256(SI), Y8, Y2
 	VFMADD231PS  256(SI)(DI*1), Y8, Y3
@@ -9590,7 +10090,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 116(SP), Y10
+	VBROADCASTSS 140(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  320(SI), Y8, Y2
 	VFMADD231PS  320(SI)(DI*1), Y8, Y3
@@ -9609,7 +10109,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 192(SP), Y10
+	VBROADCASTSS 216(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  256(SI), Y8, Y4
 	VFMADD231PS  256(SI)(DI*1), Y8, Y5
@@ -9622,7 +10122,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 196(SP), Y10
+	VBROADCASTSS 220(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  320(SI), Y8, Y4
 	VFMADD231PS  320(SI)(DI*1), Y8, Y5
@@ -9641,7 +10141,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 272(SP), Y10
+	VBROADCASTSS 296(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  256(SI), Y8, Y6
 	VFMADD231PS  256(SI)(DI*1), Y8, Y7
@@ -9654,7 +10154,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 276(SP), Y10
+	VBROADCASTSS 300(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  320(SI), Y8, Y6
 	VFMADD231PS  320(SI)(DI*1), Y8, Y7
@@ -9674,7 +10174,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 40(SP), Y10
+	VBROADCASTSS 64(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  384(SI), Y8, Y0
 	VFMADD231PS  384(SI)(DI*1), Y8, Y1
@@ -9687,7 +10187,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 44(SP), Y10
+	VBROADCASTSS 68(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  448(SI), Y8, Y0
 	VFMADD231PS  448(SI)(DI*1), Y8, Y1
@@ -9707,7 +10207,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 120(SP), Y10
+	VBROADCASTSS 144(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  384(SI), Y8, Y2
 	VFMADD231PS  384(SI)(DI*1), Y8, Y3
@@ -9720,7 +10220,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 124(SP), Y10
+	VBROADCASTSS 148(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  448(SI), Y8, Y2
 	VFMADD231PS  448(SI)(DI*1), Y8, Y3
@@ -9740,7 +10240,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 200(SP), Y10
+	VBROADCASTSS 224(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  384(SI), Y8, Y4
 	VFMADD231PS  384(SI)(DI*1), Y8, Y5
@@ -9753,7 +10253,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 204(SP), Y10
+	VBROADCASTSS 228(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  448(SI), Y8, Y4
 	VFMADD231PS  448(SI)(DI*1), Y8, Y5
@@ -9773,7 +10273,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 280(SP), Y10
+	VBROADCASTSS 304(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  384(SI), Y8, Y6
 	VFMADD231PS  384(SI)(DI*1), Y8, Y7
@@ -9786,7 +10286,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 284(SP), Y10
+	VBROADCASTSS 308(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  448(SI), Y8, Y6
 	VFMADD231PS  448(SI)(DI*1), Y8, Y7
@@ -9805,7 +10305,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 48(SP), Y10
+	VBROADCASTSS 72(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  512(SI), Y8, Y0
 	VFMADD231PS  512(SI)(DI*1), Y8, Y1
@@ -9818,7 +10318,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 52(SP), Y10
+	VBROADCASTSS 76(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  576(SI), Y8, Y0
 	VFMADD231PS  576(SI)(DI*1), Y8, Y1
@@ -9837,7 +10337,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 128(SP), Y10
+	VBROADCASTSS 152(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  512(SI), Y8, Y2
 	VFMADD231PS  512(SI)(DI*1), Y8, Y3
@@ -9850,7 +10350,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 132(SP), Y10
+	VBROADCASTSS 156(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  576(SI), Y8, Y2
 	VFMADD231PS  576(SI)(DI*1), Y8, Y3
@@ -9869,7 +10369,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 208(SP), Y10
+	VBROADCASTSS 232(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  512(SI), Y8, Y4
 	VFMADD231PS  512(SI)(DI*1), Y8, Y5
@@ -9882,7 +10382,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 212(SP), Y10
+	VBROADCASTSS 236(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  576(SI), Y8, Y4
 	VFMADD231PS  576(SI)(DI*1), Y8, Y5
@@ -9901,7 +10401,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 288(SP), Y10
+	VBROADCASTSS 312(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  512(SI), Y8, Y6
 	VFMADD231PS  512(SI)(DI*1), Y8, Y7
@@ -9914,7 +10414,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 292(SP), Y10
+	VBROADCASTSS 316(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  576(SI), Y8, Y6
 	VFMADD231PS  576(SI)(DI*1), Y8, Y7
@@ -9934,7 +10434,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 56(SP), Y10
+	VBROADCASTSS 80(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  640(SI), Y8, Y0
 	VFMADD231PS  640(SI)(DI*1), Y8, Y1
@@ -9947,7 +10447,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 60(SP), Y10
+	VBROADCASTSS 84(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  704(SI), Y8, Y0
 	VFMADD231PS  704(SI)(DI*1), Y8, Y1
@@ -9967,7 +10467,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 136(SP), Y10
+	VBROADCASTSS 160(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  640(SI), Y8, Y2
 	VFMADD231PS  640(SI)(DI*1), Y8, Y3
@@ -9980,7 +10480,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 140(SP), Y10
+	VBROADCASTSS 164(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  704(SI), Y8, Y2
 	VFMADD231PS  704(SI)(DI*1), Y8, Y3
@@ -10000,7 +10500,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 216(SP), Y10
+	VBROADCASTSS 240(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  640(SI), Y8, Y4
 	VFMADD231PS  640(SI)(DI*1), Y8, Y5
@@ -10013,7 +10513,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 220(SP), Y10
+	VBROADCASTSS 244(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  704(SI), Y8, Y4
 	VFMADD231PS  704(SI)(DI*1), Y8, Y5
@@ -10033,7 +10533,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 296(SP), Y10
+	VBROADCASTSS 320(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  640(SI), Y8, Y6
 	VFMADD231PS  640(SI)(DI*1), Y8, Y7
@@ -10046,7 +10546,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 300(SP), Y10
+	VBROADCASTSS 324(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  704(SI), Y8, Y6
 	VFMADD231PS  704(SI)(DI*1), Y8, Y7
@@ -10066,7 +10566,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 64(SP), Y10
+	VBROADCASTSS 88(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  768(SI), Y8, Y0
 	VFMADD231PS  768(SI)(DI*1), Y8, Y1
@@ -10079,7 +10579,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 68(SP), Y10
+	VBROADCASTSS 92(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  832(SI), Y8, Y0
 	VFMADD231PS  832(SI)(DI*1), Y8, Y1
@@ -10099,7 +10599,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 144(SP), Y10
+	VBROADCASTSS 168(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  768(SI), Y8, Y2
 	VFMADD231PS  768(SI)(DI*1), Y8, Y3
@@ -10112,7 +10612,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 148(SP), Y10
+	VBROADCASTSS 172(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  832(SI), Y8, Y2
 	VFMADD231PS  832(SI)(DI*1), Y8, Y3
@@ -10132,7 +10632,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 224(SP), Y10
+	VBROADCASTSS 248(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  768(SI), Y8, Y4
 	VFMADD231PS  768(SI)(DI*1), Y8, Y5
@@ -10145,7 +10645,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 228(SP), Y10
+	VBROADCASTSS 252(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  832(SI), Y8, Y4
 	VFMADD231PS  832(SI)(DI*1), Y8, Y5
@@ -10165,7 +10665,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 304(SP), Y10
+	VBROADCASTSS 328(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  768(SI), Y8, Y6
 	VFMADD231PS  768(SI)(DI*1), Y8, Y7
@@ -10178,7 +10678,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 308(SP), Y10
+	VBROADCASTSS 332(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  832(SI), Y8, Y6
 	VFMADD231PS  832(SI)(DI*1), Y8, Y7
@@ -10198,7 +10698,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 72(SP), Y10
+	VBROADCASTSS 96(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  896(SI), Y8, Y0
 	VFMADD231PS  896(SI)(DI*1), Y8, Y1
@@ -10211,7 +10711,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 76(SP), Y10
+	VBROADCASTSS 100(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  960(SI), Y8, Y0
 	VFMADD231PS  960(SI)(DI*1), Y8, Y1
@@ -10231,7 +10731,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 152(SP), Y10
+	VBROADCASTSS 176(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  896(SI), Y8, Y2
 	VFMADD231PS  896(SI)(DI*1), Y8, Y3
@@ -10244,7 +10744,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 156(SP), Y10
+	VBROADCASTSS 180(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  960(SI), Y8, Y2
 	VFMADD231PS  960(SI)(DI*1), Y8, Y3
@@ -10264,7 +10764,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 232(SP), Y10
+	VBROADCASTSS 256(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  896(SI), Y8, Y4
 	VFMADD231PS  896(SI)(DI*1), Y8, Y5
@@ -10277,7 +10777,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 236(SP), Y10
+	VBROADCASTSS 260(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  960(SI), Y8, Y4
 	VFMADD231PS  960(SI)(DI*1), Y8, Y5
@@ -10297,7 +10797,7 @@ loop:
 	VPADDB       rows_bytesfc<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 312(SP), Y10
+	VBROADCASTSS 336(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  896(SI), Y8, Y6
 	VFMADD231PS  896(SI)(DI*1), Y8, Y7
@@ -10310,7 +10810,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 316(SP), Y10
+	VBROADCASTSS 340(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  960(SI), Y8, Y6
 	VFMADD231PS  960(SI)(DI*1), Y8, Y7
@@ -10337,6 +10837,19 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -10582,19 +11095,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsQ4Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ4Kx1AVX2(SB), $256-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ4Kx1AVX2(SB), $280-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -10633,7 +11152,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 24(SP)
 	MOVL         R10, R9
 	ANDL         $0x3f3f3f3f, R9
 	SHRL         $0x04, R11
@@ -10650,7 +11169,7 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
 	VXORPS       rows_signs<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 56(SP)
 	MOVL         4(DX)(BX*1), R9
 	MOVL         8(DX)(BX*1), R10
 	MOVL         12(DX)(BX*1), R11
@@ -10669,7 +11188,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 88(SP)
 	MOVL         R10, R9
 	ANDL         $0x3f3f3f3f, R9
 	SHRL         $0x04, R11
@@ -10686,7 +11205,7 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
 	VXORPS       rows_signs<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 96(SP)
+	VMOVUPS      Y4, 120(SP)
 	MOVL         4(DX)(BX*2), R9
 	MOVL         8(DX)(BX*2), R10
 	MOVL         12(DX)(BX*2), R11
@@ -10705,7 +11224,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y4, 152(SP)
 	MOVL         R10, R9
 	ANDL         $0x3f3f3f3f, R9
 	SHRL         $0x04, R11
@@ -10722,7 +11241,7 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
 	VXORPS       rows_signs<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 160(SP)
+	VMOVUPS      Y4, 184(SP)
 	MOVL         4(DX)(CX*1), R9
 	MOVL         8(DX)(CX*1), R10
 	MOVL         12(DX)(CX*1), R11
@@ -10741,7 +11260,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 192(SP)
+	VMOVUPS      Y4, 216(SP)
 	MOVL         R10, R9
 	ANDL         $0x3f3f3f3f, R9
 	SHRL         $0x04, R11
@@ -10758,9 +11277,9 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
 	VXORPS       rows_signs<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 224(SP)
-	VBROADCASTSS (SP), Y5
-	VBROADCASTSS 32(SP), Y6
+	VMOVUPS      Y4, 248(SP)
+	VBROADCASTSS 24(SP), Y5
+	VBROADCASTSS 56(SP), Y6
 	VMOVDQU      16(DX), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -10782,8 +11301,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  96(SI), Y4, Y0
-	VBROADCASTSS 64(SP), Y5
-	VBROADCASTSS 96(SP), Y6
+	VBROADCASTSS 88(SP), Y5
+	VBROADCASTSS 120(SP), Y6
 	VMOVDQU      16(DX)(BX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -10805,8 +11324,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  96(SI), Y4, Y1
-	VBROADCASTSS 128(SP), Y5
-	VBROADCASTSS 160(SP), Y6
+	VBROADCASTSS 152(SP), Y5
+	VBROADCASTSS 184(SP), Y6
 	VMOVDQU      16(DX)(BX*2), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -10828,8 +11347,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  96(SI), Y4, Y2
-	VBROADCASTSS 192(SP), Y5
-	VBROADCASTSS 224(SP), Y6
+	VBROADCASTSS 216(SP), Y5
+	VBROADCASTSS 248(SP), Y6
 	VMOVDQU      16(DX)(CX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -10851,8 +11370,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  96(SI), Y4, Y3
-	VBROADCASTSS 4(SP), Y5
-	VBROADCASTSS 36(SP), Y6
+	VBROADCASTSS 28(SP), Y5
+	VBROADCASTSS 60(SP), Y6
 	VMOVDQU      16(DX), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -10875,8 +11394,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  224(SI), Y4, Y0
-	VBROADCASTSS 68(SP), Y5
-	VBROADCASTSS 100(SP), Y6
+	VBROADCASTSS 92(SP), Y5
+	VBROADCASTSS 124(SP), Y6
 	VMOVDQU      16(DX)(BX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -10899,8 +11418,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  224(SI), Y4, Y1
-	VBROADCASTSS 132(SP), Y5
-	VBROADCASTSS 164(SP), Y6
+	VBROADCASTSS 156(SP), Y5
+	VBROADCASTSS 188(SP), Y6
 	VMOVDQU      16(DX)(BX*2), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -10923,8 +11442,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  224(SI), Y4, Y2
-	VBROADCASTSS 196(SP), Y5
-	VBROADCASTSS 228(SP), Y6
+	VBROADCASTSS 220(SP), Y5
+	VBROADCASTSS 252(SP), Y6
 	VMOVDQU      16(DX)(CX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -10947,8 +11466,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  224(SI), Y4, Y3
-	VBROADCASTSS 8(SP), Y5
-	VBROADCASTSS 40(SP), Y6
+	VBROADCASTSS 32(SP), Y5
+	VBROADCASTSS 64(SP), Y6
 	VMOVDQU      48(DX), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -10970,8 +11489,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  352(SI), Y4, Y0
-	VBROADCASTSS 72(SP), Y5
-	VBROADCASTSS 104(SP), Y6
+	VBROADCASTSS 96(SP), Y5
+	VBROADCASTSS 128(SP), Y6
 	VMOVDQU      48(DX)(BX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -10993,8 +11512,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  352(SI), Y4, Y1
-	VBROADCASTSS 136(SP), Y5
-	VBROADCASTSS 168(SP), Y6
+	VBROADCASTSS 160(SP), Y5
+	VBROADCASTSS 192(SP), Y6
 	VMOVDQU      48(DX)(BX*2), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11016,8 +11535,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  352(SI), Y4, Y2
-	VBROADCASTSS 200(SP), Y5
-	VBROADCASTSS 232(SP), Y6
+	VBROADCASTSS 224(SP), Y5
+	VBROADCASTSS 256(SP), Y6
 	VMOVDQU      48(DX)(CX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11039,8 +11558,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  352(SI), Y4, Y3
-	VBROADCASTSS 12(SP), Y5
-	VBROADCASTSS 44(SP), Y6
+	VBROADCASTSS 36(SP), Y5
+	VBROADCASTSS 68(SP), Y6
 	VMOVDQU      48(DX), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11063,8 +11582,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  480(SI), Y4, Y0
-	VBROADCASTSS 76(SP), Y5
-	VBROADCASTSS 108(SP), Y6
+	VBROADCASTSS 100(SP), Y5
+	VBROADCASTSS 132(SP), Y6
 	VMOVDQU      48(DX)(BX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11087,8 +11606,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  480(SI), Y4, Y1
-	VBROADCASTSS 140(SP), Y5
-	VBROADCASTSS 172(SP), Y6
+	VBROADCASTSS 164(SP), Y5
+	VBROADCASTSS 196(SP), Y6
 	VMOVDQU      48(DX)(BX*2), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11111,8 +11630,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  480(SI), Y4, Y2
-	VBROADCASTSS 204(SP), Y5
-	VBROADCASTSS 236(SP), Y6
+	VBROADCASTSS 228(SP), Y5
+	VBROADCASTSS 260(SP), Y6
 	VMOVDQU      48(DX)(CX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11135,8 +11654,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  480(SI), Y4, Y3
-	VBROADCASTSS 16(SP), Y5
-	VBROADCASTSS 48(SP), Y6
+	VBROADCASTSS 40(SP), Y5
+	VBROADCASTSS 72(SP), Y6
 	VMOVDQU      80(DX), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11158,8 +11677,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  608(SI), Y4, Y0
-	VBROADCASTSS 80(SP), Y5
-	VBROADCASTSS 112(SP), Y6
+	VBROADCASTSS 104(SP), Y5
+	VBROADCASTSS 136(SP), Y6
 	VMOVDQU      80(DX)(BX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11181,8 +11700,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  608(SI), Y4, Y1
-	VBROADCASTSS 144(SP), Y5
-	VBROADCASTSS 176(SP), Y6
+	VBROADCASTSS 168(SP), Y5
+	VBROADCASTSS 200(SP), Y6
 	VMOVDQU      80(DX)(BX*2), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11204,8 +11723,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  608(SI), Y4, Y2
-	VBROADCASTSS 208(SP), Y5
-	VBROADCASTSS 240(SP), Y6
+	VBROADCASTSS 232(SP), Y5
+	VBROADCASTSS 264(SP), Y6
 	VMOVDQU      80(DX)(CX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11227,8 +11746,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  608(SI), Y4, Y3
-	VBROADCASTSS 20(SP), Y5
-	VBROADCASTSS 52(SP), Y6
+	VBROADCASTSS 44(SP), Y5
+	VBROADCASTSS 76(SP), Y6
 	VMOVDQU      80(DX), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11251,8 +11770,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  736(SI), Y4, Y0
-	VBROADCASTSS 84(SP), Y5
-	VBROADCASTSS 116(SP), Y6
+	VBROADCASTSS 108(SP), Y5
+	VBROADCASTSS 140(SP), Y6
 	VMOVDQU      80(DX)(BX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11275,8 +11794,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  736(SI), Y4, Y1
-	VBROADCASTSS 148(SP), Y5
-	VBROADCASTSS 180(SP), Y6
+	VBROADCASTSS 172(SP), Y5
+	VBROADCASTSS 204(SP), Y6
 	VMOVDQU      80(DX)(BX*2), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11299,8 +11818,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  736(SI), Y4, Y2
-	VBROADCASTSS 212(SP), Y5
-	VBROADCASTSS 244(SP), Y6
+	VBROADCASTSS 236(SP), Y5
+	VBROADCASTSS 268(SP), Y6
 	VMOVDQU      80(DX)(CX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11323,8 +11842,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  736(SI), Y4, Y3
-	VBROADCASTSS 24(SP), Y5
-	VBROADCASTSS 56(SP), Y6
+	VBROADCASTSS 48(SP), Y5
+	VBROADCASTSS 80(SP), Y6
 	VMOVDQU      112(DX), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11346,8 +11865,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  864(SI), Y4, Y0
-	VBROADCASTSS 88(SP), Y5
-	VBROADCASTSS 120(SP), Y6
+	VBROADCASTSS 112(SP), Y5
+	VBROADCASTSS 144(SP), Y6
 	VMOVDQU      112(DX)(BX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11369,8 +11888,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  864(SI), Y4, Y1
-	VBROADCASTSS 152(SP), Y5
-	VBROADCASTSS 184(SP), Y6
+	VBROADCASTSS 176(SP), Y5
+	VBROADCASTSS 208(SP), Y6
 	VMOVDQU      112(DX)(BX*2), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11392,8 +11911,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  864(SI), Y4, Y2
-	VBROADCASTSS 216(SP), Y5
-	VBROADCASTSS 248(SP), Y6
+	VBROADCASTSS 240(SP), Y5
+	VBROADCASTSS 272(SP), Y6
 	VMOVDQU      112(DX)(CX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VPMOVSXBD    X7, Y4
@@ -11415,8 +11934,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  864(SI), Y4, Y3
-	VBROADCASTSS 28(SP), Y5
-	VBROADCASTSS 60(SP), Y6
+	VBROADCASTSS 52(SP), Y5
+	VBROADCASTSS 84(SP), Y6
 	VMOVDQU      112(DX), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11439,8 +11958,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  992(SI), Y4, Y0
-	VBROADCASTSS 92(SP), Y5
-	VBROADCASTSS 124(SP), Y6
+	VBROADCASTSS 116(SP), Y5
+	VBROADCASTSS 148(SP), Y6
 	VMOVDQU      112(DX)(BX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11463,8 +11982,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  992(SI), Y4, Y1
-	VBROADCASTSS 156(SP), Y5
-	VBROADCASTSS 188(SP), Y6
+	VBROADCASTSS 180(SP), Y5
+	VBROADCASTSS 212(SP), Y6
 	VMOVDQU      112(DX)(BX*2), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11487,8 +12006,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  992(SI), Y4, Y2
-	VBROADCASTSS 220(SP), Y5
-	VBROADCASTSS 252(SP), Y6
+	VBROADCASTSS 244(SP), Y5
+	VBROADCASTSS 276(SP), Y6
 	VMOVDQU      112(DX)(CX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -11521,22 +12040,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ4Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ4Kx2AVX2(SB), $256-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ4Kx2AVX2(SB), $280-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -11579,7 +12117,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, (SP)
+	VMOVUPS      Y8, 24(SP)
 	MOVL         R12, R11
 	ANDL         $0x3f3f3f3f, R11
 	SHRL         $0x04, R13
@@ -11596,7 +12134,7 @@ loop:
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
 	VXORPS       rows_signs<>+0(SB), Y8, Y8
-	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      Y8, 56(SP)
 	MOVL         4(DX)(BX*1), R11
 	MOVL         8(DX)(BX*1), R12
 	MOVL         12(DX)(BX*1), R13
@@ -11615,7 +12153,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
+	VMOVUPS      Y8, 88(SP)
 	MOVL         R12, R11
 	ANDL         $0x3f3f3f3f, R11
 	SHRL         $0x04, R13
@@ -11632,7 +12170,7 @@ loop:
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
 	VXORPS       rows_signs<>+0(SB), Y8, Y8
-	VMOVUPS      Y8, 96(SP)
+	VMOVUPS      Y8, 120(SP)
 	MOVL         4(DX)(BX*2), R11
 	MOVL         8(DX)(BX*2), R12
 	MOVL         12(DX)(BX*2), R13
@@ -11651,7 +12189,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 128(SP)
+	VMOVUPS      Y8, 152(SP)
 	MOVL         R12, R11
 	ANDL         $0x3f3f3f3f, R11
 	SHRL         $0x04, R13
@@ -11668,7 +12206,7 @@ loop:
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
 	VXORPS       rows_signs<>+0(SB), Y8, Y8
-	VMOVUPS      Y8, 160(SP)
+	VMOVUPS      Y8, 184(SP)
 	MOVL         4(DX)(R9*1), R11
 	MOVL         8(DX)(R9*1), R12
 	MOVL         12(DX)(R9*1), R13
@@ -11687,7 +12225,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 192(SP)
+	VMOVUPS      Y8, 216(SP)
 	MOVL         R12, R11
 	ANDL         $0x3f3f3f3f, R11
 	SHRL         $0x04, R13
@@ -11704,9 +12242,9 @@ loop:
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
 	VXORPS       rows_signs<>+0(SB), Y8, Y8
-	VMOVUPS      Y8, 224(SP)
-	VBROADCASTSS (SP), Y9
-	VBROADCASTSS 32(SP), Y10
+	VMOVUPS      Y8, 248(SP)
+	VBROADCASTSS 24(SP), Y9
+	VBROADCASTSS 56(SP), Y10
 	VMOVDQU      16(DX), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -11732,8 +12270,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  96(SI), Y8, Y0
 	VFMADD231PS  96(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 64(SP), Y9
-	VBROADCASTSS 96(SP), Y10
+	VBROADCASTSS 88(SP), Y9
+	VBROADCASTSS 120(SP), Y10
 	VMOVDQU      16(DX)(BX*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -11759,8 +12297,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  96(SI), Y8, Y2
 	VFMADD231PS  96(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 128(SP), Y9
-	VBROADCASTSS 160(SP), Y10
+	VBROADCASTSS 152(SP), Y9
+	VBROADCASTSS 184(SP), Y10
 	VMOVDQU      16(DX)(BX*2), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -11786,8 +12324,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  96(SI), Y8, Y4
 	VFMADD231PS  96(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 192(SP), Y9
-	VBROADCASTSS 224(SP), Y10
+	VBROADCASTSS 216(SP), Y9
+	VBROADCASTSS 248(SP), Y10
 	VMOVDQU      16(DX)(R9*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -11813,8 +12351,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  96(SI), Y8, Y6
 	VFMADD231PS  96(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 4(SP), Y9
-	VBROADCASTSS 36(SP), Y10
+	VBROADCASTSS 28(SP), Y9
+	VBROADCASTSS 60(SP), Y10
 	VMOVDQU      16(DX), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -11841,8 +12379,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  224(SI), Y8, Y0
 	VFMADD231PS  224(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 68(SP), Y9
-	VBROADCASTSS 100(SP), Y10
+	VBROADCASTSS 92(SP), Y9
+	VBROADCASTSS 124(SP), Y10
 	VMOVDQU      16(DX)(BX*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -11869,8 +12407,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  224(SI), Y8, Y2
 	VFMADD231PS  224(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 132(SP), Y9
-	VBROADCASTSS 164(SP), Y10
+	VBROADCASTSS 156(SP), Y9
+	VBROADCASTSS 188(SP), Y10
 	VMOVDQU      16(DX)(BX*2), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -11897,8 +12435,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  224(SI), Y8, Y4
 	VFMADD231PS  224(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 196(SP), Y9
-	VBROADCASTSS 228(SP), Y10
+	VBROADCASTSS 220(SP), Y9
+	VBROADCASTSS 252(SP), Y10
 	VMOVDQU      16(DX)(R9*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -11925,8 +12463,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  224(SI), Y8, Y6
 	VFMADD231PS  224(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 8(SP), Y9
-	VBROADCASTSS 40(SP), Y10
+	VBROADCASTSS 32(SP), Y9
+	VBROADCASTSS 64(SP), Y10
 	VMOVDQU      48(DX), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -11952,8 +12490,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  352(SI), Y8, Y0
 	VFMADD231PS  352(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 72(SP), Y9
-	VBROADCASTSS 104(SP), Y10
+	VBROADCASTSS 96(SP), Y9
+	VBROADCASTSS 128(SP), Y10
 	VMOVDQU      48(DX)(BX*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -11979,8 +12517,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  352(SI), Y8, Y2
 	VFMADD231PS  352(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 136(SP), Y9
-	VBROADCASTSS 168(SP), Y10
+	VBROADCASTSS 160(SP), Y9
+	VBROADCASTSS 192(SP), Y10
 	VMOVDQU      48(DX)(BX*2), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12006,8 +12544,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  352(SI), Y8, Y4
 	VFMADD231PS  352(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 200(SP), Y9
-	VBROADCASTSS 232(SP), Y10
+	VBROADCASTSS 224(SP), Y9
+	VBROADCASTSS 256(SP), Y10
 	VMOVDQU      48(DX)(R9*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12033,8 +12571,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  352(SI), Y8, Y6
 	VFMADD231PS  352(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 12(SP), Y9
-	VBROADCASTSS 44(SP), Y10
+	VBROADCASTSS 36(SP), Y9
+	VBROADCASTSS 68(SP), Y10
 	VMOVDQU      48(DX), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12061,8 +12599,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  480(SI), Y8, Y0
 	VFMADD231PS  480(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 76(SP), Y9
-	VBROADCASTSS 108(SP), Y10
+	VBROADCASTSS 100(SP), Y9
+	VBROADCASTSS 132(SP), Y10
 	VMOVDQU      48(DX)(BX*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12089,8 +12627,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  480(SI), Y8, Y2
 	VFMADD231PS  480(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 140(SP), Y9
-	VBROADCASTSS 172(SP), Y10
+	VBROADCASTSS 164(SP), Y9
+	VBROADCASTSS 196(SP), Y10
 	VMOVDQU      48(DX)(BX*2), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12117,8 +12655,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  480(SI), Y8, Y4
 	VFMADD231PS  480(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 204(SP), Y9
-	VBROADCASTSS 236(SP), Y10
+	VBROADCASTSS 228(SP), Y9
+	VBROADCASTSS 260(SP), Y10
 	VMOVDQU      48(DX)(R9*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12145,8 +12683,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  480(SI), Y8, Y6
 	VFMADD231PS  480(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 16(SP), Y9
-	VBROADCASTSS 48(SP), Y10
+	VBROADCASTSS 40(SP), Y9
+	VBROADCASTSS 72(SP), Y10
 	VMOVDQU      80(DX), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12172,8 +12710,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  608(SI), Y8, Y0
 	VFMADD231PS  608(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 80(SP), Y9
-	VBROADCASTSS 112(SP), Y10
+	VBROADCASTSS 104(SP), Y9
+	VBROADCASTSS 136(SP), Y10
 	VMOVDQU      80(DX)(BX*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12199,8 +12737,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  608(SI), Y8, Y2
 	VFMADD231PS  608(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 144(SP), Y9
-	VBROADCASTSS 176(SP), Y10
+	VBROADCASTSS 168(SP), Y9
+	VBROADCASTSS 200(SP), Y10
 	VMOVDQU      80(DX)(BX*2), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12226,8 +12764,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  608(SI), Y8, Y4
 	VFMADD231PS  608(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 208(SP), Y9
-	VBROADCASTSS 240(SP), Y10
+	VBROADCASTSS 232(SP), Y9
+	VBROADCASTSS 264(SP), Y10
 	VMOVDQU      80(DX)(R9*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12253,8 +12791,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  608(SI), Y8, Y6
 	VFMADD231PS  608(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 20(SP), Y9
-	VBROADCASTSS 52(SP), Y10
+	VBROADCASTSS 44(SP), Y9
+	VBROADCASTSS 76(SP), Y10
 	VMOVDQU      80(DX), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12281,8 +12819,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  736(SI), Y8, Y0
 	VFMADD231PS  736(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 84(SP), Y9
-	VBROADCASTSS 116(SP), Y10
+	VBROADCASTSS 108(SP), Y9
+	VBROADCASTSS 140(SP), Y10
 	VMOVDQU      80(DX)(BX*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12309,8 +12847,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  736(SI), Y8, Y2
 	VFMADD231PS  736(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 148(SP), Y9
-	VBROADCASTSS 180(SP), Y10
+	VBROADCASTSS 172(SP), Y9
+	VBROADCASTSS 204(SP), Y10
 	VMOVDQU      80(DX)(BX*2), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12337,8 +12875,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  736(SI), Y8, Y4
 	VFMADD231PS  736(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 212(SP), Y9
-	VBROADCASTSS 244(SP), Y10
+	VBROADCASTSS 236(SP), Y9
+	VBROADCASTSS 268(SP), Y10
 	VMOVDQU      80(DX)(R9*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12365,8 +12903,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  736(SI), Y8, Y6
 	VFMADD231PS  736(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 24(SP), Y9
-	VBROADCASTSS 56(SP), Y10
+	VBROADCASTSS 48(SP), Y9
+	VBROADCASTSS 80(SP), Y10
 	VMOVDQU      112(DX), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12392,8 +12930,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  864(SI), Y8, Y0
 	VFMADD231PS  864(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 88(SP), Y9
-	VBROADCASTSS 120(SP), Y10
+	VBROADCASTSS 112(SP), Y9
+	VBROADCASTSS 144(SP), Y10
 	VMOVDQU      112(DX)(BX*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12419,8 +12957,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  864(SI), Y8, Y2
 	VFMADD231PS  864(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 152(SP), Y9
-	VBROADCASTSS 184(SP), Y10
+	VBROADCASTSS 176(SP), Y9
+	VBROADCASTSS 208(SP), Y10
 	VMOVDQU      112(DX)(BX*2), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12446,8 +12984,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  864(SI), Y8, Y4
 	VFMADD231PS  864(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 216(SP), Y9
-	VBROADCASTSS 248(SP), Y10
+	VBROADCASTSS 240(SP), Y9
+	VBROADCASTSS 272(SP), Y10
 	VMOVDQU      112(DX)(R9*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VPMOVSXBD    X11, Y8
@@ -12473,8 +13011,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  864(SI), Y8, Y6
 	VFMADD231PS  864(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 28(SP), Y9
-	VBROADCASTSS 60(SP), Y10
+	VBROADCASTSS 52(SP), Y9
+	VBROADCASTSS 84(SP), Y10
 	VMOVDQU      112(DX), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12501,8 +13039,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  992(SI), Y8, Y0
 	VFMADD231PS  992(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 92(SP), Y9
-	VBROADCASTSS 124(SP), Y10
+	VBROADCASTSS 116(SP), Y9
+	VBROADCASTSS 148(SP), Y10
 	VMOVDQU      112(DX)(BX*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12529,8 +13067,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  992(SI), Y8, Y2
 	VFMADD231PS  992(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 156(SP), Y9
-	VBROADCASTSS 188(SP), Y10
+	VBROADCASTSS 180(SP), Y9
+	VBROADCASTSS 212(SP), Y10
 	VMOVDQU      112(DX)(BX*2), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12557,8 +13095,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  992(SI), Y8, Y4
 	VFMADD231PS  992(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 220(SP), Y9
-	VBROADCASTSS 252(SP), Y10
+	VBROADCASTSS 244(SP), Y9
+	VBROADCASTSS 276(SP), Y10
 	VMOVDQU      112(DX)(R9*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -12602,6 +13140,19 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -12878,19 +13429,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsQ5Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ5Kx1AVX2(SB), $256-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ5Kx1AVX2(SB), $280-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -12929,7 +13486,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 24(SP)
 	MOVL         R10, R9
 	ANDL         $0x3f3f3f3f, R9
 	SHRL         $0x04, R11
@@ -12946,7 +13503,7 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
 	VXORPS       rows_signs<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 56(SP)
 	MOVL         4(DX)(BX*1), R9
 	MOVL         8(DX)(BX*1), R10
 	MOVL         12(DX)(BX*1), R11
@@ -12965,7 +13522,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 88(SP)
 	MOVL         R10, R9
 	ANDL         $0x3f3f3f3f, R9
 	SHRL         $0x04, R11
@@ -12982,7 +13539,7 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
 	VXORPS       rows_signs<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 96(SP)
+	VMOVUPS      Y4, 120(SP)
 	MOVL         4(DX)(BX*2), R9
 	MOVL         8(DX)(BX*2), R10
 	MOVL         12(DX)(BX*2), R11
@@ -13001,7 +13558,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y4, 152(SP)
 	MOVL         R10, R9
 	ANDL         $0x3f3f3f3f, R9
 	SHRL         $0x04, R11
@@ -13018,7 +13575,7 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
 	VXORPS       rows_signs<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 160(SP)
+	VMOVUPS      Y4, 184(SP)
 	MOVL         4(DX)(CX*1), R9
 	MOVL         8(DX)(CX*1), R10
 	MOVL         12(DX)(CX*1), R11
@@ -13037,7 +13594,7 @@ loop:
 	VPMOVZXBD    X4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      Y4, 192(SP)
+	VMOVUPS      Y4, 216(SP)
 	MOVL         R10, R9
 	ANDL         $0x3f3f3f3f, R9
 	SHRL         $0x04, R11
@@ -13054,9 +13611,9 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y5, Y4, Y4
 	VXORPS       rows_signs<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 224(SP)
-	VBROADCASTSS (SP), Y5
-	VBROADCASTSS 32(SP), Y6
+	VMOVUPS      Y4, 248(SP)
+	VBROADCASTSS 24(SP), Y5
+	VBROADCASTSS 56(SP), Y6
 	VMOVDQU      48(DX), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX), Y4
@@ -13082,8 +13639,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  96(SI), Y4, Y0
-	VBROADCASTSS 64(SP), Y5
-	VBROADCASTSS 96(SP), Y6
+	VBROADCASTSS 88(SP), Y5
+	VBROADCASTSS 120(SP), Y6
 	VMOVDQU      48(DX)(BX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(BX*1), Y4
@@ -13109,8 +13666,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  96(SI), Y4, Y1
-	VBROADCASTSS 128(SP), Y5
-	VBROADCASTSS 160(SP), Y6
+	VBROADCASTSS 152(SP), Y5
+	VBROADCASTSS 184(SP), Y6
 	VMOVDQU      48(DX)(BX*2), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(BX*2), Y4
@@ -13136,8 +13693,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  96(SI), Y4, Y2
-	VBROADCASTSS 192(SP), Y5
-	VBROADCASTSS 224(SP), Y6
+	VBROADCASTSS 216(SP), Y5
+	VBROADCASTSS 248(SP), Y6
 	VMOVDQU      48(DX)(CX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(CX*1), Y4
@@ -13163,8 +13720,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  96(SI), Y4, Y3
-	VBROADCASTSS 4(SP), Y5
-	VBROADCASTSS 36(SP), Y6
+	VBROADCASTSS 28(SP), Y5
+	VBROADCASTSS 60(SP), Y6
 	VMOVDQU      48(DX), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13191,8 +13748,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  224(SI), Y4, Y0
-	VBROADCASTSS 68(SP), Y5
-	VBROADCASTSS 100(SP), Y6
+	VBROADCASTSS 92(SP), Y5
+	VBROADCASTSS 124(SP), Y6
 	VMOVDQU      48(DX)(BX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13219,8 +13776,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  224(SI), Y4, Y1
-	VBROADCASTSS 132(SP), Y5
-	VBROADCASTSS 164(SP), Y6
+	VBROADCASTSS 156(SP), Y5
+	VBROADCASTSS 188(SP), Y6
 	VMOVDQU      48(DX)(BX*2), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13247,8 +13804,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  224(SI), Y4, Y2
-	VBROADCASTSS 196(SP), Y5
-	VBROADCASTSS 228(SP), Y6
+	VBROADCASTSS 220(SP), Y5
+	VBROADCASTSS 252(SP), Y6
 	VMOVDQU      48(DX)(CX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13275,8 +13832,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  224(SI), Y4, Y3
-	VBROADCASTSS 8(SP), Y5
-	VBROADCASTSS 40(SP), Y6
+	VBROADCASTSS 32(SP), Y5
+	VBROADCASTSS 64(SP), Y6
 	VMOVDQU      80(DX), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX), Y4
@@ -13302,8 +13859,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  352(SI), Y4, Y0
-	VBROADCASTSS 72(SP), Y5
-	VBROADCASTSS 104(SP), Y6
+	VBROADCASTSS 96(SP), Y5
+	VBROADCASTSS 128(SP), Y6
 	VMOVDQU      80(DX)(BX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(BX*1), Y4
@@ -13329,8 +13886,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  352(SI), Y4, Y1
-	VBROADCASTSS 136(SP), Y5
-	VBROADCASTSS 168(SP), Y6
+	VBROADCASTSS 160(SP), Y5
+	VBROADCASTSS 192(SP), Y6
 	VMOVDQU      80(DX)(BX*2), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(BX*2), Y4
@@ -13356,8 +13913,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  352(SI), Y4, Y2
-	VBROADCASTSS 200(SP), Y5
-	VBROADCASTSS 232(SP), Y6
+	VBROADCASTSS 224(SP), Y5
+	VBROADCASTSS 256(SP), Y6
 	VMOVDQU      80(DX)(CX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(CX*1), Y4
@@ -13383,8 +13940,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  352(SI), Y4, Y3
-	VBROADCASTSS 12(SP), Y5
-	VBROADCASTSS 44(SP), Y6
+	VBROADCASTSS 36(SP), Y5
+	VBROADCASTSS 68(SP), Y6
 	VMOVDQU      80(DX), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13411,8 +13968,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  480(SI), Y4, Y0
-	VBROADCASTSS 76(SP), Y5
-	VBROADCASTSS 108(SP), Y6
+	VBROADCASTSS 100(SP), Y5
+	VBROADCASTSS 132(SP), Y6
 	VMOVDQU      80(DX)(BX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13439,8 +13996,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  480(SI), Y4, Y1
-	VBROADCASTSS 140(SP), Y5
-	VBROADCASTSS 172(SP), Y6
+	VBROADCASTSS 164(SP), Y5
+	VBROADCASTSS 196(SP), Y6
 	VMOVDQU      80(DX)(BX*2), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13467,8 +14024,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  480(SI), Y4, Y2
-	VBROADCASTSS 204(SP), Y5
-	VBROADCASTSS 236(SP), Y6
+	VBROADCASTSS 228(SP), Y5
+	VBROADCASTSS 260(SP), Y6
 	VMOVDQU      80(DX)(CX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13495,8 +14052,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  480(SI), Y4, Y3
-	VBROADCASTSS 16(SP), Y5
-	VBROADCASTSS 48(SP), Y6
+	VBROADCASTSS 40(SP), Y5
+	VBROADCASTSS 72(SP), Y6
 	VMOVDQU      112(DX), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX), Y4
@@ -13521,8 +14078,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  608(SI), Y4, Y0
-	VBROADCASTSS 80(SP), Y5
-	VBROADCASTSS 112(SP), Y6
+	VBROADCASTSS 104(SP), Y5
+	VBROADCASTSS 136(SP), Y6
 	VMOVDQU      112(DX)(BX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(BX*1), Y4
@@ -13547,8 +14104,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  608(SI), Y4, Y1
-	VBROADCASTSS 144(SP), Y5
-	VBROADCASTSS 176(SP), Y6
+	VBROADCASTSS 168(SP), Y5
+	VBROADCASTSS 200(SP), Y6
 	VMOVDQU      112(DX)(BX*2), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(BX*2), Y4
@@ -13573,8 +14130,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  608(SI), Y4, Y2
-	VBROADCASTSS 208(SP), Y5
-	VBROADCASTSS 240(SP), Y6
+	VBROADCASTSS 232(SP), Y5
+	VBROADCASTSS 264(SP), Y6
 	VMOVDQU      112(DX)(CX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(CX*1), Y4
@@ -13599,8 +14156,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  608(SI), Y4, Y3
-	VBROADCASTSS 20(SP), Y5
-	VBROADCASTSS 52(SP), Y6
+	VBROADCASTSS 44(SP), Y5
+	VBROADCASTSS 76(SP), Y6
 	VMOVDQU      112(DX), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13627,8 +14184,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  736(SI), Y4, Y0
-	VBROADCASTSS 84(SP), Y5
-	VBROADCASTSS 116(SP), Y6
+	VBROADCASTSS 108(SP), Y5
+	VBROADCASTSS 140(SP), Y6
 	VMOVDQU      112(DX)(BX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13655,8 +14212,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  736(SI), Y4, Y1
-	VBROADCASTSS 148(SP), Y5
-	VBROADCASTSS 180(SP), Y6
+	VBROADCASTSS 172(SP), Y5
+	VBROADCASTSS 204(SP), Y6
 	VMOVDQU      112(DX)(BX*2), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13683,8 +14240,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  736(SI), Y4, Y2
-	VBROADCASTSS 212(SP), Y5
-	VBROADCASTSS 244(SP), Y6
+	VBROADCASTSS 236(SP), Y5
+	VBROADCASTSS 268(SP), Y6
 	VMOVDQU      112(DX)(CX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13711,8 +14268,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  736(SI), Y4, Y3
-	VBROADCASTSS 24(SP), Y5
-	VBROADCASTSS 56(SP), Y6
+	VBROADCASTSS 48(SP), Y5
+	VBROADCASTSS 80(SP), Y6
 	VMOVDQU      144(DX), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX), Y4
@@ -13738,8 +14295,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  864(SI), Y4, Y0
-	VBROADCASTSS 88(SP), Y5
-	VBROADCASTSS 120(SP), Y6
+	VBROADCASTSS 112(SP), Y5
+	VBROADCASTSS 144(SP), Y6
 	VMOVDQU      144(DX)(BX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(BX*1), Y4
@@ -13765,8 +14322,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  864(SI), Y4, Y1
-	VBROADCASTSS 152(SP), Y5
-	VBROADCASTSS 184(SP), Y6
+	VBROADCASTSS 176(SP), Y5
+	VBROADCASTSS 208(SP), Y6
 	VMOVDQU      144(DX)(BX*2), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(BX*2), Y4
@@ -13792,8 +14349,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  864(SI), Y4, Y2
-	VBROADCASTSS 216(SP), Y5
-	VBROADCASTSS 248(SP), Y6
+	VBROADCASTSS 240(SP), Y5
+	VBROADCASTSS 272(SP), Y6
 	VMOVDQU      144(DX)(CX*1), Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
 	VMOVDQU      16(DX)(CX*1), Y4
@@ -13819,8 +14376,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  864(SI), Y4, Y3
-	VBROADCASTSS 28(SP), Y5
-	VBROADCASTSS 60(SP), Y6
+	VBROADCASTSS 52(SP), Y5
+	VBROADCASTSS 84(SP), Y6
 	VMOVDQU      144(DX), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13847,8 +14404,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  992(SI), Y4, Y0
-	VBROADCASTSS 92(SP), Y5
-	VBROADCASTSS 124(SP), Y6
+	VBROADCASTSS 116(SP), Y5
+	VBROADCASTSS 148(SP), Y6
 	VMOVDQU      144(DX)(BX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13875,8 +14432,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  992(SI), Y4, Y1
-	VBROADCASTSS 156(SP), Y5
-	VBROADCASTSS 188(SP), Y6
+	VBROADCASTSS 180(SP), Y5
+	VBROADCASTSS 212(SP), Y6
 	VMOVDQU      144(DX)(BX*2), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13903,8 +14460,8 @@ loop:
 	VCVTDQ2PS    Y4, Y4
 	VFMADD213PS  Y6, Y5, Y4
 	VFMADD231PS  992(SI), Y4, Y2
-	VBROADCASTSS 220(SP), Y5
-	VBROADCASTSS 252(SP), Y6
+	VBROADCASTSS 244(SP), Y5
+	VBROADCASTSS 276(SP), Y6
 	VMOVDQU      144(DX)(CX*1), Y7
 	VPSRLD       $0x04, Y7, Y7
 	VPAND        rows_bytes0f<>+0(SB), Y7, Y7
@@ -13941,22 +14498,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ5Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ5Kx2AVX2(SB), $256-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ5Kx2AVX2(SB), $280-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -13999,7 +14575,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, (SP)
+	VMOVUPS      Y8, 24(SP)
 	MOVL         R12, R11
 	ANDL         $0x3f3f3f3f, R11
 	SHRL         $0x04, R13
@@ -14016,7 +14592,7 @@ loop:
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
 	VXORPS       rows_signs<>+0(SB), Y8, Y8
-	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      Y8, 56(SP)
 	MOVL         4(DX)(BX*1), R11
 	MOVL         8(DX)(BX*1), R12
 	MOVL         12(DX)(BX*1), R13
@@ -14035,7 +14611,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
+	VMOVUPS      Y8, 88(SP)
 	MOVL         R12, R11
 	ANDL         $0x3f3f3f3f, R11
 	SHRL         $0x04, R13
@@ -14052,7 +14628,7 @@ loop:
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
 	VXORPS       rows_signs<>+0(SB), Y8, Y8
-	VMOVUPS      Y8, 96(SP)
+	VMOVUPS      Y8, 120(SP)
 	MOVL         4(DX)(BX*2), R11
 	MOVL         8(DX)(BX*2), R12
 	MOVL         12(DX)(BX*2), R13
@@ -14071,7 +14647,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 128(SP)
+	VMOVUPS      Y8, 152(SP)
 	MOVL         R12, R11
 	ANDL         $0x3f3f3f3f, R11
 	SHRL         $0x04, R13
@@ -14088,7 +14664,7 @@ loop:
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
 	VXORPS       rows_signs<>+0(SB), Y8, Y8
-	VMOVUPS      Y8, 160(SP)
+	VMOVUPS      Y8, 184(SP)
 	MOVL         4(DX)(R9*1), R11
 	MOVL         8(DX)(R9*1), R12
 	MOVL         12(DX)(R9*1), R13
@@ -14107,7 +14683,7 @@ loop:
 	VPMOVZXBD    X8, Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 192(SP)
+	VMOVUPS      Y8, 216(SP)
 	MOVL         R12, R11
 	ANDL         $0x3f3f3f3f, R11
 	SHRL         $0x04, R13
@@ -14124,9 +14700,9 @@ loop:
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y9, Y8, Y8
 	VXORPS       rows_signs<>+0(SB), Y8, Y8
-	VMOVUPS      Y8, 224(SP)
-	VBROADCASTSS (SP), Y9
-	VBROADCASTSS 32(SP), Y10
+	VMOVUPS      Y8, 248(SP)
+	VBROADCASTSS 24(SP), Y9
+	VBROADCASTSS 56(SP), Y10
 	VMOVDQU      48(DX), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX), Y8
@@ -14156,8 +14732,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  96(SI), Y8, Y0
 	VFMADD231PS  96(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 64(SP), Y9
-	VBROADCASTSS 96(SP), Y10
+	VBROADCASTSS 88(SP), Y9
+	VBROADCASTSS 120(SP), Y10
 	VMOVDQU      48(DX)(BX*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(BX*1), Y8
@@ -14187,8 +14763,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  96(SI), Y8, Y2
 	VFMADD231PS  96(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 128(SP), Y9
-	VBROADCASTSS 160(SP), Y10
+	VBROADCASTSS 152(SP), Y9
+	VBROADCASTSS 184(SP), Y10
 	VMOVDQU      48(DX)(BX*2), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(BX*2), Y8
@@ -14218,8 +14794,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  96(SI), Y8, Y4
 	VFMADD231PS  96(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 192(SP), Y9
-	VBROADCASTSS 224(SP), Y10
+	VBROADCASTSS 216(SP), Y9
+	VBROADCASTSS 248(SP), Y10
 	VMOVDQU      48(DX)(R9*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(R9*1), Y8
@@ -14249,8 +14825,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  96(SI), Y8, Y6
 	VFMADD231PS  96(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 4(SP), Y9
-	VBROADCASTSS 36(SP), Y10
+	VBROADCASTSS 28(SP), Y9
+	VBROADCASTSS 60(SP), Y10
 	VMOVDQU      48(DX), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14281,8 +14857,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  224(SI), Y8, Y0
 	VFMADD231PS  224(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 68(SP), Y9
-	VBROADCASTSS 100(SP), Y10
+	VBROADCASTSS 92(SP), Y9
+	VBROADCASTSS 124(SP), Y10
 	VMOVDQU      48(DX)(BX*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14313,8 +14889,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  224(SI), Y8, Y2
 	VFMADD231PS  224(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 132(SP), Y9
-	VBROADCASTSS 164(SP), Y10
+	VBROADCASTSS 156(SP), Y9
+	VBROADCASTSS 188(SP), Y10
 	VMOVDQU      48(DX)(BX*2), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14345,8 +14921,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  224(SI), Y8, Y4
 	VFMADD231PS  224(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 196(SP), Y9
-	VBROADCASTSS 228(SP), Y10
+	VBROADCASTSS 220(SP), Y9
+	VBROADCASTSS 252(SP), Y10
 	VMOVDQU      48(DX)(R9*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14377,8 +14953,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  224(SI), Y8, Y6
 	VFMADD231PS  224(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 8(SP), Y9
-	VBROADCASTSS 40(SP), Y10
+	VBROADCASTSS 32(SP), Y9
+	VBROADCASTSS 64(SP), Y10
 	VMOVDQU      80(DX), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX), Y8
@@ -14408,8 +14984,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  352(SI), Y8, Y0
 	VFMADD231PS  352(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 72(SP), Y9
-	VBROADCASTSS 104(SP), Y10
+	VBROADCASTSS 96(SP), Y9
+	VBROADCASTSS 128(SP), Y10
 	VMOVDQU      80(DX)(BX*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(BX*1), Y8
@@ -14439,8 +15015,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  352(SI), Y8, Y2
 	VFMADD231PS  352(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 136(SP), Y9
-	VBROADCASTSS 168(SP), Y10
+	VBROADCASTSS 160(SP), Y9
+	VBROADCASTSS 192(SP), Y10
 	VMOVDQU      80(DX)(BX*2), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(BX*2), Y8
@@ -14470,8 +15046,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  352(SI), Y8, Y4
 	VFMADD231PS  352(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 200(SP), Y9
-	VBROADCASTSS 232(SP), Y10
+	VBROADCASTSS 224(SP), Y9
+	VBROADCASTSS 256(SP), Y10
 	VMOVDQU      80(DX)(R9*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(R9*1), Y8
@@ -14501,8 +15077,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  352(SI), Y8, Y6
 	VFMADD231PS  352(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 12(SP), Y9
-	VBROADCASTSS 44(SP), Y10
+	VBROADCASTSS 36(SP), Y9
+	VBROADCASTSS 68(SP), Y10
 	VMOVDQU      80(DX), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14533,8 +15109,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  480(SI), Y8, Y0
 	VFMADD231PS  480(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 76(SP), Y9
-	VBROADCASTSS 108(SP), Y10
+	VBROADCASTSS 100(SP), Y9
+	VBROADCASTSS 132(SP), Y10
 	VMOVDQU      80(DX)(BX*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14565,8 +15141,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  480(SI), Y8, Y2
 	VFMADD231PS  480(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 140(SP), Y9
-	VBROADCASTSS 172(SP), Y10
+	VBROADCASTSS 164(SP), Y9
+	VBROADCASTSS 196(SP), Y10
 	VMOVDQU      80(DX)(BX*2), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14597,8 +15173,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  480(SI), Y8, Y4
 	VFMADD231PS  480(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 204(SP), Y9
-	VBROADCASTSS 236(SP), Y10
+	VBROADCASTSS 228(SP), Y9
+	VBROADCASTSS 260(SP), Y10
 	VMOVDQU      80(DX)(R9*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14629,8 +15205,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  480(SI), Y8, Y6
 	VFMADD231PS  480(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 16(SP), Y9
-	VBROADCASTSS 48(SP), Y10
+	VBROADCASTSS 40(SP), Y9
+	VBROADCASTSS 72(SP), Y10
 	VMOVDQU      112(DX), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX), Y8
@@ -14659,8 +15235,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  608(SI), Y8, Y0
 	VFMADD231PS  608(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 80(SP), Y9
-	VBROADCASTSS 112(SP), Y10
+	VBROADCASTSS 104(SP), Y9
+	VBROADCASTSS 136(SP), Y10
 	VMOVDQU      112(DX)(BX*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(BX*1), Y8
@@ -14689,8 +15265,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  608(SI), Y8, Y2
 	VFMADD231PS  608(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 144(SP), Y9
-	VBROADCASTSS 176(SP), Y10
+	VBROADCASTSS 168(SP), Y9
+	VBROADCASTSS 200(SP), Y10
 	VMOVDQU      112(DX)(BX*2), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(BX*2), Y8
@@ -14719,8 +15295,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  608(SI), Y8, Y4
 	VFMADD231PS  608(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 208(SP), Y9
-	VBROADCASTSS 240(SP), Y10
+	VBROADCASTSS 232(SP), Y9
+	VBROADCASTSS 264(SP), Y10
 	VMOVDQU      112(DX)(R9*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(R9*1), Y8
@@ -14749,8 +15325,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  608(SI), Y8, Y6
 	VFMADD231PS  608(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 20(SP), Y9
-	VBROADCASTSS 52(SP), Y10
+	VBROADCASTSS 44(SP), Y9
+	VBROADCASTSS 76(SP), Y10
 	VMOVDQU      112(DX), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14781,8 +15357,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  736(SI), Y8, Y0
 	VFMADD231PS  736(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 84(SP), Y9
-	VBROADCASTSS 116(SP), Y10
+	VBROADCASTSS 108(SP), Y9
+	VBROADCASTSS 140(SP), Y10
 	VMOVDQU      112(DX)(BX*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14813,8 +15389,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  736(SI), Y8, Y2
 	VFMADD231PS  736(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 148(SP), Y9
-	VBROADCASTSS 180(SP), Y10
+	VBROADCASTSS 172(SP), Y9
+	VBROADCASTSS 204(SP), Y10
 	VMOVDQU      112(DX)(BX*2), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14845,8 +15421,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  736(SI), Y8, Y4
 	VFMADD231PS  736(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 212(SP), Y9
-	VBROADCASTSS 244(SP), Y10
+	VBROADCASTSS 236(SP), Y9
+	VBROADCASTSS 268(SP), Y10
 	VMOVDQU      112(DX)(R9*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -14877,8 +15453,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  736(SI), Y8, Y6
 	VFMADD231PS  736(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 24(SP), Y9
-	VBROADCASTSS 56(SP), Y10
+	VBROADCASTSS 48(SP), Y9
+	VBROADCASTSS 80(SP), Y10
 	VMOVDQU      144(DX), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX), Y8
@@ -14908,8 +15484,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  864(SI), Y8, Y0
 	VFMADD231PS  864(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 88(SP), Y9
-	VBROADCASTSS 120(SP), Y10
+	VBROADCASTSS 112(SP), Y9
+	VBROADCASTSS 144(SP), Y10
 	VMOVDQU      144(DX)(BX*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(BX*1), Y8
@@ -14939,8 +15515,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  864(SI), Y8, Y2
 	VFMADD231PS  864(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 152(SP), Y9
-	VBROADCASTSS 184(SP), Y10
+	VBROADCASTSS 176(SP), Y9
+	VBROADCASTSS 208(SP), Y10
 	VMOVDQU      144(DX)(BX*2), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(BX*2), Y8
@@ -14970,8 +15546,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  864(SI), Y8, Y4
 	VFMADD231PS  864(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 216(SP), Y9
-	VBROADCASTSS 248(SP), Y10
+	VBROADCASTSS 240(SP), Y9
+	VBROADCASTSS 272(SP), Y10
 	VMOVDQU      144(DX)(R9*1), Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
 	VMOVDQU      16(DX)(R9*1), Y8
@@ -15001,8 +15577,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  864(SI), Y8, Y6
 	VFMADD231PS  864(SI)(DI*1), Y8, Y7
-	VBROADCASTSS 28(SP), Y9
-	VBROADCASTSS 60(SP), Y10
+	VBROADCASTSS 52(SP), Y9
+	VBROADCASTSS 84(SP), Y10
 	VMOVDQU      144(DX), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -15033,8 +15609,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  992(SI), Y8, Y0
 	VFMADD231PS  992(SI)(DI*1), Y8, Y1
-	VBROADCASTSS 92(SP), Y9
-	VBROADCASTSS 124(SP), Y10
+	VBROADCASTSS 116(SP), Y9
+	VBROADCASTSS 148(SP), Y10
 	VMOVDQU      144(DX)(BX*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -15065,8 +15641,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  992(SI), Y8, Y2
 	VFMADD231PS  992(SI)(DI*1), Y8, Y3
-	VBROADCASTSS 156(SP), Y9
-	VBROADCASTSS 188(SP), Y10
+	VBROADCASTSS 180(SP), Y9
+	VBROADCASTSS 212(SP), Y10
 	VMOVDQU      144(DX)(BX*2), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -15097,8 +15673,8 @@ loop:
 	VFMADD213PS  Y10, Y9, Y8
 	VFMADD231PS  992(SI), Y8, Y4
 	VFMADD231PS  992(SI)(DI*1), Y8, Y5
-	VBROADCASTSS 220(SP), Y9
-	VBROADCASTSS 252(SP), Y10
+	VBROADCASTSS 244(SP), Y9
+	VBROADCASTSS 276(SP), Y10
 	VMOVDQU      144(DX)(R9*1), Y11
 	VPSRLD       $0x04, Y11, Y11
 	VPAND        rows_bytes0f<>+0(SB), Y11, Y11
@@ -15146,6 +15722,19 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -15425,19 +16014,25 @@ DATA rows_bytese0<>+24(SB)/4, $0xe0e0e0e0
 DATA rows_bytese0<>+28(SB)/4, $0xe0e0e0e0
 GLOBL rows_bytese0<>(SB), RODATA|NOPTR, $32
 
-// func dotsQ6Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ6Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ6Kx1AVX2(SB), $256-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ6Kx1AVX2(SB), $280-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -15468,44 +16063,44 @@ loop:
 	VPMOVSXBD    192(DX), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, (SP)
+	VMOVUPS      Y5, 24(SP)
 	VPMOVSXBD    200(DX), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      Y5, 56(SP)
 	VPBROADCASTW 208(DX)(BX*1), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    192(DX)(BX*1), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 64(SP)
+	VMOVUPS      Y5, 88(SP)
 	VPMOVSXBD    200(DX)(BX*1), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 96(SP)
+	VMOVUPS      Y5, 120(SP)
 	VPBROADCASTW 208(DX)(BX*2), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    192(DX)(BX*2), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SP)
+	VMOVUPS      Y5, 152(SP)
 	VPMOVSXBD    200(DX)(BX*2), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y5, 184(SP)
 	VPBROADCASTW 208(DX)(CX*1), X4
 	VCVTPH2PS    X4, X4
 	VBROADCASTSS X4, Y4
 	VPMOVSXBD    192(DX)(CX*1), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 192(SP)
+	VMOVUPS      Y5, 216(SP)
 	VPMOVSXBD    200(DX)(CX*1), Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 224(SP)
+	VMOVUPS      Y5, 248(SP)
 	VMOVDQU      (DX), Y5
 	VPAND        rows_bytes0f<>+0(SB), Y5, Y5
 	VMOVDQU      128(DX), Y4
@@ -15515,7 +16110,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS (SP), Y6
+	VBROADCASTSS 24(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15526,7 +16121,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 4(SP), Y6
+	VBROADCASTSS 28(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15543,7 +16138,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 64(SP), Y6
+	VBROADCASTSS 88(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -15554,7 +16149,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 68(SP), Y6
+	VBROADCASTSS 92(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -15571,7 +16166,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 128(SP), Y6
+	VBROADCASTSS 152(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -15582,7 +16177,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 132(SP), Y6
+	VBROADCASTSS 156(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -15599,7 +16194,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 192(SP), Y6
+	VBROADCASTSS 216(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  (SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -15610,7 +16205,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 196(SP), Y6
+	VBROADCASTSS 220(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  64(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -15627,7 +16222,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 8(SP), Y6
+	VBROADCASTSS 32(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15638,7 +16233,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 12(SP), Y6
+	VBROADCASTSS 36(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15655,7 +16250,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 72(SP), Y6
+	VBROADCASTSS 96(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -15666,7 +16261,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 76(SP), Y6
+	VBROADCASTSS 100(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -15683,7 +16278,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 136(SP), Y6
+	VBROADCASTSS 160(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -15694,7 +16289,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 140(SP), Y6
+	VBROADCASTSS 164(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -15711,7 +16306,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 200(SP), Y6
+	VBROADCASTSS 224(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  128(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -15722,7 +16317,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 204(SP), Y6
+	VBROADCASTSS 228(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  192(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -15739,7 +16334,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 16(SP), Y6
+	VBROADCASTSS 40(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15750,7 +16345,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 20(SP), Y6
+	VBROADCASTSS 44(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15767,7 +16362,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 80(SP), Y6
+	VBROADCASTSS 104(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -15778,7 +16373,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 84(SP), Y6
+	VBROADCASTSS 108(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -15795,7 +16390,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 144(SP), Y6
+	VBROADCASTSS 168(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -15806,7 +16401,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 148(SP), Y6
+	VBROADCASTSS 172(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -15823,7 +16418,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 208(SP), Y6
+	VBROADCASTSS 232(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  256(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -15834,7 +16429,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 212(SP), Y6
+	VBROADCASTSS 236(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  320(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -15852,7 +16447,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 24(SP), Y6
+	VBROADCASTSS 48(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15863,7 +16458,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 28(SP), Y6
+	VBROADCASTSS 52(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15881,7 +16476,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 88(SP), Y6
+	VBROADCASTSS 112(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -15892,7 +16487,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 92(SP), Y6
+	VBROADCASTSS 116(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -15910,7 +16505,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 152(SP), Y6
+	VBROADCASTSS 176(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -15921,7 +16516,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 156(SP), Y6
+	VBROADCASTSS 180(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -15939,7 +16534,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 216(SP), Y6
+	VBROADCASTSS 240(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  384(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -15950,7 +16545,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 220(SP), Y6
+	VBROADCASTSS 244(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  448(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -15967,7 +16562,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 32(SP), Y6
+	VBROADCASTSS 56(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15978,7 +16573,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 36(SP), Y6
+	VBROADCASTSS 60(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -15995,7 +16590,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 96(SP), Y6
+	VBROADCASTSS 120(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -16006,7 +16601,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 100(SP), Y6
+	VBROADCASTSS 124(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -16023,7 +16618,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 160(SP), Y6
+	VBROADCASTSS 184(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -16034,7 +16629,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 164(SP), Y6
+	VBROADCASTSS 188(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -16051,7 +16646,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 224(SP), Y6
+	VBROADCASTSS 248(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  512(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -16062,7 +16657,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 228(SP), Y6
+	VBROADCASTSS 252(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  576(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -16079,7 +16674,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 40(SP), Y6
+	VBROADCASTSS 64(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -16090,7 +16685,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 44(SP), Y6
+	VBROADCASTSS 68(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -16107,7 +16702,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 104(SP), Y6
+	VBROADCASTSS 128(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -16118,7 +16713,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 108(SP), Y6
+	VBROADCASTSS 132(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -16135,7 +16730,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 168(SP), Y6
+	VBROADCASTSS 192(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -16146,7 +16741,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 172(SP), Y6
+	VBROADCASTSS 196(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -16163,7 +16758,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 232(SP), Y6
+	VBROADCASTSS 256(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  640(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -16174,7 +16769,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 236(SP), Y6
+	VBROADCASTSS 260(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  704(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -16191,7 +16786,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 48(SP), Y6
+	VBROADCASTSS 72(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -16202,7 +16797,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 52(SP), Y6
+	VBROADCASTSS 76(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -16219,7 +16814,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 112(SP), Y6
+	VBROADCASTSS 136(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -16230,7 +16825,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 116(SP), Y6
+	VBROADCASTSS 140(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -16247,7 +16842,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 176(SP), Y6
+	VBROADCASTSS 200(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -16258,7 +16853,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 180(SP), Y6
+	VBROADCASTSS 204(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -16275,7 +16870,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 240(SP), Y6
+	VBROADCASTSS 264(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  768(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -16286,7 +16881,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 244(SP), Y6
+	VBROADCASTSS 268(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  832(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -16304,7 +16899,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 56(SP), Y6
+	VBROADCASTSS 80(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -16315,7 +16910,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 60(SP), Y6
+	VBROADCASTSS 84(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y0
 	VPSRLDQ      $0x08, X5, X4
@@ -16333,7 +16928,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 120(SP), Y6
+	VBROADCASTSS 144(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -16344,7 +16939,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 124(SP), Y6
+	VBROADCASTSS 148(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y1
 	VPSRLDQ      $0x08, X5, X4
@@ -16362,7 +16957,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 184(SP), Y6
+	VBROADCASTSS 208(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -16373,7 +16968,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 188(SP), Y6
+	VBROADCASTSS 212(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y2
 	VPSRLDQ      $0x08, X5, X4
@@ -16391,7 +16986,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y5, Y5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 248(SP), Y6
+	VBROADCASTSS 272(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  896(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -16402,7 +16997,7 @@ loop:
 	VEXTRACTI128 $0x01, Y5, X5
 	VPMOVSXBD    X5, Y4
 	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS 252(SP), Y6
+	VBROADCASTSS 276(SP), Y6
 	VMULPS       Y6, Y4, Y4
 	VFMADD231PS  960(SI), Y4, Y3
 	VPSRLDQ      $0x08, X5, X4
@@ -16420,22 +17015,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ6Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ6Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotsQ6Kx2AVX2(SB), $256-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ6Kx2AVX2(SB), $280-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -16470,44 +17084,44 @@ loop:
 	VPMOVSXBD    192(DX), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, (SP)
+	VMOVUPS      Y9, 24(SP)
 	VPMOVSXBD    200(DX), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 32(SP)
+	VMOVUPS      Y9, 56(SP)
 	VPBROADCASTW 208(DX)(BX*1), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    192(DX)(BX*1), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 64(SP)
+	VMOVUPS      Y9, 88(SP)
 	VPMOVSXBD    200(DX)(BX*1), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 96(SP)
+	VMOVUPS      Y9, 120(SP)
 	VPBROADCASTW 208(DX)(BX*2), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    192(DX)(BX*2), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 128(SP)
+	VMOVUPS      Y9, 152(SP)
 	VPMOVSXBD    200(DX)(BX*2), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 160(SP)
+	VMOVUPS      Y9, 184(SP)
 	VPBROADCASTW 208(DX)(R9*1), X8
 	VCVTPH2PS    X8, X8
 	VBROADCASTSS X8, Y8
 	VPMOVSXBD    192(DX)(R9*1), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 192(SP)
+	VMOVUPS      Y9, 216(SP)
 	VPMOVSXBD    200(DX)(R9*1), Y9
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 224(SP)
+	VMOVUPS      Y9, 248(SP)
 	VMOVDQU      (DX), Y9
 	VPAND        rows_bytes0f<>+0(SB), Y9, Y9
 	VMOVDQU      128(DX), Y8
@@ -16517,7 +17131,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS (SP), Y10
+	VBROADCASTSS 24(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  (SI), Y8, Y0
 	VFMADD231PS  (SI)(DI*1), Y8, Y1
@@ -16530,7 +17144,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 4(SP), Y10
+	VBROADCASTSS 28(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  64(SI), Y8, Y0
 	VFMADD231PS  64(SI)(DI*1), Y8, Y1
@@ -16549,7 +17163,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 64(SP), Y10
+	VBROADCASTSS 88(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  (SI), Y8, Y2
 	VFMADD231PS  (SI)(DI*1), Y8, Y3
@@ -16562,7 +17176,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 68(SP), Y10
+	VBROADCASTSS 92(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  64(SI), Y8, Y2
 	VFMADD231PS  64(SI)(DI*1), Y8, Y3
@@ -16581,7 +17195,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 128(SP), Y10
+	VBROADCASTSS 152(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  (SI), Y8, Y4
 	VFMADD231PS  (SI)(DI*1), Y8, Y5
@@ -16594,7 +17208,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 132(SP), Y10
+	VBROADCASTSS 156(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  64(SI), Y8, Y4
 	VFMADD231PS  64(SI)(DI*1), Y8, Y5
@@ -16613,7 +17227,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 192(SP), Y10
+	VBROADCASTSS 216(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  (SI), Y8, Y6
 	VFMADD231PS  (SI)(DI*1), Y8, Y7
@@ -16626,7 +17240,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 196(SP), Y10
+	VBROADCASTSS 220(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  64(SI), Y8, Y6
 	VFMADD231PS  64(SI)(DI*1), Y8, Y7
@@ -16645,7 +17259,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 8(SP), Y10
+	VBROADCASTSS 32(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  128(SI), Y8, Y0
 	VFMADD231PS  128(SI)(DI*1), Y8, Y1
@@ -16658,7 +17272,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 12(SP), Y10
+	VBROADCASTSS 36(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  192(SI), Y8, Y0
 	VFMADD231PS  192(SI)(DI*1), Y8, Y1
@@ -16677,7 +17291,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 72(SP), Y10
+	VBROADCASTSS 96(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  128(SI), Y8, Y2
 	VFMADD231PS  128(SI)(DI*1), Y8, Y3
@@ -16690,7 +17304,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 76(SP), Y10
+	VBROADCASTSS 100(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  192(SI), Y8, Y2
 	VFMADD231PS  192(SI)(DI*1), Y8, Y3
@@ -16709,7 +17323,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 136(SP), Y10
+	VBROADCASTSS 160(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  128(SI), Y8, Y4
 	VFMADD231PS  128(SI)(DI*1), Y8, Y5
@@ -16722,7 +17336,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 140(SP), Y10
+	VBROADCASTSS 164(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  192(SI), Y8, Y4
 	VFMADD231PS  192(SI)(DI*1), Y8, Y5
@@ -16741,7 +17355,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 200(SP), Y10
+	VBROADCASTSS 224(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  128(SI), Y8, Y6
 	VFMADD231PS  128(SI)(DI*1), Y8, Y7
@@ -16754,7 +17368,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 204(SP), Y10
+	VBROADCASTSS 228(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  192(SI), Y8, Y6
 	VFMADD231PS  192(SI)(DI*1), Y8, Y7
@@ -16773,7 +17387,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 16(SP), Y10
+	VBROADCASTSS 40(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  256(SI), Y8, Y0
 	VFMADD231PS  256(SI)(DI*1), Y8, Y1
@@ -16786,7 +17400,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 20(SP), Y10
+	VBROADCASTSS 44(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  320(SI), Y8, Y0
 	VFMADD231PS  320(SI)(DI*1), Y8, Y1
@@ -16805,7 +17419,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 80(SP), Y10
+	VBROADCASTSS 104(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  256(SI), Y8, Y2
 	VFMADD231PS  256(SI)(DI*1), Y8, Y3
@@ -16818,7 +17432,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 84(SP), Y10
+	VBROADCASTSS 108(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  320(SI), Y8, Y2
 	VFMADD231PS  320(SI)(DI*1), Y8, Y3
@@ -16837,7 +17451,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 144(SP), Y10
+	VBROADCASTSS 168(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  256(SI), Y8, Y4
 	VFMADD231PS  256(SI)(DI*1), Y8, Y5
@@ -16850,7 +17464,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 148(SP), Y10
+	VBROADCASTSS 172(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  320(SI), Y8, Y4
 	VFMADD231PS  320(SI)(DI*1), Y8, Y5
@@ -16869,7 +17483,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 208(SP), Y10
+	VBROADCASTSS 232(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  256(SI), Y8, Y6
 	VFMADD231PS  256(SI)(DI*1), Y8, Y7
@@ -16882,7 +17496,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 212(SP), Y10
+	VBROADCASTSS 236(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  320(SI), Y8, Y6
 	VFMADD231PS  320(SI)(DI*1), Y8, Y7
@@ -16902,7 +17516,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 24(SP), Y10
+	VBROADCASTSS 48(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  384(SI), Y8, Y0
 	VFMADD231PS  384(SI)(DI*1), Y8, Y1
@@ -16915,7 +17529,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 28(SP), Y10
+	VBROADCASTSS 52(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  448(SI), Y8, Y0
 	VFMADD231PS  448(SI)(DI*1), Y8, Y1
@@ -16935,7 +17549,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 88(SP), Y10
+	VBROADCASTSS 112(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  384(SI), Y8, Y2
 	VFMADD231PS  384(SI)(DI*1), Y8, Y3
@@ -16948,7 +17562,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 92(SP), Y10
+	VBROADCASTSS 116(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  448(SI), Y8, Y2
 	VFMADD231PS  448(SI)(DI*1), Y8, Y3
@@ -16968,7 +17582,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 152(SP), Y10
+	VBROADCASTSS 176(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  384(SI), Y8, Y4
 	VFMADD231PS  384(SI)(DI*1), Y8, Y5
@@ -16981,7 +17595,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 156(SP), Y10
+	VBROADCASTSS 180(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  448(SI), Y8, Y4
 	VFMADD231PS  448(SI)(DI*1), Y8, Y5
@@ -17001,7 +17615,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 216(SP), Y10
+	VBROADCASTSS 240(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  384(SI), Y8, Y6
 	VFMADD231PS  384(SI)(DI*1), Y8, Y7
@@ -17014,7 +17628,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 220(SP), Y10
+	VBROADCASTSS 244(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  448(SI), Y8, Y6
 	VFMADD231PS  448(SI)(DI*1), Y8, Y7
@@ -17033,7 +17647,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 32(SP), Y10
+	VBROADCASTSS 56(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  512(SI), Y8, Y0
 	VFMADD231PS  512(SI)(DI*1), Y8, Y1
@@ -17046,7 +17660,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 36(SP), Y10
+	VBROADCASTSS 60(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  576(SI), Y8, Y0
 	VFMADD231PS  576(SI)(DI*1), Y8, Y1
@@ -17065,7 +17679,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 96(SP), Y10
+	VBROADCASTSS 120(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  512(SI), Y8, Y2
 	VFMADD231PS  512(SI)(DI*1), Y8, Y3
@@ -17078,7 +17692,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 100(SP), Y10
+	VBROADCASTSS 124(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  576(SI), Y8, Y2
 	VFMADD231PS  576(SI)(DI*1), Y8, Y3
@@ -17097,7 +17711,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 160(SP), Y10
+	VBROADCASTSS 184(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  512(SI), Y8, Y4
 	VFMADD231PS  512(SI)(DI*1), Y8, Y5
@@ -17110,7 +17724,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 164(SP), Y10
+	VBROADCASTSS 188(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  576(SI), Y8, Y4
 	VFMADD231PS  576(SI)(DI*1), Y8, Y5
@@ -17129,7 +17743,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 224(SP), Y10
+	VBROADCASTSS 248(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  512(SI), Y8, Y6
 	VFMADD231PS  512(SI)(DI*1), Y8, Y7
@@ -17142,7 +17756,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 228(SP), Y10
+	VBROADCASTSS 252(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  576(SI), Y8, Y6
 	VFMADD231PS  576(SI)(DI*1), Y8, Y7
@@ -17161,7 +17775,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 40(SP), Y10
+	VBROADCASTSS 64(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  640(SI), Y8, Y0
 	VFMADD231PS  640(SI)(DI*1), Y8, Y1
@@ -17174,7 +17788,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 44(SP), Y10
+	VBROADCASTSS 68(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  704(SI), Y8, Y0
 	VFMADD231PS  704(SI)(DI*1), Y8, Y1
@@ -17193,7 +17807,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 104(SP), Y10
+	VBROADCASTSS 128(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  640(SI), Y8, Y2
 	VFMADD231PS  640(SI)(DI*1), Y8, Y3
@@ -17206,7 +17820,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 108(SP), Y10
+	VBROADCASTSS 132(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  704(SI), Y8, Y2
 	VFMADD231PS  704(SI)(DI*1), Y8, Y3
@@ -17225,7 +17839,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 168(SP), Y10
+	VBROADCASTSS 192(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  640(SI), Y8, Y4
 	VFMADD231PS  640(SI)(DI*1), Y8, Y5
@@ -17238,7 +17852,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 172(SP), Y10
+	VBROADCASTSS 196(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  704(SI), Y8, Y4
 	VFMADD231PS  704(SI)(DI*1), Y8, Y5
@@ -17257,7 +17871,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 232(SP), Y10
+	VBROADCASTSS 256(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  640(SI), Y8, Y6
 	VFMADD231PS  640(SI)(DI*1), Y8, Y7
@@ -17270,7 +17884,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 236(SP), Y10
+	VBROADCASTSS 260(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  704(SI), Y8, Y6
 	VFMADD231PS  704(SI)(DI*1), Y8, Y7
@@ -17289,7 +17903,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 48(SP), Y10
+	VBROADCASTSS 72(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  768(SI), Y8, Y0
 	VFMADD231PS  768(SI)(DI*1), Y8, Y1
@@ -17302,7 +17916,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 52(SP), Y10
+	VBROADCASTSS 76(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  832(SI), Y8, Y0
 	VFMADD231PS  832(SI)(DI*1), Y8, Y1
@@ -17321,7 +17935,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 112(SP), Y10
+	VBROADCASTSS 136(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  768(SI), Y8, Y2
 	VFMADD231PS  768(SI)(DI*1), Y8, Y3
@@ -17334,7 +17948,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 116(SP), Y10
+	VBROADCASTSS 140(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  832(SI), Y8, Y2
 	VFMADD231PS  832(SI)(DI*1), Y8, Y3
@@ -17353,7 +17967,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 176(SP), Y10
+	VBROADCASTSS 200(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  768(SI), Y8, Y4
 	VFMADD231PS  768(SI)(DI*1), Y8, Y5
@@ -17366,7 +17980,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 180(SP), Y10
+	VBROADCASTSS 204(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  832(SI), Y8, Y4
 	VFMADD231PS  832(SI)(DI*1), Y8, Y5
@@ -17385,7 +17999,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 240(SP), Y10
+	VBROADCASTSS 264(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  768(SI), Y8, Y6
 	VFMADD231PS  768(SI)(DI*1), Y8, Y7
@@ -17398,7 +18012,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 244(SP), Y10
+	VBROADCASTSS 268(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  832(SI), Y8, Y6
 	VFMADD231PS  832(SI)(DI*1), Y8, Y7
@@ -17418,7 +18032,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 56(SP), Y10
+	VBROADCASTSS 80(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  896(SI), Y8, Y0
 	VFMADD231PS  896(SI)(DI*1), Y8, Y1
@@ -17431,7 +18045,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 60(SP), Y10
+	VBROADCASTSS 84(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  960(SI), Y8, Y0
 	VFMADD231PS  960(SI)(DI*1), Y8, Y1
@@ -17451,7 +18065,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 120(SP), Y10
+	VBROADCASTSS 144(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  896(SI), Y8, Y2
 	VFMADD231PS  896(SI)(DI*1), Y8, Y3
@@ -17464,7 +18078,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 124(SP), Y10
+	VBROADCASTSS 148(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  960(SI), Y8, Y2
 	VFMADD231PS  960(SI)(DI*1), Y8, Y3
@@ -17484,7 +18098,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 184(SP), Y10
+	VBROADCASTSS 208(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  896(SI), Y8, Y4
 	VFMADD231PS  896(SI)(DI*1), Y8, Y5
@@ -17497,7 +18111,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 188(SP), Y10
+	VBROADCASTSS 212(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  960(SI), Y8, Y4
 	VFMADD231PS  960(SI)(DI*1), Y8, Y5
@@ -17517,7 +18131,7 @@ loop:
 	VPADDB       rows_bytese0<>+0(SB), Y9, Y9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 248(SP), Y10
+	VBROADCASTSS 272(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  896(SI), Y8, Y6
 	VFMADD231PS  896(SI)(DI*1), Y8, Y7
@@ -17530,7 +18144,7 @@ loop:
 	VEXTRACTI128 $0x01, Y9, X9
 	VPMOVSXBD    X9, Y8
 	VCVTDQ2PS    Y8, Y8
-	VBROADCASTSS 252(SP), Y10
+	VBROADCASTSS 276(SP), Y10
 	VMULPS       Y10, Y8, Y8
 	VFMADD231PS  960(SI), Y8, Y6
 	VFMADD231PS  960(SI)(DI*1), Y8, Y7
@@ -17557,22 +18171,41 @@ loop:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VMOVUPS      X1, (AX)
+	DECQ         16(SP)
+	JZ           done
+	MOVQ         (SP), AX
+	ADDQ         $0x10, AX
+	MOVQ         AX, (SP)
+	MOVQ         8(SP), DX
+	LEAQ         (DX)(BX*4), DX
+	MOVQ         DX, 8(SP)
+	MOVQ         x+32(FP), SI
+	MOVQ         n+48(FP), R8
+	JMP          band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF32x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF32x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
-TEXT ·dotsF32x1AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsF32x1AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -17600,40 +18233,59 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VSHUFPS       $0x88, Y5, Y4, Y8
+	VSHUFPS       $0xdd, Y5, Y4, Y4
+	VADDPS        Y4, Y8, Y8
+	VSHUFPS       $0x88, Y7, Y6, Y4
+	VSHUFPS       $0xdd, Y7, Y6, Y5
+	VADDPS        Y5, Y4, Y4
+	VSHUFPS       $0x88, Y4, Y8, Y5
+	VSHUFPS       $0xdd, Y4, Y8, Y4
+	VADDPS        Y4, Y5, Y5
+	VEXTRACTF32X4 $0x01, Y5, X4
+	VADDPS        X4, X5, X4
+	VMOVUPS       X4, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF32x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF32x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
-TEXT ·dotsF32x2AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsF32x2AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -17670,61 +18322,80 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y8
 	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y9
+	VEXTRACTF64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VEXTRACTF64X4 $0x01, Z6, Y11
+	VADDPS        Y11, Y6, Y11
+	VSHUFPS       $0x88, Y9, Y8, Y12
+	VSHUFPS       $0xdd, Y9, Y8, Y8
+	VADDPS        Y8, Y12, Y12
+	VSHUFPS       $0x88, Y11, Y10, Y8
+	VSHUFPS       $0xdd, Y11, Y10, Y9
+	VADDPS        Y9, Y8, Y8
+	VSHUFPS       $0x88, Y8, Y12, Y9
+	VSHUFPS       $0xdd, Y8, Y12, Y8
+	VADDPS        Y8, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X8
+	VADDPS        X8, X9, X8
+	VMOVUPS       X8, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y8
+	VEXTRACTF64X4 $0x01, Z3, Y9
+	VADDPS        Y9, Y3, Y9
+	VEXTRACTF64X4 $0x01, Z5, Y10
+	VADDPS        Y10, Y5, Y10
+	VEXTRACTF64X4 $0x01, Z7, Y11
+	VADDPS        Y11, Y7, Y11
+	VSHUFPS       $0x88, Y9, Y8, Y12
+	VSHUFPS       $0xdd, Y9, Y8, Y8
+	VADDPS        Y8, Y12, Y12
+	VSHUFPS       $0x88, Y11, Y10, Y8
+	VSHUFPS       $0xdd, Y11, Y10, Y9
+	VADDPS        Y9, Y8, Y8
+	VSHUFPS       $0x88, Y8, Y12, Y9
+	VSHUFPS       $0xdd, Y8, Y12, Y8
+	VADDPS        Y8, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X8
+	VADDPS        X8, X9, X8
+	VMOVUPS       X8, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF32x3AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF32x3AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL
-TEXT ·dotsF32x3AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsF32x3AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -17764,82 +18435,101 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y12
 	VADDPS        Y12, Y0, Y12
-	VEXTRACTF64X4 $0x01, Z3, Y0
-	VADDPS        Y0, Y3, Y0
-	VEXTRACTF64X4 $0x01, Z6, Y3
-	VADDPS        Y3, Y6, Y3
-	VEXTRACTF64X4 $0x01, Z9, Y6
-	VADDPS        Y6, Y9, Y6
-	VSHUFPS       $0x88, Y0, Y12, Y9
-	VSHUFPS       $0xdd, Y0, Y12, Y0
-	VADDPS        Y0, Y9, Y9
-	VSHUFPS       $0x88, Y6, Y3, Y0
-	VSHUFPS       $0xdd, Y6, Y3, Y3
-	VADDPS        Y3, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y9, Y3
-	VSHUFPS       $0xdd, Y0, Y9, Y0
-	VADDPS        Y0, Y3, Y3
-	VEXTRACTF32X4 $0x01, Y3, X0
-	VADDPS        X0, X3, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z3, Y13
+	VADDPS        Y13, Y3, Y13
+	VEXTRACTF64X4 $0x01, Z6, Y14
+	VADDPS        Y14, Y6, Y14
+	VEXTRACTF64X4 $0x01, Z9, Y15
+	VADDPS        Y15, Y9, Y15
+	VSHUFPS       $0x88, Y13, Y12, Y16
+	VSHUFPS       $0xdd, Y13, Y12, Y12
+	VADDPS        Y12, Y16, Y16
+	VSHUFPS       $0x88, Y15, Y14, Y12
+	VSHUFPS       $0xdd, Y15, Y14, Y13
+	VADDPS        Y13, Y12, Y12
+	VSHUFPS       $0x88, Y12, Y16, Y13
+	VSHUFPS       $0xdd, Y12, Y16, Y12
+	VADDPS        Y12, Y13, Y13
+	VEXTRACTF32X4 $0x01, Y13, X12
+	VADDPS        X12, X13, X12
+	VMOVUPS       X12, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y1
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VEXTRACTF64X4 $0x01, Z10, Y4
-	VADDPS        Y4, Y10, Y4
-	VSHUFPS       $0x88, Y1, Y0, Y6
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y3, Y0
-	VSHUFPS       $0xdd, Y4, Y3, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y1
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y12
+	VADDPS        Y12, Y1, Y12
+	VEXTRACTF64X4 $0x01, Z4, Y13
+	VADDPS        Y13, Y4, Y13
+	VEXTRACTF64X4 $0x01, Z7, Y14
+	VADDPS        Y14, Y7, Y14
+	VEXTRACTF64X4 $0x01, Z10, Y15
+	VADDPS        Y15, Y10, Y15
+	VSHUFPS       $0x88, Y13, Y12, Y16
+	VSHUFPS       $0xdd, Y13, Y12, Y12
+	VADDPS        Y12, Y16, Y16
+	VSHUFPS       $0x88, Y15, Y14, Y12
+	VSHUFPS       $0xdd, Y15, Y14, Y13
+	VADDPS        Y13, Y12, Y12
+	VSHUFPS       $0x88, Y12, Y16, Y13
+	VSHUFPS       $0xdd, Y12, Y16, Y12
+	VADDPS        Y12, Y13, Y13
+	VEXTRACTF32X4 $0x01, Y13, X12
+	VADDPS        X12, X13, X12
+	VMOVUPS       X12, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z5, Y1
-	VADDPS        Y1, Y5, Y1
-	VEXTRACTF64X4 $0x01, Z8, Y2
-	VADDPS        Y2, Y8, Y2
-	VEXTRACTF64X4 $0x01, Z11, Y3
-	VADDPS        Y3, Y11, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y12
+	VADDPS        Y12, Y2, Y12
+	VEXTRACTF64X4 $0x01, Z5, Y13
+	VADDPS        Y13, Y5, Y13
+	VEXTRACTF64X4 $0x01, Z8, Y14
+	VADDPS        Y14, Y8, Y14
+	VEXTRACTF64X4 $0x01, Z11, Y15
+	VADDPS        Y15, Y11, Y15
+	VSHUFPS       $0x88, Y13, Y12, Y16
+	VSHUFPS       $0xdd, Y13, Y12, Y12
+	VADDPS        Y12, Y16, Y16
+	VSHUFPS       $0x88, Y15, Y14, Y12
+	VSHUFPS       $0xdd, Y15, Y14, Y13
+	VADDPS        Y13, Y12, Y12
+	VSHUFPS       $0x88, Y12, Y16, Y13
+	VSHUFPS       $0xdd, Y12, Y16, Y12
+	VADDPS        Y12, Y13, Y13
+	VEXTRACTF32X4 $0x01, Y13, X12
+	VADDPS        X12, X13, X12
+	VMOVUPS       X12, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF32x4AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF32x4AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL
-TEXT ·dotsF32x4AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsF32x4AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	LEAQ   (DI)(DI*2), R10
 	ADDQ   SI, R10
 	VPXORD Z0, Z0, Z0
@@ -17891,103 +18581,122 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y16
 	VADDPS        Y16, Y0, Y16
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VADDPS        Y0, Y4, Y0
-	VEXTRACTF64X4 $0x01, Z8, Y4
-	VADDPS        Y4, Y8, Y4
-	VEXTRACTF64X4 $0x01, Z12, Y8
-	VADDPS        Y8, Y12, Y8
-	VSHUFPS       $0x88, Y0, Y16, Y12
-	VSHUFPS       $0xdd, Y0, Y16, Y0
-	VADDPS        Y0, Y12, Y12
-	VSHUFPS       $0x88, Y8, Y4, Y0
-	VSHUFPS       $0xdd, Y8, Y4, Y4
-	VADDPS        Y4, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y12, Y4
-	VSHUFPS       $0xdd, Y0, Y12, Y0
-	VADDPS        Y0, Y4, Y4
-	VEXTRACTF32X4 $0x01, Y4, X0
-	VADDPS        X0, X4, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z4, Y17
+	VADDPS        Y17, Y4, Y17
+	VEXTRACTF64X4 $0x01, Z8, Y18
+	VADDPS        Y18, Y8, Y18
+	VEXTRACTF64X4 $0x01, Z12, Y19
+	VADDPS        Y19, Y12, Y19
+	VSHUFPS       $0x88, Y17, Y16, Y20
+	VSHUFPS       $0xdd, Y17, Y16, Y16
+	VADDPS        Y16, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y16
+	VSHUFPS       $0xdd, Y19, Y18, Y17
+	VADDPS        Y17, Y16, Y16
+	VSHUFPS       $0x88, Y16, Y20, Y17
+	VSHUFPS       $0xdd, Y16, Y20, Y16
+	VADDPS        Y16, Y17, Y17
+	VEXTRACTF32X4 $0x01, Y17, X16
+	VADDPS        X16, X17, X16
+	VMOVUPS       X16, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z5, Y1
-	VADDPS        Y1, Y5, Y1
-	VEXTRACTF64X4 $0x01, Z9, Y4
-	VADDPS        Y4, Y9, Y4
-	VEXTRACTF64X4 $0x01, Z13, Y5
-	VADDPS        Y5, Y13, Y5
-	VSHUFPS       $0x88, Y1, Y0, Y8
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y8, Y8
-	VSHUFPS       $0x88, Y5, Y4, Y0
-	VSHUFPS       $0xdd, Y5, Y4, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y8, Y1
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y16
+	VADDPS        Y16, Y1, Y16
+	VEXTRACTF64X4 $0x01, Z5, Y17
+	VADDPS        Y17, Y5, Y17
+	VEXTRACTF64X4 $0x01, Z9, Y18
+	VADDPS        Y18, Y9, Y18
+	VEXTRACTF64X4 $0x01, Z13, Y19
+	VADDPS        Y19, Y13, Y19
+	VSHUFPS       $0x88, Y17, Y16, Y20
+	VSHUFPS       $0xdd, Y17, Y16, Y16
+	VADDPS        Y16, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y16
+	VSHUFPS       $0xdd, Y19, Y18, Y17
+	VADDPS        Y17, Y16, Y16
+	VSHUFPS       $0x88, Y16, Y20, Y17
+	VSHUFPS       $0xdd, Y16, Y20, Y16
+	VADDPS        Y16, Y17, Y17
+	VEXTRACTF32X4 $0x01, Y17, X16
+	VADDPS        X16, X17, X16
+	VMOVUPS       X16, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y1
-	VEXTRACTF64X4 $0x01, Z10, Y2
-	VADDPS        Y2, Y10, Y2
-	VEXTRACTF64X4 $0x01, Z14, Y4
-	VADDPS        Y4, Y14, Y4
-	VSHUFPS       $0x88, Y1, Y0, Y5
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y5, Y5
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y5, Y1
-	VSHUFPS       $0xdd, Y0, Y5, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y16
+	VADDPS        Y16, Y2, Y16
+	VEXTRACTF64X4 $0x01, Z6, Y17
+	VADDPS        Y17, Y6, Y17
+	VEXTRACTF64X4 $0x01, Z10, Y18
+	VADDPS        Y18, Y10, Y18
+	VEXTRACTF64X4 $0x01, Z14, Y19
+	VADDPS        Y19, Y14, Y19
+	VSHUFPS       $0x88, Y17, Y16, Y20
+	VSHUFPS       $0xdd, Y17, Y16, Y16
+	VADDPS        Y16, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y16
+	VSHUFPS       $0xdd, Y19, Y18, Y17
+	VADDPS        Y17, Y16, Y16
+	VSHUFPS       $0x88, Y16, Y20, Y17
+	VSHUFPS       $0xdd, Y16, Y20, Y16
+	VADDPS        Y16, Y17, Y17
+	VEXTRACTF32X4 $0x01, Y17, X16
+	VADDPS        X16, X17, X16
+	VMOVUPS       X16, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z3, Y0
-	VADDPS        Y0, Y3, Y0
-	VEXTRACTF64X4 $0x01, Z7, Y1
-	VADDPS        Y1, Y7, Y1
-	VEXTRACTF64X4 $0x01, Z11, Y2
-	VADDPS        Y2, Y11, Y2
-	VEXTRACTF64X4 $0x01, Z15, Y3
-	VADDPS        Y3, Y15, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z3, Y16
+	VADDPS        Y16, Y3, Y16
+	VEXTRACTF64X4 $0x01, Z7, Y17
+	VADDPS        Y17, Y7, Y17
+	VEXTRACTF64X4 $0x01, Z11, Y18
+	VADDPS        Y18, Y11, Y18
+	VEXTRACTF64X4 $0x01, Z15, Y19
+	VADDPS        Y19, Y15, Y19
+	VSHUFPS       $0x88, Y17, Y16, Y20
+	VSHUFPS       $0xdd, Y17, Y16, Y16
+	VADDPS        Y16, Y20, Y20
+	VSHUFPS       $0x88, Y19, Y18, Y16
+	VSHUFPS       $0xdd, Y19, Y18, Y17
+	VADDPS        Y17, Y16, Y16
+	VSHUFPS       $0x88, Y16, Y20, Y17
+	VSHUFPS       $0xdd, Y16, Y20, Y16
+	VADDPS        Y16, Y17, Y17
+	VEXTRACTF32X4 $0x01, Y17, X16
+	VADDPS        X16, X17, X16
+	VMOVUPS       X16, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF32x5AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF32x5AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL
-TEXT ·dotsF32x5AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsF32x5AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	LEAQ   (DI)(DI*2), R10
 	ADDQ   SI, R10
 	VPXORD Z0, Z0, Z0
@@ -18048,124 +18757,143 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y20
 	VADDPS        Y20, Y0, Y20
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VADDPS        Y0, Y5, Y0
-	VEXTRACTF64X4 $0x01, Z10, Y5
-	VADDPS        Y5, Y10, Y5
-	VEXTRACTF64X4 $0x01, Z15, Y10
-	VADDPS        Y10, Y15, Y10
-	VSHUFPS       $0x88, Y0, Y20, Y15
-	VSHUFPS       $0xdd, Y0, Y20, Y0
-	VADDPS        Y0, Y15, Y15
-	VSHUFPS       $0x88, Y10, Y5, Y0
-	VSHUFPS       $0xdd, Y10, Y5, Y5
-	VADDPS        Y5, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y15, Y5
-	VSHUFPS       $0xdd, Y0, Y15, Y0
-	VADDPS        Y0, Y5, Y5
-	VEXTRACTF32X4 $0x01, Y5, X0
-	VADDPS        X0, X5, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z5, Y21
+	VADDPS        Y21, Y5, Y21
+	VEXTRACTF64X4 $0x01, Z10, Y22
+	VADDPS        Y22, Y10, Y22
+	VEXTRACTF64X4 $0x01, Z15, Y23
+	VADDPS        Y23, Y15, Y23
+	VSHUFPS       $0x88, Y21, Y20, Y24
+	VSHUFPS       $0xdd, Y21, Y20, Y20
+	VADDPS        Y20, Y24, Y24
+	VSHUFPS       $0x88, Y23, Y22, Y20
+	VSHUFPS       $0xdd, Y23, Y22, Y21
+	VADDPS        Y21, Y20, Y20
+	VSHUFPS       $0x88, Y20, Y24, Y21
+	VSHUFPS       $0xdd, Y20, Y24, Y20
+	VADDPS        Y20, Y21, Y21
+	VEXTRACTF32X4 $0x01, Y21, X20
+	VADDPS        X20, X21, X20
+	VMOVUPS       X20, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y1
-	VEXTRACTF64X4 $0x01, Z11, Y5
-	VADDPS        Y5, Y11, Y5
-	VEXTRACTF64X4 $0x01, Z16, Y6
-	VADDPS        Y6, Y16, Y6
-	VSHUFPS       $0x88, Y1, Y0, Y10
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y10, Y10
-	VSHUFPS       $0x88, Y6, Y5, Y0
-	VSHUFPS       $0xdd, Y6, Y5, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y10, Y1
-	VSHUFPS       $0xdd, Y0, Y10, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y20
+	VADDPS        Y20, Y1, Y20
+	VEXTRACTF64X4 $0x01, Z6, Y21
+	VADDPS        Y21, Y6, Y21
+	VEXTRACTF64X4 $0x01, Z11, Y22
+	VADDPS        Y22, Y11, Y22
+	VEXTRACTF64X4 $0x01, Z16, Y23
+	VADDPS        Y23, Y16, Y23
+	VSHUFPS       $0x88, Y21, Y20, Y24
+	VSHUFPS       $0xdd, Y21, Y20, Y20
+	VADDPS        Y20, Y24, Y24
+	VSHUFPS       $0x88, Y23, Y22, Y20
+	VSHUFPS       $0xdd, Y23, Y22, Y21
+	VADDPS        Y21, Y20, Y20
+	VSHUFPS       $0x88, Y20, Y24, Y21
+	VSHUFPS       $0xdd, Y20, Y24, Y20
+	VADDPS        Y20, Y21, Y21
+	VEXTRACTF32X4 $0x01, Y21, X20
+	VADDPS        X20, X21, X20
+	VMOVUPS       X20, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z7, Y1
-	VADDPS        Y1, Y7, Y1
-	VEXTRACTF64X4 $0x01, Z12, Y2
-	VADDPS        Y2, Y12, Y2
-	VEXTRACTF64X4 $0x01, Z17, Y5
-	VADDPS        Y5, Y17, Y5
-	VSHUFPS       $0x88, Y1, Y0, Y6
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y5, Y2, Y0
-	VSHUFPS       $0xdd, Y5, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y1
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y20
+	VADDPS        Y20, Y2, Y20
+	VEXTRACTF64X4 $0x01, Z7, Y21
+	VADDPS        Y21, Y7, Y21
+	VEXTRACTF64X4 $0x01, Z12, Y22
+	VADDPS        Y22, Y12, Y22
+	VEXTRACTF64X4 $0x01, Z17, Y23
+	VADDPS        Y23, Y17, Y23
+	VSHUFPS       $0x88, Y21, Y20, Y24
+	VSHUFPS       $0xdd, Y21, Y20, Y20
+	VADDPS        Y20, Y24, Y24
+	VSHUFPS       $0x88, Y23, Y22, Y20
+	VSHUFPS       $0xdd, Y23, Y22, Y21
+	VADDPS        Y21, Y20, Y20
+	VSHUFPS       $0x88, Y20, Y24, Y21
+	VSHUFPS       $0xdd, Y20, Y24, Y20
+	VADDPS        Y20, Y21, Y21
+	VEXTRACTF32X4 $0x01, Y21, X20
+	VADDPS        X20, X21, X20
+	VMOVUPS       X20, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z3, Y0
-	VADDPS        Y0, Y3, Y0
-	VEXTRACTF64X4 $0x01, Z8, Y1
-	VADDPS        Y1, Y8, Y1
-	VEXTRACTF64X4 $0x01, Z13, Y2
-	VADDPS        Y2, Y13, Y2
-	VEXTRACTF64X4 $0x01, Z18, Y3
-	VADDPS        Y3, Y18, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y5
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y5, Y5
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y5, Y1
-	VSHUFPS       $0xdd, Y0, Y5, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z3, Y20
+	VADDPS        Y20, Y3, Y20
+	VEXTRACTF64X4 $0x01, Z8, Y21
+	VADDPS        Y21, Y8, Y21
+	VEXTRACTF64X4 $0x01, Z13, Y22
+	VADDPS        Y22, Y13, Y22
+	VEXTRACTF64X4 $0x01, Z18, Y23
+	VADDPS        Y23, Y18, Y23
+	VSHUFPS       $0x88, Y21, Y20, Y24
+	VSHUFPS       $0xdd, Y21, Y20, Y20
+	VADDPS        Y20, Y24, Y24
+	VSHUFPS       $0x88, Y23, Y22, Y20
+	VSHUFPS       $0xdd, Y23, Y22, Y21
+	VADDPS        Y21, Y20, Y20
+	VSHUFPS       $0x88, Y20, Y24, Y21
+	VSHUFPS       $0xdd, Y20, Y24, Y20
+	VADDPS        Y20, Y21, Y21
+	VEXTRACTF32X4 $0x01, Y21, X20
+	VADDPS        X20, X21, X20
+	VMOVUPS       X20, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VADDPS        Y0, Y4, Y0
-	VEXTRACTF64X4 $0x01, Z9, Y1
-	VADDPS        Y1, Y9, Y1
-	VEXTRACTF64X4 $0x01, Z14, Y2
-	VADDPS        Y2, Y14, Y2
-	VEXTRACTF64X4 $0x01, Z19, Y3
-	VADDPS        Y3, Y19, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z4, Y20
+	VADDPS        Y20, Y4, Y20
+	VEXTRACTF64X4 $0x01, Z9, Y21
+	VADDPS        Y21, Y9, Y21
+	VEXTRACTF64X4 $0x01, Z14, Y22
+	VADDPS        Y22, Y14, Y22
+	VEXTRACTF64X4 $0x01, Z19, Y23
+	VADDPS        Y23, Y19, Y23
+	VSHUFPS       $0x88, Y21, Y20, Y24
+	VSHUFPS       $0xdd, Y21, Y20, Y20
+	VADDPS        Y20, Y24, Y24
+	VSHUFPS       $0x88, Y23, Y22, Y20
+	VSHUFPS       $0xdd, Y23, Y22, Y21
+	VADDPS        Y21, Y20, Y20
+	VSHUFPS       $0x88, Y20, Y24, Y21
+	VSHUFPS       $0xdd, Y20, Y24, Y20
+	VADDPS        Y20, Y21, Y21
+	VEXTRACTF32X4 $0x01, Y21, X20
+	VADDPS        X20, X21, X20
+	VMOVUPS       X20, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF32x6AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF32x6AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL
-TEXT ·dotsF32x6AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsF32x6AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	LEAQ   (DI)(DI*2), R10
 	ADDQ   SI, R10
 	VPXORD Z0, Z0, Z0
@@ -18235,129 +18963,142 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y24
 	VADDPS        Y24, Y0, Y24
-	VEXTRACTF64X4 $0x01, Z6, Y0
-	VADDPS        Y0, Y6, Y0
-	VEXTRACTF64X4 $0x01, Z12, Y6
-	VADDPS        Y6, Y12, Y6
-	VEXTRACTF64X4 $0x01, Z18, Y12
-	VADDPS        Y12, Y18, Y12
-	VSHUFPS       $0x88, Y0, Y24, Y18
-	VSHUFPS       $0xdd, Y0, Y24, Y0
-	VADDPS        Y0, Y18, Y18
-	VSHUFPS       $0x88, Y12, Y6, Y0
-	VSHUFPS       $0xdd, Y12, Y6, Y6
-	VADDPS        Y6, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y18, Y6
-	VSHUFPS       $0xdd, Y0, Y18, Y0
-	VADDPS        Y0, Y6, Y6
-	VEXTRACTF32X4 $0x01, Y6, X0
-	VADDPS        X0, X6, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z6, Y25
+	VADDPS        Y25, Y6, Y25
+	VEXTRACTF64X4 $0x01, Z12, Y26
+	VADDPS        Y26, Y12, Y26
+	VEXTRACTF64X4 $0x01, Z18, Y27
+	VADDPS        Y27, Y18, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X24, X25, X24
+	VMOVUPS       X24, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z7, Y1
-	VADDPS        Y1, Y7, Y1
-	VEXTRACTF64X4 $0x01, Z13, Y6
-	VADDPS        Y6, Y13, Y6
-	VEXTRACTF64X4 $0x01, Z19, Y7
-	VADDPS        Y7, Y19, Y7
-	VSHUFPS       $0x88, Y1, Y0, Y12
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y12, Y12
-	VSHUFPS       $0x88, Y7, Y6, Y0
-	VSHUFPS       $0xdd, Y7, Y6, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y12, Y1
-	VSHUFPS       $0xdd, Y0, Y12, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y24
+	VADDPS        Y24, Y1, Y24
+	VEXTRACTF64X4 $0x01, Z7, Y25
+	VADDPS        Y25, Y7, Y25
+	VEXTRACTF64X4 $0x01, Z13, Y26
+	VADDPS        Y26, Y13, Y26
+	VEXTRACTF64X4 $0x01, Z19, Y27
+	VADDPS        Y27, Y19, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X24, X25, X24
+	VMOVUPS       X24, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z8, Y1
-	VADDPS        Y1, Y8, Y1
-	VEXTRACTF64X4 $0x01, Z14, Y2
-	VADDPS        Y2, Y14, Y2
-	VEXTRACTF64X4 $0x01, Z20, Y6
-	VADDPS        Y6, Y20, Y6
-	VSHUFPS       $0x88, Y1, Y0, Y7
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y7, Y7
-	VSHUFPS       $0x88, Y6, Y2, Y0
-	VSHUFPS       $0xdd, Y6, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y7, Y1
-	VSHUFPS       $0xdd, Y0, Y7, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y24
+	VADDPS        Y24, Y2, Y24
+	VEXTRACTF64X4 $0x01, Z8, Y25
+	VADDPS        Y25, Y8, Y25
+	VEXTRACTF64X4 $0x01, Z14, Y26
+	VADDPS        Y26, Y14, Y26
+	VEXTRACTF64X4 $0x01, Z20, Y27
+	VADDPS        Y27, Y20, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X24, X25, X24
+	VMOVUPS       X24, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z3, Y0
-	VADDPS        Y0, Y3, Y0
-	VEXTRACTF64X4 $0x01, Z9, Y1
-	VADDPS        Y1, Y9, Y1
-	VEXTRACTF64X4 $0x01, Z15, Y2
-	VADDPS        Y2, Y15, Y2
-	VEXTRACTF64X4 $0x01, Z21, Y3
-	VADDPS        Y3, Y21, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y6
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y1
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z3, Y24
+	VADDPS        Y24, Y3, Y24
+	VEXTRACTF64X4 $0x01, Z9, Y25
+	VADDPS        Y25, Y9, Y25
+	VEXTRACTF64X4 $0x01, Z15, Y26
+	VADDPS        Y26, Y15, Y26
+	VEXTRACTF64X4 $0x01, Z21, Y27
+	VADDPS        Y27, Y21, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X24, X25, X24
+	VMOVUPS       X24, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VADDPS        Y0, Y4, Y0
-	VEXTRACTF64X4 $0x01, Z10, Y1
-	VADDPS        Y1, Y10, Y1
-	VEXTRACTF64X4 $0x01, Z16, Y2
-	VADDPS        Y2, Y16, Y2
-	VEXTRACTF64X4 $0x01, Z22, Y3
-	VADDPS        Y3, Y22, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z4, Y24
+	VADDPS        Y24, Y4, Y24
+	VEXTRACTF64X4 $0x01, Z10, Y25
+	VADDPS        Y25, Y10, Y25
+	VEXTRACTF64X4 $0x01, Z16, Y26
+	VADDPS        Y26, Y16, Y26
+	VEXTRACTF64X4 $0x01, Z22, Y27
+	VADDPS        Y27, Y22, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X24, X25, X24
+	VMOVUPS       X24, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VADDPS        Y0, Y5, Y0
-	VEXTRACTF64X4 $0x01, Z11, Y1
-	VADDPS        Y1, Y11, Y1
-	VEXTRACTF64X4 $0x01, Z17, Y2
-	VADDPS        Y2, Y17, Y2
-	VEXTRACTF64X4 $0x01, Z23, Y3
-	VADDPS        Y3, Y23, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z5, Y24
+	VADDPS        Y24, Y5, Y24
+	VEXTRACTF64X4 $0x01, Z11, Y25
+	VADDPS        Y25, Y11, Y25
+	VEXTRACTF64X4 $0x01, Z17, Y26
+	VADDPS        Y26, Y17, Y26
+	VEXTRACTF64X4 $0x01, Z23, Y27
+	VADDPS        Y27, Y23, Y27
+	VSHUFPS       $0x88, Y25, Y24, Y28
+	VSHUFPS       $0xdd, Y25, Y24, Y24
+	VADDPS        Y24, Y28, Y28
+	VSHUFPS       $0x88, Y27, Y26, Y24
+	VSHUFPS       $0xdd, Y27, Y26, Y25
+	VADDPS        Y25, Y24, Y24
+	VSHUFPS       $0x88, Y24, Y28, Y25
+	VSHUFPS       $0xdd, Y24, Y28, Y24
+	VADDPS        Y24, Y25, Y25
+	VEXTRACTF32X4 $0x01, Y25, X24
+	VADDPS        X24, X25, X24
+	VMOVUPS       X24, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -18379,19 +19120,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
-TEXT ·dotsF16x1AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsF16x1AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -18419,40 +19166,59 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VSHUFPS       $0x88, Y5, Y4, Y8
+	VSHUFPS       $0xdd, Y5, Y4, Y4
+	VADDPS        Y4, Y8, Y8
+	VSHUFPS       $0x88, Y7, Y6, Y4
+	VSHUFPS       $0xdd, Y7, Y6, Y5
+	VADDPS        Y5, Y4, Y4
+	VSHUFPS       $0x88, Y4, Y8, Y5
+	VSHUFPS       $0xdd, Y4, Y8, Y4
+	VADDPS        Y4, Y5, Y5
+	VEXTRACTF32X4 $0x01, Y5, X4
+	VADDPS        X4, X5, X4
+	VMOVUPS       X4, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
-TEXT ·dotsF16x2AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsF16x2AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -18489,45 +19255,58 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y8
 	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y9
+	VEXTRACTF64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VEXTRACTF64X4 $0x01, Z6, Y11
+	VADDPS        Y11, Y6, Y11
+	VSHUFPS       $0x88, Y9, Y8, Y12
+	VSHUFPS       $0xdd, Y9, Y8, Y8
+	VADDPS        Y8, Y12, Y12
+	VSHUFPS       $0x88, Y11, Y10, Y8
+	VSHUFPS       $0xdd, Y11, Y10, Y9
+	VADDPS        Y9, Y8, Y8
+	VSHUFPS       $0x88, Y8, Y12, Y9
+	VSHUFPS       $0xdd, Y8, Y12, Y8
+	VADDPS        Y8, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X8
+	VADDPS        X8, X9, X8
+	VMOVUPS       X8, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y8
+	VEXTRACTF64X4 $0x01, Z3, Y9
+	VADDPS        Y9, Y3, Y9
+	VEXTRACTF64X4 $0x01, Z5, Y10
+	VADDPS        Y10, Y5, Y10
+	VEXTRACTF64X4 $0x01, Z7, Y11
+	VADDPS        Y11, Y7, Y11
+	VSHUFPS       $0x88, Y9, Y8, Y12
+	VSHUFPS       $0xdd, Y9, Y8, Y8
+	VADDPS        Y8, Y12, Y12
+	VSHUFPS       $0x88, Y11, Y10, Y8
+	VSHUFPS       $0xdd, Y11, Y10, Y9
+	VADDPS        Y9, Y8, Y8
+	VSHUFPS       $0x88, Y8, Y12, Y9
+	VSHUFPS       $0xdd, Y8, Y12, Y8
+	VADDPS        Y8, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X8
+	VADDPS        X8, X9, X8
+	VMOVUPS       X8, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -18550,19 +19329,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsBF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsBF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
-TEXT ·dotsBF16x1AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsBF16x1AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -18594,40 +19379,59 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VSHUFPS       $0x88, Y5, Y4, Y8
+	VSHUFPS       $0xdd, Y5, Y4, Y4
+	VADDPS        Y4, Y8, Y8
+	VSHUFPS       $0x88, Y7, Y6, Y4
+	VSHUFPS       $0xdd, Y7, Y6, Y5
+	VADDPS        Y5, Y4, Y4
+	VSHUFPS       $0x88, Y4, Y8, Y5
+	VSHUFPS       $0xdd, Y4, Y8, Y4
+	VADDPS        Y4, Y5, Y5
+	VEXTRACTF32X4 $0x01, Y5, X4
+	VADDPS        X4, X5, X4
+	VMOVUPS       X4, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsBF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsBF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, MMX+
-TEXT ·dotsBF16x2AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsBF16x2AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -18668,45 +19472,58 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y8
 	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y9
+	VEXTRACTF64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VEXTRACTF64X4 $0x01, Z6, Y11
+	VADDPS        Y11, Y6, Y11
+	VSHUFPS       $0x88, Y9, Y8, Y12
+	VSHUFPS       $0xdd, Y9, Y8, Y8
+	VADDPS        Y8, Y12, Y12
+	VSHUFPS       $0x88, Y11, Y10, Y8
+	VSHUFPS       $0xdd, Y11, Y10, Y9
+	VADDPS        Y9, Y8, Y8
+	VSHUFPS       $0x88, Y8, Y12, Y9
+	VSHUFPS       $0xdd, Y8, Y12, Y8
+	VADDPS        Y8, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X8
+	VADDPS        X8, X9, X8
+	VMOVUPS       X8, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y8
+	VEXTRACTF64X4 $0x01, Z3, Y9
+	VADDPS        Y9, Y3, Y9
+	VEXTRACTF64X4 $0x01, Z5, Y10
+	VADDPS        Y10, Y5, Y10
+	VEXTRACTF64X4 $0x01, Z7, Y11
+	VADDPS        Y11, Y7, Y11
+	VSHUFPS       $0x88, Y9, Y8, Y12
+	VSHUFPS       $0xdd, Y9, Y8, Y8
+	VADDPS        Y8, Y12, Y12
+	VSHUFPS       $0x88, Y11, Y10, Y8
+	VSHUFPS       $0xdd, Y11, Y10, Y9
+	VADDPS        Y9, Y8, Y8
+	VSHUFPS       $0x88, Y8, Y12, Y9
+	VSHUFPS       $0xdd, Y8, Y12, Y8
+	VADDPS        Y8, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X8
+	VADDPS        X8, X9, X8
+	VMOVUPS       X8, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -18736,19 +19553,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsQ8x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ8x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ8x1AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), CX
+TEXT ·dotsQ8x1AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), CX
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), DI
+	MOVQ DI, 16(SP)
+
+band:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -18809,40 +19632,59 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VSHUFPS       $0x88, Y5, Y4, Y8
+	VSHUFPS       $0xdd, Y5, Y4, Y4
+	VADDPS        Y4, Y8, Y8
+	VSHUFPS       $0x88, Y7, Y6, Y4
+	VSHUFPS       $0xdd, Y7, Y6, Y5
+	VADDPS        Y5, Y4, Y4
+	VSHUFPS       $0x88, Y4, Y8, Y5
+	VSHUFPS       $0xdd, Y4, Y8, Y4
+	VADDPS        Y4, Y5, Y5
+	VEXTRACTF32X4 $0x01, Y5, X4
+	VADDPS        X4, X5, X4
+	VMOVUPS       X4, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ8x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ8x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ8x2AVX512(SB), $0-56
-	MOVQ   y+0(FP), AX
-	MOVQ   ldy+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   stride+24(FP), BX
-	MOVQ   x+32(FP), SI
-	MOVQ   ldx+40(FP), DI
-	MOVQ   n+48(FP), R8
-	SHLQ   $0x02, CX
-	SHLQ   $0x02, DI
-	LEAQ   (BX)(BX*2), R9
+TEXT ·dotsQ8x2AVX512(SB), $24-64
+	MOVQ y+0(FP), AX
+	MOVQ ldy+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ stride+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, CX
+	SHLQ $0x02, DI
+	LEAQ (BX)(BX*2), R9
+	MOVQ AX, (SP)
+	MOVQ DX, 8(SP)
+	MOVQ bands+56(FP), R10
+	MOVQ R10, 16(SP)
+
+band:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -18917,45 +19759,58 @@ loop:
 	JNZ           loop
 	VEXTRACTF64X4 $0x01, Z0, Y8
 	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y9
+	VEXTRACTF64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VEXTRACTF64X4 $0x01, Z6, Y11
+	VADDPS        Y11, Y6, Y11
+	VSHUFPS       $0x88, Y9, Y8, Y12
+	VSHUFPS       $0xdd, Y9, Y8, Y8
+	VADDPS        Y8, Y12, Y12
+	VSHUFPS       $0x88, Y11, Y10, Y8
+	VSHUFPS       $0xdd, Y11, Y10, Y9
+	VADDPS        Y9, Y8, Y8
+	VSHUFPS       $0x88, Y8, Y12, Y9
+	VSHUFPS       $0xdd, Y8, Y12, Y8
+	VADDPS        Y8, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X8
+	VADDPS        X8, X9, X8
+	VMOVUPS       X8, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y8
+	VADDPS        Y8, Y1, Y8
+	VEXTRACTF64X4 $0x01, Z3, Y9
+	VADDPS        Y9, Y3, Y9
+	VEXTRACTF64X4 $0x01, Z5, Y10
+	VADDPS        Y10, Y5, Y10
+	VEXTRACTF64X4 $0x01, Z7, Y11
+	VADDPS        Y11, Y7, Y11
+	VSHUFPS       $0x88, Y9, Y8, Y12
+	VSHUFPS       $0xdd, Y9, Y8, Y8
+	VADDPS        Y8, Y12, Y12
+	VSHUFPS       $0x88, Y11, Y10, Y8
+	VSHUFPS       $0xdd, Y11, Y10, Y9
+	VADDPS        Y9, Y8, Y8
+	VSHUFPS       $0x88, Y8, Y12, Y9
+	VSHUFPS       $0xdd, Y8, Y12, Y8
+	VADDPS        Y8, Y9, Y9
+	VEXTRACTF32X4 $0x01, Y9, X8
+	VADDPS        X8, X9, X8
+	VMOVUPS       X8, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -19003,9 +19858,9 @@ DATA rows_heldQ40<>+56(SB)/4, $0x40c00000
 DATA rows_heldQ40<>+60(SB)/4, $0x40e00000
 GLOBL rows_heldQ40<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ4x1AVX512(SB), $0-56
+TEXT ·dotsQ4x1AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -19016,12 +19871,18 @@ TEXT ·dotsQ4x1AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldQ40<>+0(SB), Z4
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldQ40<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -19031,72 +19892,85 @@ loop:
 	ADDQ          $0x00000012, DI
 	VCVTPH2PS     (DX), X5
 	VBROADCASTSS  X5, Z5
-	VMULPS        Z4, Z5, Z5
+	VMULPS        Z0, Z5, Z5
 	VPMOVZXBD     2(DX), Z6
 	VCVTPH2PS     (DX)(BX*1), X7
 	VBROADCASTSS  X7, Z7
-	VMULPS        Z4, Z7, Z7
+	VMULPS        Z0, Z7, Z7
 	VPMOVZXBD     2(DX)(BX*1), Z8
 	VCVTPH2PS     (DX)(BX*2), X9
 	VBROADCASTSS  X9, Z9
-	VMULPS        Z4, Z9, Z9
+	VMULPS        Z0, Z9, Z9
 	VPMOVZXBD     2(DX)(BX*2), Z10
 	VCVTPH2PS     (DX)(CX*1), X11
 	VBROADCASTSS  X11, Z11
-	VMULPS        Z4, Z11, Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     2(DX)(CX*1), Z12
 	VMOVUPS       (SI), Z13
 	VPERMPS       Z5, Z6, Z14
-	VFMADD231PS   Z13, Z14, Z0
-	VPERMPS       Z7, Z8, Z14
 	VFMADD231PS   Z13, Z14, Z1
-	VPERMPS       Z9, Z10, Z14
+	VPERMPS       Z7, Z8, Z14
 	VFMADD231PS   Z13, Z14, Z2
-	VPERMPS       Z11, Z12, Z14
+	VPERMPS       Z9, Z10, Z14
 	VFMADD231PS   Z13, Z14, Z3
+	VPERMPS       Z11, Z12, Z14
+	VFMADD231PS   Z13, Z14, Z4
 	VMOVUPS       64(SI), Z13
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z6
-	VFMADD231PS   Z13, Z6, Z0
+	VFMADD231PS   Z13, Z6, Z1
 	VPSRLD        $0x04, Z8, Z5
 	VPERMPS       Z7, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z1
+	VFMADD231PS   Z13, Z5, Z2
 	VPSRLD        $0x04, Z10, Z5
 	VPERMPS       Z9, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z2
+	VFMADD231PS   Z13, Z5, Z3
 	VPSRLD        $0x04, Z12, Z5
 	VPERMPS       Z11, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z3
+	VFMADD231PS   Z13, Z5, Z4
 	ADDQ          $0x00000012, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y8
+	VSHUFPS       $0x88, Y6, Y5, Y9
+	VSHUFPS       $0xdd, Y6, Y5, Y5
+	VADDPS        Y5, Y9, Y9
+	VSHUFPS       $0x88, Y8, Y7, Y5
+	VSHUFPS       $0xdd, Y8, Y7, Y6
+	VADDPS        Y6, Y5, Y5
+	VSHUFPS       $0x88, Y5, Y9, Y6
+	VSHUFPS       $0xdd, Y5, Y9, Y5
+	VADDPS        Y5, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X5
+	VADDPS        X5, X6, X5
+	VMOVUPS       X5, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ4x2AVX512(SB), $0-56
+TEXT ·dotsQ4x2AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -19107,16 +19981,22 @@ TEXT ·dotsQ4x2AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldQ40<>+0(SB), Z8
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldQ40<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -19126,97 +20006,110 @@ loop:
 	ADDQ          $0x00000012, R10
 	VCVTPH2PS     (DX), X9
 	VBROADCASTSS  X9, Z9
-	VMULPS        Z8, Z9, Z9
+	VMULPS        Z0, Z9, Z9
 	VPMOVZXBD     2(DX), Z10
 	VCVTPH2PS     (DX)(BX*1), X11
 	VBROADCASTSS  X11, Z11
-	VMULPS        Z8, Z11, Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     2(DX)(BX*1), Z12
 	VCVTPH2PS     (DX)(BX*2), X13
 	VBROADCASTSS  X13, Z13
-	VMULPS        Z8, Z13, Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     2(DX)(BX*2), Z14
 	VCVTPH2PS     (DX)(R9*1), X15
 	VBROADCASTSS  X15, Z15
-	VMULPS        Z8, Z15, Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     2(DX)(R9*1), Z16
 	VMOVUPS       (SI), Z17
 	VMOVUPS       (SI)(DI*1), Z18
 	VPERMPS       Z9, Z10, Z19
-	VFMADD231PS   Z17, Z19, Z0
-	VFMADD231PS   Z18, Z19, Z1
+	VFMADD231PS   Z17, Z19, Z1
+	VFMADD231PS   Z18, Z19, Z2
 	VPERMPS       Z11, Z12, Z19
-	VFMADD231PS   Z17, Z19, Z2
-	VFMADD231PS   Z18, Z19, Z3
+	VFMADD231PS   Z17, Z19, Z3
+	VFMADD231PS   Z18, Z19, Z4
 	VPERMPS       Z13, Z14, Z19
-	VFMADD231PS   Z17, Z19, Z4
-	VFMADD231PS   Z18, Z19, Z5
+	VFMADD231PS   Z17, Z19, Z5
+	VFMADD231PS   Z18, Z19, Z6
 	VPERMPS       Z15, Z16, Z19
-	VFMADD231PS   Z17, Z19, Z6
-	VFMADD231PS   Z18, Z19, Z7
+	VFMADD231PS   Z17, Z19, Z7
+	VFMADD231PS   Z18, Z19, Z8
 	VMOVUPS       64(SI), Z17
 	VMOVUPS       64(SI)(DI*1), Z18
 	VPSRLD        $0x04, Z10, Z10
 	VPERMPS       Z9, Z10, Z10
-	VFMADD231PS   Z17, Z10, Z0
-	VFMADD231PS   Z18, Z10, Z1
+	VFMADD231PS   Z17, Z10, Z1
+	VFMADD231PS   Z18, Z10, Z2
 	VPSRLD        $0x04, Z12, Z9
 	VPERMPS       Z11, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z2
-	VFMADD231PS   Z18, Z9, Z3
+	VFMADD231PS   Z17, Z9, Z3
+	VFMADD231PS   Z18, Z9, Z4
 	VPSRLD        $0x04, Z14, Z9
 	VPERMPS       Z13, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z4
-	VFMADD231PS   Z18, Z9, Z5
+	VFMADD231PS   Z17, Z9, Z5
+	VFMADD231PS   Z18, Z9, Z6
 	VPSRLD        $0x04, Z16, Z9
 	VPERMPS       Z15, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z6
-	VFMADD231PS   Z18, Z9, Z7
+	VFMADD231PS   Z17, Z9, Z7
+	VFMADD231PS   Z18, Z9, Z8
 	ADDQ          $0x00000012, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPS        Y9, Y1, Y9
+	VEXTRACTF64X4 $0x01, Z3, Y10
+	VADDPS        Y10, Y3, Y10
+	VEXTRACTF64X4 $0x01, Z5, Y11
+	VADDPS        Y11, Y5, Y11
+	VEXTRACTF64X4 $0x01, Z7, Y12
+	VADDPS        Y12, Y7, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y9
+	VEXTRACTF64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VEXTRACTF64X4 $0x01, Z6, Y11
+	VADDPS        Y11, Y6, Y11
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y12, Y8, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -19266,9 +20159,9 @@ DATA rows_heldQ4x10<>+56(SB)/4, $0x41600000
 DATA rows_heldQ4x10<>+60(SB)/4, $0x41700000
 GLOBL rows_heldQ4x10<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ4x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ4x1x1AVX512(SB), $0-56
+TEXT ·dotsQ4x1x1AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -19279,12 +20172,18 @@ TEXT ·dotsQ4x1x1AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldQ4x10<>+0(SB), Z4
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldQ4x10<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -19296,78 +20195,91 @@ loop:
 	VBROADCASTSS  X5, Z5
 	VCVTPH2PS     2(DX), X6
 	VBROADCASTSS  X6, Z6
-	VFMADD213PS   Z6, Z4, Z5
+	VFMADD213PS   Z6, Z0, Z5
 	VPMOVZXBD     4(DX), Z6
 	VCVTPH2PS     (DX)(BX*1), X7
 	VBROADCASTSS  X7, Z7
 	VCVTPH2PS     2(DX)(BX*1), X8
 	VBROADCASTSS  X8, Z8
-	VFMADD213PS   Z8, Z4, Z7
+	VFMADD213PS   Z8, Z0, Z7
 	VPMOVZXBD     4(DX)(BX*1), Z8
 	VCVTPH2PS     (DX)(BX*2), X9
 	VBROADCASTSS  X9, Z9
 	VCVTPH2PS     2(DX)(BX*2), X10
 	VBROADCASTSS  X10, Z10
-	VFMADD213PS   Z10, Z4, Z9
+	VFMADD213PS   Z10, Z0, Z9
 	VPMOVZXBD     4(DX)(BX*2), Z10
 	VCVTPH2PS     (DX)(CX*1), X11
 	VBROADCASTSS  X11, Z11
 	VCVTPH2PS     2(DX)(CX*1), X12
 	VBROADCASTSS  X12, Z12
-	VFMADD213PS   Z12, Z4, Z11
+	VFMADD213PS   Z12, Z0, Z11
 	VPMOVZXBD     4(DX)(CX*1), Z12
 	VMOVUPS       (SI), Z13
 	VPERMPS       Z5, Z6, Z14
-	VFMADD231PS   Z13, Z14, Z0
-	VPERMPS       Z7, Z8, Z14
 	VFMADD231PS   Z13, Z14, Z1
-	VPERMPS       Z9, Z10, Z14
+	VPERMPS       Z7, Z8, Z14
 	VFMADD231PS   Z13, Z14, Z2
-	VPERMPS       Z11, Z12, Z14
+	VPERMPS       Z9, Z10, Z14
 	VFMADD231PS   Z13, Z14, Z3
+	VPERMPS       Z11, Z12, Z14
+	VFMADD231PS   Z13, Z14, Z4
 	VMOVUPS       64(SI), Z13
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z6
-	VFMADD231PS   Z13, Z6, Z0
+	VFMADD231PS   Z13, Z6, Z1
 	VPSRLD        $0x04, Z8, Z5
 	VPERMPS       Z7, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z1
+	VFMADD231PS   Z13, Z5, Z2
 	VPSRLD        $0x04, Z10, Z5
 	VPERMPS       Z9, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z2
+	VFMADD231PS   Z13, Z5, Z3
 	VPSRLD        $0x04, Z12, Z5
 	VPERMPS       Z11, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z3
+	VFMADD231PS   Z13, Z5, Z4
 	ADDQ          $0x00000014, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y8
+	VSHUFPS       $0x88, Y6, Y5, Y9
+	VSHUFPS       $0xdd, Y6, Y5, Y5
+	VADDPS        Y5, Y9, Y9
+	VSHUFPS       $0x88, Y8, Y7, Y5
+	VSHUFPS       $0xdd, Y8, Y7, Y6
+	VADDPS        Y6, Y5, Y5
+	VSHUFPS       $0x88, Y5, Y9, Y6
+	VSHUFPS       $0xdd, Y5, Y9, Y5
+	VADDPS        Y5, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X5
+	VADDPS        X5, X6, X5
+	VMOVUPS       X5, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ4x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ4x1x2AVX512(SB), $0-56
+TEXT ·dotsQ4x1x2AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -19378,16 +20290,22 @@ TEXT ·dotsQ4x1x2AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldQ4x10<>+0(SB), Z8
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldQ4x10<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -19399,103 +20317,116 @@ loop:
 	VBROADCASTSS  X9, Z9
 	VCVTPH2PS     2(DX), X10
 	VBROADCASTSS  X10, Z10
-	VFMADD213PS   Z10, Z8, Z9
+	VFMADD213PS   Z10, Z0, Z9
 	VPMOVZXBD     4(DX), Z10
 	VCVTPH2PS     (DX)(BX*1), X11
 	VBROADCASTSS  X11, Z11
 	VCVTPH2PS     2(DX)(BX*1), X12
 	VBROADCASTSS  X12, Z12
-	VFMADD213PS   Z12, Z8, Z11
+	VFMADD213PS   Z12, Z0, Z11
 	VPMOVZXBD     4(DX)(BX*1), Z12
 	VCVTPH2PS     (DX)(BX*2), X13
 	VBROADCASTSS  X13, Z13
 	VCVTPH2PS     2(DX)(BX*2), X14
 	VBROADCASTSS  X14, Z14
-	VFMADD213PS   Z14, Z8, Z13
+	VFMADD213PS   Z14, Z0, Z13
 	VPMOVZXBD     4(DX)(BX*2), Z14
 	VCVTPH2PS     (DX)(R9*1), X15
 	VBROADCASTSS  X15, Z15
 	VCVTPH2PS     2(DX)(R9*1), X16
 	VBROADCASTSS  X16, Z16
-	VFMADD213PS   Z16, Z8, Z15
+	VFMADD213PS   Z16, Z0, Z15
 	VPMOVZXBD     4(DX)(R9*1), Z16
 	VMOVUPS       (SI), Z17
 	VMOVUPS       (SI)(DI*1), Z18
 	VPERMPS       Z9, Z10, Z19
-	VFMADD231PS   Z17, Z19, Z0
-	VFMADD231PS   Z18, Z19, Z1
+	VFMADD231PS   Z17, Z19, Z1
+	VFMADD231PS   Z18, Z19, Z2
 	VPERMPS       Z11, Z12, Z19
-	VFMADD231PS   Z17, Z19, Z2
-	VFMADD231PS   Z18, Z19, Z3
+	VFMADD231PS   Z17, Z19, Z3
+	VFMADD231PS   Z18, Z19, Z4
 	VPERMPS       Z13, Z14, Z19
-	VFMADD231PS   Z17, Z19, Z4
-	VFMADD231PS   Z18, Z19, Z5
+	VFMADD231PS   Z17, Z19, Z5
+	VFMADD231PS   Z18, Z19, Z6
 	VPERMPS       Z15, Z16, Z19
-	VFMADD231PS   Z17, Z19, Z6
-	VFMADD231PS   Z18, Z19, Z7
+	VFMADD231PS   Z17, Z19, Z7
+	VFMADD231PS   Z18, Z19, Z8
 	VMOVUPS       64(SI), Z17
 	VMOVUPS       64(SI)(DI*1), Z18
 	VPSRLD        $0x04, Z10, Z10
 	VPERMPS       Z9, Z10, Z10
-	VFMADD231PS   Z17, Z10, Z0
-	VFMADD231PS   Z18, Z10, Z1
+	VFMADD231PS   Z17, Z10, Z1
+	VFMADD231PS   Z18, Z10, Z2
 	VPSRLD        $0x04, Z12, Z9
 	VPERMPS       Z11, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z2
-	VFMADD231PS   Z18, Z9, Z3
+	VFMADD231PS   Z17, Z9, Z3
+	VFMADD231PS   Z18, Z9, Z4
 	VPSRLD        $0x04, Z14, Z9
 	VPERMPS       Z13, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z4
-	VFMADD231PS   Z18, Z9, Z5
+	VFMADD231PS   Z17, Z9, Z5
+	VFMADD231PS   Z18, Z9, Z6
 	VPSRLD        $0x04, Z16, Z9
 	VPERMPS       Z15, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z6
-	VFMADD231PS   Z18, Z9, Z7
+	VFMADD231PS   Z17, Z9, Z7
+	VFMADD231PS   Z18, Z9, Z8
 	ADDQ          $0x00000014, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPS        Y9, Y1, Y9
+	VEXTRACTF64X4 $0x01, Z3, Y10
+	VADDPS        Y10, Y3, Y10
+	VEXTRACTF64X4 $0x01, Z5, Y11
+	VADDPS        Y11, Y5, Y11
+	VEXTRACTF64X4 $0x01, Z7, Y12
+	VADDPS        Y12, Y7, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y9
+	VEXTRACTF64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VEXTRACTF64X4 $0x01, Z6, Y11
+	VADDPS        Y11, Y6, Y11
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y12, Y8, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -19626,9 +20557,9 @@ DATA rows_heldQ54<>+56(SB)/4, $0x0000001a
 DATA rows_heldQ54<>+60(SB)/4, $0x0000001b
 GLOBL rows_heldQ54<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ5x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ5x1AVX512(SB), $0-56
+TEXT ·dotsQ5x1AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -19639,16 +20570,22 @@ TEXT ·dotsQ5x1AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldQ50<>+0(SB), Z4
-	VMOVUPS rows_heldQ51<>+0(SB), Z5
-	VMOVUPS rows_heldQ52<>+0(SB), Z6
-	VMOVUPS rows_heldQ53<>+0(SB), Z7
-	VMOVUPS rows_heldQ54<>+0(SB), Z8
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldQ50<>+0(SB), Z0
+	VMOVUPS rows_heldQ51<>+0(SB), Z1
+	VMOVUPS rows_heldQ52<>+0(SB), Z2
+	VMOVUPS rows_heldQ53<>+0(SB), Z3
+	VMOVUPS rows_heldQ54<>+0(SB), Z4
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -19658,100 +20595,113 @@ loop:
 	ADDQ          $0x00000016, DI
 	VCVTPH2PS     (DX), X9
 	VBROADCASTSS  X9, Z9
-	VMULPS        Z5, Z9, Z10
-	VMULPS        Z4, Z9, Z9
+	VMULPS        Z1, Z9, Z10
+	VMULPS        Z0, Z9, Z9
 	VPMOVZXBD     6(DX), Z11
 	VCVTPH2PS     (DX)(BX*1), X12
 	VBROADCASTSS  X12, Z12
-	VMULPS        Z5, Z12, Z13
-	VMULPS        Z4, Z12, Z12
+	VMULPS        Z1, Z12, Z13
+	VMULPS        Z0, Z12, Z12
 	VPMOVZXBD     6(DX)(BX*1), Z14
 	VCVTPH2PS     (DX)(BX*2), X15
 	VBROADCASTSS  X15, Z15
-	VMULPS        Z5, Z15, Z16
-	VMULPS        Z4, Z15, Z15
+	VMULPS        Z1, Z15, Z16
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     6(DX)(BX*2), Z17
 	VCVTPH2PS     (DX)(CX*1), X18
 	VBROADCASTSS  X18, Z18
-	VMULPS        Z5, Z18, Z19
-	VMULPS        Z4, Z18, Z18
+	VMULPS        Z1, Z18, Z19
+	VMULPS        Z0, Z18, Z18
 	VPMOVZXBD     6(DX)(CX*1), Z20
 	VMOVUPS       (SI), Z21
 	VPBROADCASTD  2(DX), Z22
-	VPRORVD       Z7, Z22, Z22
-	VPTERNLOGD    $0xd8, Z6, Z11, Z22
+	VPRORVD       Z3, Z22, Z22
+	VPTERNLOGD    $0xd8, Z2, Z11, Z22
 	VPERMI2PS     Z10, Z9, Z22
-	VFMADD231PS   Z21, Z22, Z0
+	VFMADD231PS   Z21, Z22, Z5
 	VPBROADCASTD  2(DX)(BX*1), Z22
-	VPRORVD       Z7, Z22, Z22
-	VPTERNLOGD    $0xd8, Z6, Z14, Z22
+	VPRORVD       Z3, Z22, Z22
+	VPTERNLOGD    $0xd8, Z2, Z14, Z22
 	VPERMI2PS     Z13, Z12, Z22
-	VFMADD231PS   Z21, Z22, Z1
+	VFMADD231PS   Z21, Z22, Z6
 	VPBROADCASTD  2(DX)(BX*2), Z22
-	VPRORVD       Z7, Z22, Z22
-	VPTERNLOGD    $0xd8, Z6, Z17, Z22
+	VPRORVD       Z3, Z22, Z22
+	VPTERNLOGD    $0xd8, Z2, Z17, Z22
 	VPERMI2PS     Z16, Z15, Z22
-	VFMADD231PS   Z21, Z22, Z2
+	VFMADD231PS   Z21, Z22, Z7
 	VPBROADCASTD  2(DX)(CX*1), Z22
-	VPRORVD       Z7, Z22, Z22
-	VPTERNLOGD    $0xd8, Z6, Z20, Z22
+	VPRORVD       Z3, Z22, Z22
+	VPTERNLOGD    $0xd8, Z2, Z20, Z22
 	VPERMI2PS     Z19, Z18, Z22
-	VFMADD231PS   Z21, Z22, Z3
+	VFMADD231PS   Z21, Z22, Z8
 	VMOVUPS       64(SI), Z21
 	VPBROADCASTD  2(DX), Z22
-	VPRORVD       Z8, Z22, Z22
+	VPRORVD       Z4, Z22, Z22
 	VPSRLD        $0x04, Z11, Z11
-	VPTERNLOGD    $0xd8, Z6, Z11, Z22
+	VPTERNLOGD    $0xd8, Z2, Z11, Z22
 	VPERMI2PS     Z10, Z9, Z22
-	VFMADD231PS   Z21, Z22, Z0
+	VFMADD231PS   Z21, Z22, Z5
 	VPBROADCASTD  2(DX)(BX*1), Z9
-	VPRORVD       Z8, Z9, Z9
+	VPRORVD       Z4, Z9, Z9
 	VPSRLD        $0x04, Z14, Z10
-	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPTERNLOGD    $0xd8, Z2, Z10, Z9
 	VPERMI2PS     Z13, Z12, Z9
-	VFMADD231PS   Z21, Z9, Z1
+	VFMADD231PS   Z21, Z9, Z6
 	VPBROADCASTD  2(DX)(BX*2), Z9
-	VPRORVD       Z8, Z9, Z9
+	VPRORVD       Z4, Z9, Z9
 	VPSRLD        $0x04, Z17, Z10
-	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPTERNLOGD    $0xd8, Z2, Z10, Z9
 	VPERMI2PS     Z16, Z15, Z9
-	VFMADD231PS   Z21, Z9, Z2
+	VFMADD231PS   Z21, Z9, Z7
 	VPBROADCASTD  2(DX)(CX*1), Z9
-	VPRORVD       Z8, Z9, Z9
+	VPRORVD       Z4, Z9, Z9
 	VPSRLD        $0x04, Z20, Z10
-	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPTERNLOGD    $0xd8, Z2, Z10, Z9
 	VPERMI2PS     Z19, Z18, Z9
-	VFMADD231PS   Z21, Z9, Z3
+	VFMADD231PS   Z21, Z9, Z8
 	ADDQ          $0x00000016, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z5, Y9
+	VADDPS        Y9, Y5, Y9
+	VEXTRACTF64X4 $0x01, Z6, Y10
+	VADDPS        Y10, Y6, Y10
+	VEXTRACTF64X4 $0x01, Z7, Y11
+	VADDPS        Y11, Y7, Y11
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y12, Y8, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ5x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ5x2AVX512(SB), $0-56
+TEXT ·dotsQ5x2AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -19762,20 +20712,26 @@ TEXT ·dotsQ5x2AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldQ50<>+0(SB), Z8
-	VMOVUPS rows_heldQ51<>+0(SB), Z9
-	VMOVUPS rows_heldQ52<>+0(SB), Z10
-	VMOVUPS rows_heldQ53<>+0(SB), Z11
-	VMOVUPS rows_heldQ54<>+0(SB), Z12
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldQ50<>+0(SB), Z0
+	VMOVUPS rows_heldQ51<>+0(SB), Z1
+	VMOVUPS rows_heldQ52<>+0(SB), Z2
+	VMOVUPS rows_heldQ53<>+0(SB), Z3
+	VMOVUPS rows_heldQ54<>+0(SB), Z4
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -19785,125 +20741,138 @@ loop:
 	ADDQ          $0x00000016, R10
 	VCVTPH2PS     (DX), X13
 	VBROADCASTSS  X13, Z13
-	VMULPS        Z9, Z13, Z14
-	VMULPS        Z8, Z13, Z13
+	VMULPS        Z1, Z13, Z14
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     6(DX), Z15
 	VCVTPH2PS     (DX)(BX*1), X16
 	VBROADCASTSS  X16, Z16
-	VMULPS        Z9, Z16, Z17
-	VMULPS        Z8, Z16, Z16
+	VMULPS        Z1, Z16, Z17
+	VMULPS        Z0, Z16, Z16
 	VPMOVZXBD     6(DX)(BX*1), Z18
 	VCVTPH2PS     (DX)(BX*2), X19
 	VBROADCASTSS  X19, Z19
-	VMULPS        Z9, Z19, Z20
-	VMULPS        Z8, Z19, Z19
+	VMULPS        Z1, Z19, Z20
+	VMULPS        Z0, Z19, Z19
 	VPMOVZXBD     6(DX)(BX*2), Z21
 	VCVTPH2PS     (DX)(R9*1), X22
 	VBROADCASTSS  X22, Z22
-	VMULPS        Z9, Z22, Z23
-	VMULPS        Z8, Z22, Z22
+	VMULPS        Z1, Z22, Z23
+	VMULPS        Z0, Z22, Z22
 	VPMOVZXBD     6(DX)(R9*1), Z24
 	VMOVUPS       (SI), Z25
 	VMOVUPS       (SI)(DI*1), Z26
 	VPBROADCASTD  2(DX), Z27
-	VPRORVD       Z11, Z27, Z27
-	VPTERNLOGD    $0xd8, Z10, Z15, Z27
+	VPRORVD       Z3, Z27, Z27
+	VPTERNLOGD    $0xd8, Z2, Z15, Z27
 	VPERMI2PS     Z14, Z13, Z27
-	VFMADD231PS   Z25, Z27, Z0
-	VFMADD231PS   Z26, Z27, Z1
+	VFMADD231PS   Z25, Z27, Z5
+	VFMADD231PS   Z26, Z27, Z6
 	VPBROADCASTD  2(DX)(BX*1), Z27
-	VPRORVD       Z11, Z27, Z27
-	VPTERNLOGD    $0xd8, Z10, Z18, Z27
+	VPRORVD       Z3, Z27, Z27
+	VPTERNLOGD    $0xd8, Z2, Z18, Z27
 	VPERMI2PS     Z17, Z16, Z27
-	VFMADD231PS   Z25, Z27, Z2
-	VFMADD231PS   Z26, Z27, Z3
+	VFMADD231PS   Z25, Z27, Z7
+	VFMADD231PS   Z26, Z27, Z8
 	VPBROADCASTD  2(DX)(BX*2), Z27
-	VPRORVD       Z11, Z27, Z27
-	VPTERNLOGD    $0xd8, Z10, Z21, Z27
+	VPRORVD       Z3, Z27, Z27
+	VPTERNLOGD    $0xd8, Z2, Z21, Z27
 	VPERMI2PS     Z20, Z19, Z27
-	VFMADD231PS   Z25, Z27, Z4
-	VFMADD231PS   Z26, Z27, Z5
+	VFMADD231PS   Z25, Z27, Z9
+	VFMADD231PS   Z26, Z27, Z10
 	VPBROADCASTD  2(DX)(R9*1), Z27
-	VPRORVD       Z11, Z27, Z27
-	VPTERNLOGD    $0xd8, Z10, Z24, Z27
+	VPRORVD       Z3, Z27, Z27
+	VPTERNLOGD    $0xd8, Z2, Z24, Z27
 	VPERMI2PS     Z23, Z22, Z27
-	VFMADD231PS   Z25, Z27, Z6
-	VFMADD231PS   Z26, Z27, Z7
+	VFMADD231PS   Z25, Z27, Z11
+	VFMADD231PS   Z26, Z27, Z12
 	VMOVUPS       64(SI), Z25
 	VMOVUPS       64(SI)(DI*1), Z26
 	VPBROADCASTD  2(DX), Z27
-	VPRORVD       Z12, Z27, Z27
+	VPRORVD       Z4, Z27, Z27
 	VPSRLD        $0x04, Z15, Z15
-	VPTERNLOGD    $0xd8, Z10, Z15, Z27
+	VPTERNLOGD    $0xd8, Z2, Z15, Z27
 	VPERMI2PS     Z14, Z13, Z27
-	VFMADD231PS   Z25, Z27, Z0
-	VFMADD231PS   Z26, Z27, Z1
+	VFMADD231PS   Z25, Z27, Z5
+	VFMADD231PS   Z26, Z27, Z6
 	VPBROADCASTD  2(DX)(BX*1), Z13
-	VPRORVD       Z12, Z13, Z13
+	VPRORVD       Z4, Z13, Z13
 	VPSRLD        $0x04, Z18, Z14
-	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPTERNLOGD    $0xd8, Z2, Z14, Z13
 	VPERMI2PS     Z17, Z16, Z13
-	VFMADD231PS   Z25, Z13, Z2
-	VFMADD231PS   Z26, Z13, Z3
+	VFMADD231PS   Z25, Z13, Z7
+	VFMADD231PS   Z26, Z13, Z8
 	VPBROADCASTD  2(DX)(BX*2), Z13
-	VPRORVD       Z12, Z13, Z13
+	VPRORVD       Z4, Z13, Z13
 	VPSRLD        $0x04, Z21, Z14
-	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPTERNLOGD    $0xd8, Z2, Z14, Z13
 	VPERMI2PS     Z20, Z19, Z13
-	VFMADD231PS   Z25, Z13, Z4
-	VFMADD231PS   Z26, Z13, Z5
+	VFMADD231PS   Z25, Z13, Z9
+	VFMADD231PS   Z26, Z13, Z10
 	VPBROADCASTD  2(DX)(R9*1), Z13
-	VPRORVD       Z12, Z13, Z13
+	VPRORVD       Z4, Z13, Z13
 	VPSRLD        $0x04, Z24, Z14
-	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPTERNLOGD    $0xd8, Z2, Z14, Z13
 	VPERMI2PS     Z23, Z22, Z13
-	VFMADD231PS   Z25, Z13, Z6
-	VFMADD231PS   Z26, Z13, Z7
+	VFMADD231PS   Z25, Z13, Z11
+	VFMADD231PS   Z26, Z13, Z12
 	ADDQ          $0x00000016, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z5, Y13
+	VADDPS        Y13, Y5, Y13
+	VEXTRACTF64X4 $0x01, Z7, Y14
+	VADDPS        Y14, Y7, Y14
+	VEXTRACTF64X4 $0x01, Z9, Y15
+	VADDPS        Y15, Y9, Y15
+	VEXTRACTF64X4 $0x01, Z11, Y16
+	VADDPS        Y16, Y11, Y16
+	VSHUFPS       $0x88, Y14, Y13, Y17
+	VSHUFPS       $0xdd, Y14, Y13, Y13
+	VADDPS        Y13, Y17, Y17
+	VSHUFPS       $0x88, Y16, Y15, Y13
+	VSHUFPS       $0xdd, Y16, Y15, Y14
+	VADDPS        Y14, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y17, Y14
+	VSHUFPS       $0xdd, Y13, Y17, Y13
+	VADDPS        Y13, Y14, Y14
+	VEXTRACTF32X4 $0x01, Y14, X13
+	VADDPS        X13, X14, X13
+	VMOVUPS       X13, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z6, Y13
+	VADDPS        Y13, Y6, Y13
+	VEXTRACTF64X4 $0x01, Z8, Y14
+	VADDPS        Y14, Y8, Y14
+	VEXTRACTF64X4 $0x01, Z10, Y15
+	VADDPS        Y15, Y10, Y15
+	VEXTRACTF64X4 $0x01, Z12, Y16
+	VADDPS        Y16, Y12, Y16
+	VSHUFPS       $0x88, Y14, Y13, Y17
+	VSHUFPS       $0xdd, Y14, Y13, Y13
+	VADDPS        Y13, Y17, Y17
+	VSHUFPS       $0x88, Y16, Y15, Y13
+	VSHUFPS       $0xdd, Y16, Y15, Y14
+	VADDPS        Y14, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y17, Y14
+	VSHUFPS       $0xdd, Y13, Y17, Y13
+	VADDPS        Y13, Y14, Y14
+	VEXTRACTF32X4 $0x01, Y14, X13
+	VADDPS        X13, X14, X13
+	VMOVUPS       X13, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -20037,9 +21006,9 @@ DATA rows_heldQ5x14<>+56(SB)/4, $0x0000001a
 DATA rows_heldQ5x14<>+60(SB)/4, $0x0000001b
 GLOBL rows_heldQ5x14<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ5x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ5x1x1AVX512(SB), $0-56
+TEXT ·dotsQ5x1x1AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -20050,16 +21019,22 @@ TEXT ·dotsQ5x1x1AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldQ5x10<>+0(SB), Z4
-	VMOVUPS rows_heldQ5x11<>+0(SB), Z5
-	VMOVUPS rows_heldQ5x12<>+0(SB), Z6
-	VMOVUPS rows_heldQ5x13<>+0(SB), Z7
-	VMOVUPS rows_heldQ5x14<>+0(SB), Z8
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldQ5x10<>+0(SB), Z0
+	VMOVUPS rows_heldQ5x11<>+0(SB), Z1
+	VMOVUPS rows_heldQ5x12<>+0(SB), Z2
+	VMOVUPS rows_heldQ5x13<>+0(SB), Z3
+	VMOVUPS rows_heldQ5x14<>+0(SB), Z4
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -20072,109 +21047,122 @@ loop:
 	VCVTPH2PS     2(DX), X10
 	VBROADCASTSS  X10, Z10
 	VMOVAPS       Z9, Z11
-	VFMADD213PS   Z10, Z5, Z11
-	VFMADD213PS   Z10, Z4, Z9
+	VFMADD213PS   Z10, Z1, Z11
+	VFMADD213PS   Z10, Z0, Z9
 	VPMOVZXBD     8(DX), Z10
 	VCVTPH2PS     (DX)(BX*1), X12
 	VBROADCASTSS  X12, Z12
 	VCVTPH2PS     2(DX)(BX*1), X13
 	VBROADCASTSS  X13, Z13
 	VMOVAPS       Z12, Z14
-	VFMADD213PS   Z13, Z5, Z14
-	VFMADD213PS   Z13, Z4, Z12
+	VFMADD213PS   Z13, Z1, Z14
+	VFMADD213PS   Z13, Z0, Z12
 	VPMOVZXBD     8(DX)(BX*1), Z13
 	VCVTPH2PS     (DX)(BX*2), X15
 	VBROADCASTSS  X15, Z15
 	VCVTPH2PS     2(DX)(BX*2), X16
 	VBROADCASTSS  X16, Z16
 	VMOVAPS       Z15, Z17
-	VFMADD213PS   Z16, Z5, Z17
-	VFMADD213PS   Z16, Z4, Z15
+	VFMADD213PS   Z16, Z1, Z17
+	VFMADD213PS   Z16, Z0, Z15
 	VPMOVZXBD     8(DX)(BX*2), Z16
 	VCVTPH2PS     (DX)(CX*1), X18
 	VBROADCASTSS  X18, Z18
 	VCVTPH2PS     2(DX)(CX*1), X19
 	VBROADCASTSS  X19, Z19
 	VMOVAPS       Z18, Z20
-	VFMADD213PS   Z19, Z5, Z20
-	VFMADD213PS   Z19, Z4, Z18
+	VFMADD213PS   Z19, Z1, Z20
+	VFMADD213PS   Z19, Z0, Z18
 	VPMOVZXBD     8(DX)(CX*1), Z19
 	VMOVUPS       (SI), Z21
 	VPBROADCASTD  4(DX), Z22
-	VPRORVD       Z7, Z22, Z22
-	VPTERNLOGD    $0xd8, Z6, Z10, Z22
+	VPRORVD       Z3, Z22, Z22
+	VPTERNLOGD    $0xd8, Z2, Z10, Z22
 	VPERMI2PS     Z11, Z9, Z22
-	VFMADD231PS   Z21, Z22, Z0
+	VFMADD231PS   Z21, Z22, Z5
 	VPBROADCASTD  4(DX)(BX*1), Z22
-	VPRORVD       Z7, Z22, Z22
-	VPTERNLOGD    $0xd8, Z6, Z13, Z22
+	VPRORVD       Z3, Z22, Z22
+	VPTERNLOGD    $0xd8, Z2, Z13, Z22
 	VPERMI2PS     Z14, Z12, Z22
-	VFMADD231PS   Z21, Z22, Z1
+	VFMADD231PS   Z21, Z22, Z6
 	VPBROADCASTD  4(DX)(BX*2), Z22
-	VPRORVD       Z7, Z22, Z22
-	VPTERNLOGD    $0xd8, Z6, Z16, Z22
+	VPRORVD       Z3, Z22, Z22
+	VPTERNLOGD    $0xd8, Z2, Z16, Z22
 	VPERMI2PS     Z17, Z15, Z22
-	VFMADD231PS   Z21, Z22, Z2
+	VFMADD231PS   Z21, Z22, Z7
 	VPBROADCASTD  4(DX)(CX*1), Z22
-	VPRORVD       Z7, Z22, Z22
-	VPTERNLOGD    $0xd8, Z6, Z19, Z22
+	VPRORVD       Z3, Z22, Z22
+	VPTERNLOGD    $0xd8, Z2, Z19, Z22
 	VPERMI2PS     Z20, Z18, Z22
-	VFMADD231PS   Z21, Z22, Z3
+	VFMADD231PS   Z21, Z22, Z8
 	VMOVUPS       64(SI), Z21
 	VPBROADCASTD  4(DX), Z22
-	VPRORVD       Z8, Z22, Z22
+	VPRORVD       Z4, Z22, Z22
 	VPSRLD        $0x04, Z10, Z10
-	VPTERNLOGD    $0xd8, Z6, Z10, Z22
+	VPTERNLOGD    $0xd8, Z2, Z10, Z22
 	VPERMI2PS     Z11, Z9, Z22
-	VFMADD231PS   Z21, Z22, Z0
+	VFMADD231PS   Z21, Z22, Z5
 	VPBROADCASTD  4(DX)(BX*1), Z9
-	VPRORVD       Z8, Z9, Z9
+	VPRORVD       Z4, Z9, Z9
 	VPSRLD        $0x04, Z13, Z10
-	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPTERNLOGD    $0xd8, Z2, Z10, Z9
 	VPERMI2PS     Z14, Z12, Z9
-	VFMADD231PS   Z21, Z9, Z1
+	VFMADD231PS   Z21, Z9, Z6
 	VPBROADCASTD  4(DX)(BX*2), Z9
-	VPRORVD       Z8, Z9, Z9
+	VPRORVD       Z4, Z9, Z9
 	VPSRLD        $0x04, Z16, Z10
-	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPTERNLOGD    $0xd8, Z2, Z10, Z9
 	VPERMI2PS     Z17, Z15, Z9
-	VFMADD231PS   Z21, Z9, Z2
+	VFMADD231PS   Z21, Z9, Z7
 	VPBROADCASTD  4(DX)(CX*1), Z9
-	VPRORVD       Z8, Z9, Z9
+	VPRORVD       Z4, Z9, Z9
 	VPSRLD        $0x04, Z19, Z10
-	VPTERNLOGD    $0xd8, Z6, Z10, Z9
+	VPTERNLOGD    $0xd8, Z2, Z10, Z9
 	VPERMI2PS     Z20, Z18, Z9
-	VFMADD231PS   Z21, Z9, Z3
+	VFMADD231PS   Z21, Z9, Z8
 	ADDQ          $0x00000018, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z5, Y9
+	VADDPS        Y9, Y5, Y9
+	VEXTRACTF64X4 $0x01, Z6, Y10
+	VADDPS        Y10, Y6, Y10
+	VEXTRACTF64X4 $0x01, Z7, Y11
+	VADDPS        Y11, Y7, Y11
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y12, Y8, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ5x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ5x1x2AVX512(SB), $0-56
+TEXT ·dotsQ5x1x2AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -20185,20 +21173,26 @@ TEXT ·dotsQ5x1x2AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldQ5x10<>+0(SB), Z8
-	VMOVUPS rows_heldQ5x11<>+0(SB), Z9
-	VMOVUPS rows_heldQ5x12<>+0(SB), Z10
-	VMOVUPS rows_heldQ5x13<>+0(SB), Z11
-	VMOVUPS rows_heldQ5x14<>+0(SB), Z12
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldQ5x10<>+0(SB), Z0
+	VMOVUPS rows_heldQ5x11<>+0(SB), Z1
+	VMOVUPS rows_heldQ5x12<>+0(SB), Z2
+	VMOVUPS rows_heldQ5x13<>+0(SB), Z3
+	VMOVUPS rows_heldQ5x14<>+0(SB), Z4
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -20211,134 +21205,147 @@ loop:
 	VCVTPH2PS     2(DX), X14
 	VBROADCASTSS  X14, Z14
 	VMOVAPS       Z13, Z15
-	VFMADD213PS   Z14, Z9, Z15
-	VFMADD213PS   Z14, Z8, Z13
+	VFMADD213PS   Z14, Z1, Z15
+	VFMADD213PS   Z14, Z0, Z13
 	VPMOVZXBD     8(DX), Z14
 	VCVTPH2PS     (DX)(BX*1), X16
 	VBROADCASTSS  X16, Z16
 	VCVTPH2PS     2(DX)(BX*1), X17
 	VBROADCASTSS  X17, Z17
 	VMOVAPS       Z16, Z18
-	VFMADD213PS   Z17, Z9, Z18
-	VFMADD213PS   Z17, Z8, Z16
+	VFMADD213PS   Z17, Z1, Z18
+	VFMADD213PS   Z17, Z0, Z16
 	VPMOVZXBD     8(DX)(BX*1), Z17
 	VCVTPH2PS     (DX)(BX*2), X19
 	VBROADCASTSS  X19, Z19
 	VCVTPH2PS     2(DX)(BX*2), X20
 	VBROADCASTSS  X20, Z20
 	VMOVAPS       Z19, Z21
-	VFMADD213PS   Z20, Z9, Z21
-	VFMADD213PS   Z20, Z8, Z19
+	VFMADD213PS   Z20, Z1, Z21
+	VFMADD213PS   Z20, Z0, Z19
 	VPMOVZXBD     8(DX)(BX*2), Z20
 	VCVTPH2PS     (DX)(R9*1), X22
 	VBROADCASTSS  X22, Z22
 	VCVTPH2PS     2(DX)(R9*1), X23
 	VBROADCASTSS  X23, Z23
 	VMOVAPS       Z22, Z24
-	VFMADD213PS   Z23, Z9, Z24
-	VFMADD213PS   Z23, Z8, Z22
+	VFMADD213PS   Z23, Z1, Z24
+	VFMADD213PS   Z23, Z0, Z22
 	VPMOVZXBD     8(DX)(R9*1), Z23
 	VMOVUPS       (SI), Z25
 	VMOVUPS       (SI)(DI*1), Z26
 	VPBROADCASTD  4(DX), Z27
-	VPRORVD       Z11, Z27, Z27
-	VPTERNLOGD    $0xd8, Z10, Z14, Z27
+	VPRORVD       Z3, Z27, Z27
+	VPTERNLOGD    $0xd8, Z2, Z14, Z27
 	VPERMI2PS     Z15, Z13, Z27
-	VFMADD231PS   Z25, Z27, Z0
-	VFMADD231PS   Z26, Z27, Z1
+	VFMADD231PS   Z25, Z27, Z5
+	VFMADD231PS   Z26, Z27, Z6
 	VPBROADCASTD  4(DX)(BX*1), Z27
-	VPRORVD       Z11, Z27, Z27
-	VPTERNLOGD    $0xd8, Z10, Z17, Z27
+	VPRORVD       Z3, Z27, Z27
+	VPTERNLOGD    $0xd8, Z2, Z17, Z27
 	VPERMI2PS     Z18, Z16, Z27
-	VFMADD231PS   Z25, Z27, Z2
-	VFMADD231PS   Z26, Z27, Z3
+	VFMADD231PS   Z25, Z27, Z7
+	VFMADD231PS   Z26, Z27, Z8
 	VPBROADCASTD  4(DX)(BX*2), Z27
-	VPRORVD       Z11, Z27, Z27
-	VPTERNLOGD    $0xd8, Z10, Z20, Z27
+	VPRORVD       Z3, Z27, Z27
+	VPTERNLOGD    $0xd8, Z2, Z20, Z27
 	VPERMI2PS     Z21, Z19, Z27
-	VFMADD231PS   Z25, Z27, Z4
-	VFMADD231PS   Z26, Z27, Z5
+	VFMADD231PS   Z25, Z27, Z9
+	VFMADD231PS   Z26, Z27, Z10
 	VPBROADCASTD  4(DX)(R9*1), Z27
-	VPRORVD       Z11, Z27, Z27
-	VPTERNLOGD    $0xd8, Z10, Z23, Z27
+	VPRORVD       Z3, Z27, Z27
+	VPTERNLOGD    $0xd8, Z2, Z23, Z27
 	VPERMI2PS     Z24, Z22, Z27
-	VFMADD231PS   Z25, Z27, Z6
-	VFMADD231PS   Z26, Z27, Z7
+	VFMADD231PS   Z25, Z27, Z11
+	VFMADD231PS   Z26, Z27, Z12
 	VMOVUPS       64(SI), Z25
 	VMOVUPS       64(SI)(DI*1), Z26
 	VPBROADCASTD  4(DX), Z27
-	VPRORVD       Z12, Z27, Z27
+	VPRORVD       Z4, Z27, Z27
 	VPSRLD        $0x04, Z14, Z14
-	VPTERNLOGD    $0xd8, Z10, Z14, Z27
+	VPTERNLOGD    $0xd8, Z2, Z14, Z27
 	VPERMI2PS     Z15, Z13, Z27
-	VFMADD231PS   Z25, Z27, Z0
-	VFMADD231PS   Z26, Z27, Z1
+	VFMADD231PS   Z25, Z27, Z5
+	VFMADD231PS   Z26, Z27, Z6
 	VPBROADCASTD  4(DX)(BX*1), Z13
-	VPRORVD       Z12, Z13, Z13
+	VPRORVD       Z4, Z13, Z13
 	VPSRLD        $0x04, Z17, Z14
-	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPTERNLOGD    $0xd8, Z2, Z14, Z13
 	VPERMI2PS     Z18, Z16, Z13
-	VFMADD231PS   Z25, Z13, Z2
-	VFMADD231PS   Z26, Z13, Z3
+	VFMADD231PS   Z25, Z13, Z7
+	VFMADD231PS   Z26, Z13, Z8
 	VPBROADCASTD  4(DX)(BX*2), Z13
-	VPRORVD       Z12, Z13, Z13
+	VPRORVD       Z4, Z13, Z13
 	VPSRLD        $0x04, Z20, Z14
-	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPTERNLOGD    $0xd8, Z2, Z14, Z13
 	VPERMI2PS     Z21, Z19, Z13
-	VFMADD231PS   Z25, Z13, Z4
-	VFMADD231PS   Z26, Z13, Z5
+	VFMADD231PS   Z25, Z13, Z9
+	VFMADD231PS   Z26, Z13, Z10
 	VPBROADCASTD  4(DX)(R9*1), Z13
-	VPRORVD       Z12, Z13, Z13
+	VPRORVD       Z4, Z13, Z13
 	VPSRLD        $0x04, Z23, Z14
-	VPTERNLOGD    $0xd8, Z10, Z14, Z13
+	VPTERNLOGD    $0xd8, Z2, Z14, Z13
 	VPERMI2PS     Z24, Z22, Z13
-	VFMADD231PS   Z25, Z13, Z6
-	VFMADD231PS   Z26, Z13, Z7
+	VFMADD231PS   Z25, Z13, Z11
+	VFMADD231PS   Z26, Z13, Z12
 	ADDQ          $0x00000018, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z5, Y13
+	VADDPS        Y13, Y5, Y13
+	VEXTRACTF64X4 $0x01, Z7, Y14
+	VADDPS        Y14, Y7, Y14
+	VEXTRACTF64X4 $0x01, Z9, Y15
+	VADDPS        Y15, Y9, Y15
+	VEXTRACTF64X4 $0x01, Z11, Y16
+	VADDPS        Y16, Y11, Y16
+	VSHUFPS       $0x88, Y14, Y13, Y17
+	VSHUFPS       $0xdd, Y14, Y13, Y13
+	VADDPS        Y13, Y17, Y17
+	VSHUFPS       $0x88, Y16, Y15, Y13
+	VSHUFPS       $0xdd, Y16, Y15, Y14
+	VADDPS        Y14, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y17, Y14
+	VSHUFPS       $0xdd, Y13, Y17, Y13
+	VADDPS        Y13, Y14, Y14
+	VEXTRACTF32X4 $0x01, Y14, X13
+	VADDPS        X13, X14, X13
+	VMOVUPS       X13, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z6, Y13
+	VADDPS        Y13, Y6, Y13
+	VEXTRACTF64X4 $0x01, Z8, Y14
+	VADDPS        Y14, Y8, Y14
+	VEXTRACTF64X4 $0x01, Z10, Y15
+	VADDPS        Y15, Y10, Y15
+	VEXTRACTF64X4 $0x01, Z12, Y16
+	VADDPS        Y16, Y12, Y16
+	VSHUFPS       $0x88, Y14, Y13, Y17
+	VSHUFPS       $0xdd, Y14, Y13, Y13
+	VADDPS        Y13, Y17, Y17
+	VSHUFPS       $0x88, Y16, Y15, Y13
+	VSHUFPS       $0xdd, Y16, Y15, Y14
+	VADDPS        Y14, Y13, Y13
+	VSHUFPS       $0x88, Y13, Y17, Y14
+	VSHUFPS       $0xdd, Y13, Y17, Y13
+	VADDPS        Y13, Y14, Y14
+	VEXTRACTF32X4 $0x01, Y14, X13
+	VADDPS        X13, X14, X13
+	VMOVUPS       X13, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -20386,9 +21393,9 @@ DATA rows_heldIQ4NL0<>+56(SB)/4, $0x42b20000
 DATA rows_heldIQ4NL0<>+60(SB)/4, $0x42e20000
 GLOBL rows_heldIQ4NL0<>(SB), RODATA|NOPTR, $64
 
-// func dotsIQ4NLx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsIQ4NLx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsIQ4NLx1AVX512(SB), $0-56
+TEXT ·dotsIQ4NLx1AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -20399,12 +21406,18 @@ TEXT ·dotsIQ4NLx1AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldIQ4NL0<>+0(SB), Z4
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldIQ4NL0<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -20414,72 +21427,85 @@ loop:
 	ADDQ          $0x00000012, DI
 	VCVTPH2PS     (DX), X5
 	VBROADCASTSS  X5, Z5
-	VMULPS        Z4, Z5, Z5
+	VMULPS        Z0, Z5, Z5
 	VPMOVZXBD     2(DX), Z6
 	VCVTPH2PS     (DX)(BX*1), X7
 	VBROADCASTSS  X7, Z7
-	VMULPS        Z4, Z7, Z7
+	VMULPS        Z0, Z7, Z7
 	VPMOVZXBD     2(DX)(BX*1), Z8
 	VCVTPH2PS     (DX)(BX*2), X9
 	VBROADCASTSS  X9, Z9
-	VMULPS        Z4, Z9, Z9
+	VMULPS        Z0, Z9, Z9
 	VPMOVZXBD     2(DX)(BX*2), Z10
 	VCVTPH2PS     (DX)(CX*1), X11
 	VBROADCASTSS  X11, Z11
-	VMULPS        Z4, Z11, Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     2(DX)(CX*1), Z12
 	VMOVUPS       (SI), Z13
 	VPERMPS       Z5, Z6, Z14
-	VFMADD231PS   Z13, Z14, Z0
-	VPERMPS       Z7, Z8, Z14
 	VFMADD231PS   Z13, Z14, Z1
-	VPERMPS       Z9, Z10, Z14
+	VPERMPS       Z7, Z8, Z14
 	VFMADD231PS   Z13, Z14, Z2
-	VPERMPS       Z11, Z12, Z14
+	VPERMPS       Z9, Z10, Z14
 	VFMADD231PS   Z13, Z14, Z3
+	VPERMPS       Z11, Z12, Z14
+	VFMADD231PS   Z13, Z14, Z4
 	VMOVUPS       64(SI), Z13
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z6
-	VFMADD231PS   Z13, Z6, Z0
+	VFMADD231PS   Z13, Z6, Z1
 	VPSRLD        $0x04, Z8, Z5
 	VPERMPS       Z7, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z1
+	VFMADD231PS   Z13, Z5, Z2
 	VPSRLD        $0x04, Z10, Z5
 	VPERMPS       Z9, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z2
+	VFMADD231PS   Z13, Z5, Z3
 	VPSRLD        $0x04, Z12, Z5
 	VPERMPS       Z11, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z3
+	VFMADD231PS   Z13, Z5, Z4
 	ADDQ          $0x00000012, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y8
+	VSHUFPS       $0x88, Y6, Y5, Y9
+	VSHUFPS       $0xdd, Y6, Y5, Y5
+	VADDPS        Y5, Y9, Y9
+	VSHUFPS       $0x88, Y8, Y7, Y5
+	VSHUFPS       $0xdd, Y8, Y7, Y6
+	VADDPS        Y6, Y5, Y5
+	VSHUFPS       $0x88, Y5, Y9, Y6
+	VSHUFPS       $0xdd, Y5, Y9, Y5
+	VADDPS        Y5, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X5
+	VADDPS        X5, X6, X5
+	VMOVUPS       X5, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsIQ4NLx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsIQ4NLx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsIQ4NLx2AVX512(SB), $0-56
+TEXT ·dotsIQ4NLx2AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -20490,16 +21516,22 @@ TEXT ·dotsIQ4NLx2AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldIQ4NL0<>+0(SB), Z8
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldIQ4NL0<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -20509,97 +21541,110 @@ loop:
 	ADDQ          $0x00000012, R10
 	VCVTPH2PS     (DX), X9
 	VBROADCASTSS  X9, Z9
-	VMULPS        Z8, Z9, Z9
+	VMULPS        Z0, Z9, Z9
 	VPMOVZXBD     2(DX), Z10
 	VCVTPH2PS     (DX)(BX*1), X11
 	VBROADCASTSS  X11, Z11
-	VMULPS        Z8, Z11, Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     2(DX)(BX*1), Z12
 	VCVTPH2PS     (DX)(BX*2), X13
 	VBROADCASTSS  X13, Z13
-	VMULPS        Z8, Z13, Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     2(DX)(BX*2), Z14
 	VCVTPH2PS     (DX)(R9*1), X15
 	VBROADCASTSS  X15, Z15
-	VMULPS        Z8, Z15, Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     2(DX)(R9*1), Z16
 	VMOVUPS       (SI), Z17
 	VMOVUPS       (SI)(DI*1), Z18
 	VPERMPS       Z9, Z10, Z19
-	VFMADD231PS   Z17, Z19, Z0
-	VFMADD231PS   Z18, Z19, Z1
+	VFMADD231PS   Z17, Z19, Z1
+	VFMADD231PS   Z18, Z19, Z2
 	VPERMPS       Z11, Z12, Z19
-	VFMADD231PS   Z17, Z19, Z2
-	VFMADD231PS   Z18, Z19, Z3
+	VFMADD231PS   Z17, Z19, Z3
+	VFMADD231PS   Z18, Z19, Z4
 	VPERMPS       Z13, Z14, Z19
-	VFMADD231PS   Z17, Z19, Z4
-	VFMADD231PS   Z18, Z19, Z5
+	VFMADD231PS   Z17, Z19, Z5
+	VFMADD231PS   Z18, Z19, Z6
 	VPERMPS       Z15, Z16, Z19
-	VFMADD231PS   Z17, Z19, Z6
-	VFMADD231PS   Z18, Z19, Z7
+	VFMADD231PS   Z17, Z19, Z7
+	VFMADD231PS   Z18, Z19, Z8
 	VMOVUPS       64(SI), Z17
 	VMOVUPS       64(SI)(DI*1), Z18
 	VPSRLD        $0x04, Z10, Z10
 	VPERMPS       Z9, Z10, Z10
-	VFMADD231PS   Z17, Z10, Z0
-	VFMADD231PS   Z18, Z10, Z1
+	VFMADD231PS   Z17, Z10, Z1
+	VFMADD231PS   Z18, Z10, Z2
 	VPSRLD        $0x04, Z12, Z9
 	VPERMPS       Z11, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z2
-	VFMADD231PS   Z18, Z9, Z3
+	VFMADD231PS   Z17, Z9, Z3
+	VFMADD231PS   Z18, Z9, Z4
 	VPSRLD        $0x04, Z14, Z9
 	VPERMPS       Z13, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z4
-	VFMADD231PS   Z18, Z9, Z5
+	VFMADD231PS   Z17, Z9, Z5
+	VFMADD231PS   Z18, Z9, Z6
 	VPSRLD        $0x04, Z16, Z9
 	VPERMPS       Z15, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z6
-	VFMADD231PS   Z18, Z9, Z7
+	VFMADD231PS   Z17, Z9, Z7
+	VFMADD231PS   Z18, Z9, Z8
 	ADDQ          $0x00000012, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPS        Y9, Y1, Y9
+	VEXTRACTF64X4 $0x01, Z3, Y10
+	VADDPS        Y10, Y3, Y10
+	VEXTRACTF64X4 $0x01, Z5, Y11
+	VADDPS        Y11, Y5, Y11
+	VEXTRACTF64X4 $0x01, Z7, Y12
+	VADDPS        Y12, Y7, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y9
+	VEXTRACTF64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VEXTRACTF64X4 $0x01, Z6, Y11
+	VADDPS        Y11, Y6, Y11
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y12, Y8, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -20656,9 +21701,9 @@ DATA rows_heldMXFP40<>+56(SB)/4, $0xc1000000
 DATA rows_heldMXFP40<>+60(SB)/4, $0xc1400000
 GLOBL rows_heldMXFP40<>(SB), RODATA|NOPTR, $64
 
-// func dotsMXFP4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsMXFP4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·dotsMXFP4x1AVX512(SB), $0-56
+TEXT ·dotsMXFP4x1AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -20669,12 +21714,18 @@ TEXT ·dotsMXFP4x1AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldMXFP40<>+0(SB), Z4
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldMXFP40<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -20693,7 +21744,7 @@ loop:
 	CMOVLEQ       R11, R10
 	VMOVD         R10, X5
 	VBROADCASTSS  X5, Z5
-	VMULPS        Z4, Z5, Z5
+	VMULPS        Z0, Z5, Z5
 	VPMOVZXBD     1(DX), Z6
 	MOVBLZX       (DX)(BX*1), R9
 	LEAL          -1(R9), R10
@@ -20706,7 +21757,7 @@ loop:
 	CMOVLEQ       R11, R10
 	VMOVD         R10, X7
 	VBROADCASTSS  X7, Z7
-	VMULPS        Z4, Z7, Z7
+	VMULPS        Z0, Z7, Z7
 	VPMOVZXBD     1(DX)(BX*1), Z8
 	MOVBLZX       (DX)(BX*2), R9
 	LEAL          -1(R9), R10
@@ -20719,7 +21770,7 @@ loop:
 	CMOVLEQ       R11, R10
 	VMOVD         R10, X9
 	VBROADCASTSS  X9, Z9
-	VMULPS        Z4, Z9, Z9
+	VMULPS        Z0, Z9, Z9
 	VPMOVZXBD     1(DX)(BX*2), Z10
 	MOVBLZX       (DX)(CX*1), R9
 	LEAL          -1(R9), R10
@@ -20732,60 +21783,73 @@ loop:
 	CMOVLEQ       R11, R10
 	VMOVD         R10, X11
 	VBROADCASTSS  X11, Z11
-	VMULPS        Z4, Z11, Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     1(DX)(CX*1), Z12
 	VMOVUPS       (SI), Z13
 	VPERMPS       Z5, Z6, Z14
-	VFMADD231PS   Z13, Z14, Z0
-	VPERMPS       Z7, Z8, Z14
 	VFMADD231PS   Z13, Z14, Z1
-	VPERMPS       Z9, Z10, Z14
+	VPERMPS       Z7, Z8, Z14
 	VFMADD231PS   Z13, Z14, Z2
-	VPERMPS       Z11, Z12, Z14
+	VPERMPS       Z9, Z10, Z14
 	VFMADD231PS   Z13, Z14, Z3
+	VPERMPS       Z11, Z12, Z14
+	VFMADD231PS   Z13, Z14, Z4
 	VMOVUPS       64(SI), Z13
 	VPSRLD        $0x04, Z6, Z6
 	VPERMPS       Z5, Z6, Z6
-	VFMADD231PS   Z13, Z6, Z0
+	VFMADD231PS   Z13, Z6, Z1
 	VPSRLD        $0x04, Z8, Z5
 	VPERMPS       Z7, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z1
+	VFMADD231PS   Z13, Z5, Z2
 	VPSRLD        $0x04, Z10, Z5
 	VPERMPS       Z9, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z2
+	VFMADD231PS   Z13, Z5, Z3
 	VPSRLD        $0x04, Z12, Z5
 	VPERMPS       Z11, Z5, Z5
-	VFMADD231PS   Z13, Z5, Z3
+	VFMADD231PS   Z13, Z5, Z4
 	ADDQ          $0x00000011, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y8
+	VSHUFPS       $0x88, Y6, Y5, Y9
+	VSHUFPS       $0xdd, Y6, Y5, Y5
+	VADDPS        Y5, Y9, Y9
+	VSHUFPS       $0x88, Y8, Y7, Y5
+	VSHUFPS       $0xdd, Y8, Y7, Y6
+	VADDPS        Y6, Y5, Y5
+	VSHUFPS       $0x88, Y5, Y9, Y6
+	VSHUFPS       $0xdd, Y5, Y9, Y5
+	VADDPS        Y5, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X5
+	VADDPS        X5, X6, X5
+	VMOVUPS       X5, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsMXFP4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsMXFP4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·dotsMXFP4x2AVX512(SB), $0-56
+TEXT ·dotsMXFP4x2AVX512(SB), $24-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -20796,16 +21860,22 @@ TEXT ·dotsMXFP4x2AVX512(SB), $0-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldMXFP40<>+0(SB), Z8
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldMXFP40<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -20824,7 +21894,7 @@ loop:
 	CMOVLEQ       R13, R12
 	VMOVD         R12, X9
 	VBROADCASTSS  X9, Z9
-	VMULPS        Z8, Z9, Z9
+	VMULPS        Z0, Z9, Z9
 	VPMOVZXBD     1(DX), Z10
 	MOVBLZX       (DX)(BX*1), R11
 	LEAL          -1(R11), R12
@@ -20837,7 +21907,7 @@ loop:
 	CMOVLEQ       R13, R12
 	VMOVD         R12, X11
 	VBROADCASTSS  X11, Z11
-	VMULPS        Z8, Z11, Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     1(DX)(BX*1), Z12
 	MOVBLZX       (DX)(BX*2), R11
 	LEAL          -1(R11), R12
@@ -20850,7 +21920,7 @@ loop:
 	CMOVLEQ       R13, R12
 	VMOVD         R12, X13
 	VBROADCASTSS  X13, Z13
-	VMULPS        Z8, Z13, Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     1(DX)(BX*2), Z14
 	MOVBLZX       (DX)(R9*1), R11
 	LEAL          -1(R11), R12
@@ -20863,85 +21933,98 @@ loop:
 	CMOVLEQ       R13, R12
 	VMOVD         R12, X15
 	VBROADCASTSS  X15, Z15
-	VMULPS        Z8, Z15, Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     1(DX)(R9*1), Z16
 	VMOVUPS       (SI), Z17
 	VMOVUPS       (SI)(DI*1), Z18
 	VPERMPS       Z9, Z10, Z19
-	VFMADD231PS   Z17, Z19, Z0
-	VFMADD231PS   Z18, Z19, Z1
+	VFMADD231PS   Z17, Z19, Z1
+	VFMADD231PS   Z18, Z19, Z2
 	VPERMPS       Z11, Z12, Z19
-	VFMADD231PS   Z17, Z19, Z2
-	VFMADD231PS   Z18, Z19, Z3
+	VFMADD231PS   Z17, Z19, Z3
+	VFMADD231PS   Z18, Z19, Z4
 	VPERMPS       Z13, Z14, Z19
-	VFMADD231PS   Z17, Z19, Z4
-	VFMADD231PS   Z18, Z19, Z5
+	VFMADD231PS   Z17, Z19, Z5
+	VFMADD231PS   Z18, Z19, Z6
 	VPERMPS       Z15, Z16, Z19
-	VFMADD231PS   Z17, Z19, Z6
-	VFMADD231PS   Z18, Z19, Z7
+	VFMADD231PS   Z17, Z19, Z7
+	VFMADD231PS   Z18, Z19, Z8
 	VMOVUPS       64(SI), Z17
 	VMOVUPS       64(SI)(DI*1), Z18
 	VPSRLD        $0x04, Z10, Z10
 	VPERMPS       Z9, Z10, Z10
-	VFMADD231PS   Z17, Z10, Z0
-	VFMADD231PS   Z18, Z10, Z1
+	VFMADD231PS   Z17, Z10, Z1
+	VFMADD231PS   Z18, Z10, Z2
 	VPSRLD        $0x04, Z12, Z9
 	VPERMPS       Z11, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z2
-	VFMADD231PS   Z18, Z9, Z3
+	VFMADD231PS   Z17, Z9, Z3
+	VFMADD231PS   Z18, Z9, Z4
 	VPSRLD        $0x04, Z14, Z9
 	VPERMPS       Z13, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z4
-	VFMADD231PS   Z18, Z9, Z5
+	VFMADD231PS   Z17, Z9, Z5
+	VFMADD231PS   Z18, Z9, Z6
 	VPSRLD        $0x04, Z16, Z9
 	VPERMPS       Z15, Z9, Z9
-	VFMADD231PS   Z17, Z9, Z6
-	VFMADD231PS   Z18, Z9, Z7
+	VFMADD231PS   Z17, Z9, Z7
+	VFMADD231PS   Z18, Z9, Z8
 	ADDQ          $0x00000011, DX
 	ADDQ          $0x00000080, SI
 	SUBQ          $0x00000020, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPS        Y9, Y1, Y9
+	VEXTRACTF64X4 $0x01, Z3, Y10
+	VADDPS        Y10, Y3, Y10
+	VEXTRACTF64X4 $0x01, Z5, Y11
+	VADDPS        Y11, Y5, Y11
+	VEXTRACTF64X4 $0x01, Z7, Y12
+	VADDPS        Y12, Y7, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y9
+	VEXTRACTF64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VEXTRACTF64X4 $0x01, Z6, Y11
+	VADDPS        Y11, Y6, Y11
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y12, Y8, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -21060,9 +22143,9 @@ DATA rows_heldIQ4XS0<>+56(SB)/4, $0x42b20000
 DATA rows_heldIQ4XS0<>+60(SB)/4, $0x42e20000
 GLOBL rows_heldIQ4XS0<>(SB), RODATA|NOPTR, $64
 
-// func dotsIQ4XSx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsIQ4XSx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsIQ4XSx1AVX512(SB), $128-56
+TEXT ·dotsIQ4XSx1AVX512(SB), $152-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -21073,12 +22156,18 @@ TEXT ·dotsIQ4XSx1AVX512(SB), $128-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldIQ4XS0<>+0(SB), Z4
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldIQ4XS0<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -21107,7 +22196,7 @@ loop:
 	VCVTPH2PS     (DX), X6
 	VBROADCASTSS  X6, Y6
 	VMULPS        Y6, Y5, Y5
-	VMOVUPS       Y5, (SP)
+	VMOVUPS       Y5, 24(SP)
 	VPBROADCASTD  4(DX)(BX*1), Y5
 	VPSRLVD       rows_nibbles<>+0(SB), Y5, Y5
 	VPAND         rows_low4<>+0(SB), Y5, Y5
@@ -21121,7 +22210,7 @@ loop:
 	VCVTPH2PS     (DX)(BX*1), X6
 	VBROADCASTSS  X6, Y6
 	VMULPS        Y6, Y5, Y5
-	VMOVUPS       Y5, 32(SP)
+	VMOVUPS       Y5, 56(SP)
 	VPBROADCASTD  4(DX)(BX*2), Y5
 	VPSRLVD       rows_nibbles<>+0(SB), Y5, Y5
 	VPAND         rows_low4<>+0(SB), Y5, Y5
@@ -21135,7 +22224,7 @@ loop:
 	VCVTPH2PS     (DX)(BX*2), X6
 	VBROADCASTSS  X6, Y6
 	VMULPS        Y6, Y5, Y5
-	VMOVUPS       Y5, 64(SP)
+	VMOVUPS       Y5, 88(SP)
 	VPBROADCASTD  4(DX)(CX*1), Y5
 	VPSRLVD       rows_nibbles<>+0(SB), Y5, Y5
 	VPAND         rows_low4<>+0(SB), Y5, Y5
@@ -21149,309 +22238,322 @@ loop:
 	VCVTPH2PS     (DX)(CX*1), X6
 	VBROADCASTSS  X6, Y6
 	VMULPS        Y6, Y5, Y5
-	VMOVUPS       Y5, 96(SP)
+	VMOVUPS       Y5, 120(SP)
 	VMOVUPS       (SI), Z5
-	VBROADCASTSS  (SP), Z6
-	VMULPS        Z4, Z6, Z6
+	VBROADCASTSS  24(SP), Z6
+	VMULPS        Z0, Z6, Z6
 	VPMOVZXBD     8(DX), Z7
 	VPERMPS       Z6, Z7, Z8
-	VFMADD231PS   Z5, Z8, Z0
-	VBROADCASTSS  32(SP), Z8
-	VMULPS        Z4, Z8, Z8
+	VFMADD231PS   Z5, Z8, Z1
+	VBROADCASTSS  56(SP), Z8
+	VMULPS        Z0, Z8, Z8
 	VPMOVZXBD     8(DX)(BX*1), Z9
 	VPERMPS       Z8, Z9, Z10
-	VFMADD231PS   Z5, Z10, Z1
-	VBROADCASTSS  64(SP), Z10
-	VMULPS        Z4, Z10, Z10
+	VFMADD231PS   Z5, Z10, Z2
+	VBROADCASTSS  88(SP), Z10
+	VMULPS        Z0, Z10, Z10
 	VPMOVZXBD     8(DX)(BX*2), Z11
 	VPERMPS       Z10, Z11, Z12
-	VFMADD231PS   Z5, Z12, Z2
-	VBROADCASTSS  96(SP), Z12
-	VMULPS        Z4, Z12, Z12
+	VFMADD231PS   Z5, Z12, Z3
+	VBROADCASTSS  120(SP), Z12
+	VMULPS        Z0, Z12, Z12
 	VPMOVZXBD     8(DX)(CX*1), Z13
 	VPERMPS       Z12, Z13, Z14
-	VFMADD231PS   Z5, Z14, Z3
+	VFMADD231PS   Z5, Z14, Z4
 	VMOVUPS       64(SI), Z5
 	VPSRLD        $0x04, Z7, Z7
 	VPERMPS       Z6, Z7, Z7
-	VFMADD231PS   Z5, Z7, Z0
+	VFMADD231PS   Z5, Z7, Z1
 	VPSRLD        $0x04, Z9, Z6
 	VPERMPS       Z8, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z1
+	VFMADD231PS   Z5, Z6, Z2
 	VPSRLD        $0x04, Z11, Z6
 	VPERMPS       Z10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z2
+	VFMADD231PS   Z5, Z6, Z3
 	VPSRLD        $0x04, Z13, Z6
 	VPERMPS       Z12, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z3
+	VFMADD231PS   Z5, Z6, Z4
 	VMOVUPS       128(SI), Z5
-	VBROADCASTSS  4(SP), Z6
-	VMULPS        Z4, Z6, Z6
+	VBROADCASTSS  28(SP), Z6
+	VMULPS        Z0, Z6, Z6
 	VPMOVZXBD     24(DX), Z7
 	VPERMPS       Z6, Z7, Z8
-	VFMADD231PS   Z5, Z8, Z0
-	VBROADCASTSS  36(SP), Z8
-	VMULPS        Z4, Z8, Z8
+	VFMADD231PS   Z5, Z8, Z1
+	VBROADCASTSS  60(SP), Z8
+	VMULPS        Z0, Z8, Z8
 	VPMOVZXBD     24(DX)(BX*1), Z9
 	VPERMPS       Z8, Z9, Z10
-	VFMADD231PS   Z5, Z10, Z1
-	VBROADCASTSS  68(SP), Z10
-	VMULPS        Z4, Z10, Z10
+	VFMADD231PS   Z5, Z10, Z2
+	VBROADCASTSS  92(SP), Z10
+	VMULPS        Z0, Z10, Z10
 	VPMOVZXBD     24(DX)(BX*2), Z11
 	VPERMPS       Z10, Z11, Z12
-	VFMADD231PS   Z5, Z12, Z2
-	VBROADCASTSS  100(SP), Z12
-	VMULPS        Z4, Z12, Z12
+	VFMADD231PS   Z5, Z12, Z3
+	VBROADCASTSS  124(SP), Z12
+	VMULPS        Z0, Z12, Z12
 	VPMOVZXBD     24(DX)(CX*1), Z13
 	VPERMPS       Z12, Z13, Z14
-	VFMADD231PS   Z5, Z14, Z3
+	VFMADD231PS   Z5, Z14, Z4
 	VMOVUPS       192(SI), Z5
 	VPSRLD        $0x04, Z7, Z7
 	VPERMPS       Z6, Z7, Z7
-	VFMADD231PS   Z5, Z7, Z0
+	VFMADD231PS   Z5, Z7, Z1
 	VPSRLD        $0x04, Z9, Z6
 	VPERMPS       Z8, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z1
+	VFMADD231PS   Z5, Z6, Z2
 	VPSRLD        $0x04, Z11, Z6
 	VPERMPS       Z10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z2
+	VFMADD231PS   Z5, Z6, Z3
 	VPSRLD        $0x04, Z13, Z6
 	VPERMPS       Z12, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z3
+	VFMADD231PS   Z5, Z6, Z4
 	VMOVUPS       256(SI), Z5
-	VBROADCASTSS  8(SP), Z6
-	VMULPS        Z4, Z6, Z6
+	VBROADCASTSS  32(SP), Z6
+	VMULPS        Z0, Z6, Z6
 	VPMOVZXBD     40(DX), Z7
 	VPERMPS       Z6, Z7, Z8
-	VFMADD231PS   Z5, Z8, Z0
-	VBROADCASTSS  40(SP), Z8
-	VMULPS        Z4, Z8, Z8
+	VFMADD231PS   Z5, Z8, Z1
+	VBROADCASTSS  64(SP), Z8
+	VMULPS        Z0, Z8, Z8
 	VPMOVZXBD     40(DX)(BX*1), Z9
 	VPERMPS       Z8, Z9, Z10
-	VFMADD231PS   Z5, Z10, Z1
-	VBROADCASTSS  72(SP), Z10
-	VMULPS        Z4, Z10, Z10
+	VFMADD231PS   Z5, Z10, Z2
+	VBROADCASTSS  96(SP), Z10
+	VMULPS        Z0, Z10, Z10
 	VPMOVZXBD     40(DX)(BX*2), Z11
 	VPERMPS       Z10, Z11, Z12
-	VFMADD231PS   Z5, Z12, Z2
-	VBROADCASTSS  104(SP), Z12
-	VMULPS        Z4, Z12, Z12
+	VFMADD231PS   Z5, Z12, Z3
+	VBROADCASTSS  128(SP), Z12
+	VMULPS        Z0, Z12, Z12
 	VPMOVZXBD     40(DX)(CX*1), Z13
 	VPERMPS       Z12, Z13, Z14
-	VFMADD231PS   Z5, Z14, Z3
+	VFMADD231PS   Z5, Z14, Z4
 	VMOVUPS       320(SI), Z5
 	VPSRLD        $0x04, Z7, Z7
 	VPERMPS       Z6, Z7, Z7
-	VFMADD231PS   Z5, Z7, Z0
+	VFMADD231PS   Z5, Z7, Z1
 	VPSRLD        $0x04, Z9, Z6
 	VPERMPS       Z8, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z1
+	VFMADD231PS   Z5, Z6, Z2
 	VPSRLD        $0x04, Z11, Z6
 	VPERMPS       Z10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z2
+	VFMADD231PS   Z5, Z6, Z3
 	VPSRLD        $0x04, Z13, Z6
 	VPERMPS       Z12, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z3
+	VFMADD231PS   Z5, Z6, Z4
 	VMOVUPS       384(SI), Z5
-	VBROADCASTSS  12(SP), Z6
-	VMULPS        Z4, Z6, Z6
+	VBROADCASTSS  36(SP), Z6
+	VMULPS        Z0, Z6, Z6
 	VPMOVZXBD     56(DX), Z7
 	VPERMPS       Z6, Z7, Z8
-	VFMADD231PS   Z5, Z8, Z0
-	VBROADCASTSS  44(SP), Z8
-	VMULPS        Z4, Z8, Z8
+	VFMADD231PS   Z5, Z8, Z1
+	VBROADCASTSS  68(SP), Z8
+	VMULPS        Z0, Z8, Z8
 	VPMOVZXBD     56(DX)(BX*1), Z9
 	VPERMPS       Z8, Z9, Z10
-	VFMADD231PS   Z5, Z10, Z1
-	VBROADCASTSS  76(SP), Z10
-	VMULPS        Z4, Z10, Z10
+	VFMADD231PS   Z5, Z10, Z2
+	VBROADCASTSS  100(SP), Z10
+	VMULPS        Z0, Z10, Z10
 	VPMOVZXBD     56(DX)(BX*2), Z11
 	VPERMPS       Z10, Z11, Z12
-	VFMADD231PS   Z5, Z12, Z2
-	VBROADCASTSS  108(SP), Z12
-	VMULPS        Z4, Z12, Z12
+	VFMADD231PS   Z5, Z12, Z3
+	VBROADCASTSS  132(SP), Z12
+	VMULPS        Z0, Z12, Z12
 	VPMOVZXBD     56(DX)(CX*1), Z13
 	VPERMPS       Z12, Z13, Z14
-	VFMADD231PS   Z5, Z14, Z3
+	VFMADD231PS   Z5, Z14, Z4
 	VMOVUPS       448(SI), Z5
 	VPSRLD        $0x04, Z7, Z7
 	VPERMPS       Z6, Z7, Z7
-	VFMADD231PS   Z5, Z7, Z0
+	VFMADD231PS   Z5, Z7, Z1
 	VPSRLD        $0x04, Z9, Z6
 	VPERMPS       Z8, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z1
+	VFMADD231PS   Z5, Z6, Z2
 	VPSRLD        $0x04, Z11, Z6
 	VPERMPS       Z10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z2
+	VFMADD231PS   Z5, Z6, Z3
 	VPSRLD        $0x04, Z13, Z6
 	VPERMPS       Z12, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z3
+	VFMADD231PS   Z5, Z6, Z4
 	VMOVUPS       512(SI), Z5
-	VBROADCASTSS  16(SP), Z6
-	VMULPS        Z4, Z6, Z6
+	VBROADCASTSS  40(SP), Z6
+	VMULPS        Z0, Z6, Z6
 	VPMOVZXBD     72(DX), Z7
 	VPERMPS       Z6, Z7, Z8
-	VFMADD231PS   Z5, Z8, Z0
-	VBROADCASTSS  48(SP), Z8
-	VMULPS        Z4, Z8, Z8
+	VFMADD231PS   Z5, Z8, Z1
+	VBROADCASTSS  72(SP), Z8
+	VMULPS        Z0, Z8, Z8
 	VPMOVZXBD     72(DX)(BX*1), Z9
 	VPERMPS       Z8, Z9, Z10
-	VFMADD231PS   Z5, Z10, Z1
-	VBROADCASTSS  80(SP), Z10
-	VMULPS        Z4, Z10, Z10
+	VFMADD231PS   Z5, Z10, Z2
+	VBROADCASTSS  104(SP), Z10
+	VMULPS        Z0, Z10, Z10
 	VPMOVZXBD     72(DX)(BX*2), Z11
 	VPERMPS       Z10, Z11, Z12
-	VFMADD231PS   Z5, Z12, Z2
-	VBROADCASTSS  112(SP), Z12
-	VMULPS        Z4, Z12, Z12
+	VFMADD231PS   Z5, Z12, Z3
+	VBROADCASTSS  136(SP), Z12
+	VMULPS        Z0, Z12, Z12
 	VPMOVZXBD     72(DX)(CX*1), Z13
 	VPERMPS       Z12, Z13, Z14
-	VFMADD231PS   Z5, Z14, Z3
+	VFMADD231PS   Z5, Z14, Z4
 	VMOVUPS       576(SI), Z5
 	VPSRLD        $0x04, Z7, Z7
 	VPERMPS       Z6, Z7, Z7
-	VFMADD231PS   Z5, Z7, Z0
+	VFMADD231PS   Z5, Z7, Z1
 	VPSRLD        $0x04, Z9, Z6
 	VPERMPS       Z8, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z1
+	VFMADD231PS   Z5, Z6, Z2
 	VPSRLD        $0x04, Z11, Z6
 	VPERMPS       Z10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z2
+	VFMADD231PS   Z5, Z6, Z3
 	VPSRLD        $0x04, Z13, Z6
 	VPERMPS       Z12, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z3
+	VFMADD231PS   Z5, Z6, Z4
 	VMOVUPS       640(SI), Z5
-	VBROADCASTSS  20(SP), Z6
-	VMULPS        Z4, Z6, Z6
+	VBROADCASTSS  44(SP), Z6
+	VMULPS        Z0, Z6, Z6
 	VPMOVZXBD     88(DX), Z7
 	VPERMPS       Z6, Z7, Z8
-	VFMADD231PS   Z5, Z8, Z0
-	VBROADCASTSS  52(SP), Z8
-	VMULPS        Z4, Z8, Z8
+	VFMADD231PS   Z5, Z8, Z1
+	VBROADCASTSS  76(SP), Z8
+	VMULPS        Z0, Z8, Z8
 	VPMOVZXBD     88(DX)(BX*1), Z9
 	VPERMPS       Z8, Z9, Z10
-	VFMADD231PS   Z5, Z10, Z1
-	VBROADCASTSS  84(SP), Z10
-	VMULPS        Z4, Z10, Z10
+	VFMADD231PS   Z5, Z10, Z2
+	VBROADCASTSS  108(SP), Z10
+	VMULPS        Z0, Z10, Z10
 	VPMOVZXBD     88(DX)(BX*2), Z11
 	VPERMPS       Z10, Z11, Z12
-	VFMADD231PS   Z5, Z12, Z2
-	VBROADCASTSS  116(SP), Z12
-	VMULPS        Z4, Z12, Z12
+	VFMADD231PS   Z5, Z12, Z3
+	VBROADCASTSS  140(SP), Z12
+	VMULPS        Z0, Z12, Z12
 	VPMOVZXBD     88(DX)(CX*1), Z13
 	VPERMPS       Z12, Z13, Z14
-	VFMADD231PS   Z5, Z14, Z3
+	VFMADD231PS   Z5, Z14, Z4
 	VMOVUPS       704(SI), Z5
 	VPSRLD        $0x04, Z7, Z7
 	VPERMPS       Z6, Z7, Z7
-	VFMADD231PS   Z5, Z7, Z0
+	VFMADD231PS   Z5, Z7, Z1
 	VPSRLD        $0x04, Z9, Z6
 	VPERMPS       Z8, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z1
+	VFMADD231PS   Z5, Z6, Z2
 	VPSRLD        $0x04, Z11, Z6
 	VPERMPS       Z10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z2
+	VFMADD231PS   Z5, Z6, Z3
 	VPSRLD        $0x04, Z13, Z6
 	VPERMPS       Z12, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z3
+	VFMADD231PS   Z5, Z6, Z4
 	VMOVUPS       768(SI), Z5
-	VBROADCASTSS  24(SP), Z6
-	VMULPS        Z4, Z6, Z6
+	VBROADCASTSS  48(SP), Z6
+	VMULPS        Z0, Z6, Z6
 	VPMOVZXBD     104(DX), Z7
 	VPERMPS       Z6, Z7, Z8
-	VFMADD231PS   Z5, Z8, Z0
-	VBROADCASTSS  56(SP), Z8
-	VMULPS        Z4, Z8, Z8
+	VFMADD231PS   Z5, Z8, Z1
+	VBROADCASTSS  80(SP), Z8
+	VMULPS        Z0, Z8, Z8
 	VPMOVZXBD     104(DX)(BX*1), Z9
 	VPERMPS       Z8, Z9, Z10
-	VFMADD231PS   Z5, Z10, Z1
-	VBROADCASTSS  88(SP), Z10
-	VMULPS        Z4, Z10, Z10
+	VFMADD231PS   Z5, Z10, Z2
+	VBROADCASTSS  112(SP), Z10
+	VMULPS        Z0, Z10, Z10
 	VPMOVZXBD     104(DX)(BX*2), Z11
 	VPERMPS       Z10, Z11, Z12
-	VFMADD231PS   Z5, Z12, Z2
-	VBROADCASTSS  120(SP), Z12
-	VMULPS        Z4, Z12, Z12
+	VFMADD231PS   Z5, Z12, Z3
+	VBROADCASTSS  144(SP), Z12
+	VMULPS        Z0, Z12, Z12
 	VPMOVZXBD     104(DX)(CX*1), Z13
 	VPERMPS       Z12, Z13, Z14
-	VFMADD231PS   Z5, Z14, Z3
+	VFMADD231PS   Z5, Z14, Z4
 	VMOVUPS       832(SI), Z5
 	VPSRLD        $0x04, Z7, Z7
 	VPERMPS       Z6, Z7, Z7
-	VFMADD231PS   Z5, Z7, Z0
+	VFMADD231PS   Z5, Z7, Z1
 	VPSRLD        $0x04, Z9, Z6
 	VPERMPS       Z8, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z1
+	VFMADD231PS   Z5, Z6, Z2
 	VPSRLD        $0x04, Z11, Z6
 	VPERMPS       Z10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z2
+	VFMADD231PS   Z5, Z6, Z3
 	VPSRLD        $0x04, Z13, Z6
 	VPERMPS       Z12, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z3
+	VFMADD231PS   Z5, Z6, Z4
 	VMOVUPS       896(SI), Z5
-	VBROADCASTSS  28(SP), Z6
-	VMULPS        Z4, Z6, Z6
+	VBROADCASTSS  52(SP), Z6
+	VMULPS        Z0, Z6, Z6
 	VPMOVZXBD     120(DX), Z7
 	VPERMPS       Z6, Z7, Z8
-	VFMADD231PS   Z5, Z8, Z0
-	VBROADCASTSS  60(SP), Z8
-	VMULPS        Z4, Z8, Z8
+	VFMADD231PS   Z5, Z8, Z1
+	VBROADCASTSS  84(SP), Z8
+	VMULPS        Z0, Z8, Z8
 	VPMOVZXBD     120(DX)(BX*1), Z9
 	VPERMPS       Z8, Z9, Z10
-	VFMADD231PS   Z5, Z10, Z1
-	VBROADCASTSS  92(SP), Z10
-	VMULPS        Z4, Z10, Z10
+	VFMADD231PS   Z5, Z10, Z2
+	VBROADCASTSS  116(SP), Z10
+	VMULPS        Z0, Z10, Z10
 	VPMOVZXBD     120(DX)(BX*2), Z11
 	VPERMPS       Z10, Z11, Z12
-	VFMADD231PS   Z5, Z12, Z2
-	VBROADCASTSS  124(SP), Z12
-	VMULPS        Z4, Z12, Z12
+	VFMADD231PS   Z5, Z12, Z3
+	VBROADCASTSS  148(SP), Z12
+	VMULPS        Z0, Z12, Z12
 	VPMOVZXBD     120(DX)(CX*1), Z13
 	VPERMPS       Z12, Z13, Z14
-	VFMADD231PS   Z5, Z14, Z3
+	VFMADD231PS   Z5, Z14, Z4
 	VMOVUPS       960(SI), Z5
 	VPSRLD        $0x04, Z7, Z7
 	VPERMPS       Z6, Z7, Z7
-	VFMADD231PS   Z5, Z7, Z0
+	VFMADD231PS   Z5, Z7, Z1
 	VPSRLD        $0x04, Z9, Z6
 	VPERMPS       Z8, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z1
+	VFMADD231PS   Z5, Z6, Z2
 	VPSRLD        $0x04, Z11, Z6
 	VPERMPS       Z10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z2
+	VFMADD231PS   Z5, Z6, Z3
 	VPSRLD        $0x04, Z13, Z6
 	VPERMPS       Z12, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z3
+	VFMADD231PS   Z5, Z6, Z4
 	ADDQ          $0x00000088, DX
 	ADDQ          $0x00000400, SI
 	SUBQ          $0x00000100, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPS        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y8
+	VSHUFPS       $0x88, Y6, Y5, Y9
+	VSHUFPS       $0xdd, Y6, Y5, Y5
+	VADDPS        Y5, Y9, Y9
+	VSHUFPS       $0x88, Y8, Y7, Y5
+	VSHUFPS       $0xdd, Y8, Y7, Y6
+	VADDPS        Y6, Y5, Y5
+	VSHUFPS       $0x88, Y5, Y9, Y6
+	VSHUFPS       $0xdd, Y5, Y9, Y5
+	VADDPS        Y5, Y6, Y6
+	VEXTRACTF32X4 $0x01, Y6, X5
+	VADDPS        X5, X6, X5
+	VMOVUPS       X5, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsIQ4XSx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsIQ4XSx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsIQ4XSx2AVX512(SB), $128-56
+TEXT ·dotsIQ4XSx2AVX512(SB), $152-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -21462,16 +22564,22 @@ TEXT ·dotsIQ4XSx2AVX512(SB), $128-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldIQ4XS0<>+0(SB), Z8
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldIQ4XS0<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -21500,7 +22608,7 @@ loop:
 	VCVTPH2PS     (DX), X10
 	VBROADCASTSS  X10, Y10
 	VMULPS        Y10, Y9, Y9
-	VMOVUPS       Y9, (SP)
+	VMOVUPS       Y9, 24(SP)
 	VPBROADCASTD  4(DX)(BX*1), Y9
 	VPSRLVD       rows_nibbles<>+0(SB), Y9, Y9
 	VPAND         rows_low4<>+0(SB), Y9, Y9
@@ -21514,7 +22622,7 @@ loop:
 	VCVTPH2PS     (DX)(BX*1), X10
 	VBROADCASTSS  X10, Y10
 	VMULPS        Y10, Y9, Y9
-	VMOVUPS       Y9, 32(SP)
+	VMOVUPS       Y9, 56(SP)
 	VPBROADCASTD  4(DX)(BX*2), Y9
 	VPSRLVD       rows_nibbles<>+0(SB), Y9, Y9
 	VPAND         rows_low4<>+0(SB), Y9, Y9
@@ -21528,7 +22636,7 @@ loop:
 	VCVTPH2PS     (DX)(BX*2), X10
 	VBROADCASTSS  X10, Y10
 	VMULPS        Y10, Y9, Y9
-	VMOVUPS       Y9, 64(SP)
+	VMOVUPS       Y9, 88(SP)
 	VPBROADCASTD  4(DX)(R9*1), Y9
 	VPSRLVD       rows_nibbles<>+0(SB), Y9, Y9
 	VPAND         rows_low4<>+0(SB), Y9, Y9
@@ -21542,404 +22650,417 @@ loop:
 	VCVTPH2PS     (DX)(R9*1), X10
 	VBROADCASTSS  X10, Y10
 	VMULPS        Y10, Y9, Y9
-	VMOVUPS       Y9, 96(SP)
+	VMOVUPS       Y9, 120(SP)
 	VMOVUPS       (SI), Z9
 	VMOVUPS       (SI)(DI*1), Z10
-	VBROADCASTSS  (SP), Z11
-	VMULPS        Z8, Z11, Z11
+	VBROADCASTSS  24(SP), Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     8(DX), Z12
 	VPERMPS       Z11, Z12, Z13
-	VFMADD231PS   Z9, Z13, Z0
-	VFMADD231PS   Z10, Z13, Z1
-	VBROADCASTSS  32(SP), Z13
-	VMULPS        Z8, Z13, Z13
+	VFMADD231PS   Z9, Z13, Z1
+	VFMADD231PS   Z10, Z13, Z2
+	VBROADCASTSS  56(SP), Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     8(DX)(BX*1), Z14
 	VPERMPS       Z13, Z14, Z15
-	VFMADD231PS   Z9, Z15, Z2
-	VFMADD231PS   Z10, Z15, Z3
-	VBROADCASTSS  64(SP), Z15
-	VMULPS        Z8, Z15, Z15
+	VFMADD231PS   Z9, Z15, Z3
+	VFMADD231PS   Z10, Z15, Z4
+	VBROADCASTSS  88(SP), Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     8(DX)(BX*2), Z16
 	VPERMPS       Z15, Z16, Z17
-	VFMADD231PS   Z9, Z17, Z4
-	VFMADD231PS   Z10, Z17, Z5
-	VBROADCASTSS  96(SP), Z17
-	VMULPS        Z8, Z17, Z17
+	VFMADD231PS   Z9, Z17, Z5
+	VFMADD231PS   Z10, Z17, Z6
+	VBROADCASTSS  120(SP), Z17
+	VMULPS        Z0, Z17, Z17
 	VPMOVZXBD     8(DX)(R9*1), Z18
 	VPERMPS       Z17, Z18, Z19
-	VFMADD231PS   Z9, Z19, Z6
-	VFMADD231PS   Z10, Z19, Z7
+	VFMADD231PS   Z9, Z19, Z7
+	VFMADD231PS   Z10, Z19, Z8
 	VMOVUPS       64(SI), Z9
 	VMOVUPS       64(SI)(DI*1), Z10
 	VPSRLD        $0x04, Z12, Z12
 	VPERMPS       Z11, Z12, Z12
-	VFMADD231PS   Z9, Z12, Z0
-	VFMADD231PS   Z10, Z12, Z1
+	VFMADD231PS   Z9, Z12, Z1
+	VFMADD231PS   Z10, Z12, Z2
 	VPSRLD        $0x04, Z14, Z11
 	VPERMPS       Z13, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z2
-	VFMADD231PS   Z10, Z11, Z3
+	VFMADD231PS   Z9, Z11, Z3
+	VFMADD231PS   Z10, Z11, Z4
 	VPSRLD        $0x04, Z16, Z11
 	VPERMPS       Z15, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z4
-	VFMADD231PS   Z10, Z11, Z5
+	VFMADD231PS   Z9, Z11, Z5
+	VFMADD231PS   Z10, Z11, Z6
 	VPSRLD        $0x04, Z18, Z11
 	VPERMPS       Z17, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z6
-	VFMADD231PS   Z10, Z11, Z7
+	VFMADD231PS   Z9, Z11, Z7
+	VFMADD231PS   Z10, Z11, Z8
 	VMOVUPS       128(SI), Z9
 	VMOVUPS       128(SI)(DI*1), Z10
-	VBROADCASTSS  4(SP), Z11
-	VMULPS        Z8, Z11, Z11
+	VBROADCASTSS  28(SP), Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     24(DX), Z12
 	VPERMPS       Z11, Z12, Z13
-	VFMADD231PS   Z9, Z13, Z0
-	VFMADD231PS   Z10, Z13, Z1
-	VBROADCASTSS  36(SP), Z13
-	VMULPS        Z8, Z13, Z13
+	VFMADD231PS   Z9, Z13, Z1
+	VFMADD231PS   Z10, Z13, Z2
+	VBROADCASTSS  60(SP), Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     24(DX)(BX*1), Z14
 	VPERMPS       Z13, Z14, Z15
-	VFMADD231PS   Z9, Z15, Z2
-	VFMADD231PS   Z10, Z15, Z3
-	VBROADCASTSS  68(SP), Z15
-	VMULPS        Z8, Z15, Z15
+	VFMADD231PS   Z9, Z15, Z3
+	VFMADD231PS   Z10, Z15, Z4
+	VBROADCASTSS  92(SP), Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     24(DX)(BX*2), Z16
 	VPERMPS       Z15, Z16, Z17
-	VFMADD231PS   Z9, Z17, Z4
-	VFMADD231PS   Z10, Z17, Z5
-	VBROADCASTSS  100(SP), Z17
-	VMULPS        Z8, Z17, Z17
+	VFMADD231PS   Z9, Z17, Z5
+	VFMADD231PS   Z10, Z17, Z6
+	VBROADCASTSS  124(SP), Z17
+	VMULPS        Z0, Z17, Z17
 	VPMOVZXBD     24(DX)(R9*1), Z18
 	VPERMPS       Z17, Z18, Z19
-	VFMADD231PS   Z9, Z19, Z6
-	VFMADD231PS   Z10, Z19, Z7
+	VFMADD231PS   Z9, Z19, Z7
+	VFMADD231PS   Z10, Z19, Z8
 	VMOVUPS       192(SI), Z9
 	VMOVUPS       192(SI)(DI*1), Z10
 	VPSRLD        $0x04, Z12, Z12
 	VPERMPS       Z11, Z12, Z12
-	VFMADD231PS   Z9, Z12, Z0
-	VFMADD231PS   Z10, Z12, Z1
+	VFMADD231PS   Z9, Z12, Z1
+	VFMADD231PS   Z10, Z12, Z2
 	VPSRLD        $0x04, Z14, Z11
 	VPERMPS       Z13, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z2
-	VFMADD231PS   Z10, Z11, Z3
+	VFMADD231PS   Z9, Z11, Z3
+	VFMADD231PS   Z10, Z11, Z4
 	VPSRLD        $0x04, Z16, Z11
 	VPERMPS       Z15, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z4
-	VFMADD231PS   Z10, Z11, Z5
+	VFMADD231PS   Z9, Z11, Z5
+	VFMADD231PS   Z10, Z11, Z6
 	VPSRLD        $0x04, Z18, Z11
 	VPERMPS       Z17, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z6
-	VFMADD231PS   Z10, Z11, Z7
+	VFMADD231PS   Z9, Z11, Z7
+	VFMADD231PS   Z10, Z11, Z8
 	VMOVUPS       256(SI), Z9
 	VMOVUPS       256(SI)(DI*1), Z10
-	VBROADCASTSS  8(SP), Z11
-	VMULPS        Z8, Z11, Z11
+	VBROADCASTSS  32(SP), Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     40(DX), Z12
 	VPERMPS       Z11, Z12, Z13
-	VFMADD231PS   Z9, Z13, Z0
-	VFMADD231PS   Z10, Z13, Z1
-	VBROADCASTSS  40(SP), Z13
-	VMULPS        Z8, Z13, Z13
+	VFMADD231PS   Z9, Z13, Z1
+	VFMADD231PS   Z10, Z13, Z2
+	VBROADCASTSS  64(SP), Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     40(DX)(BX*1), Z14
 	VPERMPS       Z13, Z14, Z15
-	VFMADD231PS   Z9, Z15, Z2
-	VFMADD231PS   Z10, Z15, Z3
-	VBROADCASTSS  72(SP), Z15
-	VMULPS        Z8, Z15, Z15
+	VFMADD231PS   Z9, Z15, Z3
+	VFMADD231PS   Z10, Z15, Z4
+	VBROADCASTSS  96(SP), Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     40(DX)(BX*2), Z16
 	VPERMPS       Z15, Z16, Z17
-	VFMADD231PS   Z9, Z17, Z4
-	VFMADD231PS   Z10, Z17, Z5
-	VBROADCASTSS  104(SP), Z17
-	VMULPS        Z8, Z17, Z17
+	VFMADD231PS   Z9, Z17, Z5
+	VFMADD231PS   Z10, Z17, Z6
+	VBROADCASTSS  128(SP), Z17
+	VMULPS        Z0, Z17, Z17
 	VPMOVZXBD     40(DX)(R9*1), Z18
 	VPERMPS       Z17, Z18, Z19
-	VFMADD231PS   Z9, Z19, Z6
-	VFMADD231PS   Z10, Z19, Z7
+	VFMADD231PS   Z9, Z19, Z7
+	VFMADD231PS   Z10, Z19, Z8
 	VMOVUPS       320(SI), Z9
 	VMOVUPS       320(SI)(DI*1), Z10
 	VPSRLD        $0x04, Z12, Z12
 	VPERMPS       Z11, Z12, Z12
-	VFMADD231PS   Z9, Z12, Z0
-	VFMADD231PS   Z10, Z12, Z1
+	VFMADD231PS   Z9, Z12, Z1
+	VFMADD231PS   Z10, Z12, Z2
 	VPSRLD        $0x04, Z14, Z11
 	VPERMPS       Z13, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z2
-	VFMADD231PS   Z10, Z11, Z3
+	VFMADD231PS   Z9, Z11, Z3
+	VFMADD231PS   Z10, Z11, Z4
 	VPSRLD        $0x04, Z16, Z11
 	VPERMPS       Z15, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z4
-	VFMADD231PS   Z10, Z11, Z5
+	VFMADD231PS   Z9, Z11, Z5
+	VFMADD231PS   Z10, Z11, Z6
 	VPSRLD        $0x04, Z18, Z11
 	VPERMPS       Z17, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z6
-	VFMADD231PS   Z10, Z11, Z7
+	VFMADD231PS   Z9, Z11, Z7
+	VFMADD231PS   Z10, Z11, Z8
 	VMOVUPS       384(SI), Z9
 	VMOVUPS       384(SI)(DI*1), Z10
-	VBROADCASTSS  12(SP), Z11
-	VMULPS        Z8, Z11, Z11
+	VBROADCASTSS  36(SP), Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     56(DX), Z12
 	VPERMPS       Z11, Z12, Z13
-	VFMADD231PS   Z9, Z13, Z0
-	VFMADD231PS   Z10, Z13, Z1
-	VBROADCASTSS  44(SP), Z13
-	VMULPS        Z8, Z13, Z13
+	VFMADD231PS   Z9, Z13, Z1
+	VFMADD231PS   Z10, Z13, Z2
+	VBROADCASTSS  68(SP), Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     56(DX)(BX*1), Z14
 	VPERMPS       Z13, Z14, Z15
-	VFMADD231PS   Z9, Z15, Z2
-	VFMADD231PS   Z10, Z15, Z3
-	VBROADCASTSS  76(SP), Z15
-	VMULPS        Z8, Z15, Z15
+	VFMADD231PS   Z9, Z15, Z3
+	VFMADD231PS   Z10, Z15, Z4
+	VBROADCASTSS  100(SP), Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     56(DX)(BX*2), Z16
 	VPERMPS       Z15, Z16, Z17
-	VFMADD231PS   Z9, Z17, Z4
-	VFMADD231PS   Z10, Z17, Z5
-	VBROADCASTSS  108(SP), Z17
-	VMULPS        Z8, Z17, Z17
+	VFMADD231PS   Z9, Z17, Z5
+	VFMADD231PS   Z10, Z17, Z6
+	VBROADCASTSS  132(SP), Z17
+	VMULPS        Z0, Z17, Z17
 	VPMOVZXBD     56(DX)(R9*1), Z18
 	VPERMPS       Z17, Z18, Z19
-	VFMADD231PS   Z9, Z19, Z6
-	VFMADD231PS   Z10, Z19, Z7
+	VFMADD231PS   Z9, Z19, Z7
+	VFMADD231PS   Z10, Z19, Z8
 	VMOVUPS       448(SI), Z9
 	VMOVUPS       448(SI)(DI*1), Z10
 	VPSRLD        $0x04, Z12, Z12
 	VPERMPS       Z11, Z12, Z12
-	VFMADD231PS   Z9, Z12, Z0
-	VFMADD231PS   Z10, Z12, Z1
+	VFMADD231PS   Z9, Z12, Z1
+	VFMADD231PS   Z10, Z12, Z2
 	VPSRLD        $0x04, Z14, Z11
 	VPERMPS       Z13, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z2
-	VFMADD231PS   Z10, Z11, Z3
+	VFMADD231PS   Z9, Z11, Z3
+	VFMADD231PS   Z10, Z11, Z4
 	VPSRLD        $0x04, Z16, Z11
 	VPERMPS       Z15, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z4
-	VFMADD231PS   Z10, Z11, Z5
+	VFMADD231PS   Z9, Z11, Z5
+	VFMADD231PS   Z10, Z11, Z6
 	VPSRLD        $0x04, Z18, Z11
 	VPERMPS       Z17, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z6
-	VFMADD231PS   Z10, Z11, Z7
+	VFMADD231PS   Z9, Z11, Z7
+	VFMADD231PS   Z10, Z11, Z8
 	VMOVUPS       512(SI), Z9
 	VMOVUPS       512(SI)(DI*1), Z10
-	VBROADCASTSS  16(SP), Z11
-	VMULPS        Z8, Z11, Z11
+	VBROADCASTSS  40(SP), Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     72(DX), Z12
 	VPERMPS       Z11, Z12, Z13
-	VFMADD231PS   Z9, Z13, Z0
-	VFMADD231PS   Z10, Z13, Z1
-	VBROADCASTSS  48(SP), Z13
-	VMULPS        Z8, Z13, Z13
+	VFMADD231PS   Z9, Z13, Z1
+	VFMADD231PS   Z10, Z13, Z2
+	VBROADCASTSS  72(SP), Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     72(DX)(BX*1), Z14
 	VPERMPS       Z13, Z14, Z15
-	VFMADD231PS   Z9, Z15, Z2
-	VFMADD231PS   Z10, Z15, Z3
-	VBROADCASTSS  80(SP), Z15
-	VMULPS        Z8, Z15, Z15
+	VFMADD231PS   Z9, Z15, Z3
+	VFMADD231PS   Z10, Z15, Z4
+	VBROADCASTSS  104(SP), Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     72(DX)(BX*2), Z16
 	VPERMPS       Z15, Z16, Z17
-	VFMADD231PS   Z9, Z17, Z4
-	VFMADD231PS   Z10, Z17, Z5
-	VBROADCASTSS  112(SP), Z17
-	VMULPS        Z8, Z17, Z17
+	VFMADD231PS   Z9, Z17, Z5
+	VFMADD231PS   Z10, Z17, Z6
+	VBROADCASTSS  136(SP), Z17
+	VMULPS        Z0, Z17, Z17
 	VPMOVZXBD     72(DX)(R9*1), Z18
 	VPERMPS       Z17, Z18, Z19
-	VFMADD231PS   Z9, Z19, Z6
-	VFMADD231PS   Z10, Z19, Z7
+	VFMADD231PS   Z9, Z19, Z7
+	VFMADD231PS   Z10, Z19, Z8
 	VMOVUPS       576(SI), Z9
 	VMOVUPS       576(SI)(DI*1), Z10
 	VPSRLD        $0x04, Z12, Z12
 	VPERMPS       Z11, Z12, Z12
-	VFMADD231PS   Z9, Z12, Z0
-	VFMADD231PS   Z10, Z12, Z1
+	VFMADD231PS   Z9, Z12, Z1
+	VFMADD231PS   Z10, Z12, Z2
 	VPSRLD        $0x04, Z14, Z11
 	VPERMPS       Z13, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z2
-	VFMADD231PS   Z10, Z11, Z3
+	VFMADD231PS   Z9, Z11, Z3
+	VFMADD231PS   Z10, Z11, Z4
 	VPSRLD        $0x04, Z16, Z11
 	VPERMPS       Z15, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z4
-	VFMADD231PS   Z10, Z11, Z5
+	VFMADD231PS   Z9, Z11, Z5
+	VFMADD231PS   Z10, Z11, Z6
 	VPSRLD        $0x04, Z18, Z11
 	VPERMPS       Z17, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z6
-	VFMADD231PS   Z10, Z11, Z7
+	VFMADD231PS   Z9, Z11, Z7
+	VFMADD231PS   Z10, Z11, Z8
 	VMOVUPS       640(SI), Z9
 	VMOVUPS       640(SI)(DI*1), Z10
-	VBROADCASTSS  20(SP), Z11
-	VMULPS        Z8, Z11, Z11
+	VBROADCASTSS  44(SP), Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     88(DX), Z12
 	VPERMPS       Z11, Z12, Z13
-	VFMADD231PS   Z9, Z13, Z0
-	VFMADD231PS   Z10, Z13, Z1
-	VBROADCASTSS  52(SP), Z13
-	VMULPS        Z8, Z13, Z13
+	VFMADD231PS   Z9, Z13, Z1
+	VFMADD231PS   Z10, Z13, Z2
+	VBROADCASTSS  76(SP), Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     88(DX)(BX*1), Z14
 	VPERMPS       Z13, Z14, Z15
-	VFMADD231PS   Z9, Z15, Z2
-	VFMADD231PS   Z10, Z15, Z3
-	VBROADCASTSS  84(SP), Z15
-	VMULPS        Z8, Z15, Z15
+	VFMADD231PS   Z9, Z15, Z3
+	VFMADD231PS   Z10, Z15, Z4
+	VBROADCASTSS  108(SP), Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     88(DX)(BX*2), Z16
 	VPERMPS       Z15, Z16, Z17
-	VFMADD231PS   Z9, Z17, Z4
-	VFMADD231PS   Z10, Z17, Z5
-	VBROADCASTSS  116(SP), Z17
-	VMULPS        Z8, Z17, Z17
+	VFMADD231PS   Z9, Z17, Z5
+	VFMADD231PS   Z10, Z17, Z6
+	VBROADCASTSS  140(SP), Z17
+	VMULPS        Z0, Z17, Z17
 	VPMOVZXBD     88(DX)(R9*1), Z18
 	VPERMPS       Z17, Z18, Z19
-	VFMADD231PS   Z9, Z19, Z6
-	VFMADD231PS   Z10, Z19, Z7
+	VFMADD231PS   Z9, Z19, Z7
+	VFMADD231PS   Z10, Z19, Z8
 	VMOVUPS       704(SI), Z9
 	VMOVUPS       704(SI)(DI*1), Z10
 	VPSRLD        $0x04, Z12, Z12
 	VPERMPS       Z11, Z12, Z12
-	VFMADD231PS   Z9, Z12, Z0
-	VFMADD231PS   Z10, Z12, Z1
+	VFMADD231PS   Z9, Z12, Z1
+	VFMADD231PS   Z10, Z12, Z2
 	VPSRLD        $0x04, Z14, Z11
 	VPERMPS       Z13, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z2
-	VFMADD231PS   Z10, Z11, Z3
+	VFMADD231PS   Z9, Z11, Z3
+	VFMADD231PS   Z10, Z11, Z4
 	VPSRLD        $0x04, Z16, Z11
 	VPERMPS       Z15, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z4
-	VFMADD231PS   Z10, Z11, Z5
+	VFMADD231PS   Z9, Z11, Z5
+	VFMADD231PS   Z10, Z11, Z6
 	VPSRLD        $0x04, Z18, Z11
 	VPERMPS       Z17, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z6
-	VFMADD231PS   Z10, Z11, Z7
+	VFMADD231PS   Z9, Z11, Z7
+	VFMADD231PS   Z10, Z11, Z8
 	VMOVUPS       768(SI), Z9
 	VMOVUPS       768(SI)(DI*1), Z10
-	VBROADCASTSS  24(SP), Z11
-	VMULPS        Z8, Z11, Z11
+	VBROADCASTSS  48(SP), Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     104(DX), Z12
 	VPERMPS       Z11, Z12, Z13
-	VFMADD231PS   Z9, Z13, Z0
-	VFMADD231PS   Z10, Z13, Z1
-	VBROADCASTSS  56(SP), Z13
-	VMULPS        Z8, Z13, Z13
+	VFMADD231PS   Z9, Z13, Z1
+	VFMADD231PS   Z10, Z13, Z2
+	VBROADCASTSS  80(SP), Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     104(DX)(BX*1), Z14
 	VPERMPS       Z13, Z14, Z15
-	VFMADD231PS   Z9, Z15, Z2
-	VFMADD231PS   Z10, Z15, Z3
-	VBROADCASTSS  88(SP), Z15
-	VMULPS        Z8, Z15, Z15
+	VFMADD231PS   Z9, Z15, Z3
+	VFMADD231PS   Z10, Z15, Z4
+	VBROADCASTSS  112(SP), Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     104(DX)(BX*2), Z16
 	VPERMPS       Z15, Z16, Z17
-	VFMADD231PS   Z9, Z17, Z4
-	VFMADD231PS   Z10, Z17, Z5
-	VBROADCASTSS  120(SP), Z17
-	VMULPS        Z8, Z17, Z17
+	VFMADD231PS   Z9, Z17, Z5
+	VFMADD231PS   Z10, Z17, Z6
+	VBROADCASTSS  144(SP), Z17
+	VMULPS        Z0, Z17, Z17
 	VPMOVZXBD     104(DX)(R9*1), Z18
 	VPERMPS       Z17, Z18, Z19
-	VFMADD231PS   Z9, Z19, Z6
-	VFMADD231PS   Z10, Z19, Z7
+	VFMADD231PS   Z9, Z19, Z7
+	VFMADD231PS   Z10, Z19, Z8
 	VMOVUPS       832(SI), Z9
 	VMOVUPS       832(SI)(DI*1), Z10
 	VPSRLD        $0x04, Z12, Z12
 	VPERMPS       Z11, Z12, Z12
-	VFMADD231PS   Z9, Z12, Z0
-	VFMADD231PS   Z10, Z12, Z1
+	VFMADD231PS   Z9, Z12, Z1
+	VFMADD231PS   Z10, Z12, Z2
 	VPSRLD        $0x04, Z14, Z11
 	VPERMPS       Z13, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z2
-	VFMADD231PS   Z10, Z11, Z3
+	VFMADD231PS   Z9, Z11, Z3
+	VFMADD231PS   Z10, Z11, Z4
 	VPSRLD        $0x04, Z16, Z11
 	VPERMPS       Z15, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z4
-	VFMADD231PS   Z10, Z11, Z5
+	VFMADD231PS   Z9, Z11, Z5
+	VFMADD231PS   Z10, Z11, Z6
 	VPSRLD        $0x04, Z18, Z11
 	VPERMPS       Z17, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z6
-	VFMADD231PS   Z10, Z11, Z7
+	VFMADD231PS   Z9, Z11, Z7
+	VFMADD231PS   Z10, Z11, Z8
 	VMOVUPS       896(SI), Z9
 	VMOVUPS       896(SI)(DI*1), Z10
-	VBROADCASTSS  28(SP), Z11
-	VMULPS        Z8, Z11, Z11
+	VBROADCASTSS  52(SP), Z11
+	VMULPS        Z0, Z11, Z11
 	VPMOVZXBD     120(DX), Z12
 	VPERMPS       Z11, Z12, Z13
-	VFMADD231PS   Z9, Z13, Z0
-	VFMADD231PS   Z10, Z13, Z1
-	VBROADCASTSS  60(SP), Z13
-	VMULPS        Z8, Z13, Z13
+	VFMADD231PS   Z9, Z13, Z1
+	VFMADD231PS   Z10, Z13, Z2
+	VBROADCASTSS  84(SP), Z13
+	VMULPS        Z0, Z13, Z13
 	VPMOVZXBD     120(DX)(BX*1), Z14
 	VPERMPS       Z13, Z14, Z15
-	VFMADD231PS   Z9, Z15, Z2
-	VFMADD231PS   Z10, Z15, Z3
-	VBROADCASTSS  92(SP), Z15
-	VMULPS        Z8, Z15, Z15
+	VFMADD231PS   Z9, Z15, Z3
+	VFMADD231PS   Z10, Z15, Z4
+	VBROADCASTSS  116(SP), Z15
+	VMULPS        Z0, Z15, Z15
 	VPMOVZXBD     120(DX)(BX*2), Z16
 	VPERMPS       Z15, Z16, Z17
-	VFMADD231PS   Z9, Z17, Z4
-	VFMADD231PS   Z10, Z17, Z5
-	VBROADCASTSS  124(SP), Z17
-	VMULPS        Z8, Z17, Z17
+	VFMADD231PS   Z9, Z17, Z5
+	VFMADD231PS   Z10, Z17, Z6
+	VBROADCASTSS  148(SP), Z17
+	VMULPS        Z0, Z17, Z17
 	VPMOVZXBD     120(DX)(R9*1), Z18
 	VPERMPS       Z17, Z18, Z19
-	VFMADD231PS   Z9, Z19, Z6
-	VFMADD231PS   Z10, Z19, Z7
+	VFMADD231PS   Z9, Z19, Z7
+	VFMADD231PS   Z10, Z19, Z8
 	VMOVUPS       960(SI), Z9
 	VMOVUPS       960(SI)(DI*1), Z10
 	VPSRLD        $0x04, Z12, Z12
 	VPERMPS       Z11, Z12, Z12
-	VFMADD231PS   Z9, Z12, Z0
-	VFMADD231PS   Z10, Z12, Z1
+	VFMADD231PS   Z9, Z12, Z1
+	VFMADD231PS   Z10, Z12, Z2
 	VPSRLD        $0x04, Z14, Z11
 	VPERMPS       Z13, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z2
-	VFMADD231PS   Z10, Z11, Z3
+	VFMADD231PS   Z9, Z11, Z3
+	VFMADD231PS   Z10, Z11, Z4
 	VPSRLD        $0x04, Z16, Z11
 	VPERMPS       Z15, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z4
-	VFMADD231PS   Z10, Z11, Z5
+	VFMADD231PS   Z9, Z11, Z5
+	VFMADD231PS   Z10, Z11, Z6
 	VPSRLD        $0x04, Z18, Z11
 	VPERMPS       Z17, Z11, Z11
-	VFMADD231PS   Z9, Z11, Z6
-	VFMADD231PS   Z10, Z11, Z7
+	VFMADD231PS   Z9, Z11, Z7
+	VFMADD231PS   Z10, Z11, Z8
 	ADDQ          $0x00000088, DX
 	ADDQ          $0x00000400, SI
 	SUBQ          $0x00000100, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPS        Y9, Y1, Y9
+	VEXTRACTF64X4 $0x01, Z3, Y10
+	VADDPS        Y10, Y3, Y10
+	VEXTRACTF64X4 $0x01, Z5, Y11
+	VADDPS        Y11, Y5, Y11
+	VEXTRACTF64X4 $0x01, Z7, Y12
+	VADDPS        Y12, Y7, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y9
+	VEXTRACTF64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VEXTRACTF64X4 $0x01, Z6, Y11
+	VADDPS        Y11, Y6, Y11
+	VEXTRACTF64X4 $0x01, Z8, Y12
+	VADDPS        Y12, Y8, Y12
+	VSHUFPS       $0x88, Y10, Y9, Y13
+	VSHUFPS       $0xdd, Y10, Y9, Y9
+	VADDPS        Y9, Y13, Y13
+	VSHUFPS       $0x88, Y12, Y11, Y9
+	VSHUFPS       $0xdd, Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VSHUFPS       $0x88, Y9, Y13, Y10
+	VSHUFPS       $0xdd, Y9, Y13, Y9
+	VADDPS        Y9, Y10, Y10
+	VEXTRACTF32X4 $0x01, Y10, X9
+	VADDPS        X9, X10, X9
+	VMOVUPS       X9, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -22112,9 +23233,9 @@ DATA rows_low4x16<>+56(SB)/4, $0x0000000f
 DATA rows_low4x16<>+60(SB)/4, $0x0000000f
 GLOBL rows_low4x16<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ2Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ2Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ2Kx1AVX512(SB), $512-56
+TEXT ·dotsQ2Kx1AVX512(SB), $536-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -22125,12 +23246,18 @@ TEXT ·dotsQ2Kx1AVX512(SB), $512-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldQ2K0<>+0(SB), Z4
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldQ2K0<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0       (DI)
@@ -22153,12 +23280,12 @@ loop:
 	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS        Z7, Z7
 	VMULPS           Z5, Z7, Z7
-	VMOVUPS          Z7, (SP)
+	VMOVUPS          Z7, 24(SP)
 	VPMOVZXBD        (DX), Z5
 	VPSRLD           $0x04, Z5, Z5
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z6, Z5, Z5
-	VMOVUPS          Z5, 64(SP)
+	VMOVUPS          Z5, 88(SP)
 	VPBROADCASTW     80(DX)(BX*1), X5
 	VCVTPH2PS        X5, X5
 	VBROADCASTSS     X5, Z5
@@ -22170,12 +23297,12 @@ loop:
 	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS        Z7, Z7
 	VMULPS           Z5, Z7, Z7
-	VMOVUPS          Z7, 128(SP)
+	VMOVUPS          Z7, 152(SP)
 	VPMOVZXBD        (DX)(BX*1), Z5
 	VPSRLD           $0x04, Z5, Z5
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z6, Z5, Z5
-	VMOVUPS          Z5, 192(SP)
+	VMOVUPS          Z5, 216(SP)
 	VPBROADCASTW     80(DX)(BX*2), X5
 	VCVTPH2PS        X5, X5
 	VBROADCASTSS     X5, Z5
@@ -22187,12 +23314,12 @@ loop:
 	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS        Z7, Z7
 	VMULPS           Z5, Z7, Z7
-	VMOVUPS          Z7, 256(SP)
+	VMOVUPS          Z7, 280(SP)
 	VPMOVZXBD        (DX)(BX*2), Z5
 	VPSRLD           $0x04, Z5, Z5
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z6, Z5, Z5
-	VMOVUPS          Z5, 320(SP)
+	VMOVUPS          Z5, 344(SP)
 	VPBROADCASTW     80(DX)(CX*1), X5
 	VCVTPH2PS        X5, X5
 	VBROADCASTSS     X5, Z5
@@ -22204,378 +23331,391 @@ loop:
 	VPANDD           rows_low4x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS        Z7, Z7
 	VMULPS           Z5, Z7, Z7
-	VMOVUPS          Z7, 384(SP)
+	VMOVUPS          Z7, 408(SP)
 	VPMOVZXBD        (DX)(CX*1), Z5
 	VPSRLD           $0x04, Z5, Z5
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z6, Z5, Z5
-	VMOVUPS          Z5, 448(SP)
+	VMOVUPS          Z5, 472(SP)
 	VMOVUPS          (SI), Z5
-	VBROADCASTSS     (SP), Z6
-	VFMADD213PS.BCST 64(SP), Z4, Z6
+	VBROADCASTSS     24(SP), Z6
+	VFMADD213PS.BCST 88(SP), Z0, Z6
 	VPMOVZXBD        16(DX), Z7
 	VPERMPS          Z6, Z7, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     128(SP), Z6
-	VFMADD213PS.BCST 192(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     152(SP), Z6
+	VFMADD213PS.BCST 216(SP), Z0, Z6
 	VPMOVZXBD        16(DX)(BX*1), Z8
 	VPERMPS          Z6, Z8, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     256(SP), Z6
-	VFMADD213PS.BCST 320(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     280(SP), Z6
+	VFMADD213PS.BCST 344(SP), Z0, Z6
 	VPMOVZXBD        16(DX)(BX*2), Z9
 	VPERMPS          Z6, Z9, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     384(SP), Z6
-	VFMADD213PS.BCST 448(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     408(SP), Z6
+	VFMADD213PS.BCST 472(SP), Z0, Z6
 	VPMOVZXBD        16(DX)(CX*1), Z10
 	VPERMPS          Z6, Z10, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          64(SI), Z5
-	VBROADCASTSS     4(SP), Z6
-	VFMADD213PS.BCST 68(SP), Z4, Z6
+	VBROADCASTSS     28(SP), Z6
+	VFMADD213PS.BCST 92(SP), Z0, Z6
 	VPMOVZXBD        32(DX), Z11
 	VPERMPS          Z6, Z11, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     132(SP), Z6
-	VFMADD213PS.BCST 196(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     156(SP), Z6
+	VFMADD213PS.BCST 220(SP), Z0, Z6
 	VPMOVZXBD        32(DX)(BX*1), Z12
 	VPERMPS          Z6, Z12, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     260(SP), Z6
-	VFMADD213PS.BCST 324(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     284(SP), Z6
+	VFMADD213PS.BCST 348(SP), Z0, Z6
 	VPMOVZXBD        32(DX)(BX*2), Z13
 	VPERMPS          Z6, Z13, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     388(SP), Z6
-	VFMADD213PS.BCST 452(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     412(SP), Z6
+	VFMADD213PS.BCST 476(SP), Z0, Z6
 	VPMOVZXBD        32(DX)(CX*1), Z14
 	VPERMPS          Z6, Z14, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          128(SI), Z5
-	VBROADCASTSS     8(SP), Z15
-	VFMADD213PS.BCST 72(SP), Z4, Z15
+	VBROADCASTSS     32(SP), Z15
+	VFMADD213PS.BCST 96(SP), Z0, Z15
 	VPSRLD           $0x02, Z7, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     136(SP), Z15
-	VFMADD213PS.BCST 200(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     160(SP), Z15
+	VFMADD213PS.BCST 224(SP), Z0, Z15
 	VPSRLD           $0x02, Z8, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     264(SP), Z15
-	VFMADD213PS.BCST 328(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     288(SP), Z15
+	VFMADD213PS.BCST 352(SP), Z0, Z15
 	VPSRLD           $0x02, Z9, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     392(SP), Z15
-	VFMADD213PS.BCST 456(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     416(SP), Z15
+	VFMADD213PS.BCST 480(SP), Z0, Z15
 	VPSRLD           $0x02, Z10, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          192(SI), Z5
-	VBROADCASTSS     12(SP), Z15
-	VFMADD213PS.BCST 76(SP), Z4, Z15
+	VBROADCASTSS     36(SP), Z15
+	VFMADD213PS.BCST 100(SP), Z0, Z15
 	VPSRLD           $0x02, Z11, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     140(SP), Z15
-	VFMADD213PS.BCST 204(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     164(SP), Z15
+	VFMADD213PS.BCST 228(SP), Z0, Z15
 	VPSRLD           $0x02, Z12, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     268(SP), Z15
-	VFMADD213PS.BCST 332(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     292(SP), Z15
+	VFMADD213PS.BCST 356(SP), Z0, Z15
 	VPSRLD           $0x02, Z13, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     396(SP), Z15
-	VFMADD213PS.BCST 460(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     420(SP), Z15
+	VFMADD213PS.BCST 484(SP), Z0, Z15
 	VPSRLD           $0x02, Z14, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          256(SI), Z5
-	VBROADCASTSS     16(SP), Z15
-	VFMADD213PS.BCST 80(SP), Z4, Z15
+	VBROADCASTSS     40(SP), Z15
+	VFMADD213PS.BCST 104(SP), Z0, Z15
 	VPSRLD           $0x04, Z7, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     144(SP), Z15
-	VFMADD213PS.BCST 208(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     168(SP), Z15
+	VFMADD213PS.BCST 232(SP), Z0, Z15
 	VPSRLD           $0x04, Z8, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     272(SP), Z15
-	VFMADD213PS.BCST 336(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     296(SP), Z15
+	VFMADD213PS.BCST 360(SP), Z0, Z15
 	VPSRLD           $0x04, Z9, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     400(SP), Z15
-	VFMADD213PS.BCST 464(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     424(SP), Z15
+	VFMADD213PS.BCST 488(SP), Z0, Z15
 	VPSRLD           $0x04, Z10, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          320(SI), Z5
-	VBROADCASTSS     20(SP), Z15
-	VFMADD213PS.BCST 84(SP), Z4, Z15
+	VBROADCASTSS     44(SP), Z15
+	VFMADD213PS.BCST 108(SP), Z0, Z15
 	VPSRLD           $0x04, Z11, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     148(SP), Z15
-	VFMADD213PS.BCST 212(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     172(SP), Z15
+	VFMADD213PS.BCST 236(SP), Z0, Z15
 	VPSRLD           $0x04, Z12, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     276(SP), Z15
-	VFMADD213PS.BCST 340(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     300(SP), Z15
+	VFMADD213PS.BCST 364(SP), Z0, Z15
 	VPSRLD           $0x04, Z13, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     404(SP), Z15
-	VFMADD213PS.BCST 468(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     428(SP), Z15
+	VFMADD213PS.BCST 492(SP), Z0, Z15
 	VPSRLD           $0x04, Z14, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          384(SI), Z5
-	VBROADCASTSS     24(SP), Z6
-	VFMADD213PS.BCST 88(SP), Z4, Z6
+	VBROADCASTSS     48(SP), Z6
+	VFMADD213PS.BCST 112(SP), Z0, Z6
 	VPSRLD           $0x06, Z7, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z0
-	VBROADCASTSS     152(SP), Z6
-	VFMADD213PS.BCST 216(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z1
+	VBROADCASTSS     176(SP), Z6
+	VFMADD213PS.BCST 240(SP), Z0, Z6
 	VPSRLD           $0x06, Z8, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z1
-	VBROADCASTSS     280(SP), Z6
-	VFMADD213PS.BCST 344(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z2
+	VBROADCASTSS     304(SP), Z6
+	VFMADD213PS.BCST 368(SP), Z0, Z6
 	VPSRLD           $0x06, Z9, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z2
-	VBROADCASTSS     408(SP), Z6
-	VFMADD213PS.BCST 472(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z3
+	VBROADCASTSS     432(SP), Z6
+	VFMADD213PS.BCST 496(SP), Z0, Z6
 	VPSRLD           $0x06, Z10, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z3
+	VFMADD231PS      Z5, Z7, Z4
 	VMOVUPS          448(SI), Z5
-	VBROADCASTSS     28(SP), Z6
-	VFMADD213PS.BCST 92(SP), Z4, Z6
+	VBROADCASTSS     52(SP), Z6
+	VFMADD213PS.BCST 116(SP), Z0, Z6
 	VPSRLD           $0x06, Z11, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z0
-	VBROADCASTSS     156(SP), Z6
-	VFMADD213PS.BCST 220(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z1
+	VBROADCASTSS     180(SP), Z6
+	VFMADD213PS.BCST 244(SP), Z0, Z6
 	VPSRLD           $0x06, Z12, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z1
-	VBROADCASTSS     284(SP), Z6
-	VFMADD213PS.BCST 348(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z2
+	VBROADCASTSS     308(SP), Z6
+	VFMADD213PS.BCST 372(SP), Z0, Z6
 	VPSRLD           $0x06, Z13, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z2
-	VBROADCASTSS     412(SP), Z6
-	VFMADD213PS.BCST 476(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z3
+	VBROADCASTSS     436(SP), Z6
+	VFMADD213PS.BCST 500(SP), Z0, Z6
 	VPSRLD           $0x06, Z14, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z3
+	VFMADD231PS      Z5, Z7, Z4
 	VMOVUPS          512(SI), Z5
-	VBROADCASTSS     32(SP), Z6
-	VFMADD213PS.BCST 96(SP), Z4, Z6
+	VBROADCASTSS     56(SP), Z6
+	VFMADD213PS.BCST 120(SP), Z0, Z6
 	VPMOVZXBD        48(DX), Z7
 	VPERMPS          Z6, Z7, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     160(SP), Z6
-	VFMADD213PS.BCST 224(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     184(SP), Z6
+	VFMADD213PS.BCST 248(SP), Z0, Z6
 	VPMOVZXBD        48(DX)(BX*1), Z8
 	VPERMPS          Z6, Z8, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     288(SP), Z6
-	VFMADD213PS.BCST 352(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     312(SP), Z6
+	VFMADD213PS.BCST 376(SP), Z0, Z6
 	VPMOVZXBD        48(DX)(BX*2), Z9
 	VPERMPS          Z6, Z9, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     416(SP), Z6
-	VFMADD213PS.BCST 480(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     440(SP), Z6
+	VFMADD213PS.BCST 504(SP), Z0, Z6
 	VPMOVZXBD        48(DX)(CX*1), Z10
 	VPERMPS          Z6, Z10, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          576(SI), Z5
-	VBROADCASTSS     36(SP), Z6
-	VFMADD213PS.BCST 100(SP), Z4, Z6
+	VBROADCASTSS     60(SP), Z6
+	VFMADD213PS.BCST 124(SP), Z0, Z6
 	VPMOVZXBD        64(DX), Z11
 	VPERMPS          Z6, Z11, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     164(SP), Z6
-	VFMADD213PS.BCST 228(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     188(SP), Z6
+	VFMADD213PS.BCST 252(SP), Z0, Z6
 	VPMOVZXBD        64(DX)(BX*1), Z12
 	VPERMPS          Z6, Z12, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     292(SP), Z6
-	VFMADD213PS.BCST 356(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     316(SP), Z6
+	VFMADD213PS.BCST 380(SP), Z0, Z6
 	VPMOVZXBD        64(DX)(BX*2), Z13
 	VPERMPS          Z6, Z13, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     420(SP), Z6
-	VFMADD213PS.BCST 484(SP), Z4, Z6
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     444(SP), Z6
+	VFMADD213PS.BCST 508(SP), Z0, Z6
 	VPMOVZXBD        64(DX)(CX*1), Z14
 	VPERMPS          Z6, Z14, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          640(SI), Z5
-	VBROADCASTSS     40(SP), Z15
-	VFMADD213PS.BCST 104(SP), Z4, Z15
+	VBROADCASTSS     64(SP), Z15
+	VFMADD213PS.BCST 128(SP), Z0, Z15
 	VPSRLD           $0x02, Z7, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     168(SP), Z15
-	VFMADD213PS.BCST 232(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     192(SP), Z15
+	VFMADD213PS.BCST 256(SP), Z0, Z15
 	VPSRLD           $0x02, Z8, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     296(SP), Z15
-	VFMADD213PS.BCST 360(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     320(SP), Z15
+	VFMADD213PS.BCST 384(SP), Z0, Z15
 	VPSRLD           $0x02, Z9, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     424(SP), Z15
-	VFMADD213PS.BCST 488(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     448(SP), Z15
+	VFMADD213PS.BCST 512(SP), Z0, Z15
 	VPSRLD           $0x02, Z10, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          704(SI), Z5
-	VBROADCASTSS     44(SP), Z15
-	VFMADD213PS.BCST 108(SP), Z4, Z15
+	VBROADCASTSS     68(SP), Z15
+	VFMADD213PS.BCST 132(SP), Z0, Z15
 	VPSRLD           $0x02, Z11, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     172(SP), Z15
-	VFMADD213PS.BCST 236(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     196(SP), Z15
+	VFMADD213PS.BCST 260(SP), Z0, Z15
 	VPSRLD           $0x02, Z12, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     300(SP), Z15
-	VFMADD213PS.BCST 364(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     324(SP), Z15
+	VFMADD213PS.BCST 388(SP), Z0, Z15
 	VPSRLD           $0x02, Z13, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     428(SP), Z15
-	VFMADD213PS.BCST 492(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     452(SP), Z15
+	VFMADD213PS.BCST 516(SP), Z0, Z15
 	VPSRLD           $0x02, Z14, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          768(SI), Z5
-	VBROADCASTSS     48(SP), Z15
-	VFMADD213PS.BCST 112(SP), Z4, Z15
+	VBROADCASTSS     72(SP), Z15
+	VFMADD213PS.BCST 136(SP), Z0, Z15
 	VPSRLD           $0x04, Z7, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     176(SP), Z15
-	VFMADD213PS.BCST 240(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     200(SP), Z15
+	VFMADD213PS.BCST 264(SP), Z0, Z15
 	VPSRLD           $0x04, Z8, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     304(SP), Z15
-	VFMADD213PS.BCST 368(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     328(SP), Z15
+	VFMADD213PS.BCST 392(SP), Z0, Z15
 	VPSRLD           $0x04, Z9, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     432(SP), Z15
-	VFMADD213PS.BCST 496(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     456(SP), Z15
+	VFMADD213PS.BCST 520(SP), Z0, Z15
 	VPSRLD           $0x04, Z10, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          832(SI), Z5
-	VBROADCASTSS     52(SP), Z15
-	VFMADD213PS.BCST 116(SP), Z4, Z15
+	VBROADCASTSS     76(SP), Z15
+	VFMADD213PS.BCST 140(SP), Z0, Z15
 	VPSRLD           $0x04, Z11, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z0
-	VBROADCASTSS     180(SP), Z15
-	VFMADD213PS.BCST 244(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z1
+	VBROADCASTSS     204(SP), Z15
+	VFMADD213PS.BCST 268(SP), Z0, Z15
 	VPSRLD           $0x04, Z12, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
-	VBROADCASTSS     308(SP), Z15
-	VFMADD213PS.BCST 372(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z2
+	VBROADCASTSS     332(SP), Z15
+	VFMADD213PS.BCST 396(SP), Z0, Z15
 	VPSRLD           $0x04, Z13, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VBROADCASTSS     436(SP), Z15
-	VFMADD213PS.BCST 500(SP), Z4, Z15
+	VFMADD231PS      Z5, Z6, Z3
+	VBROADCASTSS     460(SP), Z15
+	VFMADD213PS.BCST 524(SP), Z0, Z15
 	VPSRLD           $0x04, Z14, Z6
 	VPERMPS          Z15, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          896(SI), Z5
-	VBROADCASTSS     56(SP), Z6
-	VFMADD213PS.BCST 120(SP), Z4, Z6
+	VBROADCASTSS     80(SP), Z6
+	VFMADD213PS.BCST 144(SP), Z0, Z6
 	VPSRLD           $0x06, Z7, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z0
-	VBROADCASTSS     184(SP), Z6
-	VFMADD213PS.BCST 248(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z1
+	VBROADCASTSS     208(SP), Z6
+	VFMADD213PS.BCST 272(SP), Z0, Z6
 	VPSRLD           $0x06, Z8, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z1
-	VBROADCASTSS     312(SP), Z6
-	VFMADD213PS.BCST 376(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z2
+	VBROADCASTSS     336(SP), Z6
+	VFMADD213PS.BCST 400(SP), Z0, Z6
 	VPSRLD           $0x06, Z9, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z2
-	VBROADCASTSS     440(SP), Z6
-	VFMADD213PS.BCST 504(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z3
+	VBROADCASTSS     464(SP), Z6
+	VFMADD213PS.BCST 528(SP), Z0, Z6
 	VPSRLD           $0x06, Z10, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z3
+	VFMADD231PS      Z5, Z7, Z4
 	VMOVUPS          960(SI), Z5
-	VBROADCASTSS     60(SP), Z6
-	VFMADD213PS.BCST 124(SP), Z4, Z6
+	VBROADCASTSS     84(SP), Z6
+	VFMADD213PS.BCST 148(SP), Z0, Z6
 	VPSRLD           $0x06, Z11, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z0
-	VBROADCASTSS     188(SP), Z6
-	VFMADD213PS.BCST 252(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z1
+	VBROADCASTSS     212(SP), Z6
+	VFMADD213PS.BCST 276(SP), Z0, Z6
 	VPSRLD           $0x06, Z12, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z1
-	VBROADCASTSS     316(SP), Z6
-	VFMADD213PS.BCST 380(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z2
+	VBROADCASTSS     340(SP), Z6
+	VFMADD213PS.BCST 404(SP), Z0, Z6
 	VPSRLD           $0x06, Z13, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z2
-	VBROADCASTSS     444(SP), Z6
-	VFMADD213PS.BCST 508(SP), Z4, Z6
+	VFMADD231PS      Z5, Z7, Z3
+	VBROADCASTSS     468(SP), Z6
+	VFMADD213PS.BCST 532(SP), Z0, Z6
 	VPSRLD           $0x06, Z14, Z7
 	VPERMPS          Z6, Z7, Z7
-	VFMADD231PS      Z5, Z7, Z3
+	VFMADD231PS      Z5, Z7, Z4
 	ADDQ             $0x00000054, DX
 	ADDQ             $0x00000400, SI
 	SUBQ             $0x00000100, R8
 	JNZ              loop
-	VEXTRACTF64X4    $0x01, Z0, Y4
-	VADDPS           Y4, Y0, Y4
-	VEXTRACTF64X4    $0x01, Z1, Y0
-	VADDPS           Y0, Y1, Y0
-	VEXTRACTF64X4    $0x01, Z2, Y1
-	VADDPS           Y1, Y2, Y1
-	VEXTRACTF64X4    $0x01, Z3, Y2
-	VADDPS           Y2, Y3, Y2
-	VSHUFPS          $0x88, Y0, Y4, Y3
-	VSHUFPS          $0xdd, Y0, Y4, Y0
-	VADDPS           Y0, Y3, Y3
-	VSHUFPS          $0x88, Y2, Y1, Y0
-	VSHUFPS          $0xdd, Y2, Y1, Y1
-	VADDPS           Y1, Y0, Y0
-	VSHUFPS          $0x88, Y0, Y3, Y1
-	VSHUFPS          $0xdd, Y0, Y3, Y0
-	VADDPS           Y0, Y1, Y1
-	VEXTRACTF32X4    $0x01, Y1, X0
-	VADDPS           X0, X1, X0
-	VMOVUPS          X0, (AX)
+	VEXTRACTF64X4    $0x01, Z1, Y5
+	VADDPS           Y5, Y1, Y5
+	VEXTRACTF64X4    $0x01, Z2, Y6
+	VADDPS           Y6, Y2, Y6
+	VEXTRACTF64X4    $0x01, Z3, Y7
+	VADDPS           Y7, Y3, Y7
+	VEXTRACTF64X4    $0x01, Z4, Y8
+	VADDPS           Y8, Y4, Y8
+	VSHUFPS          $0x88, Y6, Y5, Y9
+	VSHUFPS          $0xdd, Y6, Y5, Y5
+	VADDPS           Y5, Y9, Y9
+	VSHUFPS          $0x88, Y8, Y7, Y5
+	VSHUFPS          $0xdd, Y8, Y7, Y6
+	VADDPS           Y6, Y5, Y5
+	VSHUFPS          $0x88, Y5, Y9, Y6
+	VSHUFPS          $0xdd, Y5, Y9, Y5
+	VADDPS           Y5, Y6, Y6
+	VEXTRACTF32X4    $0x01, Y6, X5
+	VADDPS           X5, X6, X5
+	VMOVUPS          X5, (AX)
+	DECQ             16(SP)
+	JZ               done
+	MOVQ             (SP), AX
+	ADDQ             $0x10, AX
+	MOVQ             AX, (SP)
+	MOVQ             8(SP), DX
+	LEAQ             (DX)(BX*4), DX
+	MOVQ             DX, 8(SP)
+	MOVQ             x+32(FP), SI
+	MOVQ             n+48(FP), R8
+	JMP              band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ2Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ2Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ2Kx2AVX512(SB), $512-56
+TEXT ·dotsQ2Kx2AVX512(SB), $536-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -22586,16 +23726,22 @@ TEXT ·dotsQ2Kx2AVX512(SB), $512-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldQ2K0<>+0(SB), Z8
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldQ2K0<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0       (R10)
@@ -22618,12 +23764,12 @@ loop:
 	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS        Z11, Z11
 	VMULPS           Z9, Z11, Z11
-	VMOVUPS          Z11, (SP)
+	VMOVUPS          Z11, 24(SP)
 	VPMOVZXBD        (DX), Z9
 	VPSRLD           $0x04, Z9, Z9
 	VCVTDQ2PS        Z9, Z9
 	VMULPS           Z10, Z9, Z9
-	VMOVUPS          Z9, 64(SP)
+	VMOVUPS          Z9, 88(SP)
 	VPBROADCASTW     80(DX)(BX*1), X9
 	VCVTPH2PS        X9, X9
 	VBROADCASTSS     X9, Z9
@@ -22635,12 +23781,12 @@ loop:
 	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS        Z11, Z11
 	VMULPS           Z9, Z11, Z11
-	VMOVUPS          Z11, 128(SP)
+	VMOVUPS          Z11, 152(SP)
 	VPMOVZXBD        (DX)(BX*1), Z9
 	VPSRLD           $0x04, Z9, Z9
 	VCVTDQ2PS        Z9, Z9
 	VMULPS           Z10, Z9, Z9
-	VMOVUPS          Z9, 192(SP)
+	VMOVUPS          Z9, 216(SP)
 	VPBROADCASTW     80(DX)(BX*2), X9
 	VCVTPH2PS        X9, X9
 	VBROADCASTSS     X9, Z9
@@ -22652,12 +23798,12 @@ loop:
 	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS        Z11, Z11
 	VMULPS           Z9, Z11, Z11
-	VMOVUPS          Z11, 256(SP)
+	VMOVUPS          Z11, 280(SP)
 	VPMOVZXBD        (DX)(BX*2), Z9
 	VPSRLD           $0x04, Z9, Z9
 	VCVTDQ2PS        Z9, Z9
 	VMULPS           Z10, Z9, Z9
-	VMOVUPS          Z9, 320(SP)
+	VMOVUPS          Z9, 344(SP)
 	VPBROADCASTW     80(DX)(R9*1), X9
 	VCVTPH2PS        X9, X9
 	VBROADCASTSS     X9, Z9
@@ -22669,473 +23815,486 @@ loop:
 	VPANDD           rows_low4x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS        Z11, Z11
 	VMULPS           Z9, Z11, Z11
-	VMOVUPS          Z11, 384(SP)
+	VMOVUPS          Z11, 408(SP)
 	VPMOVZXBD        (DX)(R9*1), Z9
 	VPSRLD           $0x04, Z9, Z9
 	VCVTDQ2PS        Z9, Z9
 	VMULPS           Z10, Z9, Z9
-	VMOVUPS          Z9, 448(SP)
+	VMOVUPS          Z9, 472(SP)
 	VMOVUPS          (SI), Z9
 	VMOVUPS          (SI)(DI*1), Z10
-	VBROADCASTSS     (SP), Z11
-	VFMADD213PS.BCST 64(SP), Z8, Z11
+	VBROADCASTSS     24(SP), Z11
+	VFMADD213PS.BCST 88(SP), Z0, Z11
 	VPMOVZXBD        16(DX), Z12
 	VPERMPS          Z11, Z12, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     128(SP), Z11
-	VFMADD213PS.BCST 192(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     152(SP), Z11
+	VFMADD213PS.BCST 216(SP), Z0, Z11
 	VPMOVZXBD        16(DX)(BX*1), Z13
 	VPERMPS          Z11, Z13, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     256(SP), Z11
-	VFMADD213PS.BCST 320(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     280(SP), Z11
+	VFMADD213PS.BCST 344(SP), Z0, Z11
 	VPMOVZXBD        16(DX)(BX*2), Z14
 	VPERMPS          Z11, Z14, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     384(SP), Z11
-	VFMADD213PS.BCST 448(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     408(SP), Z11
+	VFMADD213PS.BCST 472(SP), Z0, Z11
 	VPMOVZXBD        16(DX)(R9*1), Z15
 	VPERMPS          Z11, Z15, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          64(SI), Z9
 	VMOVUPS          64(SI)(DI*1), Z10
-	VBROADCASTSS     4(SP), Z11
-	VFMADD213PS.BCST 68(SP), Z8, Z11
+	VBROADCASTSS     28(SP), Z11
+	VFMADD213PS.BCST 92(SP), Z0, Z11
 	VPMOVZXBD        32(DX), Z16
 	VPERMPS          Z11, Z16, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     132(SP), Z11
-	VFMADD213PS.BCST 196(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     156(SP), Z11
+	VFMADD213PS.BCST 220(SP), Z0, Z11
 	VPMOVZXBD        32(DX)(BX*1), Z17
 	VPERMPS          Z11, Z17, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     260(SP), Z11
-	VFMADD213PS.BCST 324(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     284(SP), Z11
+	VFMADD213PS.BCST 348(SP), Z0, Z11
 	VPMOVZXBD        32(DX)(BX*2), Z18
 	VPERMPS          Z11, Z18, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     388(SP), Z11
-	VFMADD213PS.BCST 452(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     412(SP), Z11
+	VFMADD213PS.BCST 476(SP), Z0, Z11
 	VPMOVZXBD        32(DX)(R9*1), Z19
 	VPERMPS          Z11, Z19, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          128(SI), Z9
 	VMOVUPS          128(SI)(DI*1), Z10
-	VBROADCASTSS     8(SP), Z20
-	VFMADD213PS.BCST 72(SP), Z8, Z20
+	VBROADCASTSS     32(SP), Z20
+	VFMADD213PS.BCST 96(SP), Z0, Z20
 	VPSRLD           $0x02, Z12, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     136(SP), Z20
-	VFMADD213PS.BCST 200(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     160(SP), Z20
+	VFMADD213PS.BCST 224(SP), Z0, Z20
 	VPSRLD           $0x02, Z13, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     264(SP), Z20
-	VFMADD213PS.BCST 328(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     288(SP), Z20
+	VFMADD213PS.BCST 352(SP), Z0, Z20
 	VPSRLD           $0x02, Z14, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     392(SP), Z20
-	VFMADD213PS.BCST 456(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     416(SP), Z20
+	VFMADD213PS.BCST 480(SP), Z0, Z20
 	VPSRLD           $0x02, Z15, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          192(SI), Z9
 	VMOVUPS          192(SI)(DI*1), Z10
-	VBROADCASTSS     12(SP), Z20
-	VFMADD213PS.BCST 76(SP), Z8, Z20
+	VBROADCASTSS     36(SP), Z20
+	VFMADD213PS.BCST 100(SP), Z0, Z20
 	VPSRLD           $0x02, Z16, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     140(SP), Z20
-	VFMADD213PS.BCST 204(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     164(SP), Z20
+	VFMADD213PS.BCST 228(SP), Z0, Z20
 	VPSRLD           $0x02, Z17, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     268(SP), Z20
-	VFMADD213PS.BCST 332(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     292(SP), Z20
+	VFMADD213PS.BCST 356(SP), Z0, Z20
 	VPSRLD           $0x02, Z18, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     396(SP), Z20
-	VFMADD213PS.BCST 460(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     420(SP), Z20
+	VFMADD213PS.BCST 484(SP), Z0, Z20
 	VPSRLD           $0x02, Z19, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          256(SI), Z9
 	VMOVUPS          256(SI)(DI*1), Z10
-	VBROADCASTSS     16(SP), Z20
-	VFMADD213PS.BCST 80(SP), Z8, Z20
+	VBROADCASTSS     40(SP), Z20
+	VFMADD213PS.BCST 104(SP), Z0, Z20
 	VPSRLD           $0x04, Z12, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     144(SP), Z20
-	VFMADD213PS.BCST 208(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     168(SP), Z20
+	VFMADD213PS.BCST 232(SP), Z0, Z20
 	VPSRLD           $0x04, Z13, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     272(SP), Z20
-	VFMADD213PS.BCST 336(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     296(SP), Z20
+	VFMADD213PS.BCST 360(SP), Z0, Z20
 	VPSRLD           $0x04, Z14, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     400(SP), Z20
-	VFMADD213PS.BCST 464(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     424(SP), Z20
+	VFMADD213PS.BCST 488(SP), Z0, Z20
 	VPSRLD           $0x04, Z15, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          320(SI), Z9
 	VMOVUPS          320(SI)(DI*1), Z10
-	VBROADCASTSS     20(SP), Z20
-	VFMADD213PS.BCST 84(SP), Z8, Z20
+	VBROADCASTSS     44(SP), Z20
+	VFMADD213PS.BCST 108(SP), Z0, Z20
 	VPSRLD           $0x04, Z16, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     148(SP), Z20
-	VFMADD213PS.BCST 212(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     172(SP), Z20
+	VFMADD213PS.BCST 236(SP), Z0, Z20
 	VPSRLD           $0x04, Z17, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     276(SP), Z20
-	VFMADD213PS.BCST 340(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     300(SP), Z20
+	VFMADD213PS.BCST 364(SP), Z0, Z20
 	VPSRLD           $0x04, Z18, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     404(SP), Z20
-	VFMADD213PS.BCST 468(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     428(SP), Z20
+	VFMADD213PS.BCST 492(SP), Z0, Z20
 	VPSRLD           $0x04, Z19, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          384(SI), Z9
 	VMOVUPS          384(SI)(DI*1), Z10
-	VBROADCASTSS     24(SP), Z11
-	VFMADD213PS.BCST 88(SP), Z8, Z11
+	VBROADCASTSS     48(SP), Z11
+	VFMADD213PS.BCST 112(SP), Z0, Z11
 	VPSRLD           $0x06, Z12, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z0
-	VFMADD231PS      Z10, Z12, Z1
-	VBROADCASTSS     152(SP), Z11
-	VFMADD213PS.BCST 216(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z1
+	VFMADD231PS      Z10, Z12, Z2
+	VBROADCASTSS     176(SP), Z11
+	VFMADD213PS.BCST 240(SP), Z0, Z11
 	VPSRLD           $0x06, Z13, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z2
-	VFMADD231PS      Z10, Z12, Z3
-	VBROADCASTSS     280(SP), Z11
-	VFMADD213PS.BCST 344(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z3
+	VFMADD231PS      Z10, Z12, Z4
+	VBROADCASTSS     304(SP), Z11
+	VFMADD213PS.BCST 368(SP), Z0, Z11
 	VPSRLD           $0x06, Z14, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z4
-	VFMADD231PS      Z10, Z12, Z5
-	VBROADCASTSS     408(SP), Z11
-	VFMADD213PS.BCST 472(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z5
+	VFMADD231PS      Z10, Z12, Z6
+	VBROADCASTSS     432(SP), Z11
+	VFMADD213PS.BCST 496(SP), Z0, Z11
 	VPSRLD           $0x06, Z15, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z6
-	VFMADD231PS      Z10, Z12, Z7
+	VFMADD231PS      Z9, Z12, Z7
+	VFMADD231PS      Z10, Z12, Z8
 	VMOVUPS          448(SI), Z9
 	VMOVUPS          448(SI)(DI*1), Z10
-	VBROADCASTSS     28(SP), Z11
-	VFMADD213PS.BCST 92(SP), Z8, Z11
+	VBROADCASTSS     52(SP), Z11
+	VFMADD213PS.BCST 116(SP), Z0, Z11
 	VPSRLD           $0x06, Z16, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z0
-	VFMADD231PS      Z10, Z12, Z1
-	VBROADCASTSS     156(SP), Z11
-	VFMADD213PS.BCST 220(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z1
+	VFMADD231PS      Z10, Z12, Z2
+	VBROADCASTSS     180(SP), Z11
+	VFMADD213PS.BCST 244(SP), Z0, Z11
 	VPSRLD           $0x06, Z17, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z2
-	VFMADD231PS      Z10, Z12, Z3
-	VBROADCASTSS     284(SP), Z11
-	VFMADD213PS.BCST 348(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z3
+	VFMADD231PS      Z10, Z12, Z4
+	VBROADCASTSS     308(SP), Z11
+	VFMADD213PS.BCST 372(SP), Z0, Z11
 	VPSRLD           $0x06, Z18, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z4
-	VFMADD231PS      Z10, Z12, Z5
-	VBROADCASTSS     412(SP), Z11
-	VFMADD213PS.BCST 476(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z5
+	VFMADD231PS      Z10, Z12, Z6
+	VBROADCASTSS     436(SP), Z11
+	VFMADD213PS.BCST 500(SP), Z0, Z11
 	VPSRLD           $0x06, Z19, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z6
-	VFMADD231PS      Z10, Z12, Z7
+	VFMADD231PS      Z9, Z12, Z7
+	VFMADD231PS      Z10, Z12, Z8
 	VMOVUPS          512(SI), Z9
 	VMOVUPS          512(SI)(DI*1), Z10
-	VBROADCASTSS     32(SP), Z11
-	VFMADD213PS.BCST 96(SP), Z8, Z11
+	VBROADCASTSS     56(SP), Z11
+	VFMADD213PS.BCST 120(SP), Z0, Z11
 	VPMOVZXBD        48(DX), Z12
 	VPERMPS          Z11, Z12, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     160(SP), Z11
-	VFMADD213PS.BCST 224(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     184(SP), Z11
+	VFMADD213PS.BCST 248(SP), Z0, Z11
 	VPMOVZXBD        48(DX)(BX*1), Z13
 	VPERMPS          Z11, Z13, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     288(SP), Z11
-	VFMADD213PS.BCST 352(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     312(SP), Z11
+	VFMADD213PS.BCST 376(SP), Z0, Z11
 	VPMOVZXBD        48(DX)(BX*2), Z14
 	VPERMPS          Z11, Z14, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     416(SP), Z11
-	VFMADD213PS.BCST 480(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     440(SP), Z11
+	VFMADD213PS.BCST 504(SP), Z0, Z11
 	VPMOVZXBD        48(DX)(R9*1), Z15
 	VPERMPS          Z11, Z15, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          576(SI), Z9
 	VMOVUPS          576(SI)(DI*1), Z10
-	VBROADCASTSS     36(SP), Z11
-	VFMADD213PS.BCST 100(SP), Z8, Z11
+	VBROADCASTSS     60(SP), Z11
+	VFMADD213PS.BCST 124(SP), Z0, Z11
 	VPMOVZXBD        64(DX), Z16
 	VPERMPS          Z11, Z16, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     164(SP), Z11
-	VFMADD213PS.BCST 228(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     188(SP), Z11
+	VFMADD213PS.BCST 252(SP), Z0, Z11
 	VPMOVZXBD        64(DX)(BX*1), Z17
 	VPERMPS          Z11, Z17, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     292(SP), Z11
-	VFMADD213PS.BCST 356(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     316(SP), Z11
+	VFMADD213PS.BCST 380(SP), Z0, Z11
 	VPMOVZXBD        64(DX)(BX*2), Z18
 	VPERMPS          Z11, Z18, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     420(SP), Z11
-	VFMADD213PS.BCST 484(SP), Z8, Z11
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     444(SP), Z11
+	VFMADD213PS.BCST 508(SP), Z0, Z11
 	VPMOVZXBD        64(DX)(R9*1), Z19
 	VPERMPS          Z11, Z19, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          640(SI), Z9
 	VMOVUPS          640(SI)(DI*1), Z10
-	VBROADCASTSS     40(SP), Z20
-	VFMADD213PS.BCST 104(SP), Z8, Z20
+	VBROADCASTSS     64(SP), Z20
+	VFMADD213PS.BCST 128(SP), Z0, Z20
 	VPSRLD           $0x02, Z12, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     168(SP), Z20
-	VFMADD213PS.BCST 232(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     192(SP), Z20
+	VFMADD213PS.BCST 256(SP), Z0, Z20
 	VPSRLD           $0x02, Z13, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     296(SP), Z20
-	VFMADD213PS.BCST 360(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     320(SP), Z20
+	VFMADD213PS.BCST 384(SP), Z0, Z20
 	VPSRLD           $0x02, Z14, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     424(SP), Z20
-	VFMADD213PS.BCST 488(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     448(SP), Z20
+	VFMADD213PS.BCST 512(SP), Z0, Z20
 	VPSRLD           $0x02, Z15, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          704(SI), Z9
 	VMOVUPS          704(SI)(DI*1), Z10
-	VBROADCASTSS     44(SP), Z20
-	VFMADD213PS.BCST 108(SP), Z8, Z20
+	VBROADCASTSS     68(SP), Z20
+	VFMADD213PS.BCST 132(SP), Z0, Z20
 	VPSRLD           $0x02, Z16, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     172(SP), Z20
-	VFMADD213PS.BCST 236(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     196(SP), Z20
+	VFMADD213PS.BCST 260(SP), Z0, Z20
 	VPSRLD           $0x02, Z17, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     300(SP), Z20
-	VFMADD213PS.BCST 364(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     324(SP), Z20
+	VFMADD213PS.BCST 388(SP), Z0, Z20
 	VPSRLD           $0x02, Z18, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     428(SP), Z20
-	VFMADD213PS.BCST 492(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     452(SP), Z20
+	VFMADD213PS.BCST 516(SP), Z0, Z20
 	VPSRLD           $0x02, Z19, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          768(SI), Z9
 	VMOVUPS          768(SI)(DI*1), Z10
-	VBROADCASTSS     48(SP), Z20
-	VFMADD213PS.BCST 112(SP), Z8, Z20
+	VBROADCASTSS     72(SP), Z20
+	VFMADD213PS.BCST 136(SP), Z0, Z20
 	VPSRLD           $0x04, Z12, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     176(SP), Z20
-	VFMADD213PS.BCST 240(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     200(SP), Z20
+	VFMADD213PS.BCST 264(SP), Z0, Z20
 	VPSRLD           $0x04, Z13, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     304(SP), Z20
-	VFMADD213PS.BCST 368(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     328(SP), Z20
+	VFMADD213PS.BCST 392(SP), Z0, Z20
 	VPSRLD           $0x04, Z14, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     432(SP), Z20
-	VFMADD213PS.BCST 496(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     456(SP), Z20
+	VFMADD213PS.BCST 520(SP), Z0, Z20
 	VPSRLD           $0x04, Z15, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          832(SI), Z9
 	VMOVUPS          832(SI)(DI*1), Z10
-	VBROADCASTSS     52(SP), Z20
-	VFMADD213PS.BCST 116(SP), Z8, Z20
+	VBROADCASTSS     76(SP), Z20
+	VFMADD213PS.BCST 140(SP), Z0, Z20
 	VPSRLD           $0x04, Z16, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
-	VBROADCASTSS     180(SP), Z20
-	VFMADD213PS.BCST 244(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
+	VBROADCASTSS     204(SP), Z20
+	VFMADD213PS.BCST 268(SP), Z0, Z20
 	VPSRLD           $0x04, Z17, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
-	VBROADCASTSS     308(SP), Z20
-	VFMADD213PS.BCST 372(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
+	VBROADCASTSS     332(SP), Z20
+	VFMADD213PS.BCST 396(SP), Z0, Z20
 	VPSRLD           $0x04, Z18, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
-	VBROADCASTSS     436(SP), Z20
-	VFMADD213PS.BCST 500(SP), Z8, Z20
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
+	VBROADCASTSS     460(SP), Z20
+	VFMADD213PS.BCST 524(SP), Z0, Z20
 	VPSRLD           $0x04, Z19, Z11
 	VPERMPS          Z20, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          896(SI), Z9
 	VMOVUPS          896(SI)(DI*1), Z10
-	VBROADCASTSS     56(SP), Z11
-	VFMADD213PS.BCST 120(SP), Z8, Z11
+	VBROADCASTSS     80(SP), Z11
+	VFMADD213PS.BCST 144(SP), Z0, Z11
 	VPSRLD           $0x06, Z12, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z0
-	VFMADD231PS      Z10, Z12, Z1
-	VBROADCASTSS     184(SP), Z11
-	VFMADD213PS.BCST 248(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z1
+	VFMADD231PS      Z10, Z12, Z2
+	VBROADCASTSS     208(SP), Z11
+	VFMADD213PS.BCST 272(SP), Z0, Z11
 	VPSRLD           $0x06, Z13, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z2
-	VFMADD231PS      Z10, Z12, Z3
-	VBROADCASTSS     312(SP), Z11
-	VFMADD213PS.BCST 376(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z3
+	VFMADD231PS      Z10, Z12, Z4
+	VBROADCASTSS     336(SP), Z11
+	VFMADD213PS.BCST 400(SP), Z0, Z11
 	VPSRLD           $0x06, Z14, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z4
-	VFMADD231PS      Z10, Z12, Z5
-	VBROADCASTSS     440(SP), Z11
-	VFMADD213PS.BCST 504(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z5
+	VFMADD231PS      Z10, Z12, Z6
+	VBROADCASTSS     464(SP), Z11
+	VFMADD213PS.BCST 528(SP), Z0, Z11
 	VPSRLD           $0x06, Z15, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z6
-	VFMADD231PS      Z10, Z12, Z7
+	VFMADD231PS      Z9, Z12, Z7
+	VFMADD231PS      Z10, Z12, Z8
 	VMOVUPS          960(SI), Z9
 	VMOVUPS          960(SI)(DI*1), Z10
-	VBROADCASTSS     60(SP), Z11
-	VFMADD213PS.BCST 124(SP), Z8, Z11
+	VBROADCASTSS     84(SP), Z11
+	VFMADD213PS.BCST 148(SP), Z0, Z11
 	VPSRLD           $0x06, Z16, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z0
-	VFMADD231PS      Z10, Z12, Z1
-	VBROADCASTSS     188(SP), Z11
-	VFMADD213PS.BCST 252(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z1
+	VFMADD231PS      Z10, Z12, Z2
+	VBROADCASTSS     212(SP), Z11
+	VFMADD213PS.BCST 276(SP), Z0, Z11
 	VPSRLD           $0x06, Z17, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z2
-	VFMADD231PS      Z10, Z12, Z3
-	VBROADCASTSS     316(SP), Z11
-	VFMADD213PS.BCST 380(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z3
+	VFMADD231PS      Z10, Z12, Z4
+	VBROADCASTSS     340(SP), Z11
+	VFMADD213PS.BCST 404(SP), Z0, Z11
 	VPSRLD           $0x06, Z18, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z4
-	VFMADD231PS      Z10, Z12, Z5
-	VBROADCASTSS     444(SP), Z11
-	VFMADD213PS.BCST 508(SP), Z8, Z11
+	VFMADD231PS      Z9, Z12, Z5
+	VFMADD231PS      Z10, Z12, Z6
+	VBROADCASTSS     468(SP), Z11
+	VFMADD213PS.BCST 532(SP), Z0, Z11
 	VPSRLD           $0x06, Z19, Z12
 	VPERMPS          Z11, Z12, Z12
-	VFMADD231PS      Z9, Z12, Z6
-	VFMADD231PS      Z10, Z12, Z7
+	VFMADD231PS      Z9, Z12, Z7
+	VFMADD231PS      Z10, Z12, Z8
 	ADDQ             $0x00000054, DX
 	ADDQ             $0x00000400, SI
 	SUBQ             $0x00000100, R8
 	JNZ              loop
-	VEXTRACTF64X4    $0x01, Z0, Y8
-	VADDPS           Y8, Y0, Y8
-	VEXTRACTF64X4    $0x01, Z2, Y0
-	VADDPS           Y0, Y2, Y0
-	VEXTRACTF64X4    $0x01, Z4, Y2
-	VADDPS           Y2, Y4, Y2
-	VEXTRACTF64X4    $0x01, Z6, Y4
-	VADDPS           Y4, Y6, Y4
-	VSHUFPS          $0x88, Y0, Y8, Y6
-	VSHUFPS          $0xdd, Y0, Y8, Y0
-	VADDPS           Y0, Y6, Y6
-	VSHUFPS          $0x88, Y4, Y2, Y0
-	VSHUFPS          $0xdd, Y4, Y2, Y2
-	VADDPS           Y2, Y0, Y0
-	VSHUFPS          $0x88, Y0, Y6, Y2
-	VSHUFPS          $0xdd, Y0, Y6, Y0
-	VADDPS           Y0, Y2, Y2
-	VEXTRACTF32X4    $0x01, Y2, X0
-	VADDPS           X0, X2, X0
-	VMOVUPS          X0, (AX)
+	VEXTRACTF64X4    $0x01, Z1, Y9
+	VADDPS           Y9, Y1, Y9
+	VEXTRACTF64X4    $0x01, Z3, Y10
+	VADDPS           Y10, Y3, Y10
+	VEXTRACTF64X4    $0x01, Z5, Y11
+	VADDPS           Y11, Y5, Y11
+	VEXTRACTF64X4    $0x01, Z7, Y12
+	VADDPS           Y12, Y7, Y12
+	VSHUFPS          $0x88, Y10, Y9, Y13
+	VSHUFPS          $0xdd, Y10, Y9, Y9
+	VADDPS           Y9, Y13, Y13
+	VSHUFPS          $0x88, Y12, Y11, Y9
+	VSHUFPS          $0xdd, Y12, Y11, Y10
+	VADDPS           Y10, Y9, Y9
+	VSHUFPS          $0x88, Y9, Y13, Y10
+	VSHUFPS          $0xdd, Y9, Y13, Y9
+	VADDPS           Y9, Y10, Y10
+	VEXTRACTF32X4    $0x01, Y10, X9
+	VADDPS           X9, X10, X9
+	VMOVUPS          X9, (AX)
 	ADDQ             CX, AX
-	VEXTRACTF64X4    $0x01, Z1, Y0
-	VADDPS           Y0, Y1, Y0
-	VEXTRACTF64X4    $0x01, Z3, Y1
-	VADDPS           Y1, Y3, Y1
-	VEXTRACTF64X4    $0x01, Z5, Y2
-	VADDPS           Y2, Y5, Y2
-	VEXTRACTF64X4    $0x01, Z7, Y3
-	VADDPS           Y3, Y7, Y3
-	VSHUFPS          $0x88, Y1, Y0, Y4
-	VSHUFPS          $0xdd, Y1, Y0, Y0
-	VADDPS           Y0, Y4, Y4
-	VSHUFPS          $0x88, Y3, Y2, Y0
-	VSHUFPS          $0xdd, Y3, Y2, Y1
-	VADDPS           Y1, Y0, Y0
-	VSHUFPS          $0x88, Y0, Y4, Y1
-	VSHUFPS          $0xdd, Y0, Y4, Y0
-	VADDPS           Y0, Y1, Y1
-	VEXTRACTF32X4    $0x01, Y1, X0
-	VADDPS           X0, X1, X0
-	VMOVUPS          X0, (AX)
+	VEXTRACTF64X4    $0x01, Z2, Y9
+	VADDPS           Y9, Y2, Y9
+	VEXTRACTF64X4    $0x01, Z4, Y10
+	VADDPS           Y10, Y4, Y10
+	VEXTRACTF64X4    $0x01, Z6, Y11
+	VADDPS           Y11, Y6, Y11
+	VEXTRACTF64X4    $0x01, Z8, Y12
+	VADDPS           Y12, Y8, Y12
+	VSHUFPS          $0x88, Y10, Y9, Y13
+	VSHUFPS          $0xdd, Y10, Y9, Y9
+	VADDPS           Y9, Y13, Y13
+	VSHUFPS          $0x88, Y12, Y11, Y9
+	VSHUFPS          $0xdd, Y12, Y11, Y10
+	VADDPS           Y10, Y9, Y9
+	VSHUFPS          $0x88, Y9, Y13, Y10
+	VSHUFPS          $0xdd, Y9, Y13, Y9
+	VADDPS           Y9, Y10, Y10
+	VEXTRACTF32X4    $0x01, Y10, X9
+	VADDPS           X9, X10, X9
+	VMOVUPS          X9, (AX)
+	DECQ             16(SP)
+	JZ               done
+	MOVQ             (SP), AX
+	ADDQ             $0x10, AX
+	MOVQ             AX, (SP)
+	MOVQ             8(SP), DX
+	LEAQ             (DX)(BX*4), DX
+	MOVQ             DX, 8(SP)
+	MOVQ             x+32(FP), SI
+	MOVQ             n+48(FP), R8
+	JMP              band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -23355,9 +24514,9 @@ DATA rows_minus32x16<>+56(SB)/4, $0xffffffe0
 DATA rows_minus32x16<>+60(SB)/4, $0xffffffe0
 GLOBL rows_minus32x16<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ3Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ3Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ3Kx1AVX512(SB), $320-56
+TEXT ·dotsQ3Kx1AVX512(SB), $344-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -23368,13 +24527,19 @@ TEXT ·dotsQ3Kx1AVX512(SB), $320-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldQ3K0<>+0(SB), Z4
-	VMOVUPS rows_heldQ3K1<>+0(SB), Z5
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldQ3K0<>+0(SB), Z0
+	VMOVUPS rows_heldQ3K1<>+0(SB), Z1
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0    (DI)
@@ -23400,7 +24565,7 @@ loop:
 	ANDQ          R11, R13
 	SHLQ          $0x04, R13
 	ORQ           R13, R12
-	MOVQ          R12, (SP)
+	MOVQ          R12, 24(SP)
 	MOVQ          R10, R10
 	SHRQ          $0x04, R9
 	SHRQ          $0x04, R10
@@ -23410,15 +24575,15 @@ loop:
 	ANDQ          R11, R10
 	SHLQ          $0x04, R10
 	ORQ           R10, R9
-	MOVQ          R9, 8(SP)
+	MOVQ          R9, 32(SP)
 	VPBROADCASTW  108(DX), X6
 	VCVTPH2PS     X6, X6
 	VBROADCASTSS  X6, Z6
-	VPMOVZXBD     (SP), Z7
+	VPMOVZXBD     24(SP), Z7
 	VPADDD        rows_minus32x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS     Z7, Z7
 	VMULPS        Z6, Z7, Z7
-	VMOVUPS       Z7, 16(SP)
+	VMOVUPS       Z7, 40(SP)
 	MOVQ          96(DX)(BX*1), R9
 	MOVL          104(DX)(BX*1), R10
 	MOVQ          R10, R11
@@ -23433,7 +24598,7 @@ loop:
 	ANDQ          R11, R13
 	SHLQ          $0x04, R13
 	ORQ           R13, R12
-	MOVQ          R12, 80(SP)
+	MOVQ          R12, 104(SP)
 	MOVQ          R10, R10
 	SHRQ          $0x04, R9
 	SHRQ          $0x04, R10
@@ -23443,15 +24608,15 @@ loop:
 	ANDQ          R11, R10
 	SHLQ          $0x04, R10
 	ORQ           R10, R9
-	MOVQ          R9, 88(SP)
+	MOVQ          R9, 112(SP)
 	VPBROADCASTW  108(DX)(BX*1), X6
 	VCVTPH2PS     X6, X6
 	VBROADCASTSS  X6, Z6
-	VPMOVZXBD     80(SP), Z7
+	VPMOVZXBD     104(SP), Z7
 	VPADDD        rows_minus32x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS     Z7, Z7
 	VMULPS        Z6, Z7, Z7
-	VMOVUPS       Z7, 96(SP)
+	VMOVUPS       Z7, 120(SP)
 	MOVQ          96(DX)(BX*2), R9
 	MOVL          104(DX)(BX*2), R10
 	MOVQ          R10, R11
@@ -23466,7 +24631,7 @@ loop:
 	ANDQ          R11, R13
 	SHLQ          $0x04, R13
 	ORQ           R13, R12
-	MOVQ          R12, 160(SP)
+	MOVQ          R12, 184(SP)
 	MOVQ          R10, R10
 	SHRQ          $0x04, R9
 	SHRQ          $0x04, R10
@@ -23476,15 +24641,15 @@ loop:
 	ANDQ          R11, R10
 	SHLQ          $0x04, R10
 	ORQ           R10, R9
-	MOVQ          R9, 168(SP)
+	MOVQ          R9, 192(SP)
 	VPBROADCASTW  108(DX)(BX*2), X6
 	VCVTPH2PS     X6, X6
 	VBROADCASTSS  X6, Z6
-	VPMOVZXBD     160(SP), Z7
+	VPMOVZXBD     184(SP), Z7
 	VPADDD        rows_minus32x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS     Z7, Z7
 	VMULPS        Z6, Z7, Z7
-	VMOVUPS       Z7, 176(SP)
+	VMOVUPS       Z7, 200(SP)
 	MOVQ          96(DX)(CX*1), R9
 	MOVL          104(DX)(CX*1), R10
 	MOVQ          R10, R11
@@ -23499,7 +24664,7 @@ loop:
 	ANDQ          R11, R13
 	SHLQ          $0x04, R13
 	ORQ           R13, R12
-	MOVQ          R12, 240(SP)
+	MOVQ          R12, 264(SP)
 	MOVQ          R10, R10
 	SHRQ          $0x04, R9
 	SHRQ          $0x04, R10
@@ -23509,501 +24674,514 @@ loop:
 	ANDQ          R11, R10
 	SHLQ          $0x04, R10
 	ORQ           R10, R9
-	MOVQ          R9, 248(SP)
+	MOVQ          R9, 272(SP)
 	VPBROADCASTW  108(DX)(CX*1), X6
 	VCVTPH2PS     X6, X6
 	VBROADCASTSS  X6, Z6
-	VPMOVZXBD     240(SP), Z7
+	VPMOVZXBD     264(SP), Z7
 	VPADDD        rows_minus32x16<>+0(SB), Z7, Z7
 	VCVTDQ2PS     Z7, Z7
 	VMULPS        Z6, Z7, Z7
-	VMOVUPS       Z7, 256(SP)
+	VMOVUPS       Z7, 280(SP)
 	VMOVUPS       (SI), Z6
-	VMULPS.BCST   16(SP), Z4, Z8
+	VMULPS.BCST   40(SP), Z0, Z8
 	VPMOVZXBD     32(DX), Z9
 	VPMOVZXBD     (DX), Z7
 	VPSLLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z9, Z7
+	VPTERNLOGD    $0xd8, Z1, Z9, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   96(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   120(SP), Z0, Z8
 	VPMOVZXBD     32(DX)(BX*1), Z10
 	VPMOVZXBD     (DX)(BX*1), Z7
 	VPSLLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z10, Z7
+	VPTERNLOGD    $0xd8, Z1, Z10, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   176(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   200(SP), Z0, Z8
 	VPMOVZXBD     32(DX)(BX*2), Z11
 	VPMOVZXBD     (DX)(BX*2), Z7
 	VPSLLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z11, Z7
+	VPTERNLOGD    $0xd8, Z1, Z11, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   256(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   280(SP), Z0, Z8
 	VPMOVZXBD     32(DX)(CX*1), Z12
 	VPMOVZXBD     (DX)(CX*1), Z7
 	VPSLLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z12, Z7
+	VPTERNLOGD    $0xd8, Z1, Z12, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       64(SI), Z6
-	VMULPS.BCST   20(SP), Z4, Z8
+	VMULPS.BCST   44(SP), Z0, Z8
 	VPMOVZXBD     48(DX), Z13
 	VPMOVZXBD     16(DX), Z7
 	VPSLLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z13, Z7
+	VPTERNLOGD    $0xd8, Z1, Z13, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   100(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   124(SP), Z0, Z8
 	VPMOVZXBD     48(DX)(BX*1), Z14
 	VPMOVZXBD     16(DX)(BX*1), Z7
 	VPSLLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z14, Z7
+	VPTERNLOGD    $0xd8, Z1, Z14, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   180(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   204(SP), Z0, Z8
 	VPMOVZXBD     48(DX)(BX*2), Z15
 	VPMOVZXBD     16(DX)(BX*2), Z7
 	VPSLLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z15, Z7
+	VPTERNLOGD    $0xd8, Z1, Z15, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   260(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   284(SP), Z0, Z8
 	VPMOVZXBD     48(DX)(CX*1), Z16
 	VPMOVZXBD     16(DX)(CX*1), Z7
 	VPSLLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z16, Z7
+	VPTERNLOGD    $0xd8, Z1, Z16, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       128(SI), Z6
-	VMULPS.BCST   24(SP), Z4, Z8
+	VMULPS.BCST   48(SP), Z0, Z8
 	VPSRLD        $0x02, Z9, Z17
 	VPMOVZXBD     (DX), Z7
 	VPSLLD        $0x01, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   104(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   128(SP), Z0, Z8
 	VPSRLD        $0x02, Z10, Z17
 	VPMOVZXBD     (DX)(BX*1), Z7
 	VPSLLD        $0x01, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   184(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   208(SP), Z0, Z8
 	VPSRLD        $0x02, Z11, Z17
 	VPMOVZXBD     (DX)(BX*2), Z7
 	VPSLLD        $0x01, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   264(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   288(SP), Z0, Z8
 	VPSRLD        $0x02, Z12, Z17
 	VPMOVZXBD     (DX)(CX*1), Z7
 	VPSLLD        $0x01, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       192(SI), Z6
-	VMULPS.BCST   28(SP), Z4, Z8
+	VMULPS.BCST   52(SP), Z0, Z8
 	VPSRLD        $0x02, Z13, Z17
 	VPMOVZXBD     16(DX), Z7
 	VPSLLD        $0x01, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   108(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   132(SP), Z0, Z8
 	VPSRLD        $0x02, Z14, Z17
 	VPMOVZXBD     16(DX)(BX*1), Z7
 	VPSLLD        $0x01, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   188(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   212(SP), Z0, Z8
 	VPSRLD        $0x02, Z15, Z17
 	VPMOVZXBD     16(DX)(BX*2), Z7
 	VPSLLD        $0x01, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   268(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   292(SP), Z0, Z8
 	VPSRLD        $0x02, Z16, Z17
 	VPMOVZXBD     16(DX)(CX*1), Z7
 	VPSLLD        $0x01, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       256(SI), Z6
-	VMULPS.BCST   32(SP), Z4, Z8
+	VMULPS.BCST   56(SP), Z0, Z8
 	VPSRLD        $0x04, Z9, Z17
 	VPMOVZXBD     (DX), Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   112(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   136(SP), Z0, Z8
 	VPSRLD        $0x04, Z10, Z17
 	VPMOVZXBD     (DX)(BX*1), Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   192(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   216(SP), Z0, Z8
 	VPSRLD        $0x04, Z11, Z17
 	VPMOVZXBD     (DX)(BX*2), Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   272(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   296(SP), Z0, Z8
 	VPSRLD        $0x04, Z12, Z17
 	VPMOVZXBD     (DX)(CX*1), Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       320(SI), Z6
-	VMULPS.BCST   36(SP), Z4, Z8
+	VMULPS.BCST   60(SP), Z0, Z8
 	VPSRLD        $0x04, Z13, Z17
 	VPMOVZXBD     16(DX), Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
-	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   116(SP), Z4, Z8
-	VPSRLD        $0x04, Z14, Z17
-	VPMOVZXBD     16(DX)(BX*1), Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
-	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   196(SP), Z4, Z8
-	VPSRLD        $0x04, Z15, Z17
-	VPMOVZXBD     16(DX)(BX*2), Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
 	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   276(SP), Z4, Z8
-	VPSRLD        $0x04, Z16, Z17
-	VPMOVZXBD     16(DX)(CX*1), Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VMULPS.BCST   140(SP), Z0, Z8
+	VPSRLD        $0x04, Z14, Z17
+	VPMOVZXBD     16(DX)(BX*1), Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
 	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   220(SP), Z0, Z8
+	VPSRLD        $0x04, Z15, Z17
+	VPMOVZXBD     16(DX)(BX*2), Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
+	VPERMPS       Z8, Z7, Z7
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   300(SP), Z0, Z8
+	VPSRLD        $0x04, Z16, Z17
+	VPMOVZXBD     16(DX)(CX*1), Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
+	VPERMPS       Z8, Z7, Z7
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       384(SI), Z6
-	VMULPS.BCST   40(SP), Z4, Z7
+	VMULPS.BCST   64(SP), Z0, Z7
 	VPSRLD        $0x06, Z9, Z9
 	VPMOVZXBD     (DX), Z8
 	VPSRLD        $0x01, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z0
-	VMULPS.BCST   120(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z2
+	VMULPS.BCST   144(SP), Z0, Z7
 	VPSRLD        $0x06, Z10, Z9
 	VPMOVZXBD     (DX)(BX*1), Z8
 	VPSRLD        $0x01, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z1
-	VMULPS.BCST   200(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z3
+	VMULPS.BCST   224(SP), Z0, Z7
 	VPSRLD        $0x06, Z11, Z9
 	VPMOVZXBD     (DX)(BX*2), Z8
 	VPSRLD        $0x01, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z2
-	VMULPS.BCST   280(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z4
+	VMULPS.BCST   304(SP), Z0, Z7
 	VPSRLD        $0x06, Z12, Z9
 	VPMOVZXBD     (DX)(CX*1), Z8
 	VPSRLD        $0x01, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z3
+	VFMADD231PS   Z6, Z8, Z5
 	VMOVUPS       448(SI), Z6
-	VMULPS.BCST   44(SP), Z4, Z7
+	VMULPS.BCST   68(SP), Z0, Z7
 	VPSRLD        $0x06, Z13, Z9
 	VPMOVZXBD     16(DX), Z8
 	VPSRLD        $0x01, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z0
-	VMULPS.BCST   124(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z2
+	VMULPS.BCST   148(SP), Z0, Z7
 	VPSRLD        $0x06, Z14, Z9
 	VPMOVZXBD     16(DX)(BX*1), Z8
 	VPSRLD        $0x01, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z1
-	VMULPS.BCST   204(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z3
+	VMULPS.BCST   228(SP), Z0, Z7
 	VPSRLD        $0x06, Z15, Z9
 	VPMOVZXBD     16(DX)(BX*2), Z8
 	VPSRLD        $0x01, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z2
-	VMULPS.BCST   284(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z4
+	VMULPS.BCST   308(SP), Z0, Z7
 	VPSRLD        $0x06, Z16, Z9
 	VPMOVZXBD     16(DX)(CX*1), Z8
 	VPSRLD        $0x01, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z3
+	VFMADD231PS   Z6, Z8, Z5
 	VMOVUPS       512(SI), Z6
-	VMULPS.BCST   48(SP), Z4, Z8
+	VMULPS.BCST   72(SP), Z0, Z8
 	VPMOVZXBD     64(DX), Z9
 	VPMOVZXBD     (DX), Z7
 	VPSRLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z9, Z7
+	VPTERNLOGD    $0xd8, Z1, Z9, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   128(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   152(SP), Z0, Z8
 	VPMOVZXBD     64(DX)(BX*1), Z10
 	VPMOVZXBD     (DX)(BX*1), Z7
 	VPSRLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z10, Z7
+	VPTERNLOGD    $0xd8, Z1, Z10, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   208(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   232(SP), Z0, Z8
 	VPMOVZXBD     64(DX)(BX*2), Z11
 	VPMOVZXBD     (DX)(BX*2), Z7
 	VPSRLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z11, Z7
+	VPTERNLOGD    $0xd8, Z1, Z11, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   288(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   312(SP), Z0, Z8
 	VPMOVZXBD     64(DX)(CX*1), Z12
 	VPMOVZXBD     (DX)(CX*1), Z7
 	VPSRLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z12, Z7
+	VPTERNLOGD    $0xd8, Z1, Z12, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       576(SI), Z6
-	VMULPS.BCST   52(SP), Z4, Z8
+	VMULPS.BCST   76(SP), Z0, Z8
 	VPMOVZXBD     80(DX), Z13
 	VPMOVZXBD     16(DX), Z7
 	VPSRLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z13, Z7
+	VPTERNLOGD    $0xd8, Z1, Z13, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   132(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   156(SP), Z0, Z8
 	VPMOVZXBD     80(DX)(BX*1), Z14
 	VPMOVZXBD     16(DX)(BX*1), Z7
 	VPSRLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z14, Z7
+	VPTERNLOGD    $0xd8, Z1, Z14, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   212(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   236(SP), Z0, Z8
 	VPMOVZXBD     80(DX)(BX*2), Z15
 	VPMOVZXBD     16(DX)(BX*2), Z7
 	VPSRLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z15, Z7
+	VPTERNLOGD    $0xd8, Z1, Z15, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   292(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   316(SP), Z0, Z8
 	VPMOVZXBD     80(DX)(CX*1), Z16
 	VPMOVZXBD     16(DX)(CX*1), Z7
 	VPSRLD        $0x02, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z16, Z7
+	VPTERNLOGD    $0xd8, Z1, Z16, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       640(SI), Z6
-	VMULPS.BCST   56(SP), Z4, Z8
+	VMULPS.BCST   80(SP), Z0, Z8
 	VPSRLD        $0x02, Z9, Z17
 	VPMOVZXBD     (DX), Z7
 	VPSRLD        $0x03, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   136(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   160(SP), Z0, Z8
 	VPSRLD        $0x02, Z10, Z17
 	VPMOVZXBD     (DX)(BX*1), Z7
 	VPSRLD        $0x03, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   216(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   240(SP), Z0, Z8
 	VPSRLD        $0x02, Z11, Z17
 	VPMOVZXBD     (DX)(BX*2), Z7
 	VPSRLD        $0x03, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   296(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   320(SP), Z0, Z8
 	VPSRLD        $0x02, Z12, Z17
 	VPMOVZXBD     (DX)(CX*1), Z7
 	VPSRLD        $0x03, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       704(SI), Z6
-	VMULPS.BCST   60(SP), Z4, Z8
+	VMULPS.BCST   84(SP), Z0, Z8
 	VPSRLD        $0x02, Z13, Z17
 	VPMOVZXBD     16(DX), Z7
 	VPSRLD        $0x03, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   140(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   164(SP), Z0, Z8
 	VPSRLD        $0x02, Z14, Z17
 	VPMOVZXBD     16(DX)(BX*1), Z7
 	VPSRLD        $0x03, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   220(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   244(SP), Z0, Z8
 	VPSRLD        $0x02, Z15, Z17
 	VPMOVZXBD     16(DX)(BX*2), Z7
 	VPSRLD        $0x03, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   300(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   324(SP), Z0, Z8
 	VPSRLD        $0x02, Z16, Z17
 	VPMOVZXBD     16(DX)(CX*1), Z7
 	VPSRLD        $0x03, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       768(SI), Z6
-	VMULPS.BCST   64(SP), Z4, Z8
+	VMULPS.BCST   88(SP), Z0, Z8
 	VPSRLD        $0x04, Z9, Z17
 	VPMOVZXBD     (DX), Z7
 	VPSRLD        $0x04, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   144(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   168(SP), Z0, Z8
 	VPSRLD        $0x04, Z10, Z17
 	VPMOVZXBD     (DX)(BX*1), Z7
 	VPSRLD        $0x04, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   224(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   248(SP), Z0, Z8
 	VPSRLD        $0x04, Z11, Z17
 	VPMOVZXBD     (DX)(BX*2), Z7
 	VPSRLD        $0x04, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   304(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   328(SP), Z0, Z8
 	VPSRLD        $0x04, Z12, Z17
 	VPMOVZXBD     (DX)(CX*1), Z7
 	VPSRLD        $0x04, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       832(SI), Z6
-	VMULPS.BCST   68(SP), Z4, Z8
+	VMULPS.BCST   92(SP), Z0, Z8
 	VPSRLD        $0x04, Z13, Z17
 	VPMOVZXBD     16(DX), Z7
 	VPSRLD        $0x04, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VMULPS.BCST   148(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z2
+	VMULPS.BCST   172(SP), Z0, Z8
 	VPSRLD        $0x04, Z14, Z17
 	VPMOVZXBD     16(DX)(BX*1), Z7
 	VPSRLD        $0x04, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z1
-	VMULPS.BCST   228(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z3
+	VMULPS.BCST   252(SP), Z0, Z8
 	VPSRLD        $0x04, Z15, Z17
 	VPMOVZXBD     16(DX)(BX*2), Z7
 	VPSRLD        $0x04, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z2
-	VMULPS.BCST   308(SP), Z4, Z8
+	VFMADD231PS   Z6, Z7, Z4
+	VMULPS.BCST   332(SP), Z0, Z8
 	VPSRLD        $0x04, Z16, Z17
 	VPMOVZXBD     16(DX)(CX*1), Z7
 	VPSRLD        $0x04, Z7, Z7
-	VPTERNLOGD    $0xd8, Z5, Z17, Z7
+	VPTERNLOGD    $0xd8, Z1, Z17, Z7
 	VPERMPS       Z8, Z7, Z7
-	VFMADD231PS   Z6, Z7, Z3
+	VFMADD231PS   Z6, Z7, Z5
 	VMOVUPS       896(SI), Z6
-	VMULPS.BCST   72(SP), Z4, Z7
+	VMULPS.BCST   96(SP), Z0, Z7
 	VPSRLD        $0x06, Z9, Z9
 	VPMOVZXBD     (DX), Z8
 	VPSRLD        $0x05, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z0
-	VMULPS.BCST   152(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z2
+	VMULPS.BCST   176(SP), Z0, Z7
 	VPSRLD        $0x06, Z10, Z9
 	VPMOVZXBD     (DX)(BX*1), Z8
 	VPSRLD        $0x05, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z1
-	VMULPS.BCST   232(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z3
+	VMULPS.BCST   256(SP), Z0, Z7
 	VPSRLD        $0x06, Z11, Z9
 	VPMOVZXBD     (DX)(BX*2), Z8
 	VPSRLD        $0x05, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z2
-	VMULPS.BCST   312(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z4
+	VMULPS.BCST   336(SP), Z0, Z7
 	VPSRLD        $0x06, Z12, Z9
 	VPMOVZXBD     (DX)(CX*1), Z8
 	VPSRLD        $0x05, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z3
+	VFMADD231PS   Z6, Z8, Z5
 	VMOVUPS       960(SI), Z6
-	VMULPS.BCST   76(SP), Z4, Z7
+	VMULPS.BCST   100(SP), Z0, Z7
 	VPSRLD        $0x06, Z13, Z9
 	VPMOVZXBD     16(DX), Z8
 	VPSRLD        $0x05, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z0
-	VMULPS.BCST   156(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z2
+	VMULPS.BCST   180(SP), Z0, Z7
 	VPSRLD        $0x06, Z14, Z9
 	VPMOVZXBD     16(DX)(BX*1), Z8
 	VPSRLD        $0x05, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z1
-	VMULPS.BCST   236(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z3
+	VMULPS.BCST   260(SP), Z0, Z7
 	VPSRLD        $0x06, Z15, Z9
 	VPMOVZXBD     16(DX)(BX*2), Z8
 	VPSRLD        $0x05, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z2
-	VMULPS.BCST   316(SP), Z4, Z7
+	VFMADD231PS   Z6, Z8, Z4
+	VMULPS.BCST   340(SP), Z0, Z7
 	VPSRLD        $0x06, Z16, Z9
 	VPMOVZXBD     16(DX)(CX*1), Z8
 	VPSRLD        $0x05, Z8, Z8
-	VPTERNLOGD    $0xd8, Z5, Z9, Z8
+	VPTERNLOGD    $0xd8, Z1, Z9, Z8
 	VPERMPS       Z7, Z8, Z8
-	VFMADD231PS   Z6, Z8, Z3
+	VFMADD231PS   Z6, Z8, Z5
 	ADDQ          $0x0000006e, DX
 	ADDQ          $0x00000400, SI
 	SUBQ          $0x00000100, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y1
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VADDPS        Y2, Y3, Y2
-	VSHUFPS       $0x88, Y0, Y4, Y3
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y3, Y3
-	VSHUFPS       $0x88, Y2, Y1, Y0
-	VSHUFPS       $0xdd, Y2, Y1, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y3, Y1
-	VSHUFPS       $0xdd, Y0, Y3, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VADDPS        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VADDPS        Y7, Y3, Y7
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y8
+	VEXTRACTF64X4 $0x01, Z5, Y9
+	VADDPS        Y9, Y5, Y9
+	VSHUFPS       $0x88, Y7, Y6, Y10
+	VSHUFPS       $0xdd, Y7, Y6, Y6
+	VADDPS        Y6, Y10, Y10
+	VSHUFPS       $0x88, Y9, Y8, Y6
+	VSHUFPS       $0xdd, Y9, Y8, Y7
+	VADDPS        Y7, Y6, Y6
+	VSHUFPS       $0x88, Y6, Y10, Y7
+	VSHUFPS       $0xdd, Y6, Y10, Y6
+	VADDPS        Y6, Y7, Y7
+	VEXTRACTF32X4 $0x01, Y7, X6
+	VADDPS        X6, X7, X6
+	VMOVUPS       X6, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ3Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ3Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ3Kx2AVX512(SB), $320-56
+TEXT ·dotsQ3Kx2AVX512(SB), $344-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -24014,17 +25192,23 @@ TEXT ·dotsQ3Kx2AVX512(SB), $320-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldQ3K0<>+0(SB), Z8
-	VMOVUPS rows_heldQ3K1<>+0(SB), Z9
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldQ3K0<>+0(SB), Z0
+	VMOVUPS rows_heldQ3K1<>+0(SB), Z1
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0    (R10)
@@ -24050,7 +25234,7 @@ loop:
 	ANDQ          R13, R15
 	SHLQ          $0x04, R15
 	ORQ           R15, R14
-	MOVQ          R14, (SP)
+	MOVQ          R14, 24(SP)
 	MOVQ          R12, R12
 	SHRQ          $0x04, R11
 	SHRQ          $0x04, R12
@@ -24060,15 +25244,15 @@ loop:
 	ANDQ          R13, R12
 	SHLQ          $0x04, R12
 	ORQ           R12, R11
-	MOVQ          R11, 8(SP)
+	MOVQ          R11, 32(SP)
 	VPBROADCASTW  108(DX), X10
 	VCVTPH2PS     X10, X10
 	VBROADCASTSS  X10, Z10
-	VPMOVZXBD     (SP), Z11
+	VPMOVZXBD     24(SP), Z11
 	VPADDD        rows_minus32x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS     Z11, Z11
 	VMULPS        Z10, Z11, Z11
-	VMOVUPS       Z11, 16(SP)
+	VMOVUPS       Z11, 40(SP)
 	MOVQ          96(DX)(BX*1), R11
 	MOVL          104(DX)(BX*1), R12
 	MOVQ          R12, R13
@@ -24083,7 +25267,7 @@ loop:
 	ANDQ          R13, R15
 	SHLQ          $0x04, R15
 	ORQ           R15, R14
-	MOVQ          R14, 80(SP)
+	MOVQ          R14, 104(SP)
 	MOVQ          R12, R12
 	SHRQ          $0x04, R11
 	SHRQ          $0x04, R12
@@ -24093,15 +25277,15 @@ loop:
 	ANDQ          R13, R12
 	SHLQ          $0x04, R12
 	ORQ           R12, R11
-	MOVQ          R11, 88(SP)
+	MOVQ          R11, 112(SP)
 	VPBROADCASTW  108(DX)(BX*1), X10
 	VCVTPH2PS     X10, X10
 	VBROADCASTSS  X10, Z10
-	VPMOVZXBD     80(SP), Z11
+	VPMOVZXBD     104(SP), Z11
 	VPADDD        rows_minus32x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS     Z11, Z11
 	VMULPS        Z10, Z11, Z11
-	VMOVUPS       Z11, 96(SP)
+	VMOVUPS       Z11, 120(SP)
 	MOVQ          96(DX)(BX*2), R11
 	MOVL          104(DX)(BX*2), R12
 	MOVQ          R12, R13
@@ -24116,7 +25300,7 @@ loop:
 	ANDQ          R13, R15
 	SHLQ          $0x04, R15
 	ORQ           R15, R14
-	MOVQ          R14, 160(SP)
+	MOVQ          R14, 184(SP)
 	MOVQ          R12, R12
 	SHRQ          $0x04, R11
 	SHRQ          $0x04, R12
@@ -24126,15 +25310,15 @@ loop:
 	ANDQ          R13, R12
 	SHLQ          $0x04, R12
 	ORQ           R12, R11
-	MOVQ          R11, 168(SP)
+	MOVQ          R11, 192(SP)
 	VPBROADCASTW  108(DX)(BX*2), X10
 	VCVTPH2PS     X10, X10
 	VBROADCASTSS  X10, Z10
-	VPMOVZXBD     160(SP), Z11
+	VPMOVZXBD     184(SP), Z11
 	VPADDD        rows_minus32x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS     Z11, Z11
 	VMULPS        Z10, Z11, Z11
-	VMOVUPS       Z11, 176(SP)
+	VMOVUPS       Z11, 200(SP)
 	MOVQ          96(DX)(R9*1), R11
 	MOVL          104(DX)(R9*1), R12
 	MOVQ          R12, R13
@@ -24149,7 +25333,7 @@ loop:
 	ANDQ          R13, R15
 	SHLQ          $0x04, R15
 	ORQ           R15, R14
-	MOVQ          R14, 240(SP)
+	MOVQ          R14, 264(SP)
 	MOVQ          R12, R12
 	SHRQ          $0x04, R11
 	SHRQ          $0x04, R12
@@ -24159,596 +25343,609 @@ loop:
 	ANDQ          R13, R12
 	SHLQ          $0x04, R12
 	ORQ           R12, R11
-	MOVQ          R11, 248(SP)
+	MOVQ          R11, 272(SP)
 	VPBROADCASTW  108(DX)(R9*1), X10
 	VCVTPH2PS     X10, X10
 	VBROADCASTSS  X10, Z10
-	VPMOVZXBD     240(SP), Z11
+	VPMOVZXBD     264(SP), Z11
 	VPADDD        rows_minus32x16<>+0(SB), Z11, Z11
 	VCVTDQ2PS     Z11, Z11
 	VMULPS        Z10, Z11, Z11
-	VMOVUPS       Z11, 256(SP)
+	VMOVUPS       Z11, 280(SP)
 	VMOVUPS       (SI), Z10
 	VMOVUPS       (SI)(DI*1), Z11
-	VMULPS.BCST   16(SP), Z8, Z13
+	VMULPS.BCST   40(SP), Z0, Z13
 	VPMOVZXBD     32(DX), Z14
 	VPMOVZXBD     (DX), Z12
 	VPSLLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z14, Z12
+	VPTERNLOGD    $0xd8, Z1, Z14, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   96(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   120(SP), Z0, Z13
 	VPMOVZXBD     32(DX)(BX*1), Z15
 	VPMOVZXBD     (DX)(BX*1), Z12
 	VPSLLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z15, Z12
+	VPTERNLOGD    $0xd8, Z1, Z15, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   176(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   200(SP), Z0, Z13
 	VPMOVZXBD     32(DX)(BX*2), Z16
 	VPMOVZXBD     (DX)(BX*2), Z12
 	VPSLLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z16, Z12
+	VPTERNLOGD    $0xd8, Z1, Z16, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   256(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   280(SP), Z0, Z13
 	VPMOVZXBD     32(DX)(R9*1), Z17
 	VPMOVZXBD     (DX)(R9*1), Z12
 	VPSLLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z17, Z12
+	VPTERNLOGD    $0xd8, Z1, Z17, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       64(SI), Z10
 	VMOVUPS       64(SI)(DI*1), Z11
-	VMULPS.BCST   20(SP), Z8, Z13
+	VMULPS.BCST   44(SP), Z0, Z13
 	VPMOVZXBD     48(DX), Z18
 	VPMOVZXBD     16(DX), Z12
 	VPSLLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z18, Z12
+	VPTERNLOGD    $0xd8, Z1, Z18, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   100(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   124(SP), Z0, Z13
 	VPMOVZXBD     48(DX)(BX*1), Z19
 	VPMOVZXBD     16(DX)(BX*1), Z12
 	VPSLLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z19, Z12
+	VPTERNLOGD    $0xd8, Z1, Z19, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   180(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   204(SP), Z0, Z13
 	VPMOVZXBD     48(DX)(BX*2), Z20
 	VPMOVZXBD     16(DX)(BX*2), Z12
 	VPSLLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z20, Z12
+	VPTERNLOGD    $0xd8, Z1, Z20, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   260(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   284(SP), Z0, Z13
 	VPMOVZXBD     48(DX)(R9*1), Z21
 	VPMOVZXBD     16(DX)(R9*1), Z12
 	VPSLLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z21, Z12
+	VPTERNLOGD    $0xd8, Z1, Z21, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       128(SI), Z10
 	VMOVUPS       128(SI)(DI*1), Z11
-	VMULPS.BCST   24(SP), Z8, Z13
+	VMULPS.BCST   48(SP), Z0, Z13
 	VPSRLD        $0x02, Z14, Z22
 	VPMOVZXBD     (DX), Z12
 	VPSLLD        $0x01, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   104(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   128(SP), Z0, Z13
 	VPSRLD        $0x02, Z15, Z22
 	VPMOVZXBD     (DX)(BX*1), Z12
 	VPSLLD        $0x01, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   184(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   208(SP), Z0, Z13
 	VPSRLD        $0x02, Z16, Z22
 	VPMOVZXBD     (DX)(BX*2), Z12
 	VPSLLD        $0x01, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   264(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   288(SP), Z0, Z13
 	VPSRLD        $0x02, Z17, Z22
 	VPMOVZXBD     (DX)(R9*1), Z12
 	VPSLLD        $0x01, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       192(SI), Z10
 	VMOVUPS       192(SI)(DI*1), Z11
-	VMULPS.BCST   28(SP), Z8, Z13
+	VMULPS.BCST   52(SP), Z0, Z13
 	VPSRLD        $0x02, Z18, Z22
 	VPMOVZXBD     16(DX), Z12
 	VPSLLD        $0x01, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   108(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   132(SP), Z0, Z13
 	VPSRLD        $0x02, Z19, Z22
 	VPMOVZXBD     16(DX)(BX*1), Z12
 	VPSLLD        $0x01, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   188(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   212(SP), Z0, Z13
 	VPSRLD        $0x02, Z20, Z22
 	VPMOVZXBD     16(DX)(BX*2), Z12
 	VPSLLD        $0x01, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   268(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   292(SP), Z0, Z13
 	VPSRLD        $0x02, Z21, Z22
 	VPMOVZXBD     16(DX)(R9*1), Z12
 	VPSLLD        $0x01, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       256(SI), Z10
 	VMOVUPS       256(SI)(DI*1), Z11
-	VMULPS.BCST   32(SP), Z8, Z13
+	VMULPS.BCST   56(SP), Z0, Z13
 	VPSRLD        $0x04, Z14, Z22
 	VPMOVZXBD     (DX), Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   112(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   136(SP), Z0, Z13
 	VPSRLD        $0x04, Z15, Z22
 	VPMOVZXBD     (DX)(BX*1), Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   192(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   216(SP), Z0, Z13
 	VPSRLD        $0x04, Z16, Z22
 	VPMOVZXBD     (DX)(BX*2), Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
-	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   272(SP), Z8, Z13
-	VPSRLD        $0x04, Z17, Z22
-	VPMOVZXBD     (DX)(R9*1), Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
 	VFMADD231PS   Z10, Z12, Z6
 	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   296(SP), Z0, Z13
+	VPSRLD        $0x04, Z17, Z22
+	VPMOVZXBD     (DX)(R9*1), Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       320(SI), Z10
 	VMOVUPS       320(SI)(DI*1), Z11
-	VMULPS.BCST   36(SP), Z8, Z13
+	VMULPS.BCST   60(SP), Z0, Z13
 	VPSRLD        $0x04, Z18, Z22
 	VPMOVZXBD     16(DX), Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
-	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   116(SP), Z8, Z13
-	VPSRLD        $0x04, Z19, Z22
-	VPMOVZXBD     16(DX)(BX*1), Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
 	VFMADD231PS   Z10, Z12, Z2
 	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   196(SP), Z8, Z13
-	VPSRLD        $0x04, Z20, Z22
-	VPMOVZXBD     16(DX)(BX*2), Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VMULPS.BCST   140(SP), Z0, Z13
+	VPSRLD        $0x04, Z19, Z22
+	VPMOVZXBD     16(DX)(BX*1), Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
 	VFMADD231PS   Z10, Z12, Z4
 	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   276(SP), Z8, Z13
-	VPSRLD        $0x04, Z21, Z22
-	VPMOVZXBD     16(DX)(R9*1), Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VMULPS.BCST   220(SP), Z0, Z13
+	VPSRLD        $0x04, Z20, Z22
+	VPMOVZXBD     16(DX)(BX*2), Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
 	VFMADD231PS   Z10, Z12, Z6
 	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   300(SP), Z0, Z13
+	VPSRLD        $0x04, Z21, Z22
+	VPMOVZXBD     16(DX)(R9*1), Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       384(SI), Z10
 	VMOVUPS       384(SI)(DI*1), Z11
-	VMULPS.BCST   40(SP), Z8, Z12
+	VMULPS.BCST   64(SP), Z0, Z12
 	VPSRLD        $0x06, Z14, Z14
 	VPMOVZXBD     (DX), Z13
 	VPSRLD        $0x01, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z0
-	VFMADD231PS   Z11, Z13, Z1
-	VMULPS.BCST   120(SP), Z8, Z12
+	VFMADD231PS   Z10, Z13, Z2
+	VFMADD231PS   Z11, Z13, Z3
+	VMULPS.BCST   144(SP), Z0, Z12
 	VPSRLD        $0x06, Z15, Z14
 	VPMOVZXBD     (DX)(BX*1), Z13
 	VPSRLD        $0x01, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z2
-	VFMADD231PS   Z11, Z13, Z3
-	VMULPS.BCST   200(SP), Z8, Z12
+	VFMADD231PS   Z10, Z13, Z4
+	VFMADD231PS   Z11, Z13, Z5
+	VMULPS.BCST   224(SP), Z0, Z12
 	VPSRLD        $0x06, Z16, Z14
 	VPMOVZXBD     (DX)(BX*2), Z13
 	VPSRLD        $0x01, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z4
-	VFMADD231PS   Z11, Z13, Z5
-	VMULPS.BCST   280(SP), Z8, Z12
+	VFMADD231PS   Z10, Z13, Z6
+	VFMADD231PS   Z11, Z13, Z7
+	VMULPS.BCST   304(SP), Z0, Z12
 	VPSRLD        $0x06, Z17, Z14
 	VPMOVZXBD     (DX)(R9*1), Z13
 	VPSRLD        $0x01, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z6
-	VFMADD231PS   Z11, Z13, Z7
+	VFMADD231PS   Z10, Z13, Z8
+	VFMADD231PS   Z11, Z13, Z9
 	VMOVUPS       448(SI), Z10
 	VMOVUPS       448(SI)(DI*1), Z11
-	VMULPS.BCST   44(SP), Z8, Z12
+	VMULPS.BCST   68(SP), Z0, Z12
 	VPSRLD        $0x06, Z18, Z14
 	VPMOVZXBD     16(DX), Z13
 	VPSRLD        $0x01, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
-	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z0
-	VFMADD231PS   Z11, Z13, Z1
-	VMULPS.BCST   124(SP), Z8, Z12
-	VPSRLD        $0x06, Z19, Z14
-	VPMOVZXBD     16(DX)(BX*1), Z13
-	VPSRLD        $0x01, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
 	VFMADD231PS   Z10, Z13, Z2
 	VFMADD231PS   Z11, Z13, Z3
-	VMULPS.BCST   204(SP), Z8, Z12
-	VPSRLD        $0x06, Z20, Z14
-	VPMOVZXBD     16(DX)(BX*2), Z13
+	VMULPS.BCST   148(SP), Z0, Z12
+	VPSRLD        $0x06, Z19, Z14
+	VPMOVZXBD     16(DX)(BX*1), Z13
 	VPSRLD        $0x01, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
 	VFMADD231PS   Z10, Z13, Z4
 	VFMADD231PS   Z11, Z13, Z5
-	VMULPS.BCST   284(SP), Z8, Z12
-	VPSRLD        $0x06, Z21, Z14
-	VPMOVZXBD     16(DX)(R9*1), Z13
+	VMULPS.BCST   228(SP), Z0, Z12
+	VPSRLD        $0x06, Z20, Z14
+	VPMOVZXBD     16(DX)(BX*2), Z13
 	VPSRLD        $0x01, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
 	VFMADD231PS   Z10, Z13, Z6
 	VFMADD231PS   Z11, Z13, Z7
+	VMULPS.BCST   308(SP), Z0, Z12
+	VPSRLD        $0x06, Z21, Z14
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSRLD        $0x01, Z13, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z8
+	VFMADD231PS   Z11, Z13, Z9
 	VMOVUPS       512(SI), Z10
 	VMOVUPS       512(SI)(DI*1), Z11
-	VMULPS.BCST   48(SP), Z8, Z13
+	VMULPS.BCST   72(SP), Z0, Z13
 	VPMOVZXBD     64(DX), Z14
 	VPMOVZXBD     (DX), Z12
 	VPSRLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z14, Z12
+	VPTERNLOGD    $0xd8, Z1, Z14, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   128(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   152(SP), Z0, Z13
 	VPMOVZXBD     64(DX)(BX*1), Z15
 	VPMOVZXBD     (DX)(BX*1), Z12
 	VPSRLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z15, Z12
+	VPTERNLOGD    $0xd8, Z1, Z15, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   208(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   232(SP), Z0, Z13
 	VPMOVZXBD     64(DX)(BX*2), Z16
 	VPMOVZXBD     (DX)(BX*2), Z12
 	VPSRLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z16, Z12
+	VPTERNLOGD    $0xd8, Z1, Z16, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   288(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   312(SP), Z0, Z13
 	VPMOVZXBD     64(DX)(R9*1), Z17
 	VPMOVZXBD     (DX)(R9*1), Z12
 	VPSRLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z17, Z12
+	VPTERNLOGD    $0xd8, Z1, Z17, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       576(SI), Z10
 	VMOVUPS       576(SI)(DI*1), Z11
-	VMULPS.BCST   52(SP), Z8, Z13
+	VMULPS.BCST   76(SP), Z0, Z13
 	VPMOVZXBD     80(DX), Z18
 	VPMOVZXBD     16(DX), Z12
 	VPSRLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z18, Z12
+	VPTERNLOGD    $0xd8, Z1, Z18, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   132(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   156(SP), Z0, Z13
 	VPMOVZXBD     80(DX)(BX*1), Z19
 	VPMOVZXBD     16(DX)(BX*1), Z12
 	VPSRLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z19, Z12
+	VPTERNLOGD    $0xd8, Z1, Z19, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   212(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   236(SP), Z0, Z13
 	VPMOVZXBD     80(DX)(BX*2), Z20
 	VPMOVZXBD     16(DX)(BX*2), Z12
 	VPSRLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z20, Z12
+	VPTERNLOGD    $0xd8, Z1, Z20, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   292(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   316(SP), Z0, Z13
 	VPMOVZXBD     80(DX)(R9*1), Z21
 	VPMOVZXBD     16(DX)(R9*1), Z12
 	VPSRLD        $0x02, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z21, Z12
+	VPTERNLOGD    $0xd8, Z1, Z21, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       640(SI), Z10
 	VMOVUPS       640(SI)(DI*1), Z11
-	VMULPS.BCST   56(SP), Z8, Z13
+	VMULPS.BCST   80(SP), Z0, Z13
 	VPSRLD        $0x02, Z14, Z22
 	VPMOVZXBD     (DX), Z12
 	VPSRLD        $0x03, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   136(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   160(SP), Z0, Z13
 	VPSRLD        $0x02, Z15, Z22
 	VPMOVZXBD     (DX)(BX*1), Z12
 	VPSRLD        $0x03, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   216(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   240(SP), Z0, Z13
 	VPSRLD        $0x02, Z16, Z22
 	VPMOVZXBD     (DX)(BX*2), Z12
 	VPSRLD        $0x03, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   296(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   320(SP), Z0, Z13
 	VPSRLD        $0x02, Z17, Z22
 	VPMOVZXBD     (DX)(R9*1), Z12
 	VPSRLD        $0x03, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       704(SI), Z10
 	VMOVUPS       704(SI)(DI*1), Z11
-	VMULPS.BCST   60(SP), Z8, Z13
+	VMULPS.BCST   84(SP), Z0, Z13
 	VPSRLD        $0x02, Z18, Z22
 	VPMOVZXBD     16(DX), Z12
 	VPSRLD        $0x03, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   140(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   164(SP), Z0, Z13
 	VPSRLD        $0x02, Z19, Z22
 	VPMOVZXBD     16(DX)(BX*1), Z12
 	VPSRLD        $0x03, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   220(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   244(SP), Z0, Z13
 	VPSRLD        $0x02, Z20, Z22
 	VPMOVZXBD     16(DX)(BX*2), Z12
 	VPSRLD        $0x03, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   300(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   324(SP), Z0, Z13
 	VPSRLD        $0x02, Z21, Z22
 	VPMOVZXBD     16(DX)(R9*1), Z12
 	VPSRLD        $0x03, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       768(SI), Z10
 	VMOVUPS       768(SI)(DI*1), Z11
-	VMULPS.BCST   64(SP), Z8, Z13
+	VMULPS.BCST   88(SP), Z0, Z13
 	VPSRLD        $0x04, Z14, Z22
 	VPMOVZXBD     (DX), Z12
 	VPSRLD        $0x04, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   144(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z2
+	VFMADD231PS   Z11, Z12, Z3
+	VMULPS.BCST   168(SP), Z0, Z13
 	VPSRLD        $0x04, Z15, Z22
 	VPMOVZXBD     (DX)(BX*1), Z12
 	VPSRLD        $0x04, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z2
-	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   224(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z4
+	VFMADD231PS   Z11, Z12, Z5
+	VMULPS.BCST   248(SP), Z0, Z13
 	VPSRLD        $0x04, Z16, Z22
 	VPMOVZXBD     (DX)(BX*2), Z12
 	VPSRLD        $0x04, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z4
-	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   304(SP), Z8, Z13
+	VFMADD231PS   Z10, Z12, Z6
+	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   328(SP), Z0, Z13
 	VPSRLD        $0x04, Z17, Z22
 	VPMOVZXBD     (DX)(R9*1), Z12
 	VPSRLD        $0x04, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z6
-	VFMADD231PS   Z11, Z12, Z7
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       832(SI), Z10
 	VMOVUPS       832(SI)(DI*1), Z11
-	VMULPS.BCST   68(SP), Z8, Z13
+	VMULPS.BCST   92(SP), Z0, Z13
 	VPSRLD        $0x04, Z18, Z22
 	VPMOVZXBD     16(DX), Z12
 	VPSRLD        $0x04, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
-	VPERMPS       Z13, Z12, Z12
-	VFMADD231PS   Z10, Z12, Z0
-	VFMADD231PS   Z11, Z12, Z1
-	VMULPS.BCST   148(SP), Z8, Z13
-	VPSRLD        $0x04, Z19, Z22
-	VPMOVZXBD     16(DX)(BX*1), Z12
-	VPSRLD        $0x04, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
 	VFMADD231PS   Z10, Z12, Z2
 	VFMADD231PS   Z11, Z12, Z3
-	VMULPS.BCST   228(SP), Z8, Z13
-	VPSRLD        $0x04, Z20, Z22
-	VPMOVZXBD     16(DX)(BX*2), Z12
+	VMULPS.BCST   172(SP), Z0, Z13
+	VPSRLD        $0x04, Z19, Z22
+	VPMOVZXBD     16(DX)(BX*1), Z12
 	VPSRLD        $0x04, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
 	VFMADD231PS   Z10, Z12, Z4
 	VFMADD231PS   Z11, Z12, Z5
-	VMULPS.BCST   308(SP), Z8, Z13
-	VPSRLD        $0x04, Z21, Z22
-	VPMOVZXBD     16(DX)(R9*1), Z12
+	VMULPS.BCST   252(SP), Z0, Z13
+	VPSRLD        $0x04, Z20, Z22
+	VPMOVZXBD     16(DX)(BX*2), Z12
 	VPSRLD        $0x04, Z12, Z12
-	VPTERNLOGD    $0xd8, Z9, Z22, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
 	VPERMPS       Z13, Z12, Z12
 	VFMADD231PS   Z10, Z12, Z6
 	VFMADD231PS   Z11, Z12, Z7
+	VMULPS.BCST   332(SP), Z0, Z13
+	VPSRLD        $0x04, Z21, Z22
+	VPMOVZXBD     16(DX)(R9*1), Z12
+	VPSRLD        $0x04, Z12, Z12
+	VPTERNLOGD    $0xd8, Z1, Z22, Z12
+	VPERMPS       Z13, Z12, Z12
+	VFMADD231PS   Z10, Z12, Z8
+	VFMADD231PS   Z11, Z12, Z9
 	VMOVUPS       896(SI), Z10
 	VMOVUPS       896(SI)(DI*1), Z11
-	VMULPS.BCST   72(SP), Z8, Z12
+	VMULPS.BCST   96(SP), Z0, Z12
 	VPSRLD        $0x06, Z14, Z14
 	VPMOVZXBD     (DX), Z13
 	VPSRLD        $0x05, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z0
-	VFMADD231PS   Z11, Z13, Z1
-	VMULPS.BCST   152(SP), Z8, Z12
+	VFMADD231PS   Z10, Z13, Z2
+	VFMADD231PS   Z11, Z13, Z3
+	VMULPS.BCST   176(SP), Z0, Z12
 	VPSRLD        $0x06, Z15, Z14
 	VPMOVZXBD     (DX)(BX*1), Z13
 	VPSRLD        $0x05, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z2
-	VFMADD231PS   Z11, Z13, Z3
-	VMULPS.BCST   232(SP), Z8, Z12
+	VFMADD231PS   Z10, Z13, Z4
+	VFMADD231PS   Z11, Z13, Z5
+	VMULPS.BCST   256(SP), Z0, Z12
 	VPSRLD        $0x06, Z16, Z14
 	VPMOVZXBD     (DX)(BX*2), Z13
 	VPSRLD        $0x05, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z4
-	VFMADD231PS   Z11, Z13, Z5
-	VMULPS.BCST   312(SP), Z8, Z12
+	VFMADD231PS   Z10, Z13, Z6
+	VFMADD231PS   Z11, Z13, Z7
+	VMULPS.BCST   336(SP), Z0, Z12
 	VPSRLD        $0x06, Z17, Z14
 	VPMOVZXBD     (DX)(R9*1), Z13
 	VPSRLD        $0x05, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z6
-	VFMADD231PS   Z11, Z13, Z7
+	VFMADD231PS   Z10, Z13, Z8
+	VFMADD231PS   Z11, Z13, Z9
 	VMOVUPS       960(SI), Z10
 	VMOVUPS       960(SI)(DI*1), Z11
-	VMULPS.BCST   76(SP), Z8, Z12
+	VMULPS.BCST   100(SP), Z0, Z12
 	VPSRLD        $0x06, Z18, Z14
 	VPMOVZXBD     16(DX), Z13
 	VPSRLD        $0x05, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
-	VPERMPS       Z12, Z13, Z13
-	VFMADD231PS   Z10, Z13, Z0
-	VFMADD231PS   Z11, Z13, Z1
-	VMULPS.BCST   156(SP), Z8, Z12
-	VPSRLD        $0x06, Z19, Z14
-	VPMOVZXBD     16(DX)(BX*1), Z13
-	VPSRLD        $0x05, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
 	VFMADD231PS   Z10, Z13, Z2
 	VFMADD231PS   Z11, Z13, Z3
-	VMULPS.BCST   236(SP), Z8, Z12
-	VPSRLD        $0x06, Z20, Z14
-	VPMOVZXBD     16(DX)(BX*2), Z13
+	VMULPS.BCST   180(SP), Z0, Z12
+	VPSRLD        $0x06, Z19, Z14
+	VPMOVZXBD     16(DX)(BX*1), Z13
 	VPSRLD        $0x05, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
 	VFMADD231PS   Z10, Z13, Z4
 	VFMADD231PS   Z11, Z13, Z5
-	VMULPS.BCST   316(SP), Z8, Z12
-	VPSRLD        $0x06, Z21, Z14
-	VPMOVZXBD     16(DX)(R9*1), Z13
+	VMULPS.BCST   260(SP), Z0, Z12
+	VPSRLD        $0x06, Z20, Z14
+	VPMOVZXBD     16(DX)(BX*2), Z13
 	VPSRLD        $0x05, Z13, Z13
-	VPTERNLOGD    $0xd8, Z9, Z14, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
 	VPERMPS       Z12, Z13, Z13
 	VFMADD231PS   Z10, Z13, Z6
 	VFMADD231PS   Z11, Z13, Z7
+	VMULPS.BCST   340(SP), Z0, Z12
+	VPSRLD        $0x06, Z21, Z14
+	VPMOVZXBD     16(DX)(R9*1), Z13
+	VPSRLD        $0x05, Z13, Z13
+	VPTERNLOGD    $0xd8, Z1, Z14, Z13
+	VPERMPS       Z12, Z13, Z13
+	VFMADD231PS   Z10, Z13, Z8
+	VFMADD231PS   Z11, Z13, Z9
 	ADDQ          $0x0000006e, DX
 	ADDQ          $0x00000400, SI
 	SUBQ          $0x00000100, R8
 	JNZ           loop
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF64X4 $0x01, Z4, Y2
-	VADDPS        Y2, Y4, Y2
-	VEXTRACTF64X4 $0x01, Z6, Y4
-	VADDPS        Y4, Y6, Y4
-	VSHUFPS       $0x88, Y0, Y8, Y6
-	VSHUFPS       $0xdd, Y0, Y8, Y0
-	VADDPS        Y0, Y6, Y6
-	VSHUFPS       $0x88, Y4, Y2, Y0
-	VSHUFPS       $0xdd, Y4, Y2, Y2
-	VADDPS        Y2, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y6, Y2
-	VSHUFPS       $0xdd, Y0, Y6, Y0
-	VADDPS        Y0, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X0
-	VADDPS        X0, X2, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y10
+	VADDPS        Y10, Y2, Y10
+	VEXTRACTF64X4 $0x01, Z4, Y11
+	VADDPS        Y11, Y4, Y11
+	VEXTRACTF64X4 $0x01, Z6, Y12
+	VADDPS        Y12, Y6, Y12
+	VEXTRACTF64X4 $0x01, Z8, Y13
+	VADDPS        Y13, Y8, Y13
+	VSHUFPS       $0x88, Y11, Y10, Y14
+	VSHUFPS       $0xdd, Y11, Y10, Y10
+	VADDPS        Y10, Y14, Y14
+	VSHUFPS       $0x88, Y13, Y12, Y10
+	VSHUFPS       $0xdd, Y13, Y12, Y11
+	VADDPS        Y11, Y10, Y10
+	VSHUFPS       $0x88, Y10, Y14, Y11
+	VSHUFPS       $0xdd, Y10, Y14, Y10
+	VADDPS        Y10, Y11, Y11
+	VEXTRACTF32X4 $0x01, Y11, X10
+	VADDPS        X10, X11, X10
+	VMOVUPS       X10, (AX)
 	ADDQ          CX, AX
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPS        Y1, Y3, Y1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VADDPS        Y2, Y5, Y2
-	VEXTRACTF64X4 $0x01, Z7, Y3
-	VADDPS        Y3, Y7, Y3
-	VSHUFPS       $0x88, Y1, Y0, Y4
-	VSHUFPS       $0xdd, Y1, Y0, Y0
-	VADDPS        Y0, Y4, Y4
-	VSHUFPS       $0x88, Y3, Y2, Y0
-	VSHUFPS       $0xdd, Y3, Y2, Y1
-	VADDPS        Y1, Y0, Y0
-	VSHUFPS       $0x88, Y0, Y4, Y1
-	VSHUFPS       $0xdd, Y0, Y4, Y0
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VADDPS        X0, X1, X0
-	VMOVUPS       X0, (AX)
+	VEXTRACTF64X4 $0x01, Z3, Y10
+	VADDPS        Y10, Y3, Y10
+	VEXTRACTF64X4 $0x01, Z5, Y11
+	VADDPS        Y11, Y5, Y11
+	VEXTRACTF64X4 $0x01, Z7, Y12
+	VADDPS        Y12, Y7, Y12
+	VEXTRACTF64X4 $0x01, Z9, Y13
+	VADDPS        Y13, Y9, Y13
+	VSHUFPS       $0x88, Y11, Y10, Y14
+	VSHUFPS       $0xdd, Y11, Y10, Y10
+	VADDPS        Y10, Y14, Y14
+	VSHUFPS       $0x88, Y13, Y12, Y10
+	VSHUFPS       $0xdd, Y13, Y12, Y11
+	VADDPS        Y11, Y10, Y10
+	VSHUFPS       $0x88, Y10, Y14, Y11
+	VSHUFPS       $0xdd, Y10, Y14, Y10
+	VADDPS        Y10, Y11, Y11
+	VEXTRACTF32X4 $0x01, Y11, X10
+	VADDPS        X10, X11, X10
+	VMOVUPS       X10, (AX)
+	DECQ          16(SP)
+	JZ            done
+	MOVQ          (SP), AX
+	ADDQ          $0x10, AX
+	MOVQ          AX, (SP)
+	MOVQ          8(SP), DX
+	LEAQ          (DX)(BX*4), DX
+	MOVQ          DX, 8(SP)
+	MOVQ          x+32(FP), SI
+	MOVQ          n+48(FP), R8
+	JMP           band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -24889,9 +26086,9 @@ DATA rows_heldQ4K0<>+56(SB)/4, $0x41600000
 DATA rows_heldQ4K0<>+60(SB)/4, $0x41700000
 GLOBL rows_heldQ4K0<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ4Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ4Kx1AVX512(SB), $256-56
+TEXT ·dotsQ4Kx1AVX512(SB), $280-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -24902,12 +26099,18 @@ TEXT ·dotsQ4Kx1AVX512(SB), $256-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldQ4K0<>+0(SB), Z4
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldQ4K0<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0       (DI)
@@ -24941,7 +26144,7 @@ loop:
 	VPMOVZXBD        X5, Y5
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
-	VMOVUPS          Y5, (SP)
+	VMOVUPS          Y5, 24(SP)
 	MOVL             R10, R9
 	ANDL             $0x3f3f3f3f, R9
 	SHRL             $0x04, R11
@@ -24958,7 +26161,7 @@ loop:
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
 	VXORPS           rows_signs<>+0(SB), Y5, Y5
-	VMOVUPS          Y5, 32(SP)
+	VMOVUPS          Y5, 56(SP)
 	MOVL             4(DX)(BX*1), R9
 	MOVL             8(DX)(BX*1), R10
 	MOVL             12(DX)(BX*1), R11
@@ -24977,7 +26180,7 @@ loop:
 	VPMOVZXBD        X5, Y5
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
-	VMOVUPS          Y5, 64(SP)
+	VMOVUPS          Y5, 88(SP)
 	MOVL             R10, R9
 	ANDL             $0x3f3f3f3f, R9
 	SHRL             $0x04, R11
@@ -24994,7 +26197,7 @@ loop:
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
 	VXORPS           rows_signs<>+0(SB), Y5, Y5
-	VMOVUPS          Y5, 96(SP)
+	VMOVUPS          Y5, 120(SP)
 	MOVL             4(DX)(BX*2), R9
 	MOVL             8(DX)(BX*2), R10
 	MOVL             12(DX)(BX*2), R11
@@ -25013,7 +26216,7 @@ loop:
 	VPMOVZXBD        X5, Y5
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
-	VMOVUPS          Y5, 128(SP)
+	VMOVUPS          Y5, 152(SP)
 	MOVL             R10, R9
 	ANDL             $0x3f3f3f3f, R9
 	SHRL             $0x04, R11
@@ -25030,7 +26233,7 @@ loop:
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
 	VXORPS           rows_signs<>+0(SB), Y5, Y5
-	VMOVUPS          Y5, 160(SP)
+	VMOVUPS          Y5, 184(SP)
 	MOVL             4(DX)(CX*1), R9
 	MOVL             8(DX)(CX*1), R10
 	MOVL             12(DX)(CX*1), R11
@@ -25049,7 +26252,7 @@ loop:
 	VPMOVZXBD        X5, Y5
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
-	VMOVUPS          Y5, 192(SP)
+	VMOVUPS          Y5, 216(SP)
 	MOVL             R10, R9
 	ANDL             $0x3f3f3f3f, R9
 	SHRL             $0x04, R11
@@ -25066,309 +26269,322 @@ loop:
 	VCVTDQ2PS        Y5, Y5
 	VMULPS           Y6, Y5, Y5
 	VXORPS           rows_signs<>+0(SB), Y5, Y5
-	VMOVUPS          Y5, 224(SP)
+	VMOVUPS          Y5, 248(SP)
 	VMOVUPS          (SI), Z5
-	VBROADCASTSS     (SP), Z6
-	VFMADD213PS.BCST 32(SP), Z4, Z6
+	VBROADCASTSS     24(SP), Z6
+	VFMADD213PS.BCST 56(SP), Z0, Z6
 	VPMOVZXBD        16(DX), Z8
 	VPERMPS          Z6, Z8, Z7
-	VFMADD231PS      Z5, Z7, Z0
-	VBROADCASTSS     64(SP), Z7
-	VFMADD213PS.BCST 96(SP), Z4, Z7
+	VFMADD231PS      Z5, Z7, Z1
+	VBROADCASTSS     88(SP), Z7
+	VFMADD213PS.BCST 120(SP), Z0, Z7
 	VPMOVZXBD        16(DX)(BX*1), Z10
 	VPERMPS          Z7, Z10, Z9
-	VFMADD231PS      Z5, Z9, Z1
-	VBROADCASTSS     128(SP), Z9
-	VFMADD213PS.BCST 160(SP), Z4, Z9
+	VFMADD231PS      Z5, Z9, Z2
+	VBROADCASTSS     152(SP), Z9
+	VFMADD213PS.BCST 184(SP), Z0, Z9
 	VPMOVZXBD        16(DX)(BX*2), Z12
 	VPERMPS          Z9, Z12, Z11
-	VFMADD231PS      Z5, Z11, Z2
-	VBROADCASTSS     192(SP), Z11
-	VFMADD213PS.BCST 224(SP), Z4, Z11
+	VFMADD231PS      Z5, Z11, Z3
+	VBROADCASTSS     216(SP), Z11
+	VFMADD213PS.BCST 248(SP), Z0, Z11
 	VPMOVZXBD        16(DX)(CX*1), Z14
 	VPERMPS          Z11, Z14, Z13
-	VFMADD231PS      Z5, Z13, Z3
+	VFMADD231PS      Z5, Z13, Z4
 	VMOVUPS          64(SI), Z5
 	VPMOVZXBD        32(DX), Z13
 	VPERMPS          Z6, Z13, Z6
-	VFMADD231PS      Z5, Z6, Z0
+	VFMADD231PS      Z5, Z6, Z1
 	VPMOVZXBD        32(DX)(BX*1), Z6
 	VPERMPS          Z7, Z6, Z7
-	VFMADD231PS      Z5, Z7, Z1
+	VFMADD231PS      Z5, Z7, Z2
 	VPMOVZXBD        32(DX)(BX*2), Z7
 	VPERMPS          Z9, Z7, Z9
-	VFMADD231PS      Z5, Z9, Z2
+	VFMADD231PS      Z5, Z9, Z3
 	VPMOVZXBD        32(DX)(CX*1), Z9
 	VPERMPS          Z11, Z9, Z11
-	VFMADD231PS      Z5, Z11, Z3
+	VFMADD231PS      Z5, Z11, Z4
 	VMOVUPS          128(SI), Z5
-	VBROADCASTSS     4(SP), Z11
-	VFMADD213PS.BCST 36(SP), Z4, Z11
+	VBROADCASTSS     28(SP), Z11
+	VFMADD213PS.BCST 60(SP), Z0, Z11
 	VPSRLD           $0x04, Z8, Z8
 	VPERMPS          Z11, Z8, Z8
-	VFMADD231PS      Z5, Z8, Z0
-	VBROADCASTSS     68(SP), Z8
-	VFMADD213PS.BCST 100(SP), Z4, Z8
+	VFMADD231PS      Z5, Z8, Z1
+	VBROADCASTSS     92(SP), Z8
+	VFMADD213PS.BCST 124(SP), Z0, Z8
 	VPSRLD           $0x04, Z10, Z10
 	VPERMPS          Z8, Z10, Z10
-	VFMADD231PS      Z5, Z10, Z1
-	VBROADCASTSS     132(SP), Z10
-	VFMADD213PS.BCST 164(SP), Z4, Z10
+	VFMADD231PS      Z5, Z10, Z2
+	VBROADCASTSS     156(SP), Z10
+	VFMADD213PS.BCST 188(SP), Z0, Z10
 	VPSRLD           $0x04, Z12, Z12
 	VPERMPS          Z10, Z12, Z12
-	VFMADD231PS      Z5, Z12, Z2
-	VBROADCASTSS     196(SP), Z12
-	VFMADD213PS.BCST 228(SP), Z4, Z12
+	VFMADD231PS      Z5, Z12, Z3
+	VBROADCASTSS     220(SP), Z12
+	VFMADD213PS.BCST 252(SP), Z0, Z12
 	VPSRLD           $0x04, Z14, Z14
 	VPERMPS          Z12, Z14, Z14
-	VFMADD231PS      Z5, Z14, Z3
+	VFMADD231PS      Z5, Z14, Z4
 	VMOVUPS          192(SI), Z5
 	VPSRLD           $0x04, Z13, Z13
 	VPERMPS          Z11, Z13, Z13
-	VFMADD231PS      Z5, Z13, Z0
+	VFMADD231PS      Z5, Z13, Z1
 	VPSRLD           $0x04, Z6, Z6
 	VPERMPS          Z8, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
+	VFMADD231PS      Z5, Z6, Z2
 	VPSRLD           $0x04, Z7, Z6
 	VPERMPS          Z10, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
+	VFMADD231PS      Z5, Z6, Z3
 	VPSRLD           $0x04, Z9, Z6
 	VPERMPS          Z12, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          256(SI), Z5
-	VBROADCASTSS     8(SP), Z6
-	VFMADD213PS.BCST 40(SP), Z4, Z6
+	VBROADCASTSS     32(SP), Z6
+	VFMADD213PS.BCST 64(SP), Z0, Z6
 	VPMOVZXBD        48(DX), Z8
 	VPERMPS          Z6, Z8, Z7
-	VFMADD231PS      Z5, Z7, Z0
-	VBROADCASTSS     72(SP), Z7
-	VFMADD213PS.BCST 104(SP), Z4, Z7
+	VFMADD231PS      Z5, Z7, Z1
+	VBROADCASTSS     96(SP), Z7
+	VFMADD213PS.BCST 128(SP), Z0, Z7
 	VPMOVZXBD        48(DX)(BX*1), Z10
 	VPERMPS          Z7, Z10, Z9
-	VFMADD231PS      Z5, Z9, Z1
-	VBROADCASTSS     136(SP), Z9
-	VFMADD213PS.BCST 168(SP), Z4, Z9
+	VFMADD231PS      Z5, Z9, Z2
+	VBROADCASTSS     160(SP), Z9
+	VFMADD213PS.BCST 192(SP), Z0, Z9
 	VPMOVZXBD        48(DX)(BX*2), Z12
 	VPERMPS          Z9, Z12, Z11
-	VFMADD231PS      Z5, Z11, Z2
-	VBROADCASTSS     200(SP), Z11
-	VFMADD213PS.BCST 232(SP), Z4, Z11
+	VFMADD231PS      Z5, Z11, Z3
+	VBROADCASTSS     224(SP), Z11
+	VFMADD213PS.BCST 256(SP), Z0, Z11
 	VPMOVZXBD        48(DX)(CX*1), Z14
 	VPERMPS          Z11, Z14, Z13
-	VFMADD231PS      Z5, Z13, Z3
+	VFMADD231PS      Z5, Z13, Z4
 	VMOVUPS          320(SI), Z5
 	VPMOVZXBD        64(DX), Z13
 	VPERMPS          Z6, Z13, Z6
-	VFMADD231PS      Z5, Z6, Z0
+	VFMADD231PS      Z5, Z6, Z1
 	VPMOVZXBD        64(DX)(BX*1), Z6
 	VPERMPS          Z7, Z6, Z7
-	VFMADD231PS      Z5, Z7, Z1
+	VFMADD231PS      Z5, Z7, Z2
 	VPMOVZXBD        64(DX)(BX*2), Z7
 	VPERMPS          Z9, Z7, Z9
-	VFMADD231PS      Z5, Z9, Z2
+	VFMADD231PS      Z5, Z9, Z3
 	VPMOVZXBD        64(DX)(CX*1), Z9
 	VPERMPS          Z11, Z9, Z11
-	VFMADD231PS      Z5, Z11, Z3
+	VFMADD231PS      Z5, Z11, Z4
 	VMOVUPS          384(SI), Z5
-	VBROADCASTSS     12(SP), Z11
-	VFMADD213PS.BCST 44(SP), Z4, Z11
+	VBROADCASTSS     36(SP), Z11
+	VFMADD213PS.BCST 68(SP), Z0, Z11
 	VPSRLD           $0x04, Z8, Z8
 	VPERMPS          Z11, Z8, Z8
-	VFMADD231PS      Z5, Z8, Z0
-	VBROADCASTSS     76(SP), Z8
-	VFMADD213PS.BCST 108(SP), Z4, Z8
+	VFMADD231PS      Z5, Z8, Z1
+	VBROADCASTSS     100(SP), Z8
+	VFMADD213PS.BCST 132(SP), Z0, Z8
 	VPSRLD           $0x04, Z10, Z10
 	VPERMPS          Z8, Z10, Z10
-	VFMADD231PS      Z5, Z10, Z1
-	VBROADCASTSS     140(SP), Z10
-	VFMADD213PS.BCST 172(SP), Z4, Z10
+	VFMADD231PS      Z5, Z10, Z2
+	VBROADCASTSS     164(SP), Z10
+	VFMADD213PS.BCST 196(SP), Z0, Z10
 	VPSRLD           $0x04, Z12, Z12
 	VPERMPS          Z10, Z12, Z12
-	VFMADD231PS      Z5, Z12, Z2
-	VBROADCASTSS     204(SP), Z12
-	VFMADD213PS.BCST 236(SP), Z4, Z12
+	VFMADD231PS      Z5, Z12, Z3
+	VBROADCASTSS     228(SP), Z12
+	VFMADD213PS.BCST 260(SP), Z0, Z12
 	VPSRLD           $0x04, Z14, Z14
 	VPERMPS          Z12, Z14, Z14
-	VFMADD231PS      Z5, Z14, Z3
+	VFMADD231PS      Z5, Z14, Z4
 	VMOVUPS          448(SI), Z5
 	VPSRLD           $0x04, Z13, Z13
 	VPERMPS          Z11, Z13, Z13
-	VFMADD231PS      Z5, Z13, Z0
+	VFMADD231PS      Z5, Z13, Z1
 	VPSRLD           $0x04, Z6, Z6
 	VPERMPS          Z8, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
+	VFMADD231PS      Z5, Z6, Z2
 	VPSRLD           $0x04, Z7, Z6
 	VPERMPS          Z10, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
+	VFMADD231PS      Z5, Z6, Z3
 	VPSRLD           $0x04, Z9, Z6
 	VPERMPS          Z12, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          512(SI), Z5
-	VBROADCASTSS     16(SP), Z6
-	VFMADD213PS.BCST 48(SP), Z4, Z6
+	VBROADCASTSS     40(SP), Z6
+	VFMADD213PS.BCST 72(SP), Z0, Z6
 	VPMOVZXBD        80(DX), Z8
 	VPERMPS          Z6, Z8, Z7
-	VFMADD231PS      Z5, Z7, Z0
-	VBROADCASTSS     80(SP), Z7
-	VFMADD213PS.BCST 112(SP), Z4, Z7
+	VFMADD231PS      Z5, Z7, Z1
+	VBROADCASTSS     104(SP), Z7
+	VFMADD213PS.BCST 136(SP), Z0, Z7
 	VPMOVZXBD        80(DX)(BX*1), Z10
 	VPERMPS          Z7, Z10, Z9
-	VFMADD231PS      Z5, Z9, Z1
-	VBROADCASTSS     144(SP), Z9
-	VFMADD213PS.BCST 176(SP), Z4, Z9
+	VFMADD231PS      Z5, Z9, Z2
+	VBROADCASTSS     168(SP), Z9
+	VFMADD213PS.BCST 200(SP), Z0, Z9
 	VPMOVZXBD        80(DX)(BX*2), Z12
 	VPERMPS          Z9, Z12, Z11
-	VFMADD231PS      Z5, Z11, Z2
-	VBROADCASTSS     208(SP), Z11
-	VFMADD213PS.BCST 240(SP), Z4, Z11
+	VFMADD231PS      Z5, Z11, Z3
+	VBROADCASTSS     232(SP), Z11
+	VFMADD213PS.BCST 264(SP), Z0, Z11
 	VPMOVZXBD        80(DX)(CX*1), Z14
 	VPERMPS          Z11, Z14, Z13
-	VFMADD231PS      Z5, Z13, Z3
+	VFMADD231PS      Z5, Z13, Z4
 	VMOVUPS          576(SI), Z5
 	VPMOVZXBD        96(DX), Z13
 	VPERMPS          Z6, Z13, Z6
-	VFMADD231PS      Z5, Z6, Z0
+	VFMADD231PS      Z5, Z6, Z1
 	VPMOVZXBD        96(DX)(BX*1), Z6
 	VPERMPS          Z7, Z6, Z7
-	VFMADD231PS      Z5, Z7, Z1
+	VFMADD231PS      Z5, Z7, Z2
 	VPMOVZXBD        96(DX)(BX*2), Z7
 	VPERMPS          Z9, Z7, Z9
-	VFMADD231PS      Z5, Z9, Z2
+	VFMADD231PS      Z5, Z9, Z3
 	VPMOVZXBD        96(DX)(CX*1), Z9
 	VPERMPS          Z11, Z9, Z11
-	VFMADD231PS      Z5, Z11, Z3
+	VFMADD231PS      Z5, Z11, Z4
 	VMOVUPS          640(SI), Z5
-	VBROADCASTSS     20(SP), Z11
-	VFMADD213PS.BCST 52(SP), Z4, Z11
+	VBROADCASTSS     44(SP), Z11
+	VFMADD213PS.BCST 76(SP), Z0, Z11
 	VPSRLD           $0x04, Z8, Z8
 	VPERMPS          Z11, Z8, Z8
-	VFMADD231PS      Z5, Z8, Z0
-	VBROADCASTSS     84(SP), Z8
-	VFMADD213PS.BCST 116(SP), Z4, Z8
+	VFMADD231PS      Z5, Z8, Z1
+	VBROADCASTSS     108(SP), Z8
+	VFMADD213PS.BCST 140(SP), Z0, Z8
 	VPSRLD           $0x04, Z10, Z10
 	VPERMPS          Z8, Z10, Z10
-	VFMADD231PS      Z5, Z10, Z1
-	VBROADCASTSS     148(SP), Z10
-	VFMADD213PS.BCST 180(SP), Z4, Z10
+	VFMADD231PS      Z5, Z10, Z2
+	VBROADCASTSS     172(SP), Z10
+	VFMADD213PS.BCST 204(SP), Z0, Z10
 	VPSRLD           $0x04, Z12, Z12
 	VPERMPS          Z10, Z12, Z12
-	VFMADD231PS      Z5, Z12, Z2
-	VBROADCASTSS     212(SP), Z12
-	VFMADD213PS.BCST 244(SP), Z4, Z12
+	VFMADD231PS      Z5, Z12, Z3
+	VBROADCASTSS     236(SP), Z12
+	VFMADD213PS.BCST 268(SP), Z0, Z12
 	VPSRLD           $0x04, Z14, Z14
 	VPERMPS          Z12, Z14, Z14
-	VFMADD231PS      Z5, Z14, Z3
+	VFMADD231PS      Z5, Z14, Z4
 	VMOVUPS          704(SI), Z5
 	VPSRLD           $0x04, Z13, Z13
 	VPERMPS          Z11, Z13, Z13
-	VFMADD231PS      Z5, Z13, Z0
+	VFMADD231PS      Z5, Z13, Z1
 	VPSRLD           $0x04, Z6, Z6
 	VPERMPS          Z8, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
+	VFMADD231PS      Z5, Z6, Z2
 	VPSRLD           $0x04, Z7, Z6
 	VPERMPS          Z10, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
+	VFMADD231PS      Z5, Z6, Z3
 	VPSRLD           $0x04, Z9, Z6
 	VPERMPS          Z12, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	VMOVUPS          768(SI), Z5
-	VBROADCASTSS     24(SP), Z6
-	VFMADD213PS.BCST 56(SP), Z4, Z6
+	VBROADCASTSS     48(SP), Z6
+	VFMADD213PS.BCST 80(SP), Z0, Z6
 	VPMOVZXBD        112(DX), Z8
 	VPERMPS          Z6, Z8, Z7
-	VFMADD231PS      Z5, Z7, Z0
-	VBROADCASTSS     88(SP), Z7
-	VFMADD213PS.BCST 120(SP), Z4, Z7
+	VFMADD231PS      Z5, Z7, Z1
+	VBROADCASTSS     112(SP), Z7
+	VFMADD213PS.BCST 144(SP), Z0, Z7
 	VPMOVZXBD        112(DX)(BX*1), Z10
 	VPERMPS          Z7, Z10, Z9
-	VFMADD231PS      Z5, Z9, Z1
-	VBROADCASTSS     152(SP), Z9
-	VFMADD213PS.BCST 184(SP), Z4, Z9
+	VFMADD231PS      Z5, Z9, Z2
+	VBROADCASTSS     176(SP), Z9
+	VFMADD213PS.BCST 208(SP), Z0, Z9
 	VPMOVZXBD        112(DX)(BX*2), Z12
 	VPERMPS          Z9, Z12, Z11
-	VFMADD231PS      Z5, Z11, Z2
-	VBROADCASTSS     216(SP), Z11
-	VFMADD213PS.BCST 248(SP), Z4, Z11
+	VFMADD231PS      Z5, Z11, Z3
+	VBROADCASTSS     240(SP), Z11
+	VFMADD213PS.BCST 272(SP), Z0, Z11
 	VPMOVZXBD        112(DX)(CX*1), Z14
 	VPERMPS          Z11, Z14, Z13
-	VFMADD231PS      Z5, Z13, Z3
+	VFMADD231PS      Z5, Z13, Z4
 	VMOVUPS          832(SI), Z5
 	VPMOVZXBD        128(DX), Z13
 	VPERMPS          Z6, Z13, Z6
-	VFMADD231PS      Z5, Z6, Z0
+	VFMADD231PS      Z5, Z6, Z1
 	VPMOVZXBD        128(DX)(BX*1), Z6
 	VPERMPS          Z7, Z6, Z7
-	VFMADD231PS      Z5, Z7, Z1
+	VFMADD231PS      Z5, Z7, Z2
 	VPMOVZXBD        128(DX)(BX*2), Z7
 	VPERMPS          Z9, Z7, Z9
-	VFMADD231PS      Z5, Z9, Z2
+	VFMADD231PS      Z5, Z9, Z3
 	VPMOVZXBD        128(DX)(CX*1), Z9
 	VPERMPS          Z11, Z9, Z11
-	VFMADD231PS      Z5, Z11, Z3
+	VFMADD231PS      Z5, Z11, Z4
 	VMOVUPS          896(SI), Z5
-	VBROADCASTSS     28(SP), Z11
-	VFMADD213PS.BCST 60(SP), Z4, Z11
+	VBROADCASTSS     52(SP), Z11
+	VFMADD213PS.BCST 84(SP), Z0, Z11
 	VPSRLD           $0x04, Z8, Z8
 	VPERMPS          Z11, Z8, Z8
-	VFMADD231PS      Z5, Z8, Z0
-	VBROADCASTSS     92(SP), Z8
-	VFMADD213PS.BCST 124(SP), Z4, Z8
+	VFMADD231PS      Z5, Z8, Z1
+	VBROADCASTSS     116(SP), Z8
+	VFMADD213PS.BCST 148(SP), Z0, Z8
 	VPSRLD           $0x04, Z10, Z10
 	VPERMPS          Z8, Z10, Z10
-	VFMADD231PS      Z5, Z10, Z1
-	VBROADCASTSS     156(SP), Z10
-	VFMADD213PS.BCST 188(SP), Z4, Z10
+	VFMADD231PS      Z5, Z10, Z2
+	VBROADCASTSS     180(SP), Z10
+	VFMADD213PS.BCST 212(SP), Z0, Z10
 	VPSRLD           $0x04, Z12, Z12
 	VPERMPS          Z10, Z12, Z12
-	VFMADD231PS      Z5, Z12, Z2
-	VBROADCASTSS     220(SP), Z12
-	VFMADD213PS.BCST 252(SP), Z4, Z12
+	VFMADD231PS      Z5, Z12, Z3
+	VBROADCASTSS     244(SP), Z12
+	VFMADD213PS.BCST 276(SP), Z0, Z12
 	VPSRLD           $0x04, Z14, Z14
 	VPERMPS          Z12, Z14, Z14
-	VFMADD231PS      Z5, Z14, Z3
+	VFMADD231PS      Z5, Z14, Z4
 	VMOVUPS          960(SI), Z5
 	VPSRLD           $0x04, Z13, Z13
 	VPERMPS          Z11, Z13, Z13
-	VFMADD231PS      Z5, Z13, Z0
+	VFMADD231PS      Z5, Z13, Z1
 	VPSRLD           $0x04, Z6, Z6
 	VPERMPS          Z8, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z1
+	VFMADD231PS      Z5, Z6, Z2
 	VPSRLD           $0x04, Z7, Z6
 	VPERMPS          Z10, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z2
+	VFMADD231PS      Z5, Z6, Z3
 	VPSRLD           $0x04, Z9, Z6
 	VPERMPS          Z12, Z6, Z6
-	VFMADD231PS      Z5, Z6, Z3
+	VFMADD231PS      Z5, Z6, Z4
 	ADDQ             $0x00000090, DX
 	ADDQ             $0x00000400, SI
 	SUBQ             $0x00000100, R8
 	JNZ              loop
-	VEXTRACTF64X4    $0x01, Z0, Y4
-	VADDPS           Y4, Y0, Y4
-	VEXTRACTF64X4    $0x01, Z1, Y0
-	VADDPS           Y0, Y1, Y0
-	VEXTRACTF64X4    $0x01, Z2, Y1
-	VADDPS           Y1, Y2, Y1
-	VEXTRACTF64X4    $0x01, Z3, Y2
-	VADDPS           Y2, Y3, Y2
-	VSHUFPS          $0x88, Y0, Y4, Y3
-	VSHUFPS          $0xdd, Y0, Y4, Y0
-	VADDPS           Y0, Y3, Y3
-	VSHUFPS          $0x88, Y2, Y1, Y0
-	VSHUFPS          $0xdd, Y2, Y1, Y1
-	VADDPS           Y1, Y0, Y0
-	VSHUFPS          $0x88, Y0, Y3, Y1
-	VSHUFPS          $0xdd, Y0, Y3, Y0
-	VADDPS           Y0, Y1, Y1
-	VEXTRACTF32X4    $0x01, Y1, X0
-	VADDPS           X0, X1, X0
-	VMOVUPS          X0, (AX)
+	VEXTRACTF64X4    $0x01, Z1, Y5
+	VADDPS           Y5, Y1, Y5
+	VEXTRACTF64X4    $0x01, Z2, Y6
+	VADDPS           Y6, Y2, Y6
+	VEXTRACTF64X4    $0x01, Z3, Y7
+	VADDPS           Y7, Y3, Y7
+	VEXTRACTF64X4    $0x01, Z4, Y8
+	VADDPS           Y8, Y4, Y8
+	VSHUFPS          $0x88, Y6, Y5, Y9
+	VSHUFPS          $0xdd, Y6, Y5, Y5
+	VADDPS           Y5, Y9, Y9
+	VSHUFPS          $0x88, Y8, Y7, Y5
+	VSHUFPS          $0xdd, Y8, Y7, Y6
+	VADDPS           Y6, Y5, Y5
+	VSHUFPS          $0x88, Y5, Y9, Y6
+	VSHUFPS          $0xdd, Y5, Y9, Y5
+	VADDPS           Y5, Y6, Y6
+	VEXTRACTF32X4    $0x01, Y6, X5
+	VADDPS           X5, X6, X5
+	VMOVUPS          X5, (AX)
+	DECQ             16(SP)
+	JZ               done
+	MOVQ             (SP), AX
+	ADDQ             $0x10, AX
+	MOVQ             AX, (SP)
+	MOVQ             8(SP), DX
+	LEAQ             (DX)(BX*4), DX
+	MOVQ             DX, 8(SP)
+	MOVQ             x+32(FP), SI
+	MOVQ             n+48(FP), R8
+	JMP              band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ4Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ4Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ4Kx2AVX512(SB), $256-56
+TEXT ·dotsQ4Kx2AVX512(SB), $280-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -25379,16 +26595,22 @@ TEXT ·dotsQ4Kx2AVX512(SB), $256-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldQ4K0<>+0(SB), Z8
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldQ4K0<>+0(SB), Z0
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0       (R10)
@@ -25422,7 +26644,7 @@ loop:
 	VPMOVZXBD        X9, Y9
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
-	VMOVUPS          Y9, (SP)
+	VMOVUPS          Y9, 24(SP)
 	MOVL             R12, R11
 	ANDL             $0x3f3f3f3f, R11
 	SHRL             $0x04, R13
@@ -25439,7 +26661,7 @@ loop:
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
 	VXORPS           rows_signs<>+0(SB), Y9, Y9
-	VMOVUPS          Y9, 32(SP)
+	VMOVUPS          Y9, 56(SP)
 	MOVL             4(DX)(BX*1), R11
 	MOVL             8(DX)(BX*1), R12
 	MOVL             12(DX)(BX*1), R13
@@ -25458,7 +26680,7 @@ loop:
 	VPMOVZXBD        X9, Y9
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
-	VMOVUPS          Y9, 64(SP)
+	VMOVUPS          Y9, 88(SP)
 	MOVL             R12, R11
 	ANDL             $0x3f3f3f3f, R11
 	SHRL             $0x04, R13
@@ -25475,7 +26697,7 @@ loop:
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
 	VXORPS           rows_signs<>+0(SB), Y9, Y9
-	VMOVUPS          Y9, 96(SP)
+	VMOVUPS          Y9, 120(SP)
 	MOVL             4(DX)(BX*2), R11
 	MOVL             8(DX)(BX*2), R12
 	MOVL             12(DX)(BX*2), R13
@@ -25494,7 +26716,7 @@ loop:
 	VPMOVZXBD        X9, Y9
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
-	VMOVUPS          Y9, 128(SP)
+	VMOVUPS          Y9, 152(SP)
 	MOVL             R12, R11
 	ANDL             $0x3f3f3f3f, R11
 	SHRL             $0x04, R13
@@ -25511,7 +26733,7 @@ loop:
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
 	VXORPS           rows_signs<>+0(SB), Y9, Y9
-	VMOVUPS          Y9, 160(SP)
+	VMOVUPS          Y9, 184(SP)
 	MOVL             4(DX)(R9*1), R11
 	MOVL             8(DX)(R9*1), R12
 	MOVL             12(DX)(R9*1), R13
@@ -25530,7 +26752,7 @@ loop:
 	VPMOVZXBD        X9, Y9
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
-	VMOVUPS          Y9, 192(SP)
+	VMOVUPS          Y9, 216(SP)
 	MOVL             R12, R11
 	ANDL             $0x3f3f3f3f, R11
 	SHRL             $0x04, R13
@@ -25547,404 +26769,417 @@ loop:
 	VCVTDQ2PS        Y9, Y9
 	VMULPS           Y10, Y9, Y9
 	VXORPS           rows_signs<>+0(SB), Y9, Y9
-	VMOVUPS          Y9, 224(SP)
+	VMOVUPS          Y9, 248(SP)
 	VMOVUPS          (SI), Z9
 	VMOVUPS          (SI)(DI*1), Z10
-	VBROADCASTSS     (SP), Z11
-	VFMADD213PS.BCST 32(SP), Z8, Z11
+	VBROADCASTSS     24(SP), Z11
+	VFMADD213PS.BCST 56(SP), Z0, Z11
 	VPMOVZXBD        16(DX), Z13
 	VPERMPS          Z11, Z13, Z12
-	VFMADD231PS      Z9, Z12, Z0
-	VFMADD231PS      Z10, Z12, Z1
-	VBROADCASTSS     64(SP), Z12
-	VFMADD213PS.BCST 96(SP), Z8, Z12
+	VFMADD231PS      Z9, Z12, Z1
+	VFMADD231PS      Z10, Z12, Z2
+	VBROADCASTSS     88(SP), Z12
+	VFMADD213PS.BCST 120(SP), Z0, Z12
 	VPMOVZXBD        16(DX)(BX*1), Z15
 	VPERMPS          Z12, Z15, Z14
-	VFMADD231PS      Z9, Z14, Z2
-	VFMADD231PS      Z10, Z14, Z3
-	VBROADCASTSS     128(SP), Z14
-	VFMADD213PS.BCST 160(SP), Z8, Z14
+	VFMADD231PS      Z9, Z14, Z3
+	VFMADD231PS      Z10, Z14, Z4
+	VBROADCASTSS     152(SP), Z14
+	VFMADD213PS.BCST 184(SP), Z0, Z14
 	VPMOVZXBD        16(DX)(BX*2), Z17
 	VPERMPS          Z14, Z17, Z16
-	VFMADD231PS      Z9, Z16, Z4
-	VFMADD231PS      Z10, Z16, Z5
-	VBROADCASTSS     192(SP), Z16
-	VFMADD213PS.BCST 224(SP), Z8, Z16
+	VFMADD231PS      Z9, Z16, Z5
+	VFMADD231PS      Z10, Z16, Z6
+	VBROADCASTSS     216(SP), Z16
+	VFMADD213PS.BCST 248(SP), Z0, Z16
 	VPMOVZXBD        16(DX)(R9*1), Z19
 	VPERMPS          Z16, Z19, Z18
-	VFMADD231PS      Z9, Z18, Z6
-	VFMADD231PS      Z10, Z18, Z7
+	VFMADD231PS      Z9, Z18, Z7
+	VFMADD231PS      Z10, Z18, Z8
 	VMOVUPS          64(SI), Z9
 	VMOVUPS          64(SI)(DI*1), Z10
 	VPMOVZXBD        32(DX), Z18
 	VPERMPS          Z11, Z18, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
 	VPMOVZXBD        32(DX)(BX*1), Z11
 	VPERMPS          Z12, Z11, Z12
-	VFMADD231PS      Z9, Z12, Z2
-	VFMADD231PS      Z10, Z12, Z3
+	VFMADD231PS      Z9, Z12, Z3
+	VFMADD231PS      Z10, Z12, Z4
 	VPMOVZXBD        32(DX)(BX*2), Z12
 	VPERMPS          Z14, Z12, Z14
-	VFMADD231PS      Z9, Z14, Z4
-	VFMADD231PS      Z10, Z14, Z5
+	VFMADD231PS      Z9, Z14, Z5
+	VFMADD231PS      Z10, Z14, Z6
 	VPMOVZXBD        32(DX)(R9*1), Z14
 	VPERMPS          Z16, Z14, Z16
-	VFMADD231PS      Z9, Z16, Z6
-	VFMADD231PS      Z10, Z16, Z7
+	VFMADD231PS      Z9, Z16, Z7
+	VFMADD231PS      Z10, Z16, Z8
 	VMOVUPS          128(SI), Z9
 	VMOVUPS          128(SI)(DI*1), Z10
-	VBROADCASTSS     4(SP), Z16
-	VFMADD213PS.BCST 36(SP), Z8, Z16
+	VBROADCASTSS     28(SP), Z16
+	VFMADD213PS.BCST 60(SP), Z0, Z16
 	VPSRLD           $0x04, Z13, Z13
 	VPERMPS          Z16, Z13, Z13
-	VFMADD231PS      Z9, Z13, Z0
-	VFMADD231PS      Z10, Z13, Z1
-	VBROADCASTSS     68(SP), Z13
-	VFMADD213PS.BCST 100(SP), Z8, Z13
+	VFMADD231PS      Z9, Z13, Z1
+	VFMADD231PS      Z10, Z13, Z2
+	VBROADCASTSS     92(SP), Z13
+	VFMADD213PS.BCST 124(SP), Z0, Z13
 	VPSRLD           $0x04, Z15, Z15
 	VPERMPS          Z13, Z15, Z15
-	VFMADD231PS      Z9, Z15, Z2
-	VFMADD231PS      Z10, Z15, Z3
-	VBROADCASTSS     132(SP), Z15
-	VFMADD213PS.BCST 164(SP), Z8, Z15
+	VFMADD231PS      Z9, Z15, Z3
+	VFMADD231PS      Z10, Z15, Z4
+	VBROADCASTSS     156(SP), Z15
+	VFMADD213PS.BCST 188(SP), Z0, Z15
 	VPSRLD           $0x04, Z17, Z17
 	VPERMPS          Z15, Z17, Z17
-	VFMADD231PS      Z9, Z17, Z4
-	VFMADD231PS      Z10, Z17, Z5
-	VBROADCASTSS     196(SP), Z17
-	VFMADD213PS.BCST 228(SP), Z8, Z17
+	VFMADD231PS      Z9, Z17, Z5
+	VFMADD231PS      Z10, Z17, Z6
+	VBROADCASTSS     220(SP), Z17
+	VFMADD213PS.BCST 252(SP), Z0, Z17
 	VPSRLD           $0x04, Z19, Z19
 	VPERMPS          Z17, Z19, Z19
-	VFMADD231PS      Z9, Z19, Z6
-	VFMADD231PS      Z10, Z19, Z7
+	VFMADD231PS      Z9, Z19, Z7
+	VFMADD231PS      Z10, Z19, Z8
 	VMOVUPS          192(SI), Z9
 	VMOVUPS          192(SI)(DI*1), Z10
 	VPSRLD           $0x04, Z18, Z18
 	VPERMPS          Z16, Z18, Z18
-	VFMADD231PS      Z9, Z18, Z0
-	VFMADD231PS      Z10, Z18, Z1
+	VFMADD231PS      Z9, Z18, Z1
+	VFMADD231PS      Z10, Z18, Z2
 	VPSRLD           $0x04, Z11, Z11
 	VPERMPS          Z13, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
 	VPSRLD           $0x04, Z12, Z11
 	VPERMPS          Z15, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
 	VPSRLD           $0x04, Z14, Z11
 	VPERMPS          Z17, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          256(SI), Z9
 	VMOVUPS          256(SI)(DI*1), Z10
-	VBROADCASTSS     8(SP), Z11
-	VFMADD213PS.BCST 40(SP), Z8, Z11
+	VBROADCASTSS     32(SP), Z11
+	VFMADD213PS.BCST 64(SP), Z0, Z11
 	VPMOVZXBD        48(DX), Z13
 	VPERMPS          Z11, Z13, Z12
-	VFMADD231PS      Z9, Z12, Z0
-	VFMADD231PS      Z10, Z12, Z1
-	VBROADCASTSS     72(SP), Z12
-	VFMADD213PS.BCST 104(SP), Z8, Z12
+	VFMADD231PS      Z9, Z12, Z1
+	VFMADD231PS      Z10, Z12, Z2
+	VBROADCASTSS     96(SP), Z12
+	VFMADD213PS.BCST 128(SP), Z0, Z12
 	VPMOVZXBD        48(DX)(BX*1), Z15
 	VPERMPS          Z12, Z15, Z14
-	VFMADD231PS      Z9, Z14, Z2
-	VFMADD231PS      Z10, Z14, Z3
-	VBROADCASTSS     136(SP), Z14
-	VFMADD213PS.BCST 168(SP), Z8, Z14
+	VFMADD231PS      Z9, Z14, Z3
+	VFMADD231PS      Z10, Z14, Z4
+	VBROADCASTSS     160(SP), Z14
+	VFMADD213PS.BCST 192(SP), Z0, Z14
 	VPMOVZXBD        48(DX)(BX*2), Z17
 	VPERMPS          Z14, Z17, Z16
-	VFMADD231PS      Z9, Z16, Z4
-	VFMADD231PS      Z10, Z16, Z5
-	VBROADCASTSS     200(SP), Z16
-	VFMADD213PS.BCST 232(SP), Z8, Z16
+	VFMADD231PS      Z9, Z16, Z5
+	VFMADD231PS      Z10, Z16, Z6
+	VBROADCASTSS     224(SP), Z16
+	VFMADD213PS.BCST 256(SP), Z0, Z16
 	VPMOVZXBD        48(DX)(R9*1), Z19
 	VPERMPS          Z16, Z19, Z18
-	VFMADD231PS      Z9, Z18, Z6
-	VFMADD231PS      Z10, Z18, Z7
+	VFMADD231PS      Z9, Z18, Z7
+	VFMADD231PS      Z10, Z18, Z8
 	VMOVUPS          320(SI), Z9
 	VMOVUPS          320(SI)(DI*1), Z10
 	VPMOVZXBD        64(DX), Z18
 	VPERMPS          Z11, Z18, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
 	VPMOVZXBD        64(DX)(BX*1), Z11
 	VPERMPS          Z12, Z11, Z12
-	VFMADD231PS      Z9, Z12, Z2
-	VFMADD231PS      Z10, Z12, Z3
+	VFMADD231PS      Z9, Z12, Z3
+	VFMADD231PS      Z10, Z12, Z4
 	VPMOVZXBD        64(DX)(BX*2), Z12
 	VPERMPS          Z14, Z12, Z14
-	VFMADD231PS      Z9, Z14, Z4
-	VFMADD231PS      Z10, Z14, Z5
+	VFMADD231PS      Z9, Z14, Z5
+	VFMADD231PS      Z10, Z14, Z6
 	VPMOVZXBD        64(DX)(R9*1), Z14
 	VPERMPS          Z16, Z14, Z16
-	VFMADD231PS      Z9, Z16, Z6
-	VFMADD231PS      Z10, Z16, Z7
+	VFMADD231PS      Z9, Z16, Z7
+	VFMADD231PS      Z10, Z16, Z8
 	VMOVUPS          384(SI), Z9
 	VMOVUPS          384(SI)(DI*1), Z10
-	VBROADCASTSS     12(SP), Z16
-	VFMADD213PS.BCST 44(SP), Z8, Z16
+	VBROADCASTSS     36(SP), Z16
+	VFMADD213PS.BCST 68(SP), Z0, Z16
 	VPSRLD           $0x04, Z13, Z13
 	VPERMPS          Z16, Z13, Z13
-	VFMADD231PS      Z9, Z13, Z0
-	VFMADD231PS      Z10, Z13, Z1
-	VBROADCASTSS     76(SP), Z13
-	VFMADD213PS.BCST 108(SP), Z8, Z13
+	VFMADD231PS      Z9, Z13, Z1
+	VFMADD231PS      Z10, Z13, Z2
+	VBROADCASTSS     100(SP), Z13
+	VFMADD213PS.BCST 132(SP), Z0, Z13
 	VPSRLD           $0x04, Z15, Z15
 	VPERMPS          Z13, Z15, Z15
-	VFMADD231PS      Z9, Z15, Z2
-	VFMADD231PS      Z10, Z15, Z3
-	VBROADCASTSS     140(SP), Z15
-	VFMADD213PS.BCST 172(SP), Z8, Z15
+	VFMADD231PS      Z9, Z15, Z3
+	VFMADD231PS      Z10, Z15, Z4
+	VBROADCASTSS     164(SP), Z15
+	VFMADD213PS.BCST 196(SP), Z0, Z15
 	VPSRLD           $0x04, Z17, Z17
 	VPERMPS          Z15, Z17, Z17
-	VFMADD231PS      Z9, Z17, Z4
-	VFMADD231PS      Z10, Z17, Z5
-	VBROADCASTSS     204(SP), Z17
-	VFMADD213PS.BCST 236(SP), Z8, Z17
+	VFMADD231PS      Z9, Z17, Z5
+	VFMADD231PS      Z10, Z17, Z6
+	VBROADCASTSS     228(SP), Z17
+	VFMADD213PS.BCST 260(SP), Z0, Z17
 	VPSRLD           $0x04, Z19, Z19
 	VPERMPS          Z17, Z19, Z19
-	VFMADD231PS      Z9, Z19, Z6
-	VFMADD231PS      Z10, Z19, Z7
+	VFMADD231PS      Z9, Z19, Z7
+	VFMADD231PS      Z10, Z19, Z8
 	VMOVUPS          448(SI), Z9
 	VMOVUPS          448(SI)(DI*1), Z10
 	VPSRLD           $0x04, Z18, Z18
 	VPERMPS          Z16, Z18, Z18
-	VFMADD231PS      Z9, Z18, Z0
-	VFMADD231PS      Z10, Z18, Z1
+	VFMADD231PS      Z9, Z18, Z1
+	VFMADD231PS      Z10, Z18, Z2
 	VPSRLD           $0x04, Z11, Z11
 	VPERMPS          Z13, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
 	VPSRLD           $0x04, Z12, Z11
 	VPERMPS          Z15, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
 	VPSRLD           $0x04, Z14, Z11
 	VPERMPS          Z17, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          512(SI), Z9
 	VMOVUPS          512(SI)(DI*1), Z10
-	VBROADCASTSS     16(SP), Z11
-	VFMADD213PS.BCST 48(SP), Z8, Z11
+	VBROADCASTSS     40(SP), Z11
+	VFMADD213PS.BCST 72(SP), Z0, Z11
 	VPMOVZXBD        80(DX), Z13
 	VPERMPS          Z11, Z13, Z12
-	VFMADD231PS      Z9, Z12, Z0
-	VFMADD231PS      Z10, Z12, Z1
-	VBROADCASTSS     80(SP), Z12
-	VFMADD213PS.BCST 112(SP), Z8, Z12
+	VFMADD231PS      Z9, Z12, Z1
+	VFMADD231PS      Z10, Z12, Z2
+	VBROADCASTSS     104(SP), Z12
+	VFMADD213PS.BCST 136(SP), Z0, Z12
 	VPMOVZXBD        80(DX)(BX*1), Z15
 	VPERMPS          Z12, Z15, Z14
-	VFMADD231PS      Z9, Z14, Z2
-	VFMADD231PS      Z10, Z14, Z3
-	VBROADCASTSS     144(SP), Z14
-	VFMADD213PS.BCST 176(SP), Z8, Z14
+	VFMADD231PS      Z9, Z14, Z3
+	VFMADD231PS      Z10, Z14, Z4
+	VBROADCASTSS     168(SP), Z14
+	VFMADD213PS.BCST 200(SP), Z0, Z14
 	VPMOVZXBD        80(DX)(BX*2), Z17
 	VPERMPS          Z14, Z17, Z16
-	VFMADD231PS      Z9, Z16, Z4
-	VFMADD231PS      Z10, Z16, Z5
-	VBROADCASTSS     208(SP), Z16
-	VFMADD213PS.BCST 240(SP), Z8, Z16
+	VFMADD231PS      Z9, Z16, Z5
+	VFMADD231PS      Z10, Z16, Z6
+	VBROADCASTSS     232(SP), Z16
+	VFMADD213PS.BCST 264(SP), Z0, Z16
 	VPMOVZXBD        80(DX)(R9*1), Z19
 	VPERMPS          Z16, Z19, Z18
-	VFMADD231PS      Z9, Z18, Z6
-	VFMADD231PS      Z10, Z18, Z7
+	VFMADD231PS      Z9, Z18, Z7
+	VFMADD231PS      Z10, Z18, Z8
 	VMOVUPS          576(SI), Z9
 	VMOVUPS          576(SI)(DI*1), Z10
 	VPMOVZXBD        96(DX), Z18
 	VPERMPS          Z11, Z18, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
 	VPMOVZXBD        96(DX)(BX*1), Z11
 	VPERMPS          Z12, Z11, Z12
-	VFMADD231PS      Z9, Z12, Z2
-	VFMADD231PS      Z10, Z12, Z3
+	VFMADD231PS      Z9, Z12, Z3
+	VFMADD231PS      Z10, Z12, Z4
 	VPMOVZXBD        96(DX)(BX*2), Z12
 	VPERMPS          Z14, Z12, Z14
-	VFMADD231PS      Z9, Z14, Z4
-	VFMADD231PS      Z10, Z14, Z5
+	VFMADD231PS      Z9, Z14, Z5
+	VFMADD231PS      Z10, Z14, Z6
 	VPMOVZXBD        96(DX)(R9*1), Z14
 	VPERMPS          Z16, Z14, Z16
-	VFMADD231PS      Z9, Z16, Z6
-	VFMADD231PS      Z10, Z16, Z7
+	VFMADD231PS      Z9, Z16, Z7
+	VFMADD231PS      Z10, Z16, Z8
 	VMOVUPS          640(SI), Z9
 	VMOVUPS          640(SI)(DI*1), Z10
-	VBROADCASTSS     20(SP), Z16
-	VFMADD213PS.BCST 52(SP), Z8, Z16
+	VBROADCASTSS     44(SP), Z16
+	VFMADD213PS.BCST 76(SP), Z0, Z16
 	VPSRLD           $0x04, Z13, Z13
 	VPERMPS          Z16, Z13, Z13
-	VFMADD231PS      Z9, Z13, Z0
-	VFMADD231PS      Z10, Z13, Z1
-	VBROADCASTSS     84(SP), Z13
-	VFMADD213PS.BCST 116(SP), Z8, Z13
+	VFMADD231PS      Z9, Z13, Z1
+	VFMADD231PS      Z10, Z13, Z2
+	VBROADCASTSS     108(SP), Z13
+	VFMADD213PS.BCST 140(SP), Z0, Z13
 	VPSRLD           $0x04, Z15, Z15
 	VPERMPS          Z13, Z15, Z15
-	VFMADD231PS      Z9, Z15, Z2
-	VFMADD231PS      Z10, Z15, Z3
-	VBROADCASTSS     148(SP), Z15
-	VFMADD213PS.BCST 180(SP), Z8, Z15
+	VFMADD231PS      Z9, Z15, Z3
+	VFMADD231PS      Z10, Z15, Z4
+	VBROADCASTSS     172(SP), Z15
+	VFMADD213PS.BCST 204(SP), Z0, Z15
 	VPSRLD           $0x04, Z17, Z17
 	VPERMPS          Z15, Z17, Z17
-	VFMADD231PS      Z9, Z17, Z4
-	VFMADD231PS      Z10, Z17, Z5
-	VBROADCASTSS     212(SP), Z17
-	VFMADD213PS.BCST 244(SP), Z8, Z17
+	VFMADD231PS      Z9, Z17, Z5
+	VFMADD231PS      Z10, Z17, Z6
+	VBROADCASTSS     236(SP), Z17
+	VFMADD213PS.BCST 268(SP), Z0, Z17
 	VPSRLD           $0x04, Z19, Z19
 	VPERMPS          Z17, Z19, Z19
-	VFMADD231PS      Z9, Z19, Z6
-	VFMADD231PS      Z10, Z19, Z7
+	VFMADD231PS      Z9, Z19, Z7
+	VFMADD231PS      Z10, Z19, Z8
 	VMOVUPS          704(SI), Z9
 	VMOVUPS          704(SI)(DI*1), Z10
 	VPSRLD           $0x04, Z18, Z18
 	VPERMPS          Z16, Z18, Z18
-	VFMADD231PS      Z9, Z18, Z0
-	VFMADD231PS      Z10, Z18, Z1
+	VFMADD231PS      Z9, Z18, Z1
+	VFMADD231PS      Z10, Z18, Z2
 	VPSRLD           $0x04, Z11, Z11
 	VPERMPS          Z13, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
 	VPSRLD           $0x04, Z12, Z11
 	VPERMPS          Z15, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
 	VPSRLD           $0x04, Z14, Z11
 	VPERMPS          Z17, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	VMOVUPS          768(SI), Z9
 	VMOVUPS          768(SI)(DI*1), Z10
-	VBROADCASTSS     24(SP), Z11
-	VFMADD213PS.BCST 56(SP), Z8, Z11
+	VBROADCASTSS     48(SP), Z11
+	VFMADD213PS.BCST 80(SP), Z0, Z11
 	VPMOVZXBD        112(DX), Z13
 	VPERMPS          Z11, Z13, Z12
-	VFMADD231PS      Z9, Z12, Z0
-	VFMADD231PS      Z10, Z12, Z1
-	VBROADCASTSS     88(SP), Z12
-	VFMADD213PS.BCST 120(SP), Z8, Z12
+	VFMADD231PS      Z9, Z12, Z1
+	VFMADD231PS      Z10, Z12, Z2
+	VBROADCASTSS     112(SP), Z12
+	VFMADD213PS.BCST 144(SP), Z0, Z12
 	VPMOVZXBD        112(DX)(BX*1), Z15
 	VPERMPS          Z12, Z15, Z14
-	VFMADD231PS      Z9, Z14, Z2
-	VFMADD231PS      Z10, Z14, Z3
-	VBROADCASTSS     152(SP), Z14
-	VFMADD213PS.BCST 184(SP), Z8, Z14
+	VFMADD231PS      Z9, Z14, Z3
+	VFMADD231PS      Z10, Z14, Z4
+	VBROADCASTSS     176(SP), Z14
+	VFMADD213PS.BCST 208(SP), Z0, Z14
 	VPMOVZXBD        112(DX)(BX*2), Z17
 	VPERMPS          Z14, Z17, Z16
-	VFMADD231PS      Z9, Z16, Z4
-	VFMADD231PS      Z10, Z16, Z5
-	VBROADCASTSS     216(SP), Z16
-	VFMADD213PS.BCST 248(SP), Z8, Z16
+	VFMADD231PS      Z9, Z16, Z5
+	VFMADD231PS      Z10, Z16, Z6
+	VBROADCASTSS     240(SP), Z16
+	VFMADD213PS.BCST 272(SP), Z0, Z16
 	VPMOVZXBD        112(DX)(R9*1), Z19
 	VPERMPS          Z16, Z19, Z18
-	VFMADD231PS      Z9, Z18, Z6
-	VFMADD231PS      Z10, Z18, Z7
+	VFMADD231PS      Z9, Z18, Z7
+	VFMADD231PS      Z10, Z18, Z8
 	VMOVUPS          832(SI), Z9
 	VMOVUPS          832(SI)(DI*1), Z10
 	VPMOVZXBD        128(DX), Z18
 	VPERMPS          Z11, Z18, Z11
-	VFMADD231PS      Z9, Z11, Z0
-	VFMADD231PS      Z10, Z11, Z1
+	VFMADD231PS      Z9, Z11, Z1
+	VFMADD231PS      Z10, Z11, Z2
 	VPMOVZXBD        128(DX)(BX*1), Z11
 	VPERMPS          Z12, Z11, Z12
-	VFMADD231PS      Z9, Z12, Z2
-	VFMADD231PS      Z10, Z12, Z3
+	VFMADD231PS      Z9, Z12, Z3
+	VFMADD231PS      Z10, Z12, Z4
 	VPMOVZXBD        128(DX)(BX*2), Z12
 	VPERMPS          Z14, Z12, Z14
-	VFMADD231PS      Z9, Z14, Z4
-	VFMADD231PS      Z10, Z14, Z5
+	VFMADD231PS      Z9, Z14, Z5
+	VFMADD231PS      Z10, Z14, Z6
 	VPMOVZXBD        128(DX)(R9*1), Z14
 	VPERMPS          Z16, Z14, Z16
-	VFMADD231PS      Z9, Z16, Z6
-	VFMADD231PS      Z10, Z16, Z7
+	VFMADD231PS      Z9, Z16, Z7
+	VFMADD231PS      Z10, Z16, Z8
 	VMOVUPS          896(SI), Z9
 	VMOVUPS          896(SI)(DI*1), Z10
-	VBROADCASTSS     28(SP), Z16
-	VFMADD213PS.BCST 60(SP), Z8, Z16
+	VBROADCASTSS     52(SP), Z16
+	VFMADD213PS.BCST 84(SP), Z0, Z16
 	VPSRLD           $0x04, Z13, Z13
 	VPERMPS          Z16, Z13, Z13
-	VFMADD231PS      Z9, Z13, Z0
-	VFMADD231PS      Z10, Z13, Z1
-	VBROADCASTSS     92(SP), Z13
-	VFMADD213PS.BCST 124(SP), Z8, Z13
+	VFMADD231PS      Z9, Z13, Z1
+	VFMADD231PS      Z10, Z13, Z2
+	VBROADCASTSS     116(SP), Z13
+	VFMADD213PS.BCST 148(SP), Z0, Z13
 	VPSRLD           $0x04, Z15, Z15
 	VPERMPS          Z13, Z15, Z15
-	VFMADD231PS      Z9, Z15, Z2
-	VFMADD231PS      Z10, Z15, Z3
-	VBROADCASTSS     156(SP), Z15
-	VFMADD213PS.BCST 188(SP), Z8, Z15
+	VFMADD231PS      Z9, Z15, Z3
+	VFMADD231PS      Z10, Z15, Z4
+	VBROADCASTSS     180(SP), Z15
+	VFMADD213PS.BCST 212(SP), Z0, Z15
 	VPSRLD           $0x04, Z17, Z17
 	VPERMPS          Z15, Z17, Z17
-	VFMADD231PS      Z9, Z17, Z4
-	VFMADD231PS      Z10, Z17, Z5
-	VBROADCASTSS     220(SP), Z17
-	VFMADD213PS.BCST 252(SP), Z8, Z17
+	VFMADD231PS      Z9, Z17, Z5
+	VFMADD231PS      Z10, Z17, Z6
+	VBROADCASTSS     244(SP), Z17
+	VFMADD213PS.BCST 276(SP), Z0, Z17
 	VPSRLD           $0x04, Z19, Z19
 	VPERMPS          Z17, Z19, Z19
-	VFMADD231PS      Z9, Z19, Z6
-	VFMADD231PS      Z10, Z19, Z7
+	VFMADD231PS      Z9, Z19, Z7
+	VFMADD231PS      Z10, Z19, Z8
 	VMOVUPS          960(SI), Z9
 	VMOVUPS          960(SI)(DI*1), Z10
 	VPSRLD           $0x04, Z18, Z18
 	VPERMPS          Z16, Z18, Z18
-	VFMADD231PS      Z9, Z18, Z0
-	VFMADD231PS      Z10, Z18, Z1
+	VFMADD231PS      Z9, Z18, Z1
+	VFMADD231PS      Z10, Z18, Z2
 	VPSRLD           $0x04, Z11, Z11
 	VPERMPS          Z13, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z2
-	VFMADD231PS      Z10, Z11, Z3
+	VFMADD231PS      Z9, Z11, Z3
+	VFMADD231PS      Z10, Z11, Z4
 	VPSRLD           $0x04, Z12, Z11
 	VPERMPS          Z15, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VFMADD231PS      Z10, Z11, Z5
+	VFMADD231PS      Z9, Z11, Z5
+	VFMADD231PS      Z10, Z11, Z6
 	VPSRLD           $0x04, Z14, Z11
 	VPERMPS          Z17, Z11, Z11
-	VFMADD231PS      Z9, Z11, Z6
-	VFMADD231PS      Z10, Z11, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VFMADD231PS      Z10, Z11, Z8
 	ADDQ             $0x00000090, DX
 	ADDQ             $0x00000400, SI
 	SUBQ             $0x00000100, R8
 	JNZ              loop
-	VEXTRACTF64X4    $0x01, Z0, Y8
-	VADDPS           Y8, Y0, Y8
-	VEXTRACTF64X4    $0x01, Z2, Y0
-	VADDPS           Y0, Y2, Y0
-	VEXTRACTF64X4    $0x01, Z4, Y2
-	VADDPS           Y2, Y4, Y2
-	VEXTRACTF64X4    $0x01, Z6, Y4
-	VADDPS           Y4, Y6, Y4
-	VSHUFPS          $0x88, Y0, Y8, Y6
-	VSHUFPS          $0xdd, Y0, Y8, Y0
-	VADDPS           Y0, Y6, Y6
-	VSHUFPS          $0x88, Y4, Y2, Y0
-	VSHUFPS          $0xdd, Y4, Y2, Y2
-	VADDPS           Y2, Y0, Y0
-	VSHUFPS          $0x88, Y0, Y6, Y2
-	VSHUFPS          $0xdd, Y0, Y6, Y0
-	VADDPS           Y0, Y2, Y2
-	VEXTRACTF32X4    $0x01, Y2, X0
-	VADDPS           X0, X2, X0
-	VMOVUPS          X0, (AX)
+	VEXTRACTF64X4    $0x01, Z1, Y9
+	VADDPS           Y9, Y1, Y9
+	VEXTRACTF64X4    $0x01, Z3, Y10
+	VADDPS           Y10, Y3, Y10
+	VEXTRACTF64X4    $0x01, Z5, Y11
+	VADDPS           Y11, Y5, Y11
+	VEXTRACTF64X4    $0x01, Z7, Y12
+	VADDPS           Y12, Y7, Y12
+	VSHUFPS          $0x88, Y10, Y9, Y13
+	VSHUFPS          $0xdd, Y10, Y9, Y9
+	VADDPS           Y9, Y13, Y13
+	VSHUFPS          $0x88, Y12, Y11, Y9
+	VSHUFPS          $0xdd, Y12, Y11, Y10
+	VADDPS           Y10, Y9, Y9
+	VSHUFPS          $0x88, Y9, Y13, Y10
+	VSHUFPS          $0xdd, Y9, Y13, Y9
+	VADDPS           Y9, Y10, Y10
+	VEXTRACTF32X4    $0x01, Y10, X9
+	VADDPS           X9, X10, X9
+	VMOVUPS          X9, (AX)
 	ADDQ             CX, AX
-	VEXTRACTF64X4    $0x01, Z1, Y0
-	VADDPS           Y0, Y1, Y0
-	VEXTRACTF64X4    $0x01, Z3, Y1
-	VADDPS           Y1, Y3, Y1
-	VEXTRACTF64X4    $0x01, Z5, Y2
-	VADDPS           Y2, Y5, Y2
-	VEXTRACTF64X4    $0x01, Z7, Y3
-	VADDPS           Y3, Y7, Y3
-	VSHUFPS          $0x88, Y1, Y0, Y4
-	VSHUFPS          $0xdd, Y1, Y0, Y0
-	VADDPS           Y0, Y4, Y4
-	VSHUFPS          $0x88, Y3, Y2, Y0
-	VSHUFPS          $0xdd, Y3, Y2, Y1
-	VADDPS           Y1, Y0, Y0
-	VSHUFPS          $0x88, Y0, Y4, Y1
-	VSHUFPS          $0xdd, Y0, Y4, Y0
-	VADDPS           Y0, Y1, Y1
-	VEXTRACTF32X4    $0x01, Y1, X0
-	VADDPS           X0, X1, X0
-	VMOVUPS          X0, (AX)
+	VEXTRACTF64X4    $0x01, Z2, Y9
+	VADDPS           Y9, Y2, Y9
+	VEXTRACTF64X4    $0x01, Z4, Y10
+	VADDPS           Y10, Y4, Y10
+	VEXTRACTF64X4    $0x01, Z6, Y11
+	VADDPS           Y11, Y6, Y11
+	VEXTRACTF64X4    $0x01, Z8, Y12
+	VADDPS           Y12, Y8, Y12
+	VSHUFPS          $0x88, Y10, Y9, Y13
+	VSHUFPS          $0xdd, Y10, Y9, Y9
+	VADDPS           Y9, Y13, Y13
+	VSHUFPS          $0x88, Y12, Y11, Y9
+	VSHUFPS          $0xdd, Y12, Y11, Y10
+	VADDPS           Y10, Y9, Y9
+	VSHUFPS          $0x88, Y9, Y13, Y10
+	VSHUFPS          $0xdd, Y9, Y13, Y9
+	VADDPS           Y9, Y10, Y10
+	VEXTRACTF32X4    $0x01, Y10, X9
+	VADDPS           X9, X10, X9
+	VMOVUPS          X9, (AX)
+	DECQ             16(SP)
+	JZ               done
+	MOVQ             (SP), AX
+	ADDQ             $0x10, AX
+	MOVQ             AX, (SP)
+	MOVQ             8(SP), DX
+	LEAQ             (DX)(BX*4), DX
+	MOVQ             DX, 8(SP)
+	MOVQ             x+32(FP), SI
+	MOVQ             n+48(FP), R8
+	JMP              band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -26193,9 +27428,9 @@ DATA rows_heldQ5K2<>+56(SB)/4, $0x0000000f
 DATA rows_heldQ5K2<>+60(SB)/4, $0x0000000f
 GLOBL rows_heldQ5K2<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ5Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ5Kx1AVX512(SB), $256-56
+TEXT ·dotsQ5Kx1AVX512(SB), $280-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -26206,14 +27441,20 @@ TEXT ·dotsQ5Kx1AVX512(SB), $256-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldQ5K0<>+0(SB), Z4
-	VMOVUPS rows_heldQ5K1<>+0(SB), Z5
-	VMOVUPS rows_heldQ5K2<>+0(SB), Z6
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldQ5K0<>+0(SB), Z0
+	VMOVUPS rows_heldQ5K1<>+0(SB), Z1
+	VMOVUPS rows_heldQ5K2<>+0(SB), Z2
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0       (DI)
@@ -26247,7 +27488,7 @@ loop:
 	VPMOVZXBD        X7, Y7
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
-	VMOVUPS          Y7, (SP)
+	VMOVUPS          Y7, 24(SP)
 	MOVL             R10, R9
 	ANDL             $0x3f3f3f3f, R9
 	SHRL             $0x04, R11
@@ -26264,7 +27505,7 @@ loop:
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
 	VXORPS           rows_signs<>+0(SB), Y7, Y7
-	VMOVUPS          Y7, 32(SP)
+	VMOVUPS          Y7, 56(SP)
 	MOVL             4(DX)(BX*1), R9
 	MOVL             8(DX)(BX*1), R10
 	MOVL             12(DX)(BX*1), R11
@@ -26283,7 +27524,7 @@ loop:
 	VPMOVZXBD        X7, Y7
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
-	VMOVUPS          Y7, 64(SP)
+	VMOVUPS          Y7, 88(SP)
 	MOVL             R10, R9
 	ANDL             $0x3f3f3f3f, R9
 	SHRL             $0x04, R11
@@ -26300,7 +27541,7 @@ loop:
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
 	VXORPS           rows_signs<>+0(SB), Y7, Y7
-	VMOVUPS          Y7, 96(SP)
+	VMOVUPS          Y7, 120(SP)
 	MOVL             4(DX)(BX*2), R9
 	MOVL             8(DX)(BX*2), R10
 	MOVL             12(DX)(BX*2), R11
@@ -26319,7 +27560,7 @@ loop:
 	VPMOVZXBD        X7, Y7
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
-	VMOVUPS          Y7, 128(SP)
+	VMOVUPS          Y7, 152(SP)
 	MOVL             R10, R9
 	ANDL             $0x3f3f3f3f, R9
 	SHRL             $0x04, R11
@@ -26336,7 +27577,7 @@ loop:
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
 	VXORPS           rows_signs<>+0(SB), Y7, Y7
-	VMOVUPS          Y7, 160(SP)
+	VMOVUPS          Y7, 184(SP)
 	MOVL             4(DX)(CX*1), R9
 	MOVL             8(DX)(CX*1), R10
 	MOVL             12(DX)(CX*1), R11
@@ -26355,7 +27596,7 @@ loop:
 	VPMOVZXBD        X7, Y7
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
-	VMOVUPS          Y7, 192(SP)
+	VMOVUPS          Y7, 216(SP)
 	MOVL             R10, R9
 	ANDL             $0x3f3f3f3f, R9
 	SHRL             $0x04, R11
@@ -26372,589 +27613,602 @@ loop:
 	VCVTDQ2PS        Y7, Y7
 	VMULPS           Y8, Y7, Y7
 	VXORPS           rows_signs<>+0(SB), Y7, Y7
-	VMOVUPS          Y7, 224(SP)
+	VMOVUPS          Y7, 248(SP)
 	VMOVUPS          (SI), Z7
-	VBROADCASTSS     (SP), Z8
+	VBROADCASTSS     24(SP), Z8
 	VMOVAPS          Z8, Z9
-	VFMADD213PS.BCST 32(SP), Z5, Z9
-	VFMADD213PS.BCST 32(SP), Z4, Z8
+	VFMADD213PS.BCST 56(SP), Z1, Z9
+	VFMADD213PS.BCST 56(SP), Z0, Z8
 	VPMOVZXBD        16(DX), Z10
 	VPSLLD           $0x04, Z10, Z10
 	VPMOVZXBD        48(DX), Z11
-	VPTERNLOGD       $0xd8, Z6, Z11, Z10
+	VPTERNLOGD       $0xd8, Z2, Z11, Z10
 	VPERMI2PS        Z9, Z8, Z10
-	VFMADD231PS      Z7, Z10, Z0
-	VBROADCASTSS     64(SP), Z10
+	VFMADD231PS      Z7, Z10, Z3
+	VBROADCASTSS     88(SP), Z10
 	VMOVAPS          Z10, Z11
-	VFMADD213PS.BCST 96(SP), Z5, Z11
-	VFMADD213PS.BCST 96(SP), Z4, Z10
+	VFMADD213PS.BCST 120(SP), Z1, Z11
+	VFMADD213PS.BCST 120(SP), Z0, Z10
 	VPMOVZXBD        16(DX)(BX*1), Z12
 	VPSLLD           $0x04, Z12, Z12
 	VPMOVZXBD        48(DX)(BX*1), Z13
-	VPTERNLOGD       $0xd8, Z6, Z13, Z12
+	VPTERNLOGD       $0xd8, Z2, Z13, Z12
 	VPERMI2PS        Z11, Z10, Z12
-	VFMADD231PS      Z7, Z12, Z1
-	VBROADCASTSS     128(SP), Z12
+	VFMADD231PS      Z7, Z12, Z4
+	VBROADCASTSS     152(SP), Z12
 	VMOVAPS          Z12, Z13
-	VFMADD213PS.BCST 160(SP), Z5, Z13
-	VFMADD213PS.BCST 160(SP), Z4, Z12
+	VFMADD213PS.BCST 184(SP), Z1, Z13
+	VFMADD213PS.BCST 184(SP), Z0, Z12
 	VPMOVZXBD        16(DX)(BX*2), Z14
 	VPSLLD           $0x04, Z14, Z14
 	VPMOVZXBD        48(DX)(BX*2), Z15
-	VPTERNLOGD       $0xd8, Z6, Z15, Z14
+	VPTERNLOGD       $0xd8, Z2, Z15, Z14
 	VPERMI2PS        Z13, Z12, Z14
-	VFMADD231PS      Z7, Z14, Z2
-	VBROADCASTSS     192(SP), Z14
+	VFMADD231PS      Z7, Z14, Z5
+	VBROADCASTSS     216(SP), Z14
 	VMOVAPS          Z14, Z15
-	VFMADD213PS.BCST 224(SP), Z5, Z15
-	VFMADD213PS.BCST 224(SP), Z4, Z14
+	VFMADD213PS.BCST 248(SP), Z1, Z15
+	VFMADD213PS.BCST 248(SP), Z0, Z14
 	VPMOVZXBD        16(DX)(CX*1), Z16
 	VPSLLD           $0x04, Z16, Z16
 	VPMOVZXBD        48(DX)(CX*1), Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z15, Z14, Z16
-	VFMADD231PS      Z7, Z16, Z3
+	VFMADD231PS      Z7, Z16, Z6
 	VMOVUPS          64(SI), Z7
 	VPMOVZXBD        32(DX), Z16
 	VPSLLD           $0x04, Z16, Z16
 	VPMOVZXBD        64(DX), Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z9, Z8, Z16
-	VFMADD231PS      Z7, Z16, Z0
+	VFMADD231PS      Z7, Z16, Z3
 	VPMOVZXBD        32(DX)(BX*1), Z8
 	VPSLLD           $0x04, Z8, Z8
 	VPMOVZXBD        64(DX)(BX*1), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z11, Z10, Z8
-	VFMADD231PS      Z7, Z8, Z1
+	VFMADD231PS      Z7, Z8, Z4
 	VPMOVZXBD        32(DX)(BX*2), Z8
 	VPSLLD           $0x04, Z8, Z8
 	VPMOVZXBD        64(DX)(BX*2), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z13, Z12, Z8
-	VFMADD231PS      Z7, Z8, Z2
+	VFMADD231PS      Z7, Z8, Z5
 	VPMOVZXBD        32(DX)(CX*1), Z8
 	VPSLLD           $0x04, Z8, Z8
 	VPMOVZXBD        64(DX)(CX*1), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z15, Z14, Z8
-	VFMADD231PS      Z7, Z8, Z3
+	VFMADD231PS      Z7, Z8, Z6
 	VMOVUPS          128(SI), Z7
-	VBROADCASTSS     4(SP), Z8
+	VBROADCASTSS     28(SP), Z8
 	VMOVAPS          Z8, Z9
-	VFMADD213PS.BCST 36(SP), Z5, Z9
-	VFMADD213PS.BCST 36(SP), Z4, Z8
+	VFMADD213PS.BCST 60(SP), Z1, Z9
+	VFMADD213PS.BCST 60(SP), Z0, Z8
 	VPMOVZXBD        16(DX), Z10
 	VPSLLD           $0x03, Z10, Z10
 	VPMOVZXBD        48(DX), Z11
 	VPSRLD           $0x04, Z11, Z11
-	VPTERNLOGD       $0xd8, Z6, Z11, Z10
+	VPTERNLOGD       $0xd8, Z2, Z11, Z10
 	VPERMI2PS        Z9, Z8, Z10
-	VFMADD231PS      Z7, Z10, Z0
-	VBROADCASTSS     68(SP), Z10
+	VFMADD231PS      Z7, Z10, Z3
+	VBROADCASTSS     92(SP), Z10
 	VMOVAPS          Z10, Z11
-	VFMADD213PS.BCST 100(SP), Z5, Z11
-	VFMADD213PS.BCST 100(SP), Z4, Z10
+	VFMADD213PS.BCST 124(SP), Z1, Z11
+	VFMADD213PS.BCST 124(SP), Z0, Z10
 	VPMOVZXBD        16(DX)(BX*1), Z12
 	VPSLLD           $0x03, Z12, Z12
 	VPMOVZXBD        48(DX)(BX*1), Z13
 	VPSRLD           $0x04, Z13, Z13
-	VPTERNLOGD       $0xd8, Z6, Z13, Z12
+	VPTERNLOGD       $0xd8, Z2, Z13, Z12
 	VPERMI2PS        Z11, Z10, Z12
-	VFMADD231PS      Z7, Z12, Z1
-	VBROADCASTSS     132(SP), Z12
+	VFMADD231PS      Z7, Z12, Z4
+	VBROADCASTSS     156(SP), Z12
 	VMOVAPS          Z12, Z13
-	VFMADD213PS.BCST 164(SP), Z5, Z13
-	VFMADD213PS.BCST 164(SP), Z4, Z12
+	VFMADD213PS.BCST 188(SP), Z1, Z13
+	VFMADD213PS.BCST 188(SP), Z0, Z12
 	VPMOVZXBD        16(DX)(BX*2), Z14
 	VPSLLD           $0x03, Z14, Z14
 	VPMOVZXBD        48(DX)(BX*2), Z15
 	VPSRLD           $0x04, Z15, Z15
-	VPTERNLOGD       $0xd8, Z6, Z15, Z14
+	VPTERNLOGD       $0xd8, Z2, Z15, Z14
 	VPERMI2PS        Z13, Z12, Z14
-	VFMADD231PS      Z7, Z14, Z2
-	VBROADCASTSS     196(SP), Z14
+	VFMADD231PS      Z7, Z14, Z5
+	VBROADCASTSS     220(SP), Z14
 	VMOVAPS          Z14, Z15
-	VFMADD213PS.BCST 228(SP), Z5, Z15
-	VFMADD213PS.BCST 228(SP), Z4, Z14
+	VFMADD213PS.BCST 252(SP), Z1, Z15
+	VFMADD213PS.BCST 252(SP), Z0, Z14
 	VPMOVZXBD        16(DX)(CX*1), Z16
 	VPSLLD           $0x03, Z16, Z16
 	VPMOVZXBD        48(DX)(CX*1), Z17
 	VPSRLD           $0x04, Z17, Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z15, Z14, Z16
-	VFMADD231PS      Z7, Z16, Z3
+	VFMADD231PS      Z7, Z16, Z6
 	VMOVUPS          192(SI), Z7
 	VPMOVZXBD        32(DX), Z16
 	VPSLLD           $0x03, Z16, Z16
 	VPMOVZXBD        64(DX), Z17
 	VPSRLD           $0x04, Z17, Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z9, Z8, Z16
-	VFMADD231PS      Z7, Z16, Z0
+	VFMADD231PS      Z7, Z16, Z3
 	VPMOVZXBD        32(DX)(BX*1), Z8
 	VPSLLD           $0x03, Z8, Z8
 	VPMOVZXBD        64(DX)(BX*1), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z11, Z10, Z8
-	VFMADD231PS      Z7, Z8, Z1
+	VFMADD231PS      Z7, Z8, Z4
 	VPMOVZXBD        32(DX)(BX*2), Z8
 	VPSLLD           $0x03, Z8, Z8
 	VPMOVZXBD        64(DX)(BX*2), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z13, Z12, Z8
-	VFMADD231PS      Z7, Z8, Z2
+	VFMADD231PS      Z7, Z8, Z5
 	VPMOVZXBD        32(DX)(CX*1), Z8
 	VPSLLD           $0x03, Z8, Z8
 	VPMOVZXBD        64(DX)(CX*1), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z15, Z14, Z8
-	VFMADD231PS      Z7, Z8, Z3
+	VFMADD231PS      Z7, Z8, Z6
 	VMOVUPS          256(SI), Z7
-	VBROADCASTSS     8(SP), Z8
+	VBROADCASTSS     32(SP), Z8
 	VMOVAPS          Z8, Z9
-	VFMADD213PS.BCST 40(SP), Z5, Z9
-	VFMADD213PS.BCST 40(SP), Z4, Z8
+	VFMADD213PS.BCST 64(SP), Z1, Z9
+	VFMADD213PS.BCST 64(SP), Z0, Z8
 	VPMOVZXBD        16(DX), Z10
 	VPSLLD           $0x02, Z10, Z10
 	VPMOVZXBD        80(DX), Z11
-	VPTERNLOGD       $0xd8, Z6, Z11, Z10
+	VPTERNLOGD       $0xd8, Z2, Z11, Z10
 	VPERMI2PS        Z9, Z8, Z10
-	VFMADD231PS      Z7, Z10, Z0
-	VBROADCASTSS     72(SP), Z10
+	VFMADD231PS      Z7, Z10, Z3
+	VBROADCASTSS     96(SP), Z10
 	VMOVAPS          Z10, Z11
-	VFMADD213PS.BCST 104(SP), Z5, Z11
-	VFMADD213PS.BCST 104(SP), Z4, Z10
+	VFMADD213PS.BCST 128(SP), Z1, Z11
+	VFMADD213PS.BCST 128(SP), Z0, Z10
 	VPMOVZXBD        16(DX)(BX*1), Z12
 	VPSLLD           $0x02, Z12, Z12
 	VPMOVZXBD        80(DX)(BX*1), Z13
-	VPTERNLOGD       $0xd8, Z6, Z13, Z12
+	VPTERNLOGD       $0xd8, Z2, Z13, Z12
 	VPERMI2PS        Z11, Z10, Z12
-	VFMADD231PS      Z7, Z12, Z1
-	VBROADCASTSS     136(SP), Z12
+	VFMADD231PS      Z7, Z12, Z4
+	VBROADCASTSS     160(SP), Z12
 	VMOVAPS          Z12, Z13
-	VFMADD213PS.BCST 168(SP), Z5, Z13
-	VFMADD213PS.BCST 168(SP), Z4, Z12
+	VFMADD213PS.BCST 192(SP), Z1, Z13
+	VFMADD213PS.BCST 192(SP), Z0, Z12
 	VPMOVZXBD        16(DX)(BX*2), Z14
 	VPSLLD           $0x02, Z14, Z14
 	VPMOVZXBD        80(DX)(BX*2), Z15
-	VPTERNLOGD       $0xd8, Z6, Z15, Z14
+	VPTERNLOGD       $0xd8, Z2, Z15, Z14
 	VPERMI2PS        Z13, Z12, Z14
-	VFMADD231PS      Z7, Z14, Z2
-	VBROADCASTSS     200(SP), Z14
+	VFMADD231PS      Z7, Z14, Z5
+	VBROADCASTSS     224(SP), Z14
 	VMOVAPS          Z14, Z15
-	VFMADD213PS.BCST 232(SP), Z5, Z15
-	VFMADD213PS.BCST 232(SP), Z4, Z14
+	VFMADD213PS.BCST 256(SP), Z1, Z15
+	VFMADD213PS.BCST 256(SP), Z0, Z14
 	VPMOVZXBD        16(DX)(CX*1), Z16
 	VPSLLD           $0x02, Z16, Z16
 	VPMOVZXBD        80(DX)(CX*1), Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z15, Z14, Z16
-	VFMADD231PS      Z7, Z16, Z3
+	VFMADD231PS      Z7, Z16, Z6
 	VMOVUPS          320(SI), Z7
 	VPMOVZXBD        32(DX), Z16
 	VPSLLD           $0x02, Z16, Z16
 	VPMOVZXBD        96(DX), Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z9, Z8, Z16
-	VFMADD231PS      Z7, Z16, Z0
+	VFMADD231PS      Z7, Z16, Z3
 	VPMOVZXBD        32(DX)(BX*1), Z8
 	VPSLLD           $0x02, Z8, Z8
 	VPMOVZXBD        96(DX)(BX*1), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z11, Z10, Z8
-	VFMADD231PS      Z7, Z8, Z1
+	VFMADD231PS      Z7, Z8, Z4
 	VPMOVZXBD        32(DX)(BX*2), Z8
 	VPSLLD           $0x02, Z8, Z8
 	VPMOVZXBD        96(DX)(BX*2), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z13, Z12, Z8
-	VFMADD231PS      Z7, Z8, Z2
+	VFMADD231PS      Z7, Z8, Z5
 	VPMOVZXBD        32(DX)(CX*1), Z8
 	VPSLLD           $0x02, Z8, Z8
 	VPMOVZXBD        96(DX)(CX*1), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z15, Z14, Z8
-	VFMADD231PS      Z7, Z8, Z3
+	VFMADD231PS      Z7, Z8, Z6
 	VMOVUPS          384(SI), Z7
-	VBROADCASTSS     12(SP), Z8
+	VBROADCASTSS     36(SP), Z8
 	VMOVAPS          Z8, Z9
-	VFMADD213PS.BCST 44(SP), Z5, Z9
-	VFMADD213PS.BCST 44(SP), Z4, Z8
+	VFMADD213PS.BCST 68(SP), Z1, Z9
+	VFMADD213PS.BCST 68(SP), Z0, Z8
 	VPMOVZXBD        16(DX), Z10
 	VPSLLD           $0x01, Z10, Z10
 	VPMOVZXBD        80(DX), Z11
 	VPSRLD           $0x04, Z11, Z11
-	VPTERNLOGD       $0xd8, Z6, Z11, Z10
+	VPTERNLOGD       $0xd8, Z2, Z11, Z10
 	VPERMI2PS        Z9, Z8, Z10
-	VFMADD231PS      Z7, Z10, Z0
-	VBROADCASTSS     76(SP), Z10
+	VFMADD231PS      Z7, Z10, Z3
+	VBROADCASTSS     100(SP), Z10
 	VMOVAPS          Z10, Z11
-	VFMADD213PS.BCST 108(SP), Z5, Z11
-	VFMADD213PS.BCST 108(SP), Z4, Z10
+	VFMADD213PS.BCST 132(SP), Z1, Z11
+	VFMADD213PS.BCST 132(SP), Z0, Z10
 	VPMOVZXBD        16(DX)(BX*1), Z12
 	VPSLLD           $0x01, Z12, Z12
 	VPMOVZXBD        80(DX)(BX*1), Z13
 	VPSRLD           $0x04, Z13, Z13
-	VPTERNLOGD       $0xd8, Z6, Z13, Z12
+	VPTERNLOGD       $0xd8, Z2, Z13, Z12
 	VPERMI2PS        Z11, Z10, Z12
-	VFMADD231PS      Z7, Z12, Z1
-	VBROADCASTSS     140(SP), Z12
+	VFMADD231PS      Z7, Z12, Z4
+	VBROADCASTSS     164(SP), Z12
 	VMOVAPS          Z12, Z13
-	VFMADD213PS.BCST 172(SP), Z5, Z13
-	VFMADD213PS.BCST 172(SP), Z4, Z12
+	VFMADD213PS.BCST 196(SP), Z1, Z13
+	VFMADD213PS.BCST 196(SP), Z0, Z12
 	VPMOVZXBD        16(DX)(BX*2), Z14
 	VPSLLD           $0x01, Z14, Z14
 	VPMOVZXBD        80(DX)(BX*2), Z15
 	VPSRLD           $0x04, Z15, Z15
-	VPTERNLOGD       $0xd8, Z6, Z15, Z14
+	VPTERNLOGD       $0xd8, Z2, Z15, Z14
 	VPERMI2PS        Z13, Z12, Z14
-	VFMADD231PS      Z7, Z14, Z2
-	VBROADCASTSS     204(SP), Z14
+	VFMADD231PS      Z7, Z14, Z5
+	VBROADCASTSS     228(SP), Z14
 	VMOVAPS          Z14, Z15
-	VFMADD213PS.BCST 236(SP), Z5, Z15
-	VFMADD213PS.BCST 236(SP), Z4, Z14
+	VFMADD213PS.BCST 260(SP), Z1, Z15
+	VFMADD213PS.BCST 260(SP), Z0, Z14
 	VPMOVZXBD        16(DX)(CX*1), Z16
 	VPSLLD           $0x01, Z16, Z16
 	VPMOVZXBD        80(DX)(CX*1), Z17
 	VPSRLD           $0x04, Z17, Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z15, Z14, Z16
-	VFMADD231PS      Z7, Z16, Z3
+	VFMADD231PS      Z7, Z16, Z6
 	VMOVUPS          448(SI), Z7
 	VPMOVZXBD        32(DX), Z16
 	VPSLLD           $0x01, Z16, Z16
 	VPMOVZXBD        96(DX), Z17
 	VPSRLD           $0x04, Z17, Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z9, Z8, Z16
-	VFMADD231PS      Z7, Z16, Z0
+	VFMADD231PS      Z7, Z16, Z3
 	VPMOVZXBD        32(DX)(BX*1), Z8
 	VPSLLD           $0x01, Z8, Z8
 	VPMOVZXBD        96(DX)(BX*1), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z11, Z10, Z8
-	VFMADD231PS      Z7, Z8, Z1
+	VFMADD231PS      Z7, Z8, Z4
 	VPMOVZXBD        32(DX)(BX*2), Z8
 	VPSLLD           $0x01, Z8, Z8
 	VPMOVZXBD        96(DX)(BX*2), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z13, Z12, Z8
-	VFMADD231PS      Z7, Z8, Z2
+	VFMADD231PS      Z7, Z8, Z5
 	VPMOVZXBD        32(DX)(CX*1), Z8
 	VPSLLD           $0x01, Z8, Z8
 	VPMOVZXBD        96(DX)(CX*1), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z15, Z14, Z8
-	VFMADD231PS      Z7, Z8, Z3
+	VFMADD231PS      Z7, Z8, Z6
 	VMOVUPS          512(SI), Z7
-	VBROADCASTSS     16(SP), Z8
+	VBROADCASTSS     40(SP), Z8
 	VMOVAPS          Z8, Z9
-	VFMADD213PS.BCST 48(SP), Z5, Z9
-	VFMADD213PS.BCST 48(SP), Z4, Z8
+	VFMADD213PS.BCST 72(SP), Z1, Z9
+	VFMADD213PS.BCST 72(SP), Z0, Z8
 	VPMOVZXBD        16(DX), Z10
 	VPMOVZXBD        112(DX), Z11
-	VPTERNLOGD       $0xd8, Z6, Z11, Z10
+	VPTERNLOGD       $0xd8, Z2, Z11, Z10
 	VPERMI2PS        Z9, Z8, Z10
-	VFMADD231PS      Z7, Z10, Z0
-	VBROADCASTSS     80(SP), Z10
+	VFMADD231PS      Z7, Z10, Z3
+	VBROADCASTSS     104(SP), Z10
 	VMOVAPS          Z10, Z11
-	VFMADD213PS.BCST 112(SP), Z5, Z11
-	VFMADD213PS.BCST 112(SP), Z4, Z10
+	VFMADD213PS.BCST 136(SP), Z1, Z11
+	VFMADD213PS.BCST 136(SP), Z0, Z10
 	VPMOVZXBD        16(DX)(BX*1), Z12
 	VPMOVZXBD        112(DX)(BX*1), Z13
-	VPTERNLOGD       $0xd8, Z6, Z13, Z12
+	VPTERNLOGD       $0xd8, Z2, Z13, Z12
 	VPERMI2PS        Z11, Z10, Z12
-	VFMADD231PS      Z7, Z12, Z1
-	VBROADCASTSS     144(SP), Z12
+	VFMADD231PS      Z7, Z12, Z4
+	VBROADCASTSS     168(SP), Z12
 	VMOVAPS          Z12, Z13
-	VFMADD213PS.BCST 176(SP), Z5, Z13
-	VFMADD213PS.BCST 176(SP), Z4, Z12
+	VFMADD213PS.BCST 200(SP), Z1, Z13
+	VFMADD213PS.BCST 200(SP), Z0, Z12
 	VPMOVZXBD        16(DX)(BX*2), Z14
 	VPMOVZXBD        112(DX)(BX*2), Z15
-	VPTERNLOGD       $0xd8, Z6, Z15, Z14
+	VPTERNLOGD       $0xd8, Z2, Z15, Z14
 	VPERMI2PS        Z13, Z12, Z14
-	VFMADD231PS      Z7, Z14, Z2
-	VBROADCASTSS     208(SP), Z14
+	VFMADD231PS      Z7, Z14, Z5
+	VBROADCASTSS     232(SP), Z14
 	VMOVAPS          Z14, Z15
-	VFMADD213PS.BCST 240(SP), Z5, Z15
-	VFMADD213PS.BCST 240(SP), Z4, Z14
+	VFMADD213PS.BCST 264(SP), Z1, Z15
+	VFMADD213PS.BCST 264(SP), Z0, Z14
 	VPMOVZXBD        16(DX)(CX*1), Z16
 	VPMOVZXBD        112(DX)(CX*1), Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z15, Z14, Z16
-	VFMADD231PS      Z7, Z16, Z3
+	VFMADD231PS      Z7, Z16, Z6
 	VMOVUPS          576(SI), Z7
 	VPMOVZXBD        32(DX), Z16
 	VPMOVZXBD        128(DX), Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z9, Z8, Z16
-	VFMADD231PS      Z7, Z16, Z0
+	VFMADD231PS      Z7, Z16, Z3
 	VPMOVZXBD        32(DX)(BX*1), Z8
 	VPMOVZXBD        128(DX)(BX*1), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z11, Z10, Z8
-	VFMADD231PS      Z7, Z8, Z1
+	VFMADD231PS      Z7, Z8, Z4
 	VPMOVZXBD        32(DX)(BX*2), Z8
 	VPMOVZXBD        128(DX)(BX*2), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z13, Z12, Z8
-	VFMADD231PS      Z7, Z8, Z2
+	VFMADD231PS      Z7, Z8, Z5
 	VPMOVZXBD        32(DX)(CX*1), Z8
 	VPMOVZXBD        128(DX)(CX*1), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z15, Z14, Z8
-	VFMADD231PS      Z7, Z8, Z3
+	VFMADD231PS      Z7, Z8, Z6
 	VMOVUPS          640(SI), Z7
-	VBROADCASTSS     20(SP), Z8
+	VBROADCASTSS     44(SP), Z8
 	VMOVAPS          Z8, Z9
-	VFMADD213PS.BCST 52(SP), Z5, Z9
-	VFMADD213PS.BCST 52(SP), Z4, Z8
+	VFMADD213PS.BCST 76(SP), Z1, Z9
+	VFMADD213PS.BCST 76(SP), Z0, Z8
 	VPMOVZXBD        16(DX), Z10
 	VPSRLD           $0x01, Z10, Z10
 	VPMOVZXBD        112(DX), Z11
 	VPSRLD           $0x04, Z11, Z11
-	VPTERNLOGD       $0xd8, Z6, Z11, Z10
+	VPTERNLOGD       $0xd8, Z2, Z11, Z10
 	VPERMI2PS        Z9, Z8, Z10
-	VFMADD231PS      Z7, Z10, Z0
-	VBROADCASTSS     84(SP), Z10
+	VFMADD231PS      Z7, Z10, Z3
+	VBROADCASTSS     108(SP), Z10
 	VMOVAPS          Z10, Z11
-	VFMADD213PS.BCST 116(SP), Z5, Z11
-	VFMADD213PS.BCST 116(SP), Z4, Z10
+	VFMADD213PS.BCST 140(SP), Z1, Z11
+	VFMADD213PS.BCST 140(SP), Z0, Z10
 	VPMOVZXBD        16(DX)(BX*1), Z12
 	VPSRLD           $0x01, Z12, Z12
 	VPMOVZXBD        112(DX)(BX*1), Z13
 	VPSRLD           $0x04, Z13, Z13
-	VPTERNLOGD       $0xd8, Z6, Z13, Z12
+	VPTERNLOGD       $0xd8, Z2, Z13, Z12
 	VPERMI2PS        Z11, Z10, Z12
-	VFMADD231PS      Z7, Z12, Z1
-	VBROADCASTSS     148(SP), Z12
+	VFMADD231PS      Z7, Z12, Z4
+	VBROADCASTSS     172(SP), Z12
 	VMOVAPS          Z12, Z13
-	VFMADD213PS.BCST 180(SP), Z5, Z13
-	VFMADD213PS.BCST 180(SP), Z4, Z12
+	VFMADD213PS.BCST 204(SP), Z1, Z13
+	VFMADD213PS.BCST 204(SP), Z0, Z12
 	VPMOVZXBD        16(DX)(BX*2), Z14
 	VPSRLD           $0x01, Z14, Z14
 	VPMOVZXBD        112(DX)(BX*2), Z15
 	VPSRLD           $0x04, Z15, Z15
-	VPTERNLOGD       $0xd8, Z6, Z15, Z14
+	VPTERNLOGD       $0xd8, Z2, Z15, Z14
 	VPERMI2PS        Z13, Z12, Z14
-	VFMADD231PS      Z7, Z14, Z2
-	VBROADCASTSS     212(SP), Z14
+	VFMADD231PS      Z7, Z14, Z5
+	VBROADCASTSS     236(SP), Z14
 	VMOVAPS          Z14, Z15
-	VFMADD213PS.BCST 244(SP), Z5, Z15
-	VFMADD213PS.BCST 244(SP), Z4, Z14
+	VFMADD213PS.BCST 268(SP), Z1, Z15
+	VFMADD213PS.BCST 268(SP), Z0, Z14
 	VPMOVZXBD        16(DX)(CX*1), Z16
 	VPSRLD           $0x01, Z16, Z16
 	VPMOVZXBD        112(DX)(CX*1), Z17
 	VPSRLD           $0x04, Z17, Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z15, Z14, Z16
-	VFMADD231PS      Z7, Z16, Z3
+	VFMADD231PS      Z7, Z16, Z6
 	VMOVUPS          704(SI), Z7
 	VPMOVZXBD        32(DX), Z16
 	VPSRLD           $0x01, Z16, Z16
 	VPMOVZXBD        128(DX), Z17
 	VPSRLD           $0x04, Z17, Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z9, Z8, Z16
-	VFMADD231PS      Z7, Z16, Z0
+	VFMADD231PS      Z7, Z16, Z3
 	VPMOVZXBD        32(DX)(BX*1), Z8
 	VPSRLD           $0x01, Z8, Z8
 	VPMOVZXBD        128(DX)(BX*1), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z11, Z10, Z8
-	VFMADD231PS      Z7, Z8, Z1
+	VFMADD231PS      Z7, Z8, Z4
 	VPMOVZXBD        32(DX)(BX*2), Z8
 	VPSRLD           $0x01, Z8, Z8
 	VPMOVZXBD        128(DX)(BX*2), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z13, Z12, Z8
-	VFMADD231PS      Z7, Z8, Z2
+	VFMADD231PS      Z7, Z8, Z5
 	VPMOVZXBD        32(DX)(CX*1), Z8
 	VPSRLD           $0x01, Z8, Z8
 	VPMOVZXBD        128(DX)(CX*1), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z15, Z14, Z8
-	VFMADD231PS      Z7, Z8, Z3
+	VFMADD231PS      Z7, Z8, Z6
 	VMOVUPS          768(SI), Z7
-	VBROADCASTSS     24(SP), Z8
+	VBROADCASTSS     48(SP), Z8
 	VMOVAPS          Z8, Z9
-	VFMADD213PS.BCST 56(SP), Z5, Z9
-	VFMADD213PS.BCST 56(SP), Z4, Z8
+	VFMADD213PS.BCST 80(SP), Z1, Z9
+	VFMADD213PS.BCST 80(SP), Z0, Z8
 	VPMOVZXBD        16(DX), Z10
 	VPSRLD           $0x02, Z10, Z10
 	VPMOVZXBD        144(DX), Z11
-	VPTERNLOGD       $0xd8, Z6, Z11, Z10
+	VPTERNLOGD       $0xd8, Z2, Z11, Z10
 	VPERMI2PS        Z9, Z8, Z10
-	VFMADD231PS      Z7, Z10, Z0
-	VBROADCASTSS     88(SP), Z10
+	VFMADD231PS      Z7, Z10, Z3
+	VBROADCASTSS     112(SP), Z10
 	VMOVAPS          Z10, Z11
-	VFMADD213PS.BCST 120(SP), Z5, Z11
-	VFMADD213PS.BCST 120(SP), Z4, Z10
+	VFMADD213PS.BCST 144(SP), Z1, Z11
+	VFMADD213PS.BCST 144(SP), Z0, Z10
 	VPMOVZXBD        16(DX)(BX*1), Z12
 	VPSRLD           $0x02, Z12, Z12
 	VPMOVZXBD        144(DX)(BX*1), Z13
-	VPTERNLOGD       $0xd8, Z6, Z13, Z12
+	VPTERNLOGD       $0xd8, Z2, Z13, Z12
 	VPERMI2PS        Z11, Z10, Z12
-	VFMADD231PS      Z7, Z12, Z1
-	VBROADCASTSS     152(SP), Z12
+	VFMADD231PS      Z7, Z12, Z4
+	VBROADCASTSS     176(SP), Z12
 	VMOVAPS          Z12, Z13
-	VFMADD213PS.BCST 184(SP), Z5, Z13
-	VFMADD213PS.BCST 184(SP), Z4, Z12
+	VFMADD213PS.BCST 208(SP), Z1, Z13
+	VFMADD213PS.BCST 208(SP), Z0, Z12
 	VPMOVZXBD        16(DX)(BX*2), Z14
 	VPSRLD           $0x02, Z14, Z14
 	VPMOVZXBD        144(DX)(BX*2), Z15
-	VPTERNLOGD       $0xd8, Z6, Z15, Z14
+	VPTERNLOGD       $0xd8, Z2, Z15, Z14
 	VPERMI2PS        Z13, Z12, Z14
-	VFMADD231PS      Z7, Z14, Z2
-	VBROADCASTSS     216(SP), Z14
+	VFMADD231PS      Z7, Z14, Z5
+	VBROADCASTSS     240(SP), Z14
 	VMOVAPS          Z14, Z15
-	VFMADD213PS.BCST 248(SP), Z5, Z15
-	VFMADD213PS.BCST 248(SP), Z4, Z14
+	VFMADD213PS.BCST 272(SP), Z1, Z15
+	VFMADD213PS.BCST 272(SP), Z0, Z14
 	VPMOVZXBD        16(DX)(CX*1), Z16
 	VPSRLD           $0x02, Z16, Z16
 	VPMOVZXBD        144(DX)(CX*1), Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z15, Z14, Z16
-	VFMADD231PS      Z7, Z16, Z3
+	VFMADD231PS      Z7, Z16, Z6
 	VMOVUPS          832(SI), Z7
 	VPMOVZXBD        32(DX), Z16
 	VPSRLD           $0x02, Z16, Z16
 	VPMOVZXBD        160(DX), Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z9, Z8, Z16
-	VFMADD231PS      Z7, Z16, Z0
+	VFMADD231PS      Z7, Z16, Z3
 	VPMOVZXBD        32(DX)(BX*1), Z8
 	VPSRLD           $0x02, Z8, Z8
 	VPMOVZXBD        160(DX)(BX*1), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z11, Z10, Z8
-	VFMADD231PS      Z7, Z8, Z1
+	VFMADD231PS      Z7, Z8, Z4
 	VPMOVZXBD        32(DX)(BX*2), Z8
 	VPSRLD           $0x02, Z8, Z8
 	VPMOVZXBD        160(DX)(BX*2), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z13, Z12, Z8
-	VFMADD231PS      Z7, Z8, Z2
+	VFMADD231PS      Z7, Z8, Z5
 	VPMOVZXBD        32(DX)(CX*1), Z8
 	VPSRLD           $0x02, Z8, Z8
 	VPMOVZXBD        160(DX)(CX*1), Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z15, Z14, Z8
-	VFMADD231PS      Z7, Z8, Z3
+	VFMADD231PS      Z7, Z8, Z6
 	VMOVUPS          896(SI), Z7
-	VBROADCASTSS     28(SP), Z8
+	VBROADCASTSS     52(SP), Z8
 	VMOVAPS          Z8, Z9
-	VFMADD213PS.BCST 60(SP), Z5, Z9
-	VFMADD213PS.BCST 60(SP), Z4, Z8
+	VFMADD213PS.BCST 84(SP), Z1, Z9
+	VFMADD213PS.BCST 84(SP), Z0, Z8
 	VPMOVZXBD        16(DX), Z10
 	VPSRLD           $0x03, Z10, Z10
 	VPMOVZXBD        144(DX), Z11
 	VPSRLD           $0x04, Z11, Z11
-	VPTERNLOGD       $0xd8, Z6, Z11, Z10
+	VPTERNLOGD       $0xd8, Z2, Z11, Z10
 	VPERMI2PS        Z9, Z8, Z10
-	VFMADD231PS      Z7, Z10, Z0
-	VBROADCASTSS     92(SP), Z10
+	VFMADD231PS      Z7, Z10, Z3
+	VBROADCASTSS     116(SP), Z10
 	VMOVAPS          Z10, Z11
-	VFMADD213PS.BCST 124(SP), Z5, Z11
-	VFMADD213PS.BCST 124(SP), Z4, Z10
+	VFMADD213PS.BCST 148(SP), Z1, Z11
+	VFMADD213PS.BCST 148(SP), Z0, Z10
 	VPMOVZXBD        16(DX)(BX*1), Z12
 	VPSRLD           $0x03, Z12, Z12
 	VPMOVZXBD        144(DX)(BX*1), Z13
 	VPSRLD           $0x04, Z13, Z13
-	VPTERNLOGD       $0xd8, Z6, Z13, Z12
+	VPTERNLOGD       $0xd8, Z2, Z13, Z12
 	VPERMI2PS        Z11, Z10, Z12
-	VFMADD231PS      Z7, Z12, Z1
-	VBROADCASTSS     156(SP), Z12
+	VFMADD231PS      Z7, Z12, Z4
+	VBROADCASTSS     180(SP), Z12
 	VMOVAPS          Z12, Z13
-	VFMADD213PS.BCST 188(SP), Z5, Z13
-	VFMADD213PS.BCST 188(SP), Z4, Z12
+	VFMADD213PS.BCST 212(SP), Z1, Z13
+	VFMADD213PS.BCST 212(SP), Z0, Z12
 	VPMOVZXBD        16(DX)(BX*2), Z14
 	VPSRLD           $0x03, Z14, Z14
 	VPMOVZXBD        144(DX)(BX*2), Z15
 	VPSRLD           $0x04, Z15, Z15
-	VPTERNLOGD       $0xd8, Z6, Z15, Z14
+	VPTERNLOGD       $0xd8, Z2, Z15, Z14
 	VPERMI2PS        Z13, Z12, Z14
-	VFMADD231PS      Z7, Z14, Z2
-	VBROADCASTSS     220(SP), Z14
+	VFMADD231PS      Z7, Z14, Z5
+	VBROADCASTSS     244(SP), Z14
 	VMOVAPS          Z14, Z15
-	VFMADD213PS.BCST 252(SP), Z5, Z15
-	VFMADD213PS.BCST 252(SP), Z4, Z14
+	VFMADD213PS.BCST 276(SP), Z1, Z15
+	VFMADD213PS.BCST 276(SP), Z0, Z14
 	VPMOVZXBD        16(DX)(CX*1), Z16
 	VPSRLD           $0x03, Z16, Z16
 	VPMOVZXBD        144(DX)(CX*1), Z17
 	VPSRLD           $0x04, Z17, Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z15, Z14, Z16
-	VFMADD231PS      Z7, Z16, Z3
+	VFMADD231PS      Z7, Z16, Z6
 	VMOVUPS          960(SI), Z7
 	VPMOVZXBD        32(DX), Z16
 	VPSRLD           $0x03, Z16, Z16
 	VPMOVZXBD        160(DX), Z17
 	VPSRLD           $0x04, Z17, Z17
-	VPTERNLOGD       $0xd8, Z6, Z17, Z16
+	VPTERNLOGD       $0xd8, Z2, Z17, Z16
 	VPERMI2PS        Z9, Z8, Z16
-	VFMADD231PS      Z7, Z16, Z0
+	VFMADD231PS      Z7, Z16, Z3
 	VPMOVZXBD        32(DX)(BX*1), Z8
 	VPSRLD           $0x03, Z8, Z8
 	VPMOVZXBD        160(DX)(BX*1), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z11, Z10, Z8
-	VFMADD231PS      Z7, Z8, Z1
+	VFMADD231PS      Z7, Z8, Z4
 	VPMOVZXBD        32(DX)(BX*2), Z8
 	VPSRLD           $0x03, Z8, Z8
 	VPMOVZXBD        160(DX)(BX*2), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z13, Z12, Z8
-	VFMADD231PS      Z7, Z8, Z2
+	VFMADD231PS      Z7, Z8, Z5
 	VPMOVZXBD        32(DX)(CX*1), Z8
 	VPSRLD           $0x03, Z8, Z8
 	VPMOVZXBD        160(DX)(CX*1), Z9
 	VPSRLD           $0x04, Z9, Z9
-	VPTERNLOGD       $0xd8, Z6, Z9, Z8
+	VPTERNLOGD       $0xd8, Z2, Z9, Z8
 	VPERMI2PS        Z15, Z14, Z8
-	VFMADD231PS      Z7, Z8, Z3
+	VFMADD231PS      Z7, Z8, Z6
 	ADDQ             $0x000000b0, DX
 	ADDQ             $0x00000400, SI
 	SUBQ             $0x00000100, R8
 	JNZ              loop
-	VEXTRACTF64X4    $0x01, Z0, Y4
-	VADDPS           Y4, Y0, Y4
-	VEXTRACTF64X4    $0x01, Z1, Y0
-	VADDPS           Y0, Y1, Y0
-	VEXTRACTF64X4    $0x01, Z2, Y1
-	VADDPS           Y1, Y2, Y1
-	VEXTRACTF64X4    $0x01, Z3, Y2
-	VADDPS           Y2, Y3, Y2
-	VSHUFPS          $0x88, Y0, Y4, Y3
-	VSHUFPS          $0xdd, Y0, Y4, Y0
-	VADDPS           Y0, Y3, Y3
-	VSHUFPS          $0x88, Y2, Y1, Y0
-	VSHUFPS          $0xdd, Y2, Y1, Y1
-	VADDPS           Y1, Y0, Y0
-	VSHUFPS          $0x88, Y0, Y3, Y1
-	VSHUFPS          $0xdd, Y0, Y3, Y0
-	VADDPS           Y0, Y1, Y1
-	VEXTRACTF32X4    $0x01, Y1, X0
-	VADDPS           X0, X1, X0
-	VMOVUPS          X0, (AX)
+	VEXTRACTF64X4    $0x01, Z3, Y7
+	VADDPS           Y7, Y3, Y7
+	VEXTRACTF64X4    $0x01, Z4, Y8
+	VADDPS           Y8, Y4, Y8
+	VEXTRACTF64X4    $0x01, Z5, Y9
+	VADDPS           Y9, Y5, Y9
+	VEXTRACTF64X4    $0x01, Z6, Y10
+	VADDPS           Y10, Y6, Y10
+	VSHUFPS          $0x88, Y8, Y7, Y11
+	VSHUFPS          $0xdd, Y8, Y7, Y7
+	VADDPS           Y7, Y11, Y11
+	VSHUFPS          $0x88, Y10, Y9, Y7
+	VSHUFPS          $0xdd, Y10, Y9, Y8
+	VADDPS           Y8, Y7, Y7
+	VSHUFPS          $0x88, Y7, Y11, Y8
+	VSHUFPS          $0xdd, Y7, Y11, Y7
+	VADDPS           Y7, Y8, Y8
+	VEXTRACTF32X4    $0x01, Y8, X7
+	VADDPS           X7, X8, X7
+	VMOVUPS          X7, (AX)
+	DECQ             16(SP)
+	JZ               done
+	MOVQ             (SP), AX
+	ADDQ             $0x10, AX
+	MOVQ             AX, (SP)
+	MOVQ             8(SP), DX
+	LEAQ             (DX)(BX*4), DX
+	MOVQ             DX, 8(SP)
+	MOVQ             x+32(FP), SI
+	MOVQ             n+48(FP), R8
+	JMP              band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ5Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ5Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ5Kx2AVX512(SB), $256-56
+TEXT ·dotsQ5Kx2AVX512(SB), $280-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -26965,18 +28219,24 @@ TEXT ·dotsQ5Kx2AVX512(SB), $256-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldQ5K0<>+0(SB), Z8
-	VMOVUPS rows_heldQ5K1<>+0(SB), Z9
-	VMOVUPS rows_heldQ5K2<>+0(SB), Z10
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldQ5K0<>+0(SB), Z0
+	VMOVUPS rows_heldQ5K1<>+0(SB), Z1
+	VMOVUPS rows_heldQ5K2<>+0(SB), Z2
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0       (R10)
@@ -27010,7 +28270,7 @@ loop:
 	VPMOVZXBD        X11, Y11
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
-	VMOVUPS          Y11, (SP)
+	VMOVUPS          Y11, 24(SP)
 	MOVL             R12, R11
 	ANDL             $0x3f3f3f3f, R11
 	SHRL             $0x04, R13
@@ -27027,7 +28287,7 @@ loop:
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
 	VXORPS           rows_signs<>+0(SB), Y11, Y11
-	VMOVUPS          Y11, 32(SP)
+	VMOVUPS          Y11, 56(SP)
 	MOVL             4(DX)(BX*1), R11
 	MOVL             8(DX)(BX*1), R12
 	MOVL             12(DX)(BX*1), R13
@@ -27046,7 +28306,7 @@ loop:
 	VPMOVZXBD        X11, Y11
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
-	VMOVUPS          Y11, 64(SP)
+	VMOVUPS          Y11, 88(SP)
 	MOVL             R12, R11
 	ANDL             $0x3f3f3f3f, R11
 	SHRL             $0x04, R13
@@ -27063,7 +28323,7 @@ loop:
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
 	VXORPS           rows_signs<>+0(SB), Y11, Y11
-	VMOVUPS          Y11, 96(SP)
+	VMOVUPS          Y11, 120(SP)
 	MOVL             4(DX)(BX*2), R11
 	MOVL             8(DX)(BX*2), R12
 	MOVL             12(DX)(BX*2), R13
@@ -27082,7 +28342,7 @@ loop:
 	VPMOVZXBD        X11, Y11
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
-	VMOVUPS          Y11, 128(SP)
+	VMOVUPS          Y11, 152(SP)
 	MOVL             R12, R11
 	ANDL             $0x3f3f3f3f, R11
 	SHRL             $0x04, R13
@@ -27099,7 +28359,7 @@ loop:
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
 	VXORPS           rows_signs<>+0(SB), Y11, Y11
-	VMOVUPS          Y11, 160(SP)
+	VMOVUPS          Y11, 184(SP)
 	MOVL             4(DX)(R9*1), R11
 	MOVL             8(DX)(R9*1), R12
 	MOVL             12(DX)(R9*1), R13
@@ -27118,7 +28378,7 @@ loop:
 	VPMOVZXBD        X11, Y11
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
-	VMOVUPS          Y11, 192(SP)
+	VMOVUPS          Y11, 216(SP)
 	MOVL             R12, R11
 	ANDL             $0x3f3f3f3f, R11
 	SHRL             $0x04, R13
@@ -27135,684 +28395,697 @@ loop:
 	VCVTDQ2PS        Y11, Y11
 	VMULPS           Y12, Y11, Y11
 	VXORPS           rows_signs<>+0(SB), Y11, Y11
-	VMOVUPS          Y11, 224(SP)
+	VMOVUPS          Y11, 248(SP)
 	VMOVUPS          (SI), Z11
 	VMOVUPS          (SI)(DI*1), Z12
-	VBROADCASTSS     (SP), Z13
+	VBROADCASTSS     24(SP), Z13
 	VMOVAPS          Z13, Z14
-	VFMADD213PS.BCST 32(SP), Z9, Z14
-	VFMADD213PS.BCST 32(SP), Z8, Z13
+	VFMADD213PS.BCST 56(SP), Z1, Z14
+	VFMADD213PS.BCST 56(SP), Z0, Z13
 	VPMOVZXBD        16(DX), Z15
 	VPSLLD           $0x04, Z15, Z15
 	VPMOVZXBD        48(DX), Z16
-	VPTERNLOGD       $0xd8, Z10, Z16, Z15
+	VPTERNLOGD       $0xd8, Z2, Z16, Z15
 	VPERMI2PS        Z14, Z13, Z15
-	VFMADD231PS      Z11, Z15, Z0
-	VFMADD231PS      Z12, Z15, Z1
-	VBROADCASTSS     64(SP), Z15
+	VFMADD231PS      Z11, Z15, Z3
+	VFMADD231PS      Z12, Z15, Z4
+	VBROADCASTSS     88(SP), Z15
 	VMOVAPS          Z15, Z16
-	VFMADD213PS.BCST 96(SP), Z9, Z16
-	VFMADD213PS.BCST 96(SP), Z8, Z15
+	VFMADD213PS.BCST 120(SP), Z1, Z16
+	VFMADD213PS.BCST 120(SP), Z0, Z15
 	VPMOVZXBD        16(DX)(BX*1), Z17
 	VPSLLD           $0x04, Z17, Z17
 	VPMOVZXBD        48(DX)(BX*1), Z18
-	VPTERNLOGD       $0xd8, Z10, Z18, Z17
+	VPTERNLOGD       $0xd8, Z2, Z18, Z17
 	VPERMI2PS        Z16, Z15, Z17
-	VFMADD231PS      Z11, Z17, Z2
-	VFMADD231PS      Z12, Z17, Z3
-	VBROADCASTSS     128(SP), Z17
+	VFMADD231PS      Z11, Z17, Z5
+	VFMADD231PS      Z12, Z17, Z6
+	VBROADCASTSS     152(SP), Z17
 	VMOVAPS          Z17, Z18
-	VFMADD213PS.BCST 160(SP), Z9, Z18
-	VFMADD213PS.BCST 160(SP), Z8, Z17
+	VFMADD213PS.BCST 184(SP), Z1, Z18
+	VFMADD213PS.BCST 184(SP), Z0, Z17
 	VPMOVZXBD        16(DX)(BX*2), Z19
 	VPSLLD           $0x04, Z19, Z19
 	VPMOVZXBD        48(DX)(BX*2), Z20
-	VPTERNLOGD       $0xd8, Z10, Z20, Z19
+	VPTERNLOGD       $0xd8, Z2, Z20, Z19
 	VPERMI2PS        Z18, Z17, Z19
-	VFMADD231PS      Z11, Z19, Z4
-	VFMADD231PS      Z12, Z19, Z5
-	VBROADCASTSS     192(SP), Z19
+	VFMADD231PS      Z11, Z19, Z7
+	VFMADD231PS      Z12, Z19, Z8
+	VBROADCASTSS     216(SP), Z19
 	VMOVAPS          Z19, Z20
-	VFMADD213PS.BCST 224(SP), Z9, Z20
-	VFMADD213PS.BCST 224(SP), Z8, Z19
+	VFMADD213PS.BCST 248(SP), Z1, Z20
+	VFMADD213PS.BCST 248(SP), Z0, Z19
 	VPMOVZXBD        16(DX)(R9*1), Z21
 	VPSLLD           $0x04, Z21, Z21
 	VPMOVZXBD        48(DX)(R9*1), Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z20, Z19, Z21
-	VFMADD231PS      Z11, Z21, Z6
-	VFMADD231PS      Z12, Z21, Z7
+	VFMADD231PS      Z11, Z21, Z9
+	VFMADD231PS      Z12, Z21, Z10
 	VMOVUPS          64(SI), Z11
 	VMOVUPS          64(SI)(DI*1), Z12
 	VPMOVZXBD        32(DX), Z21
 	VPSLLD           $0x04, Z21, Z21
 	VPMOVZXBD        64(DX), Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z14, Z13, Z21
-	VFMADD231PS      Z11, Z21, Z0
-	VFMADD231PS      Z12, Z21, Z1
+	VFMADD231PS      Z11, Z21, Z3
+	VFMADD231PS      Z12, Z21, Z4
 	VPMOVZXBD        32(DX)(BX*1), Z13
 	VPSLLD           $0x04, Z13, Z13
 	VPMOVZXBD        64(DX)(BX*1), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z16, Z15, Z13
-	VFMADD231PS      Z11, Z13, Z2
-	VFMADD231PS      Z12, Z13, Z3
+	VFMADD231PS      Z11, Z13, Z5
+	VFMADD231PS      Z12, Z13, Z6
 	VPMOVZXBD        32(DX)(BX*2), Z13
 	VPSLLD           $0x04, Z13, Z13
 	VPMOVZXBD        64(DX)(BX*2), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z18, Z17, Z13
-	VFMADD231PS      Z11, Z13, Z4
-	VFMADD231PS      Z12, Z13, Z5
+	VFMADD231PS      Z11, Z13, Z7
+	VFMADD231PS      Z12, Z13, Z8
 	VPMOVZXBD        32(DX)(R9*1), Z13
 	VPSLLD           $0x04, Z13, Z13
 	VPMOVZXBD        64(DX)(R9*1), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z20, Z19, Z13
-	VFMADD231PS      Z11, Z13, Z6
-	VFMADD231PS      Z12, Z13, Z7
+	VFMADD231PS      Z11, Z13, Z9
+	VFMADD231PS      Z12, Z13, Z10
 	VMOVUPS          128(SI), Z11
 	VMOVUPS          128(SI)(DI*1), Z12
-	VBROADCASTSS     4(SP), Z13
+	VBROADCASTSS     28(SP), Z13
 	VMOVAPS          Z13, Z14
-	VFMADD213PS.BCST 36(SP), Z9, Z14
-	VFMADD213PS.BCST 36(SP), Z8, Z13
+	VFMADD213PS.BCST 60(SP), Z1, Z14
+	VFMADD213PS.BCST 60(SP), Z0, Z13
 	VPMOVZXBD        16(DX), Z15
 	VPSLLD           $0x03, Z15, Z15
 	VPMOVZXBD        48(DX), Z16
 	VPSRLD           $0x04, Z16, Z16
-	VPTERNLOGD       $0xd8, Z10, Z16, Z15
+	VPTERNLOGD       $0xd8, Z2, Z16, Z15
 	VPERMI2PS        Z14, Z13, Z15
-	VFMADD231PS      Z11, Z15, Z0
-	VFMADD231PS      Z12, Z15, Z1
-	VBROADCASTSS     68(SP), Z15
+	VFMADD231PS      Z11, Z15, Z3
+	VFMADD231PS      Z12, Z15, Z4
+	VBROADCASTSS     92(SP), Z15
 	VMOVAPS          Z15, Z16
-	VFMADD213PS.BCST 100(SP), Z9, Z16
-	VFMADD213PS.BCST 100(SP), Z8, Z15
+	VFMADD213PS.BCST 124(SP), Z1, Z16
+	VFMADD213PS.BCST 124(SP), Z0, Z15
 	VPMOVZXBD        16(DX)(BX*1), Z17
 	VPSLLD           $0x03, Z17, Z17
 	VPMOVZXBD        48(DX)(BX*1), Z18
 	VPSRLD           $0x04, Z18, Z18
-	VPTERNLOGD       $0xd8, Z10, Z18, Z17
+	VPTERNLOGD       $0xd8, Z2, Z18, Z17
 	VPERMI2PS        Z16, Z15, Z17
-	VFMADD231PS      Z11, Z17, Z2
-	VFMADD231PS      Z12, Z17, Z3
-	VBROADCASTSS     132(SP), Z17
+	VFMADD231PS      Z11, Z17, Z5
+	VFMADD231PS      Z12, Z17, Z6
+	VBROADCASTSS     156(SP), Z17
 	VMOVAPS          Z17, Z18
-	VFMADD213PS.BCST 164(SP), Z9, Z18
-	VFMADD213PS.BCST 164(SP), Z8, Z17
+	VFMADD213PS.BCST 188(SP), Z1, Z18
+	VFMADD213PS.BCST 188(SP), Z0, Z17
 	VPMOVZXBD        16(DX)(BX*2), Z19
 	VPSLLD           $0x03, Z19, Z19
 	VPMOVZXBD        48(DX)(BX*2), Z20
 	VPSRLD           $0x04, Z20, Z20
-	VPTERNLOGD       $0xd8, Z10, Z20, Z19
+	VPTERNLOGD       $0xd8, Z2, Z20, Z19
 	VPERMI2PS        Z18, Z17, Z19
-	VFMADD231PS      Z11, Z19, Z4
-	VFMADD231PS      Z12, Z19, Z5
-	VBROADCASTSS     196(SP), Z19
+	VFMADD231PS      Z11, Z19, Z7
+	VFMADD231PS      Z12, Z19, Z8
+	VBROADCASTSS     220(SP), Z19
 	VMOVAPS          Z19, Z20
-	VFMADD213PS.BCST 228(SP), Z9, Z20
-	VFMADD213PS.BCST 228(SP), Z8, Z19
+	VFMADD213PS.BCST 252(SP), Z1, Z20
+	VFMADD213PS.BCST 252(SP), Z0, Z19
 	VPMOVZXBD        16(DX)(R9*1), Z21
 	VPSLLD           $0x03, Z21, Z21
 	VPMOVZXBD        48(DX)(R9*1), Z22
 	VPSRLD           $0x04, Z22, Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z20, Z19, Z21
-	VFMADD231PS      Z11, Z21, Z6
-	VFMADD231PS      Z12, Z21, Z7
+	VFMADD231PS      Z11, Z21, Z9
+	VFMADD231PS      Z12, Z21, Z10
 	VMOVUPS          192(SI), Z11
 	VMOVUPS          192(SI)(DI*1), Z12
 	VPMOVZXBD        32(DX), Z21
 	VPSLLD           $0x03, Z21, Z21
 	VPMOVZXBD        64(DX), Z22
 	VPSRLD           $0x04, Z22, Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z14, Z13, Z21
-	VFMADD231PS      Z11, Z21, Z0
-	VFMADD231PS      Z12, Z21, Z1
+	VFMADD231PS      Z11, Z21, Z3
+	VFMADD231PS      Z12, Z21, Z4
 	VPMOVZXBD        32(DX)(BX*1), Z13
 	VPSLLD           $0x03, Z13, Z13
 	VPMOVZXBD        64(DX)(BX*1), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z16, Z15, Z13
-	VFMADD231PS      Z11, Z13, Z2
-	VFMADD231PS      Z12, Z13, Z3
+	VFMADD231PS      Z11, Z13, Z5
+	VFMADD231PS      Z12, Z13, Z6
 	VPMOVZXBD        32(DX)(BX*2), Z13
 	VPSLLD           $0x03, Z13, Z13
 	VPMOVZXBD        64(DX)(BX*2), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z18, Z17, Z13
-	VFMADD231PS      Z11, Z13, Z4
-	VFMADD231PS      Z12, Z13, Z5
+	VFMADD231PS      Z11, Z13, Z7
+	VFMADD231PS      Z12, Z13, Z8
 	VPMOVZXBD        32(DX)(R9*1), Z13
 	VPSLLD           $0x03, Z13, Z13
 	VPMOVZXBD        64(DX)(R9*1), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z20, Z19, Z13
-	VFMADD231PS      Z11, Z13, Z6
-	VFMADD231PS      Z12, Z13, Z7
+	VFMADD231PS      Z11, Z13, Z9
+	VFMADD231PS      Z12, Z13, Z10
 	VMOVUPS          256(SI), Z11
 	VMOVUPS          256(SI)(DI*1), Z12
-	VBROADCASTSS     8(SP), Z13
+	VBROADCASTSS     32(SP), Z13
 	VMOVAPS          Z13, Z14
-	VFMADD213PS.BCST 40(SP), Z9, Z14
-	VFMADD213PS.BCST 40(SP), Z8, Z13
+	VFMADD213PS.BCST 64(SP), Z1, Z14
+	VFMADD213PS.BCST 64(SP), Z0, Z13
 	VPMOVZXBD        16(DX), Z15
 	VPSLLD           $0x02, Z15, Z15
 	VPMOVZXBD        80(DX), Z16
-	VPTERNLOGD       $0xd8, Z10, Z16, Z15
+	VPTERNLOGD       $0xd8, Z2, Z16, Z15
 	VPERMI2PS        Z14, Z13, Z15
-	VFMADD231PS      Z11, Z15, Z0
-	VFMADD231PS      Z12, Z15, Z1
-	VBROADCASTSS     72(SP), Z15
+	VFMADD231PS      Z11, Z15, Z3
+	VFMADD231PS      Z12, Z15, Z4
+	VBROADCASTSS     96(SP), Z15
 	VMOVAPS          Z15, Z16
-	VFMADD213PS.BCST 104(SP), Z9, Z16
-	VFMADD213PS.BCST 104(SP), Z8, Z15
+	VFMADD213PS.BCST 128(SP), Z1, Z16
+	VFMADD213PS.BCST 128(SP), Z0, Z15
 	VPMOVZXBD        16(DX)(BX*1), Z17
 	VPSLLD           $0x02, Z17, Z17
 	VPMOVZXBD        80(DX)(BX*1), Z18
-	VPTERNLOGD       $0xd8, Z10, Z18, Z17
+	VPTERNLOGD       $0xd8, Z2, Z18, Z17
 	VPERMI2PS        Z16, Z15, Z17
-	VFMADD231PS      Z11, Z17, Z2
-	VFMADD231PS      Z12, Z17, Z3
-	VBROADCASTSS     136(SP), Z17
+	VFMADD231PS      Z11, Z17, Z5
+	VFMADD231PS      Z12, Z17, Z6
+	VBROADCASTSS     160(SP), Z17
 	VMOVAPS          Z17, Z18
-	VFMADD213PS.BCST 168(SP), Z9, Z18
-	VFMADD213PS.BCST 168(SP), Z8, Z17
+	VFMADD213PS.BCST 192(SP), Z1, Z18
+	VFMADD213PS.BCST 192(SP), Z0, Z17
 	VPMOVZXBD        16(DX)(BX*2), Z19
 	VPSLLD           $0x02, Z19, Z19
 	VPMOVZXBD        80(DX)(BX*2), Z20
-	VPTERNLOGD       $0xd8, Z10, Z20, Z19
+	VPTERNLOGD       $0xd8, Z2, Z20, Z19
 	VPERMI2PS        Z18, Z17, Z19
-	VFMADD231PS      Z11, Z19, Z4
-	VFMADD231PS      Z12, Z19, Z5
-	VBROADCASTSS     200(SP), Z19
+	VFMADD231PS      Z11, Z19, Z7
+	VFMADD231PS      Z12, Z19, Z8
+	VBROADCASTSS     224(SP), Z19
 	VMOVAPS          Z19, Z20
-	VFMADD213PS.BCST 232(SP), Z9, Z20
-	VFMADD213PS.BCST 232(SP), Z8, Z19
+	VFMADD213PS.BCST 256(SP), Z1, Z20
+	VFMADD213PS.BCST 256(SP), Z0, Z19
 	VPMOVZXBD        16(DX)(R9*1), Z21
 	VPSLLD           $0x02, Z21, Z21
 	VPMOVZXBD        80(DX)(R9*1), Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z20, Z19, Z21
-	VFMADD231PS      Z11, Z21, Z6
-	VFMADD231PS      Z12, Z21, Z7
+	VFMADD231PS      Z11, Z21, Z9
+	VFMADD231PS      Z12, Z21, Z10
 	VMOVUPS          320(SI), Z11
 	VMOVUPS          320(SI)(DI*1), Z12
 	VPMOVZXBD        32(DX), Z21
 	VPSLLD           $0x02, Z21, Z21
 	VPMOVZXBD        96(DX), Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z14, Z13, Z21
-	VFMADD231PS      Z11, Z21, Z0
-	VFMADD231PS      Z12, Z21, Z1
+	VFMADD231PS      Z11, Z21, Z3
+	VFMADD231PS      Z12, Z21, Z4
 	VPMOVZXBD        32(DX)(BX*1), Z13
 	VPSLLD           $0x02, Z13, Z13
 	VPMOVZXBD        96(DX)(BX*1), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z16, Z15, Z13
-	VFMADD231PS      Z11, Z13, Z2
-	VFMADD231PS      Z12, Z13, Z3
+	VFMADD231PS      Z11, Z13, Z5
+	VFMADD231PS      Z12, Z13, Z6
 	VPMOVZXBD        32(DX)(BX*2), Z13
 	VPSLLD           $0x02, Z13, Z13
 	VPMOVZXBD        96(DX)(BX*2), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z18, Z17, Z13
-	VFMADD231PS      Z11, Z13, Z4
-	VFMADD231PS      Z12, Z13, Z5
+	VFMADD231PS      Z11, Z13, Z7
+	VFMADD231PS      Z12, Z13, Z8
 	VPMOVZXBD        32(DX)(R9*1), Z13
 	VPSLLD           $0x02, Z13, Z13
 	VPMOVZXBD        96(DX)(R9*1), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z20, Z19, Z13
-	VFMADD231PS      Z11, Z13, Z6
-	VFMADD231PS      Z12, Z13, Z7
+	VFMADD231PS      Z11, Z13, Z9
+	VFMADD231PS      Z12, Z13, Z10
 	VMOVUPS          384(SI), Z11
 	VMOVUPS          384(SI)(DI*1), Z12
-	VBROADCASTSS     12(SP), Z13
+	VBROADCASTSS     36(SP), Z13
 	VMOVAPS          Z13, Z14
-	VFMADD213PS.BCST 44(SP), Z9, Z14
-	VFMADD213PS.BCST 44(SP), Z8, Z13
+	VFMADD213PS.BCST 68(SP), Z1, Z14
+	VFMADD213PS.BCST 68(SP), Z0, Z13
 	VPMOVZXBD        16(DX), Z15
 	VPSLLD           $0x01, Z15, Z15
 	VPMOVZXBD        80(DX), Z16
 	VPSRLD           $0x04, Z16, Z16
-	VPTERNLOGD       $0xd8, Z10, Z16, Z15
+	VPTERNLOGD       $0xd8, Z2, Z16, Z15
 	VPERMI2PS        Z14, Z13, Z15
-	VFMADD231PS      Z11, Z15, Z0
-	VFMADD231PS      Z12, Z15, Z1
-	VBROADCASTSS     76(SP), Z15
+	VFMADD231PS      Z11, Z15, Z3
+	VFMADD231PS      Z12, Z15, Z4
+	VBROADCASTSS     100(SP), Z15
 	VMOVAPS          Z15, Z16
-	VFMADD213PS.BCST 108(SP), Z9, Z16
-	VFMADD213PS.BCST 108(SP), Z8, Z15
+	VFMADD213PS.BCST 132(SP), Z1, Z16
+	VFMADD213PS.BCST 132(SP), Z0, Z15
 	VPMOVZXBD        16(DX)(BX*1), Z17
 	VPSLLD           $0x01, Z17, Z17
 	VPMOVZXBD        80(DX)(BX*1), Z18
 	VPSRLD           $0x04, Z18, Z18
-	VPTERNLOGD       $0xd8, Z10, Z18, Z17
+	VPTERNLOGD       $0xd8, Z2, Z18, Z17
 	VPERMI2PS        Z16, Z15, Z17
-	VFMADD231PS      Z11, Z17, Z2
-	VFMADD231PS      Z12, Z17, Z3
-	VBROADCASTSS     140(SP), Z17
+	VFMADD231PS      Z11, Z17, Z5
+	VFMADD231PS      Z12, Z17, Z6
+	VBROADCASTSS     164(SP), Z17
 	VMOVAPS          Z17, Z18
-	VFMADD213PS.BCST 172(SP), Z9, Z18
-	VFMADD213PS.BCST 172(SP), Z8, Z17
+	VFMADD213PS.BCST 196(SP), Z1, Z18
+	VFMADD213PS.BCST 196(SP), Z0, Z17
 	VPMOVZXBD        16(DX)(BX*2), Z19
 	VPSLLD           $0x01, Z19, Z19
 	VPMOVZXBD        80(DX)(BX*2), Z20
 	VPSRLD           $0x04, Z20, Z20
-	VPTERNLOGD       $0xd8, Z10, Z20, Z19
+	VPTERNLOGD       $0xd8, Z2, Z20, Z19
 	VPERMI2PS        Z18, Z17, Z19
-	VFMADD231PS      Z11, Z19, Z4
-	VFMADD231PS      Z12, Z19, Z5
-	VBROADCASTSS     204(SP), Z19
+	VFMADD231PS      Z11, Z19, Z7
+	VFMADD231PS      Z12, Z19, Z8
+	VBROADCASTSS     228(SP), Z19
 	VMOVAPS          Z19, Z20
-	VFMADD213PS.BCST 236(SP), Z9, Z20
-	VFMADD213PS.BCST 236(SP), Z8, Z19
+	VFMADD213PS.BCST 260(SP), Z1, Z20
+	VFMADD213PS.BCST 260(SP), Z0, Z19
 	VPMOVZXBD        16(DX)(R9*1), Z21
 	VPSLLD           $0x01, Z21, Z21
 	VPMOVZXBD        80(DX)(R9*1), Z22
 	VPSRLD           $0x04, Z22, Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z20, Z19, Z21
-	VFMADD231PS      Z11, Z21, Z6
-	VFMADD231PS      Z12, Z21, Z7
+	VFMADD231PS      Z11, Z21, Z9
+	VFMADD231PS      Z12, Z21, Z10
 	VMOVUPS          448(SI), Z11
 	VMOVUPS          448(SI)(DI*1), Z12
 	VPMOVZXBD        32(DX), Z21
 	VPSLLD           $0x01, Z21, Z21
 	VPMOVZXBD        96(DX), Z22
 	VPSRLD           $0x04, Z22, Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z14, Z13, Z21
-	VFMADD231PS      Z11, Z21, Z0
-	VFMADD231PS      Z12, Z21, Z1
+	VFMADD231PS      Z11, Z21, Z3
+	VFMADD231PS      Z12, Z21, Z4
 	VPMOVZXBD        32(DX)(BX*1), Z13
 	VPSLLD           $0x01, Z13, Z13
 	VPMOVZXBD        96(DX)(BX*1), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z16, Z15, Z13
-	VFMADD231PS      Z11, Z13, Z2
-	VFMADD231PS      Z12, Z13, Z3
+	VFMADD231PS      Z11, Z13, Z5
+	VFMADD231PS      Z12, Z13, Z6
 	VPMOVZXBD        32(DX)(BX*2), Z13
 	VPSLLD           $0x01, Z13, Z13
 	VPMOVZXBD        96(DX)(BX*2), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z18, Z17, Z13
-	VFMADD231PS      Z11, Z13, Z4
-	VFMADD231PS      Z12, Z13, Z5
+	VFMADD231PS      Z11, Z13, Z7
+	VFMADD231PS      Z12, Z13, Z8
 	VPMOVZXBD        32(DX)(R9*1), Z13
 	VPSLLD           $0x01, Z13, Z13
 	VPMOVZXBD        96(DX)(R9*1), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z20, Z19, Z13
-	VFMADD231PS      Z11, Z13, Z6
-	VFMADD231PS      Z12, Z13, Z7
+	VFMADD231PS      Z11, Z13, Z9
+	VFMADD231PS      Z12, Z13, Z10
 	VMOVUPS          512(SI), Z11
 	VMOVUPS          512(SI)(DI*1), Z12
-	VBROADCASTSS     16(SP), Z13
+	VBROADCASTSS     40(SP), Z13
 	VMOVAPS          Z13, Z14
-	VFMADD213PS.BCST 48(SP), Z9, Z14
-	VFMADD213PS.BCST 48(SP), Z8, Z13
+	VFMADD213PS.BCST 72(SP), Z1, Z14
+	VFMADD213PS.BCST 72(SP), Z0, Z13
 	VPMOVZXBD        16(DX), Z15
 	VPMOVZXBD        112(DX), Z16
-	VPTERNLOGD       $0xd8, Z10, Z16, Z15
+	VPTERNLOGD       $0xd8, Z2, Z16, Z15
 	VPERMI2PS        Z14, Z13, Z15
-	VFMADD231PS      Z11, Z15, Z0
-	VFMADD231PS      Z12, Z15, Z1
-	VBROADCASTSS     80(SP), Z15
+	VFMADD231PS      Z11, Z15, Z3
+	VFMADD231PS      Z12, Z15, Z4
+	VBROADCASTSS     104(SP), Z15
 	VMOVAPS          Z15, Z16
-	VFMADD213PS.BCST 112(SP), Z9, Z16
-	VFMADD213PS.BCST 112(SP), Z8, Z15
+	VFMADD213PS.BCST 136(SP), Z1, Z16
+	VFMADD213PS.BCST 136(SP), Z0, Z15
 	VPMOVZXBD        16(DX)(BX*1), Z17
 	VPMOVZXBD        112(DX)(BX*1), Z18
-	VPTERNLOGD       $0xd8, Z10, Z18, Z17
+	VPTERNLOGD       $0xd8, Z2, Z18, Z17
 	VPERMI2PS        Z16, Z15, Z17
-	VFMADD231PS      Z11, Z17, Z2
-	VFMADD231PS      Z12, Z17, Z3
-	VBROADCASTSS     144(SP), Z17
+	VFMADD231PS      Z11, Z17, Z5
+	VFMADD231PS      Z12, Z17, Z6
+	VBROADCASTSS     168(SP), Z17
 	VMOVAPS          Z17, Z18
-	VFMADD213PS.BCST 176(SP), Z9, Z18
-	VFMADD213PS.BCST 176(SP), Z8, Z17
+	VFMADD213PS.BCST 200(SP), Z1, Z18
+	VFMADD213PS.BCST 200(SP), Z0, Z17
 	VPMOVZXBD        16(DX)(BX*2), Z19
 	VPMOVZXBD        112(DX)(BX*2), Z20
-	VPTERNLOGD       $0xd8, Z10, Z20, Z19
+	VPTERNLOGD       $0xd8, Z2, Z20, Z19
 	VPERMI2PS        Z18, Z17, Z19
-	VFMADD231PS      Z11, Z19, Z4
-	VFMADD231PS      Z12, Z19, Z5
-	VBROADCASTSS     208(SP), Z19
+	VFMADD231PS      Z11, Z19, Z7
+	VFMADD231PS      Z12, Z19, Z8
+	VBROADCASTSS     232(SP), Z19
 	VMOVAPS          Z19, Z20
-	VFMADD213PS.BCST 240(SP), Z9, Z20
-	VFMADD213PS.BCST 240(SP), Z8, Z19
+	VFMADD213PS.BCST 264(SP), Z1, Z20
+	VFMADD213PS.BCST 264(SP), Z0, Z19
 	VPMOVZXBD        16(DX)(R9*1), Z21
 	VPMOVZXBD        112(DX)(R9*1), Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z20, Z19, Z21
-	VFMADD231PS      Z11, Z21, Z6
-	VFMADD231PS      Z12, Z21, Z7
+	VFMADD231PS      Z11, Z21, Z9
+	VFMADD231PS      Z12, Z21, Z10
 	VMOVUPS          576(SI), Z11
 	VMOVUPS          576(SI)(DI*1), Z12
 	VPMOVZXBD        32(DX), Z21
 	VPMOVZXBD        128(DX), Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z14, Z13, Z21
-	VFMADD231PS      Z11, Z21, Z0
-	VFMADD231PS      Z12, Z21, Z1
+	VFMADD231PS      Z11, Z21, Z3
+	VFMADD231PS      Z12, Z21, Z4
 	VPMOVZXBD        32(DX)(BX*1), Z13
 	VPMOVZXBD        128(DX)(BX*1), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z16, Z15, Z13
-	VFMADD231PS      Z11, Z13, Z2
-	VFMADD231PS      Z12, Z13, Z3
+	VFMADD231PS      Z11, Z13, Z5
+	VFMADD231PS      Z12, Z13, Z6
 	VPMOVZXBD        32(DX)(BX*2), Z13
 	VPMOVZXBD        128(DX)(BX*2), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z18, Z17, Z13
-	VFMADD231PS      Z11, Z13, Z4
-	VFMADD231PS      Z12, Z13, Z5
+	VFMADD231PS      Z11, Z13, Z7
+	VFMADD231PS      Z12, Z13, Z8
 	VPMOVZXBD        32(DX)(R9*1), Z13
 	VPMOVZXBD        128(DX)(R9*1), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z20, Z19, Z13
-	VFMADD231PS      Z11, Z13, Z6
-	VFMADD231PS      Z12, Z13, Z7
+	VFMADD231PS      Z11, Z13, Z9
+	VFMADD231PS      Z12, Z13, Z10
 	VMOVUPS          640(SI), Z11
 	VMOVUPS          640(SI)(DI*1), Z12
-	VBROADCASTSS     20(SP), Z13
+	VBROADCASTSS     44(SP), Z13
 	VMOVAPS          Z13, Z14
-	VFMADD213PS.BCST 52(SP), Z9, Z14
-	VFMADD213PS.BCST 52(SP), Z8, Z13
+	VFMADD213PS.BCST 76(SP), Z1, Z14
+	VFMADD213PS.BCST 76(SP), Z0, Z13
 	VPMOVZXBD        16(DX), Z15
 	VPSRLD           $0x01, Z15, Z15
 	VPMOVZXBD        112(DX), Z16
 	VPSRLD           $0x04, Z16, Z16
-	VPTERNLOGD       $0xd8, Z10, Z16, Z15
+	VPTERNLOGD       $0xd8, Z2, Z16, Z15
 	VPERMI2PS        Z14, Z13, Z15
-	VFMADD231PS      Z11, Z15, Z0
-	VFMADD231PS      Z12, Z15, Z1
-	VBROADCASTSS     84(SP), Z15
+	VFMADD231PS      Z11, Z15, Z3
+	VFMADD231PS      Z12, Z15, Z4
+	VBROADCASTSS     108(SP), Z15
 	VMOVAPS          Z15, Z16
-	VFMADD213PS.BCST 116(SP), Z9, Z16
-	VFMADD213PS.BCST 116(SP), Z8, Z15
+	VFMADD213PS.BCST 140(SP), Z1, Z16
+	VFMADD213PS.BCST 140(SP), Z0, Z15
 	VPMOVZXBD        16(DX)(BX*1), Z17
 	VPSRLD           $0x01, Z17, Z17
 	VPMOVZXBD        112(DX)(BX*1), Z18
 	VPSRLD           $0x04, Z18, Z18
-	VPTERNLOGD       $0xd8, Z10, Z18, Z17
+	VPTERNLOGD       $0xd8, Z2, Z18, Z17
 	VPERMI2PS        Z16, Z15, Z17
-	VFMADD231PS      Z11, Z17, Z2
-	VFMADD231PS      Z12, Z17, Z3
-	VBROADCASTSS     148(SP), Z17
+	VFMADD231PS      Z11, Z17, Z5
+	VFMADD231PS      Z12, Z17, Z6
+	VBROADCASTSS     172(SP), Z17
 	VMOVAPS          Z17, Z18
-	VFMADD213PS.BCST 180(SP), Z9, Z18
-	VFMADD213PS.BCST 180(SP), Z8, Z17
+	VFMADD213PS.BCST 204(SP), Z1, Z18
+	VFMADD213PS.BCST 204(SP), Z0, Z17
 	VPMOVZXBD        16(DX)(BX*2), Z19
 	VPSRLD           $0x01, Z19, Z19
 	VPMOVZXBD        112(DX)(BX*2), Z20
 	VPSRLD           $0x04, Z20, Z20
-	VPTERNLOGD       $0xd8, Z10, Z20, Z19
+	VPTERNLOGD       $0xd8, Z2, Z20, Z19
 	VPERMI2PS        Z18, Z17, Z19
-	VFMADD231PS      Z11, Z19, Z4
-	VFMADD231PS      Z12, Z19, Z5
-	VBROADCASTSS     212(SP), Z19
+	VFMADD231PS      Z11, Z19, Z7
+	VFMADD231PS      Z12, Z19, Z8
+	VBROADCASTSS     236(SP), Z19
 	VMOVAPS          Z19, Z20
-	VFMADD213PS.BCST 244(SP), Z9, Z20
-	VFMADD213PS.BCST 244(SP), Z8, Z19
+	VFMADD213PS.BCST 268(SP), Z1, Z20
+	VFMADD213PS.BCST 268(SP), Z0, Z19
 	VPMOVZXBD        16(DX)(R9*1), Z21
 	VPSRLD           $0x01, Z21, Z21
 	VPMOVZXBD        112(DX)(R9*1), Z22
 	VPSRLD           $0x04, Z22, Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z20, Z19, Z21
-	VFMADD231PS      Z11, Z21, Z6
-	VFMADD231PS      Z12, Z21, Z7
+	VFMADD231PS      Z11, Z21, Z9
+	VFMADD231PS      Z12, Z21, Z10
 	VMOVUPS          704(SI), Z11
 	VMOVUPS          704(SI)(DI*1), Z12
 	VPMOVZXBD        32(DX), Z21
 	VPSRLD           $0x01, Z21, Z21
 	VPMOVZXBD        128(DX), Z22
 	VPSRLD           $0x04, Z22, Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z14, Z13, Z21
-	VFMADD231PS      Z11, Z21, Z0
-	VFMADD231PS      Z12, Z21, Z1
+	VFMADD231PS      Z11, Z21, Z3
+	VFMADD231PS      Z12, Z21, Z4
 	VPMOVZXBD        32(DX)(BX*1), Z13
 	VPSRLD           $0x01, Z13, Z13
 	VPMOVZXBD        128(DX)(BX*1), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z16, Z15, Z13
-	VFMADD231PS      Z11, Z13, Z2
-	VFMADD231PS      Z12, Z13, Z3
+	VFMADD231PS      Z11, Z13, Z5
+	VFMADD231PS      Z12, Z13, Z6
 	VPMOVZXBD        32(DX)(BX*2), Z13
 	VPSRLD           $0x01, Z13, Z13
 	VPMOVZXBD        128(DX)(BX*2), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z18, Z17, Z13
-	VFMADD231PS      Z11, Z13, Z4
-	VFMADD231PS      Z12, Z13, Z5
+	VFMADD231PS      Z11, Z13, Z7
+	VFMADD231PS      Z12, Z13, Z8
 	VPMOVZXBD        32(DX)(R9*1), Z13
 	VPSRLD           $0x01, Z13, Z13
 	VPMOVZXBD        128(DX)(R9*1), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z20, Z19, Z13
-	VFMADD231PS      Z11, Z13, Z6
-	VFMADD231PS      Z12, Z13, Z7
+	VFMADD231PS      Z11, Z13, Z9
+	VFMADD231PS      Z12, Z13, Z10
 	VMOVUPS          768(SI), Z11
 	VMOVUPS          768(SI)(DI*1), Z12
-	VBROADCASTSS     24(SP), Z13
+	VBROADCASTSS     48(SP), Z13
 	VMOVAPS          Z13, Z14
-	VFMADD213PS.BCST 56(SP), Z9, Z14
-	VFMADD213PS.BCST 56(SP), Z8, Z13
+	VFMADD213PS.BCST 80(SP), Z1, Z14
+	VFMADD213PS.BCST 80(SP), Z0, Z13
 	VPMOVZXBD        16(DX), Z15
 	VPSRLD           $0x02, Z15, Z15
 	VPMOVZXBD        144(DX), Z16
-	VPTERNLOGD       $0xd8, Z10, Z16, Z15
+	VPTERNLOGD       $0xd8, Z2, Z16, Z15
 	VPERMI2PS        Z14, Z13, Z15
-	VFMADD231PS      Z11, Z15, Z0
-	VFMADD231PS      Z12, Z15, Z1
-	VBROADCASTSS     88(SP), Z15
+	VFMADD231PS      Z11, Z15, Z3
+	VFMADD231PS      Z12, Z15, Z4
+	VBROADCASTSS     112(SP), Z15
 	VMOVAPS          Z15, Z16
-	VFMADD213PS.BCST 120(SP), Z9, Z16
-	VFMADD213PS.BCST 120(SP), Z8, Z15
+	VFMADD213PS.BCST 144(SP), Z1, Z16
+	VFMADD213PS.BCST 144(SP), Z0, Z15
 	VPMOVZXBD        16(DX)(BX*1), Z17
 	VPSRLD           $0x02, Z17, Z17
 	VPMOVZXBD        144(DX)(BX*1), Z18
-	VPTERNLOGD       $0xd8, Z10, Z18, Z17
+	VPTERNLOGD       $0xd8, Z2, Z18, Z17
 	VPERMI2PS        Z16, Z15, Z17
-	VFMADD231PS      Z11, Z17, Z2
-	VFMADD231PS      Z12, Z17, Z3
-	VBROADCASTSS     152(SP), Z17
+	VFMADD231PS      Z11, Z17, Z5
+	VFMADD231PS      Z12, Z17, Z6
+	VBROADCASTSS     176(SP), Z17
 	VMOVAPS          Z17, Z18
-	VFMADD213PS.BCST 184(SP), Z9, Z18
-	VFMADD213PS.BCST 184(SP), Z8, Z17
+	VFMADD213PS.BCST 208(SP), Z1, Z18
+	VFMADD213PS.BCST 208(SP), Z0, Z17
 	VPMOVZXBD        16(DX)(BX*2), Z19
 	VPSRLD           $0x02, Z19, Z19
 	VPMOVZXBD        144(DX)(BX*2), Z20
-	VPTERNLOGD       $0xd8, Z10, Z20, Z19
+	VPTERNLOGD       $0xd8, Z2, Z20, Z19
 	VPERMI2PS        Z18, Z17, Z19
-	VFMADD231PS      Z11, Z19, Z4
-	VFMADD231PS      Z12, Z19, Z5
-	VBROADCASTSS     216(SP), Z19
+	VFMADD231PS      Z11, Z19, Z7
+	VFMADD231PS      Z12, Z19, Z8
+	VBROADCASTSS     240(SP), Z19
 	VMOVAPS          Z19, Z20
-	VFMADD213PS.BCST 248(SP), Z9, Z20
-	VFMADD213PS.BCST 248(SP), Z8, Z19
+	VFMADD213PS.BCST 272(SP), Z1, Z20
+	VFMADD213PS.BCST 272(SP), Z0, Z19
 	VPMOVZXBD        16(DX)(R9*1), Z21
 	VPSRLD           $0x02, Z21, Z21
 	VPMOVZXBD        144(DX)(R9*1), Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z20, Z19, Z21
-	VFMADD231PS      Z11, Z21, Z6
-	VFMADD231PS      Z12, Z21, Z7
+	VFMADD231PS      Z11, Z21, Z9
+	VFMADD231PS      Z12, Z21, Z10
 	VMOVUPS          832(SI), Z11
 	VMOVUPS          832(SI)(DI*1), Z12
 	VPMOVZXBD        32(DX), Z21
 	VPSRLD           $0x02, Z21, Z21
 	VPMOVZXBD        160(DX), Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z14, Z13, Z21
-	VFMADD231PS      Z11, Z21, Z0
-	VFMADD231PS      Z12, Z21, Z1
+	VFMADD231PS      Z11, Z21, Z3
+	VFMADD231PS      Z12, Z21, Z4
 	VPMOVZXBD        32(DX)(BX*1), Z13
 	VPSRLD           $0x02, Z13, Z13
 	VPMOVZXBD        160(DX)(BX*1), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z16, Z15, Z13
-	VFMADD231PS      Z11, Z13, Z2
-	VFMADD231PS      Z12, Z13, Z3
+	VFMADD231PS      Z11, Z13, Z5
+	VFMADD231PS      Z12, Z13, Z6
 	VPMOVZXBD        32(DX)(BX*2), Z13
 	VPSRLD           $0x02, Z13, Z13
 	VPMOVZXBD        160(DX)(BX*2), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z18, Z17, Z13
-	VFMADD231PS      Z11, Z13, Z4
-	VFMADD231PS      Z12, Z13, Z5
+	VFMADD231PS      Z11, Z13, Z7
+	VFMADD231PS      Z12, Z13, Z8
 	VPMOVZXBD        32(DX)(R9*1), Z13
 	VPSRLD           $0x02, Z13, Z13
 	VPMOVZXBD        160(DX)(R9*1), Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z20, Z19, Z13
-	VFMADD231PS      Z11, Z13, Z6
-	VFMADD231PS      Z12, Z13, Z7
+	VFMADD231PS      Z11, Z13, Z9
+	VFMADD231PS      Z12, Z13, Z10
 	VMOVUPS          896(SI), Z11
 	VMOVUPS          896(SI)(DI*1), Z12
-	VBROADCASTSS     28(SP), Z13
+	VBROADCASTSS     52(SP), Z13
 	VMOVAPS          Z13, Z14
-	VFMADD213PS.BCST 60(SP), Z9, Z14
-	VFMADD213PS.BCST 60(SP), Z8, Z13
+	VFMADD213PS.BCST 84(SP), Z1, Z14
+	VFMADD213PS.BCST 84(SP), Z0, Z13
 	VPMOVZXBD        16(DX), Z15
 	VPSRLD           $0x03, Z15, Z15
 	VPMOVZXBD        144(DX), Z16
 	VPSRLD           $0x04, Z16, Z16
-	VPTERNLOGD       $0xd8, Z10, Z16, Z15
+	VPTERNLOGD       $0xd8, Z2, Z16, Z15
 	VPERMI2PS        Z14, Z13, Z15
-	VFMADD231PS      Z11, Z15, Z0
-	VFMADD231PS      Z12, Z15, Z1
-	VBROADCASTSS     92(SP), Z15
+	VFMADD231PS      Z11, Z15, Z3
+	VFMADD231PS      Z12, Z15, Z4
+	VBROADCASTSS     116(SP), Z15
 	VMOVAPS          Z15, Z16
-	VFMADD213PS.BCST 124(SP), Z9, Z16
-	VFMADD213PS.BCST 124(SP), Z8, Z15
+	VFMADD213PS.BCST 148(SP), Z1, Z16
+	VFMADD213PS.BCST 148(SP), Z0, Z15
 	VPMOVZXBD        16(DX)(BX*1), Z17
 	VPSRLD           $0x03, Z17, Z17
 	VPMOVZXBD        144(DX)(BX*1), Z18
 	VPSRLD           $0x04, Z18, Z18
-	VPTERNLOGD       $0xd8, Z10, Z18, Z17
+	VPTERNLOGD       $0xd8, Z2, Z18, Z17
 	VPERMI2PS        Z16, Z15, Z17
-	VFMADD231PS      Z11, Z17, Z2
-	VFMADD231PS      Z12, Z17, Z3
-	VBROADCASTSS     156(SP), Z17
+	VFMADD231PS      Z11, Z17, Z5
+	VFMADD231PS      Z12, Z17, Z6
+	VBROADCASTSS     180(SP), Z17
 	VMOVAPS          Z17, Z18
-	VFMADD213PS.BCST 188(SP), Z9, Z18
-	VFMADD213PS.BCST 188(SP), Z8, Z17
+	VFMADD213PS.BCST 212(SP), Z1, Z18
+	VFMADD213PS.BCST 212(SP), Z0, Z17
 	VPMOVZXBD        16(DX)(BX*2), Z19
 	VPSRLD           $0x03, Z19, Z19
 	VPMOVZXBD        144(DX)(BX*2), Z20
 	VPSRLD           $0x04, Z20, Z20
-	VPTERNLOGD       $0xd8, Z10, Z20, Z19
+	VPTERNLOGD       $0xd8, Z2, Z20, Z19
 	VPERMI2PS        Z18, Z17, Z19
-	VFMADD231PS      Z11, Z19, Z4
-	VFMADD231PS      Z12, Z19, Z5
-	VBROADCASTSS     220(SP), Z19
+	VFMADD231PS      Z11, Z19, Z7
+	VFMADD231PS      Z12, Z19, Z8
+	VBROADCASTSS     244(SP), Z19
 	VMOVAPS          Z19, Z20
-	VFMADD213PS.BCST 252(SP), Z9, Z20
-	VFMADD213PS.BCST 252(SP), Z8, Z19
+	VFMADD213PS.BCST 276(SP), Z1, Z20
+	VFMADD213PS.BCST 276(SP), Z0, Z19
 	VPMOVZXBD        16(DX)(R9*1), Z21
 	VPSRLD           $0x03, Z21, Z21
 	VPMOVZXBD        144(DX)(R9*1), Z22
 	VPSRLD           $0x04, Z22, Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z20, Z19, Z21
-	VFMADD231PS      Z11, Z21, Z6
-	VFMADD231PS      Z12, Z21, Z7
+	VFMADD231PS      Z11, Z21, Z9
+	VFMADD231PS      Z12, Z21, Z10
 	VMOVUPS          960(SI), Z11
 	VMOVUPS          960(SI)(DI*1), Z12
 	VPMOVZXBD        32(DX), Z21
 	VPSRLD           $0x03, Z21, Z21
 	VPMOVZXBD        160(DX), Z22
 	VPSRLD           $0x04, Z22, Z22
-	VPTERNLOGD       $0xd8, Z10, Z22, Z21
+	VPTERNLOGD       $0xd8, Z2, Z22, Z21
 	VPERMI2PS        Z14, Z13, Z21
-	VFMADD231PS      Z11, Z21, Z0
-	VFMADD231PS      Z12, Z21, Z1
+	VFMADD231PS      Z11, Z21, Z3
+	VFMADD231PS      Z12, Z21, Z4
 	VPMOVZXBD        32(DX)(BX*1), Z13
 	VPSRLD           $0x03, Z13, Z13
 	VPMOVZXBD        160(DX)(BX*1), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z16, Z15, Z13
-	VFMADD231PS      Z11, Z13, Z2
-	VFMADD231PS      Z12, Z13, Z3
+	VFMADD231PS      Z11, Z13, Z5
+	VFMADD231PS      Z12, Z13, Z6
 	VPMOVZXBD        32(DX)(BX*2), Z13
 	VPSRLD           $0x03, Z13, Z13
 	VPMOVZXBD        160(DX)(BX*2), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z18, Z17, Z13
-	VFMADD231PS      Z11, Z13, Z4
-	VFMADD231PS      Z12, Z13, Z5
+	VFMADD231PS      Z11, Z13, Z7
+	VFMADD231PS      Z12, Z13, Z8
 	VPMOVZXBD        32(DX)(R9*1), Z13
 	VPSRLD           $0x03, Z13, Z13
 	VPMOVZXBD        160(DX)(R9*1), Z14
 	VPSRLD           $0x04, Z14, Z14
-	VPTERNLOGD       $0xd8, Z10, Z14, Z13
+	VPTERNLOGD       $0xd8, Z2, Z14, Z13
 	VPERMI2PS        Z20, Z19, Z13
-	VFMADD231PS      Z11, Z13, Z6
-	VFMADD231PS      Z12, Z13, Z7
+	VFMADD231PS      Z11, Z13, Z9
+	VFMADD231PS      Z12, Z13, Z10
 	ADDQ             $0x000000b0, DX
 	ADDQ             $0x00000400, SI
 	SUBQ             $0x00000100, R8
 	JNZ              loop
-	VEXTRACTF64X4    $0x01, Z0, Y8
-	VADDPS           Y8, Y0, Y8
-	VEXTRACTF64X4    $0x01, Z2, Y0
-	VADDPS           Y0, Y2, Y0
-	VEXTRACTF64X4    $0x01, Z4, Y2
-	VADDPS           Y2, Y4, Y2
-	VEXTRACTF64X4    $0x01, Z6, Y4
-	VADDPS           Y4, Y6, Y4
-	VSHUFPS          $0x88, Y0, Y8, Y6
-	VSHUFPS          $0xdd, Y0, Y8, Y0
-	VADDPS           Y0, Y6, Y6
-	VSHUFPS          $0x88, Y4, Y2, Y0
-	VSHUFPS          $0xdd, Y4, Y2, Y2
-	VADDPS           Y2, Y0, Y0
-	VSHUFPS          $0x88, Y0, Y6, Y2
-	VSHUFPS          $0xdd, Y0, Y6, Y0
-	VADDPS           Y0, Y2, Y2
-	VEXTRACTF32X4    $0x01, Y2, X0
-	VADDPS           X0, X2, X0
-	VMOVUPS          X0, (AX)
+	VEXTRACTF64X4    $0x01, Z3, Y11
+	VADDPS           Y11, Y3, Y11
+	VEXTRACTF64X4    $0x01, Z5, Y12
+	VADDPS           Y12, Y5, Y12
+	VEXTRACTF64X4    $0x01, Z7, Y13
+	VADDPS           Y13, Y7, Y13
+	VEXTRACTF64X4    $0x01, Z9, Y14
+	VADDPS           Y14, Y9, Y14
+	VSHUFPS          $0x88, Y12, Y11, Y15
+	VSHUFPS          $0xdd, Y12, Y11, Y11
+	VADDPS           Y11, Y15, Y15
+	VSHUFPS          $0x88, Y14, Y13, Y11
+	VSHUFPS          $0xdd, Y14, Y13, Y12
+	VADDPS           Y12, Y11, Y11
+	VSHUFPS          $0x88, Y11, Y15, Y12
+	VSHUFPS          $0xdd, Y11, Y15, Y11
+	VADDPS           Y11, Y12, Y12
+	VEXTRACTF32X4    $0x01, Y12, X11
+	VADDPS           X11, X12, X11
+	VMOVUPS          X11, (AX)
 	ADDQ             CX, AX
-	VEXTRACTF64X4    $0x01, Z1, Y0
-	VADDPS           Y0, Y1, Y0
-	VEXTRACTF64X4    $0x01, Z3, Y1
-	VADDPS           Y1, Y3, Y1
-	VEXTRACTF64X4    $0x01, Z5, Y2
-	VADDPS           Y2, Y5, Y2
-	VEXTRACTF64X4    $0x01, Z7, Y3
-	VADDPS           Y3, Y7, Y3
-	VSHUFPS          $0x88, Y1, Y0, Y4
-	VSHUFPS          $0xdd, Y1, Y0, Y0
-	VADDPS           Y0, Y4, Y4
-	VSHUFPS          $0x88, Y3, Y2, Y0
-	VSHUFPS          $0xdd, Y3, Y2, Y1
-	VADDPS           Y1, Y0, Y0
-	VSHUFPS          $0x88, Y0, Y4, Y1
-	VSHUFPS          $0xdd, Y0, Y4, Y0
-	VADDPS           Y0, Y1, Y1
-	VEXTRACTF32X4    $0x01, Y1, X0
-	VADDPS           X0, X1, X0
-	VMOVUPS          X0, (AX)
+	VEXTRACTF64X4    $0x01, Z4, Y11
+	VADDPS           Y11, Y4, Y11
+	VEXTRACTF64X4    $0x01, Z6, Y12
+	VADDPS           Y12, Y6, Y12
+	VEXTRACTF64X4    $0x01, Z8, Y13
+	VADDPS           Y13, Y8, Y13
+	VEXTRACTF64X4    $0x01, Z10, Y14
+	VADDPS           Y14, Y10, Y14
+	VSHUFPS          $0x88, Y12, Y11, Y15
+	VSHUFPS          $0xdd, Y12, Y11, Y11
+	VADDPS           Y11, Y15, Y15
+	VSHUFPS          $0x88, Y14, Y13, Y11
+	VSHUFPS          $0xdd, Y14, Y13, Y12
+	VADDPS           Y12, Y11, Y11
+	VSHUFPS          $0x88, Y11, Y15, Y12
+	VSHUFPS          $0xdd, Y11, Y15, Y11
+	VADDPS           Y11, Y12, Y12
+	VEXTRACTF32X4    $0x01, Y12, X11
+	VADDPS           X11, X12, X11
+	VMOVUPS          X11, (AX)
+	DECQ             16(SP)
+	JZ               done
+	MOVQ             (SP), AX
+	ADDQ             $0x10, AX
+	MOVQ             AX, (SP)
+	MOVQ             8(SP), DX
+	LEAQ             (DX)(BX*4), DX
+	MOVQ             DX, 8(SP)
+	MOVQ             x+32(FP), SI
+	MOVQ             n+48(FP), R8
+	JMP              band
+
+done:
 	VZEROUPPER
 	RET
 
@@ -28037,9 +29310,9 @@ DATA rows_left0and30<>+56(SB)/4, $0x0000001e
 DATA rows_left0and30<>+60(SB)/4, $0x0000001e
 GLOBL rows_left0and30<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ6Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ6Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ6Kx1AVX512(SB), $256-56
+TEXT ·dotsQ6Kx1AVX512(SB), $280-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -28050,14 +29323,20 @@ TEXT ·dotsQ6Kx1AVX512(SB), $256-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), CX
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VMOVUPS rows_heldQ6K0<>+0(SB), Z4
-	VMOVUPS rows_heldQ6K1<>+0(SB), Z5
-	VMOVUPS rows_heldQ6K2<>+0(SB), Z6
-	LEAQ    (DX)(CX*4), DI
+	VMOVUPS rows_heldQ6K0<>+0(SB), Z0
+	VMOVUPS rows_heldQ6K1<>+0(SB), Z1
+	VMOVUPS rows_heldQ6K2<>+0(SB), Z2
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), DI
+	MOVQ    DI, 16(SP)
+
+band:
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	LEAQ   (DX)(CX*4), DI
 
 loop:
 	PREFETCHT0      (DI)
@@ -28083,482 +29362,495 @@ loop:
 	VPMOVSXBD       192(DX), Y8
 	VCVTDQ2PS       Y8, Y8
 	VMULPS          Y7, Y8, Y8
-	VMOVUPS         Y8, (SP)
+	VMOVUPS         Y8, 24(SP)
 	VPMOVSXBD       200(DX), Y8
 	VCVTDQ2PS       Y8, Y8
 	VMULPS          Y7, Y8, Y8
-	VMOVUPS         Y8, 32(SP)
+	VMOVUPS         Y8, 56(SP)
 	VPBROADCASTW    208(DX)(BX*1), X7
 	VCVTPH2PS       X7, X7
 	VBROADCASTSS    X7, Y7
 	VPMOVSXBD       192(DX)(BX*1), Y8
 	VCVTDQ2PS       Y8, Y8
 	VMULPS          Y7, Y8, Y8
-	VMOVUPS         Y8, 64(SP)
+	VMOVUPS         Y8, 88(SP)
 	VPMOVSXBD       200(DX)(BX*1), Y8
 	VCVTDQ2PS       Y8, Y8
 	VMULPS          Y7, Y8, Y8
-	VMOVUPS         Y8, 96(SP)
+	VMOVUPS         Y8, 120(SP)
 	VPBROADCASTW    208(DX)(BX*2), X7
 	VCVTPH2PS       X7, X7
 	VBROADCASTSS    X7, Y7
 	VPMOVSXBD       192(DX)(BX*2), Y8
 	VCVTDQ2PS       Y8, Y8
 	VMULPS          Y7, Y8, Y8
-	VMOVUPS         Y8, 128(SP)
+	VMOVUPS         Y8, 152(SP)
 	VPMOVSXBD       200(DX)(BX*2), Y8
 	VCVTDQ2PS       Y8, Y8
 	VMULPS          Y7, Y8, Y8
-	VMOVUPS         Y8, 160(SP)
+	VMOVUPS         Y8, 184(SP)
 	VPBROADCASTW    208(DX)(CX*1), X7
 	VCVTPH2PS       X7, X7
 	VBROADCASTSS    X7, Y7
 	VPMOVSXBD       192(DX)(CX*1), Y8
 	VCVTDQ2PS       Y8, Y8
 	VMULPS          Y7, Y8, Y8
-	VMOVUPS         Y8, 192(SP)
+	VMOVUPS         Y8, 216(SP)
 	VPMOVSXBD       200(DX)(CX*1), Y8
 	VCVTDQ2PS       Y8, Y8
 	VMULPS          Y7, Y8, Y8
-	VMOVUPS         Y8, 224(SP)
+	VMOVUPS         Y8, 248(SP)
 	VMOVUPS         (SI), Z7
 	VBROADCASTI64X4 128(DX), Z8
 	VPROLVD         rows_left4and2<>+0(SB), Z8, Z8
-	VPTERNLOGD      $0xb8, (DX), Z4, Z8
-	VPANDD          Z5, Z8, Z8
-	VPSUBB          Z6, Z8, Z8
+	VPTERNLOGD      $0xb8, (DX), Z0, Z8
+	VPANDD          Z1, Z8, Z8
+	VPSUBB          Z2, Z8, Z8
 	VPMOVSXBD       X8, Z9
 	VCVTDQ2PS       Z9, Z9
-	VMULPS.BCST     (SP), Z9, Z9
-	VFMADD231PS     Z7, Z9, Z0
+	VMULPS.BCST     24(SP), Z9, Z9
+	VFMADD231PS     Z7, Z9, Z3
 	VBROADCASTI64X4 128(DX)(BX*1), Z9
 	VPROLVD         rows_left4and2<>+0(SB), Z9, Z9
-	VPTERNLOGD      $0xb8, (DX)(BX*1), Z4, Z9
-	VPANDD          Z5, Z9, Z9
-	VPSUBB          Z6, Z9, Z9
+	VPTERNLOGD      $0xb8, (DX)(BX*1), Z0, Z9
+	VPANDD          Z1, Z9, Z9
+	VPSUBB          Z2, Z9, Z9
 	VPMOVSXBD       X9, Z10
 	VCVTDQ2PS       Z10, Z10
-	VMULPS.BCST     64(SP), Z10, Z10
-	VFMADD231PS     Z7, Z10, Z1
+	VMULPS.BCST     88(SP), Z10, Z10
+	VFMADD231PS     Z7, Z10, Z4
 	VBROADCASTI64X4 128(DX)(BX*2), Z10
 	VPROLVD         rows_left4and2<>+0(SB), Z10, Z10
-	VPTERNLOGD      $0xb8, (DX)(BX*2), Z4, Z10
-	VPANDD          Z5, Z10, Z10
-	VPSUBB          Z6, Z10, Z10
+	VPTERNLOGD      $0xb8, (DX)(BX*2), Z0, Z10
+	VPANDD          Z1, Z10, Z10
+	VPSUBB          Z2, Z10, Z10
 	VPMOVSXBD       X10, Z11
 	VCVTDQ2PS       Z11, Z11
-	VMULPS.BCST     128(SP), Z11, Z11
-	VFMADD231PS     Z7, Z11, Z2
+	VMULPS.BCST     152(SP), Z11, Z11
+	VFMADD231PS     Z7, Z11, Z5
 	VBROADCASTI64X4 128(DX)(CX*1), Z11
 	VPROLVD         rows_left4and2<>+0(SB), Z11, Z11
-	VPTERNLOGD      $0xb8, (DX)(CX*1), Z4, Z11
-	VPANDD          Z5, Z11, Z11
-	VPSUBB          Z6, Z11, Z11
+	VPTERNLOGD      $0xb8, (DX)(CX*1), Z0, Z11
+	VPANDD          Z1, Z11, Z11
+	VPSUBB          Z2, Z11, Z11
 	VPMOVSXBD       X11, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     192(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     216(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         64(SI), Z7
 	VEXTRACTI32X4   $0x01, Z8, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     4(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z0
+	VMULPS.BCST     28(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z3
 	VEXTRACTI32X4   $0x01, Z9, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     68(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z1
+	VMULPS.BCST     92(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z4
 	VEXTRACTI32X4   $0x01, Z10, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     132(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z2
+	VMULPS.BCST     156(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z5
 	VEXTRACTI32X4   $0x01, Z11, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     196(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     220(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         128(SI), Z7
 	VEXTRACTI32X4   $0x02, Z8, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     8(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z0
+	VMULPS.BCST     32(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z3
 	VEXTRACTI32X4   $0x02, Z9, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     72(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z1
+	VMULPS.BCST     96(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z4
 	VEXTRACTI32X4   $0x02, Z10, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     136(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z2
+	VMULPS.BCST     160(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z5
 	VEXTRACTI32X4   $0x02, Z11, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     200(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     224(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         192(SI), Z7
 	VEXTRACTI32X4   $0x03, Z8, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     12(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z0
+	VMULPS.BCST     36(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z3
 	VEXTRACTI32X4   $0x03, Z9, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     76(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z1
+	VMULPS.BCST     100(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z4
 	VEXTRACTI32X4   $0x03, Z10, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     140(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z2
+	VMULPS.BCST     164(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z5
 	VEXTRACTI32X4   $0x03, Z11, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     204(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z3
+	VMULPS.BCST     228(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z6
 	VMOVUPS         256(SI), Z7
 	VBROADCASTI64X4 128(DX), Z8
 	VPROLVD         rows_left0and30<>+0(SB), Z8, Z8
 	VPSRLD          $0x04, (DX), Z9
-	VPTERNLOGD      $0xb8, Z9, Z4, Z8
-	VPANDD          Z5, Z8, Z8
-	VPSUBB          Z6, Z8, Z8
+	VPTERNLOGD      $0xb8, Z9, Z0, Z8
+	VPANDD          Z1, Z8, Z8
+	VPSUBB          Z2, Z8, Z8
 	VPMOVSXBD       X8, Z9
 	VCVTDQ2PS       Z9, Z9
-	VMULPS.BCST     16(SP), Z9, Z9
-	VFMADD231PS     Z7, Z9, Z0
+	VMULPS.BCST     40(SP), Z9, Z9
+	VFMADD231PS     Z7, Z9, Z3
 	VBROADCASTI64X4 128(DX)(BX*1), Z9
 	VPROLVD         rows_left0and30<>+0(SB), Z9, Z9
 	VPSRLD          $0x04, (DX)(BX*1), Z10
-	VPTERNLOGD      $0xb8, Z10, Z4, Z9
-	VPANDD          Z5, Z9, Z9
-	VPSUBB          Z6, Z9, Z9
+	VPTERNLOGD      $0xb8, Z10, Z0, Z9
+	VPANDD          Z1, Z9, Z9
+	VPSUBB          Z2, Z9, Z9
 	VPMOVSXBD       X9, Z10
 	VCVTDQ2PS       Z10, Z10
-	VMULPS.BCST     80(SP), Z10, Z10
-	VFMADD231PS     Z7, Z10, Z1
+	VMULPS.BCST     104(SP), Z10, Z10
+	VFMADD231PS     Z7, Z10, Z4
 	VBROADCASTI64X4 128(DX)(BX*2), Z10
 	VPROLVD         rows_left0and30<>+0(SB), Z10, Z10
 	VPSRLD          $0x04, (DX)(BX*2), Z11
-	VPTERNLOGD      $0xb8, Z11, Z4, Z10
-	VPANDD          Z5, Z10, Z10
-	VPSUBB          Z6, Z10, Z10
+	VPTERNLOGD      $0xb8, Z11, Z0, Z10
+	VPANDD          Z1, Z10, Z10
+	VPSUBB          Z2, Z10, Z10
 	VPMOVSXBD       X10, Z11
 	VCVTDQ2PS       Z11, Z11
-	VMULPS.BCST     144(SP), Z11, Z11
-	VFMADD231PS     Z7, Z11, Z2
+	VMULPS.BCST     168(SP), Z11, Z11
+	VFMADD231PS     Z7, Z11, Z5
 	VBROADCASTI64X4 128(DX)(CX*1), Z11
 	VPROLVD         rows_left0and30<>+0(SB), Z11, Z11
 	VPSRLD          $0x04, (DX)(CX*1), Z12
-	VPTERNLOGD      $0xb8, Z12, Z4, Z11
-	VPANDD          Z5, Z11, Z11
-	VPSUBB          Z6, Z11, Z11
+	VPTERNLOGD      $0xb8, Z12, Z0, Z11
+	VPANDD          Z1, Z11, Z11
+	VPSUBB          Z2, Z11, Z11
 	VPMOVSXBD       X11, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     208(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     232(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         320(SI), Z7
 	VEXTRACTI32X4   $0x01, Z8, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     20(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z0
+	VMULPS.BCST     44(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z3
 	VEXTRACTI32X4   $0x01, Z9, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     84(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z1
+	VMULPS.BCST     108(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z4
 	VEXTRACTI32X4   $0x01, Z10, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     148(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z2
+	VMULPS.BCST     172(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z5
 	VEXTRACTI32X4   $0x01, Z11, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     212(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     236(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         384(SI), Z7
 	VEXTRACTI32X4   $0x02, Z8, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     24(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z0
+	VMULPS.BCST     48(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z3
 	VEXTRACTI32X4   $0x02, Z9, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     88(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z1
+	VMULPS.BCST     112(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z4
 	VEXTRACTI32X4   $0x02, Z10, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     152(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z2
+	VMULPS.BCST     176(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z5
 	VEXTRACTI32X4   $0x02, Z11, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     216(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     240(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         448(SI), Z7
 	VEXTRACTI32X4   $0x03, Z8, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     28(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z0
+	VMULPS.BCST     52(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z3
 	VEXTRACTI32X4   $0x03, Z9, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     92(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z1
+	VMULPS.BCST     116(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z4
 	VEXTRACTI32X4   $0x03, Z10, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     156(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z2
+	VMULPS.BCST     180(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z5
 	VEXTRACTI32X4   $0x03, Z11, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     220(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z3
+	VMULPS.BCST     244(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z6
 	VMOVUPS         512(SI), Z7
 	VBROADCASTI64X4 160(DX), Z8
 	VPROLVD         rows_left4and2<>+0(SB), Z8, Z8
-	VPTERNLOGD      $0xb8, 64(DX), Z4, Z8
-	VPANDD          Z5, Z8, Z8
-	VPSUBB          Z6, Z8, Z8
+	VPTERNLOGD      $0xb8, 64(DX), Z0, Z8
+	VPANDD          Z1, Z8, Z8
+	VPSUBB          Z2, Z8, Z8
 	VPMOVSXBD       X8, Z9
 	VCVTDQ2PS       Z9, Z9
-	VMULPS.BCST     32(SP), Z9, Z9
-	VFMADD231PS     Z7, Z9, Z0
+	VMULPS.BCST     56(SP), Z9, Z9
+	VFMADD231PS     Z7, Z9, Z3
 	VBROADCASTI64X4 160(DX)(BX*1), Z9
 	VPROLVD         rows_left4and2<>+0(SB), Z9, Z9
-	VPTERNLOGD      $0xb8, 64(DX)(BX*1), Z4, Z9
-	VPANDD          Z5, Z9, Z9
-	VPSUBB          Z6, Z9, Z9
+	VPTERNLOGD      $0xb8, 64(DX)(BX*1), Z0, Z9
+	VPANDD          Z1, Z9, Z9
+	VPSUBB          Z2, Z9, Z9
 	VPMOVSXBD       X9, Z10
 	VCVTDQ2PS       Z10, Z10
-	VMULPS.BCST     96(SP), Z10, Z10
-	VFMADD231PS     Z7, Z10, Z1
+	VMULPS.BCST     120(SP), Z10, Z10
+	VFMADD231PS     Z7, Z10, Z4
 	VBROADCASTI64X4 160(DX)(BX*2), Z10
 	VPROLVD         rows_left4and2<>+0(SB), Z10, Z10
-	VPTERNLOGD      $0xb8, 64(DX)(BX*2), Z4, Z10
-	VPANDD          Z5, Z10, Z10
-	VPSUBB          Z6, Z10, Z10
+	VPTERNLOGD      $0xb8, 64(DX)(BX*2), Z0, Z10
+	VPANDD          Z1, Z10, Z10
+	VPSUBB          Z2, Z10, Z10
 	VPMOVSXBD       X10, Z11
 	VCVTDQ2PS       Z11, Z11
-	VMULPS.BCST     160(SP), Z11, Z11
-	VFMADD231PS     Z7, Z11, Z2
+	VMULPS.BCST     184(SP), Z11, Z11
+	VFMADD231PS     Z7, Z11, Z5
 	VBROADCASTI64X4 160(DX)(CX*1), Z11
 	VPROLVD         rows_left4and2<>+0(SB), Z11, Z11
-	VPTERNLOGD      $0xb8, 64(DX)(CX*1), Z4, Z11
-	VPANDD          Z5, Z11, Z11
-	VPSUBB          Z6, Z11, Z11
+	VPTERNLOGD      $0xb8, 64(DX)(CX*1), Z0, Z11
+	VPANDD          Z1, Z11, Z11
+	VPSUBB          Z2, Z11, Z11
 	VPMOVSXBD       X11, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     224(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     248(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         576(SI), Z7
 	VEXTRACTI32X4   $0x01, Z8, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     36(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z0
+	VMULPS.BCST     60(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z3
 	VEXTRACTI32X4   $0x01, Z9, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     100(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z1
+	VMULPS.BCST     124(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z4
 	VEXTRACTI32X4   $0x01, Z10, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     164(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z2
+	VMULPS.BCST     188(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z5
 	VEXTRACTI32X4   $0x01, Z11, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     228(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     252(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         640(SI), Z7
 	VEXTRACTI32X4   $0x02, Z8, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     40(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z0
+	VMULPS.BCST     64(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z3
 	VEXTRACTI32X4   $0x02, Z9, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     104(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z1
+	VMULPS.BCST     128(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z4
 	VEXTRACTI32X4   $0x02, Z10, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     168(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z2
+	VMULPS.BCST     192(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z5
 	VEXTRACTI32X4   $0x02, Z11, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     232(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     256(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         704(SI), Z7
 	VEXTRACTI32X4   $0x03, Z8, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     44(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z0
+	VMULPS.BCST     68(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z3
 	VEXTRACTI32X4   $0x03, Z9, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     108(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z1
+	VMULPS.BCST     132(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z4
 	VEXTRACTI32X4   $0x03, Z10, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     172(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z2
+	VMULPS.BCST     196(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z5
 	VEXTRACTI32X4   $0x03, Z11, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     236(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z3
+	VMULPS.BCST     260(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z6
 	VMOVUPS         768(SI), Z7
 	VBROADCASTI64X4 160(DX), Z8
 	VPROLVD         rows_left0and30<>+0(SB), Z8, Z8
 	VPSRLD          $0x04, 64(DX), Z9
-	VPTERNLOGD      $0xb8, Z9, Z4, Z8
-	VPANDD          Z5, Z8, Z8
-	VPSUBB          Z6, Z8, Z8
+	VPTERNLOGD      $0xb8, Z9, Z0, Z8
+	VPANDD          Z1, Z8, Z8
+	VPSUBB          Z2, Z8, Z8
 	VPMOVSXBD       X8, Z9
 	VCVTDQ2PS       Z9, Z9
-	VMULPS.BCST     48(SP), Z9, Z9
-	VFMADD231PS     Z7, Z9, Z0
+	VMULPS.BCST     72(SP), Z9, Z9
+	VFMADD231PS     Z7, Z9, Z3
 	VBROADCASTI64X4 160(DX)(BX*1), Z9
 	VPROLVD         rows_left0and30<>+0(SB), Z9, Z9
 	VPSRLD          $0x04, 64(DX)(BX*1), Z10
-	VPTERNLOGD      $0xb8, Z10, Z4, Z9
-	VPANDD          Z5, Z9, Z9
-	VPSUBB          Z6, Z9, Z9
+	VPTERNLOGD      $0xb8, Z10, Z0, Z9
+	VPANDD          Z1, Z9, Z9
+	VPSUBB          Z2, Z9, Z9
 	VPMOVSXBD       X9, Z10
 	VCVTDQ2PS       Z10, Z10
-	VMULPS.BCST     112(SP), Z10, Z10
-	VFMADD231PS     Z7, Z10, Z1
+	VMULPS.BCST     136(SP), Z10, Z10
+	VFMADD231PS     Z7, Z10, Z4
 	VBROADCASTI64X4 160(DX)(BX*2), Z10
 	VPROLVD         rows_left0and30<>+0(SB), Z10, Z10
 	VPSRLD          $0x04, 64(DX)(BX*2), Z11
-	VPTERNLOGD      $0xb8, Z11, Z4, Z10
-	VPANDD          Z5, Z10, Z10
-	VPSUBB          Z6, Z10, Z10
+	VPTERNLOGD      $0xb8, Z11, Z0, Z10
+	VPANDD          Z1, Z10, Z10
+	VPSUBB          Z2, Z10, Z10
 	VPMOVSXBD       X10, Z11
 	VCVTDQ2PS       Z11, Z11
-	VMULPS.BCST     176(SP), Z11, Z11
-	VFMADD231PS     Z7, Z11, Z2
+	VMULPS.BCST     200(SP), Z11, Z11
+	VFMADD231PS     Z7, Z11, Z5
 	VBROADCASTI64X4 160(DX)(CX*1), Z11
 	VPROLVD         rows_left0and30<>+0(SB), Z11, Z11
 	VPSRLD          $0x04, 64(DX)(CX*1), Z12
-	VPTERNLOGD      $0xb8, Z12, Z4, Z11
-	VPANDD          Z5, Z11, Z11
-	VPSUBB          Z6, Z11, Z11
+	VPTERNLOGD      $0xb8, Z12, Z0, Z11
+	VPANDD          Z1, Z11, Z11
+	VPSUBB          Z2, Z11, Z11
 	VPMOVSXBD       X11, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     240(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     264(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         832(SI), Z7
 	VEXTRACTI32X4   $0x01, Z8, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     52(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z0
+	VMULPS.BCST     76(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z3
 	VEXTRACTI32X4   $0x01, Z9, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     116(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z1
+	VMULPS.BCST     140(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z4
 	VEXTRACTI32X4   $0x01, Z10, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     180(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z2
+	VMULPS.BCST     204(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z5
 	VEXTRACTI32X4   $0x01, Z11, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     244(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     268(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         896(SI), Z7
 	VEXTRACTI32X4   $0x02, Z8, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     56(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z0
+	VMULPS.BCST     80(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z3
 	VEXTRACTI32X4   $0x02, Z9, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     120(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z1
+	VMULPS.BCST     144(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z4
 	VEXTRACTI32X4   $0x02, Z10, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     184(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z2
+	VMULPS.BCST     208(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z5
 	VEXTRACTI32X4   $0x02, Z11, X12
 	VPMOVSXBD       X12, Z12
 	VCVTDQ2PS       Z12, Z12
-	VMULPS.BCST     248(SP), Z12, Z12
-	VFMADD231PS     Z7, Z12, Z3
+	VMULPS.BCST     272(SP), Z12, Z12
+	VFMADD231PS     Z7, Z12, Z6
 	VMOVUPS         960(SI), Z7
 	VEXTRACTI32X4   $0x03, Z8, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     60(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z0
+	VMULPS.BCST     84(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z3
 	VEXTRACTI32X4   $0x03, Z9, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     124(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z1
+	VMULPS.BCST     148(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z4
 	VEXTRACTI32X4   $0x03, Z10, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     188(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z2
+	VMULPS.BCST     212(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z5
 	VEXTRACTI32X4   $0x03, Z11, X8
 	VPMOVSXBD       X8, Z8
 	VCVTDQ2PS       Z8, Z8
-	VMULPS.BCST     252(SP), Z8, Z8
-	VFMADD231PS     Z7, Z8, Z3
+	VMULPS.BCST     276(SP), Z8, Z8
+	VFMADD231PS     Z7, Z8, Z6
 	ADDQ            $0x000000d2, DX
 	ADDQ            $0x00000400, SI
 	SUBQ            $0x00000100, R8
 	JNZ             loop
-	VEXTRACTF64X4   $0x01, Z0, Y4
-	VADDPS          Y4, Y0, Y4
-	VEXTRACTF64X4   $0x01, Z1, Y0
-	VADDPS          Y0, Y1, Y0
-	VEXTRACTF64X4   $0x01, Z2, Y1
-	VADDPS          Y1, Y2, Y1
-	VEXTRACTF64X4   $0x01, Z3, Y2
-	VADDPS          Y2, Y3, Y2
-	VSHUFPS         $0x88, Y0, Y4, Y3
-	VSHUFPS         $0xdd, Y0, Y4, Y0
-	VADDPS          Y0, Y3, Y3
-	VSHUFPS         $0x88, Y2, Y1, Y0
-	VSHUFPS         $0xdd, Y2, Y1, Y1
-	VADDPS          Y1, Y0, Y0
-	VSHUFPS         $0x88, Y0, Y3, Y1
-	VSHUFPS         $0xdd, Y0, Y3, Y0
-	VADDPS          Y0, Y1, Y1
-	VEXTRACTF32X4   $0x01, Y1, X0
-	VADDPS          X0, X1, X0
-	VMOVUPS         X0, (AX)
+	VEXTRACTF64X4   $0x01, Z3, Y7
+	VADDPS          Y7, Y3, Y7
+	VEXTRACTF64X4   $0x01, Z4, Y8
+	VADDPS          Y8, Y4, Y8
+	VEXTRACTF64X4   $0x01, Z5, Y9
+	VADDPS          Y9, Y5, Y9
+	VEXTRACTF64X4   $0x01, Z6, Y10
+	VADDPS          Y10, Y6, Y10
+	VSHUFPS         $0x88, Y8, Y7, Y11
+	VSHUFPS         $0xdd, Y8, Y7, Y7
+	VADDPS          Y7, Y11, Y11
+	VSHUFPS         $0x88, Y10, Y9, Y7
+	VSHUFPS         $0xdd, Y10, Y9, Y8
+	VADDPS          Y8, Y7, Y7
+	VSHUFPS         $0x88, Y7, Y11, Y8
+	VSHUFPS         $0xdd, Y7, Y11, Y7
+	VADDPS          Y7, Y8, Y8
+	VEXTRACTF32X4   $0x01, Y8, X7
+	VADDPS          X7, X8, X7
+	VMOVUPS         X7, (AX)
+	DECQ            16(SP)
+	JZ              done
+	MOVQ            (SP), AX
+	ADDQ            $0x10, AX
+	MOVQ            AX, (SP)
+	MOVQ            8(SP), DX
+	LEAQ            (DX)(BX*4), DX
+	MOVQ            DX, 8(SP)
+	MOVQ            x+32(FP), SI
+	MOVQ            n+48(FP), R8
+	JMP             band
+
+done:
 	VZEROUPPER
 	RET
 
-// func dotsQ6Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// func dotsQ6Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
-TEXT ·dotsQ6Kx2AVX512(SB), $256-56
+TEXT ·dotsQ6Kx2AVX512(SB), $280-64
 	MOVQ    y+0(FP), AX
 	MOVQ    ldy+8(FP), CX
 	MOVQ    w+16(FP), DX
@@ -28569,18 +29861,24 @@ TEXT ·dotsQ6Kx2AVX512(SB), $256-56
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DI
 	LEAQ    (BX)(BX*2), R9
-	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VMOVUPS rows_heldQ6K0<>+0(SB), Z8
-	VMOVUPS rows_heldQ6K1<>+0(SB), Z9
-	VMOVUPS rows_heldQ6K2<>+0(SB), Z10
-	LEAQ    (DX)(R9*4), R10
+	VMOVUPS rows_heldQ6K0<>+0(SB), Z0
+	VMOVUPS rows_heldQ6K1<>+0(SB), Z1
+	VMOVUPS rows_heldQ6K2<>+0(SB), Z2
+	MOVQ    AX, (SP)
+	MOVQ    DX, 8(SP)
+	MOVQ    bands+56(FP), R10
+	MOVQ    R10, 16(SP)
+
+band:
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	LEAQ   (DX)(R9*4), R10
 
 loop:
 	PREFETCHT0      (R10)
@@ -28606,576 +29904,589 @@ loop:
 	VPMOVSXBD       192(DX), Y12
 	VCVTDQ2PS       Y12, Y12
 	VMULPS          Y11, Y12, Y12
-	VMOVUPS         Y12, (SP)
+	VMOVUPS         Y12, 24(SP)
 	VPMOVSXBD       200(DX), Y12
 	VCVTDQ2PS       Y12, Y12
 	VMULPS          Y11, Y12, Y12
-	VMOVUPS         Y12, 32(SP)
+	VMOVUPS         Y12, 56(SP)
 	VPBROADCASTW    208(DX)(BX*1), X11
 	VCVTPH2PS       X11, X11
 	VBROADCASTSS    X11, Y11
 	VPMOVSXBD       192(DX)(BX*1), Y12
 	VCVTDQ2PS       Y12, Y12
 	VMULPS          Y11, Y12, Y12
-	VMOVUPS         Y12, 64(SP)
+	VMOVUPS         Y12, 88(SP)
 	VPMOVSXBD       200(DX)(BX*1), Y12
 	VCVTDQ2PS       Y12, Y12
 	VMULPS          Y11, Y12, Y12
-	VMOVUPS         Y12, 96(SP)
+	VMOVUPS         Y12, 120(SP)
 	VPBROADCASTW    208(DX)(BX*2), X11
 	VCVTPH2PS       X11, X11
 	VBROADCASTSS    X11, Y11
 	VPMOVSXBD       192(DX)(BX*2), Y12
 	VCVTDQ2PS       Y12, Y12
 	VMULPS          Y11, Y12, Y12
-	VMOVUPS         Y12, 128(SP)
+	VMOVUPS         Y12, 152(SP)
 	VPMOVSXBD       200(DX)(BX*2), Y12
 	VCVTDQ2PS       Y12, Y12
 	VMULPS          Y11, Y12, Y12
-	VMOVUPS         Y12, 160(SP)
+	VMOVUPS         Y12, 184(SP)
 	VPBROADCASTW    208(DX)(R9*1), X11
 	VCVTPH2PS       X11, X11
 	VBROADCASTSS    X11, Y11
 	VPMOVSXBD       192(DX)(R9*1), Y12
 	VCVTDQ2PS       Y12, Y12
 	VMULPS          Y11, Y12, Y12
-	VMOVUPS         Y12, 192(SP)
+	VMOVUPS         Y12, 216(SP)
 	VPMOVSXBD       200(DX)(R9*1), Y12
 	VCVTDQ2PS       Y12, Y12
 	VMULPS          Y11, Y12, Y12
-	VMOVUPS         Y12, 224(SP)
+	VMOVUPS         Y12, 248(SP)
 	VMOVUPS         (SI), Z11
 	VMOVUPS         (SI)(DI*1), Z12
 	VBROADCASTI64X4 128(DX), Z13
 	VPROLVD         rows_left4and2<>+0(SB), Z13, Z13
-	VPTERNLOGD      $0xb8, (DX), Z8, Z13
-	VPANDD          Z9, Z13, Z13
-	VPSUBB          Z10, Z13, Z13
+	VPTERNLOGD      $0xb8, (DX), Z0, Z13
+	VPANDD          Z1, Z13, Z13
+	VPSUBB          Z2, Z13, Z13
 	VPMOVSXBD       X13, Z14
 	VCVTDQ2PS       Z14, Z14
-	VMULPS.BCST     (SP), Z14, Z14
-	VFMADD231PS     Z11, Z14, Z0
-	VFMADD231PS     Z12, Z14, Z1
+	VMULPS.BCST     24(SP), Z14, Z14
+	VFMADD231PS     Z11, Z14, Z3
+	VFMADD231PS     Z12, Z14, Z4
 	VBROADCASTI64X4 128(DX)(BX*1), Z14
 	VPROLVD         rows_left4and2<>+0(SB), Z14, Z14
-	VPTERNLOGD      $0xb8, (DX)(BX*1), Z8, Z14
-	VPANDD          Z9, Z14, Z14
-	VPSUBB          Z10, Z14, Z14
+	VPTERNLOGD      $0xb8, (DX)(BX*1), Z0, Z14
+	VPANDD          Z1, Z14, Z14
+	VPSUBB          Z2, Z14, Z14
 	VPMOVSXBD       X14, Z15
 	VCVTDQ2PS       Z15, Z15
-	VMULPS.BCST     64(SP), Z15, Z15
-	VFMADD231PS     Z11, Z15, Z2
-	VFMADD231PS     Z12, Z15, Z3
+	VMULPS.BCST     88(SP), Z15, Z15
+	VFMADD231PS     Z11, Z15, Z5
+	VFMADD231PS     Z12, Z15, Z6
 	VBROADCASTI64X4 128(DX)(BX*2), Z15
 	VPROLVD         rows_left4and2<>+0(SB), Z15, Z15
-	VPTERNLOGD      $0xb8, (DX)(BX*2), Z8, Z15
-	VPANDD          Z9, Z15, Z15
-	VPSUBB          Z10, Z15, Z15
+	VPTERNLOGD      $0xb8, (DX)(BX*2), Z0, Z15
+	VPANDD          Z1, Z15, Z15
+	VPSUBB          Z2, Z15, Z15
 	VPMOVSXBD       X15, Z16
 	VCVTDQ2PS       Z16, Z16
-	VMULPS.BCST     128(SP), Z16, Z16
-	VFMADD231PS     Z11, Z16, Z4
-	VFMADD231PS     Z12, Z16, Z5
+	VMULPS.BCST     152(SP), Z16, Z16
+	VFMADD231PS     Z11, Z16, Z7
+	VFMADD231PS     Z12, Z16, Z8
 	VBROADCASTI64X4 128(DX)(R9*1), Z16
 	VPROLVD         rows_left4and2<>+0(SB), Z16, Z16
-	VPTERNLOGD      $0xb8, (DX)(R9*1), Z8, Z16
-	VPANDD          Z9, Z16, Z16
-	VPSUBB          Z10, Z16, Z16
+	VPTERNLOGD      $0xb8, (DX)(R9*1), Z0, Z16
+	VPANDD          Z1, Z16, Z16
+	VPSUBB          Z2, Z16, Z16
 	VPMOVSXBD       X16, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     192(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     216(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         64(SI), Z11
 	VMOVUPS         64(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x01, Z13, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     4(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z0
-	VFMADD231PS     Z12, Z17, Z1
+	VMULPS.BCST     28(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z3
+	VFMADD231PS     Z12, Z17, Z4
 	VEXTRACTI32X4   $0x01, Z14, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     68(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z2
-	VFMADD231PS     Z12, Z17, Z3
+	VMULPS.BCST     92(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z5
+	VFMADD231PS     Z12, Z17, Z6
 	VEXTRACTI32X4   $0x01, Z15, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     132(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z4
-	VFMADD231PS     Z12, Z17, Z5
+	VMULPS.BCST     156(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z7
+	VFMADD231PS     Z12, Z17, Z8
 	VEXTRACTI32X4   $0x01, Z16, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     196(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     220(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         128(SI), Z11
 	VMOVUPS         128(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x02, Z13, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     8(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z0
-	VFMADD231PS     Z12, Z17, Z1
+	VMULPS.BCST     32(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z3
+	VFMADD231PS     Z12, Z17, Z4
 	VEXTRACTI32X4   $0x02, Z14, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     72(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z2
-	VFMADD231PS     Z12, Z17, Z3
+	VMULPS.BCST     96(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z5
+	VFMADD231PS     Z12, Z17, Z6
 	VEXTRACTI32X4   $0x02, Z15, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     136(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z4
-	VFMADD231PS     Z12, Z17, Z5
+	VMULPS.BCST     160(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z7
+	VFMADD231PS     Z12, Z17, Z8
 	VEXTRACTI32X4   $0x02, Z16, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     200(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     224(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         192(SI), Z11
 	VMOVUPS         192(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x03, Z13, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     12(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z0
-	VFMADD231PS     Z12, Z13, Z1
+	VMULPS.BCST     36(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z3
+	VFMADD231PS     Z12, Z13, Z4
 	VEXTRACTI32X4   $0x03, Z14, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     76(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z2
-	VFMADD231PS     Z12, Z13, Z3
+	VMULPS.BCST     100(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z5
+	VFMADD231PS     Z12, Z13, Z6
 	VEXTRACTI32X4   $0x03, Z15, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     140(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z4
-	VFMADD231PS     Z12, Z13, Z5
+	VMULPS.BCST     164(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z7
+	VFMADD231PS     Z12, Z13, Z8
 	VEXTRACTI32X4   $0x03, Z16, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     204(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z6
-	VFMADD231PS     Z12, Z13, Z7
+	VMULPS.BCST     228(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z9
+	VFMADD231PS     Z12, Z13, Z10
 	VMOVUPS         256(SI), Z11
 	VMOVUPS         256(SI)(DI*1), Z12
 	VBROADCASTI64X4 128(DX), Z13
 	VPROLVD         rows_left0and30<>+0(SB), Z13, Z13
 	VPSRLD          $0x04, (DX), Z14
-	VPTERNLOGD      $0xb8, Z14, Z8, Z13
-	VPANDD          Z9, Z13, Z13
-	VPSUBB          Z10, Z13, Z13
+	VPTERNLOGD      $0xb8, Z14, Z0, Z13
+	VPANDD          Z1, Z13, Z13
+	VPSUBB          Z2, Z13, Z13
 	VPMOVSXBD       X13, Z14
 	VCVTDQ2PS       Z14, Z14
-	VMULPS.BCST     16(SP), Z14, Z14
-	VFMADD231PS     Z11, Z14, Z0
-	VFMADD231PS     Z12, Z14, Z1
+	VMULPS.BCST     40(SP), Z14, Z14
+	VFMADD231PS     Z11, Z14, Z3
+	VFMADD231PS     Z12, Z14, Z4
 	VBROADCASTI64X4 128(DX)(BX*1), Z14
 	VPROLVD         rows_left0and30<>+0(SB), Z14, Z14
 	VPSRLD          $0x04, (DX)(BX*1), Z15
-	VPTERNLOGD      $0xb8, Z15, Z8, Z14
-	VPANDD          Z9, Z14, Z14
-	VPSUBB          Z10, Z14, Z14
+	VPTERNLOGD      $0xb8, Z15, Z0, Z14
+	VPANDD          Z1, Z14, Z14
+	VPSUBB          Z2, Z14, Z14
 	VPMOVSXBD       X14, Z15
 	VCVTDQ2PS       Z15, Z15
-	VMULPS.BCST     80(SP), Z15, Z15
-	VFMADD231PS     Z11, Z15, Z2
-	VFMADD231PS     Z12, Z15, Z3
+	VMULPS.BCST     104(SP), Z15, Z15
+	VFMADD231PS     Z11, Z15, Z5
+	VFMADD231PS     Z12, Z15, Z6
 	VBROADCASTI64X4 128(DX)(BX*2), Z15
 	VPROLVD         rows_left0and30<>+0(SB), Z15, Z15
 	VPSRLD          $0x04, (DX)(BX*2), Z16
-	VPTERNLOGD      $0xb8, Z16, Z8, Z15
-	VPANDD          Z9, Z15, Z15
-	VPSUBB          Z10, Z15, Z15
+	VPTERNLOGD      $0xb8, Z16, Z0, Z15
+	VPANDD          Z1, Z15, Z15
+	VPSUBB          Z2, Z15, Z15
 	VPMOVSXBD       X15, Z16
 	VCVTDQ2PS       Z16, Z16
-	VMULPS.BCST     144(SP), Z16, Z16
-	VFMADD231PS     Z11, Z16, Z4
-	VFMADD231PS     Z12, Z16, Z5
+	VMULPS.BCST     168(SP), Z16, Z16
+	VFMADD231PS     Z11, Z16, Z7
+	VFMADD231PS     Z12, Z16, Z8
 	VBROADCASTI64X4 128(DX)(R9*1), Z16
 	VPROLVD         rows_left0and30<>+0(SB), Z16, Z16
 	VPSRLD          $0x04, (DX)(R9*1), Z17
-	VPTERNLOGD      $0xb8, Z17, Z8, Z16
-	VPANDD          Z9, Z16, Z16
-	VPSUBB          Z10, Z16, Z16
+	VPTERNLOGD      $0xb8, Z17, Z0, Z16
+	VPANDD          Z1, Z16, Z16
+	VPSUBB          Z2, Z16, Z16
 	VPMOVSXBD       X16, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     208(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     232(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         320(SI), Z11
 	VMOVUPS         320(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x01, Z13, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     20(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z0
-	VFMADD231PS     Z12, Z17, Z1
+	VMULPS.BCST     44(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z3
+	VFMADD231PS     Z12, Z17, Z4
 	VEXTRACTI32X4   $0x01, Z14, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     84(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z2
-	VFMADD231PS     Z12, Z17, Z3
+	VMULPS.BCST     108(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z5
+	VFMADD231PS     Z12, Z17, Z6
 	VEXTRACTI32X4   $0x01, Z15, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     148(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z4
-	VFMADD231PS     Z12, Z17, Z5
+	VMULPS.BCST     172(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z7
+	VFMADD231PS     Z12, Z17, Z8
 	VEXTRACTI32X4   $0x01, Z16, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     212(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     236(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         384(SI), Z11
 	VMOVUPS         384(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x02, Z13, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     24(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z0
-	VFMADD231PS     Z12, Z17, Z1
+	VMULPS.BCST     48(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z3
+	VFMADD231PS     Z12, Z17, Z4
 	VEXTRACTI32X4   $0x02, Z14, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     88(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z2
-	VFMADD231PS     Z12, Z17, Z3
+	VMULPS.BCST     112(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z5
+	VFMADD231PS     Z12, Z17, Z6
 	VEXTRACTI32X4   $0x02, Z15, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     152(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z4
-	VFMADD231PS     Z12, Z17, Z5
+	VMULPS.BCST     176(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z7
+	VFMADD231PS     Z12, Z17, Z8
 	VEXTRACTI32X4   $0x02, Z16, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     216(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     240(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         448(SI), Z11
 	VMOVUPS         448(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x03, Z13, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     28(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z0
-	VFMADD231PS     Z12, Z13, Z1
+	VMULPS.BCST     52(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z3
+	VFMADD231PS     Z12, Z13, Z4
 	VEXTRACTI32X4   $0x03, Z14, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     92(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z2
-	VFMADD231PS     Z12, Z13, Z3
+	VMULPS.BCST     116(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z5
+	VFMADD231PS     Z12, Z13, Z6
 	VEXTRACTI32X4   $0x03, Z15, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     156(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z4
-	VFMADD231PS     Z12, Z13, Z5
+	VMULPS.BCST     180(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z7
+	VFMADD231PS     Z12, Z13, Z8
 	VEXTRACTI32X4   $0x03, Z16, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     220(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z6
-	VFMADD231PS     Z12, Z13, Z7
+	VMULPS.BCST     244(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z9
+	VFMADD231PS     Z12, Z13, Z10
 	VMOVUPS         512(SI), Z11
 	VMOVUPS         512(SI)(DI*1), Z12
 	VBROADCASTI64X4 160(DX), Z13
 	VPROLVD         rows_left4and2<>+0(SB), Z13, Z13
-	VPTERNLOGD      $0xb8, 64(DX), Z8, Z13
-	VPANDD          Z9, Z13, Z13
-	VPSUBB          Z10, Z13, Z13
+	VPTERNLOGD      $0xb8, 64(DX), Z0, Z13
+	VPANDD          Z1, Z13, Z13
+	VPSUBB          Z2, Z13, Z13
 	VPMOVSXBD       X13, Z14
 	VCVTDQ2PS       Z14, Z14
-	VMULPS.BCST     32(SP), Z14, Z14
-	VFMADD231PS     Z11, Z14, Z0
-	VFMADD231PS     Z12, Z14, Z1
+	VMULPS.BCST     56(SP), Z14, Z14
+	VFMADD231PS     Z11, Z14, Z3
+	VFMADD231PS     Z12, Z14, Z4
 	VBROADCASTI64X4 160(DX)(BX*1), Z14
 	VPROLVD         rows_left4and2<>+0(SB), Z14, Z14
-	VPTERNLOGD      $0xb8, 64(DX)(BX*1), Z8, Z14
-	VPANDD          Z9, Z14, Z14
-	VPSUBB          Z10, Z14, Z14
+	VPTERNLOGD      $0xb8, 64(DX)(BX*1), Z0, Z14
+	VPANDD          Z1, Z14, Z14
+	VPSUBB          Z2, Z14, Z14
 	VPMOVSXBD       X14, Z15
 	VCVTDQ2PS       Z15, Z15
-	VMULPS.BCST     96(SP), Z15, Z15
-	VFMADD231PS     Z11, Z15, Z2
-	VFMADD231PS     Z12, Z15, Z3
+	VMULPS.BCST     120(SP), Z15, Z15
+	VFMADD231PS     Z11, Z15, Z5
+	VFMADD231PS     Z12, Z15, Z6
 	VBROADCASTI64X4 160(DX)(BX*2), Z15
 	VPROLVD         rows_left4and2<>+0(SB), Z15, Z15
-	VPTERNLOGD      $0xb8, 64(DX)(BX*2), Z8, Z15
-	VPANDD          Z9, Z15, Z15
-	VPSUBB          Z10, Z15, Z15
+	VPTERNLOGD      $0xb8, 64(DX)(BX*2), Z0, Z15
+	VPANDD          Z1, Z15, Z15
+	VPSUBB          Z2, Z15, Z15
 	VPMOVSXBD       X15, Z16
 	VCVTDQ2PS       Z16, Z16
-	VMULPS.BCST     160(SP), Z16, Z16
-	VFMADD231PS     Z11, Z16, Z4
-	VFMADD231PS     Z12, Z16, Z5
+	VMULPS.BCST     184(SP), Z16, Z16
+	VFMADD231PS     Z11, Z16, Z7
+	VFMADD231PS     Z12, Z16, Z8
 	VBROADCASTI64X4 160(DX)(R9*1), Z16
 	VPROLVD         rows_left4and2<>+0(SB), Z16, Z16
-	VPTERNLOGD      $0xb8, 64(DX)(R9*1), Z8, Z16
-	VPANDD          Z9, Z16, Z16
-	VPSUBB          Z10, Z16, Z16
+	VPTERNLOGD      $0xb8, 64(DX)(R9*1), Z0, Z16
+	VPANDD          Z1, Z16, Z16
+	VPSUBB          Z2, Z16, Z16
 	VPMOVSXBD       X16, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     224(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     248(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         576(SI), Z11
 	VMOVUPS         576(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x01, Z13, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     36(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z0
-	VFMADD231PS     Z12, Z17, Z1
+	VMULPS.BCST     60(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z3
+	VFMADD231PS     Z12, Z17, Z4
 	VEXTRACTI32X4   $0x01, Z14, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     100(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z2
-	VFMADD231PS     Z12, Z17, Z3
+	VMULPS.BCST     124(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z5
+	VFMADD231PS     Z12, Z17, Z6
 	VEXTRACTI32X4   $0x01, Z15, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     164(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z4
-	VFMADD231PS     Z12, Z17, Z5
+	VMULPS.BCST     188(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z7
+	VFMADD231PS     Z12, Z17, Z8
 	VEXTRACTI32X4   $0x01, Z16, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     228(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     252(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         640(SI), Z11
 	VMOVUPS         640(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x02, Z13, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     40(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z0
-	VFMADD231PS     Z12, Z17, Z1
+	VMULPS.BCST     64(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z3
+	VFMADD231PS     Z12, Z17, Z4
 	VEXTRACTI32X4   $0x02, Z14, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     104(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z2
-	VFMADD231PS     Z12, Z17, Z3
+	VMULPS.BCST     128(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z5
+	VFMADD231PS     Z12, Z17, Z6
 	VEXTRACTI32X4   $0x02, Z15, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     168(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z4
-	VFMADD231PS     Z12, Z17, Z5
+	VMULPS.BCST     192(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z7
+	VFMADD231PS     Z12, Z17, Z8
 	VEXTRACTI32X4   $0x02, Z16, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     232(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     256(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         704(SI), Z11
 	VMOVUPS         704(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x03, Z13, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     44(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z0
-	VFMADD231PS     Z12, Z13, Z1
+	VMULPS.BCST     68(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z3
+	VFMADD231PS     Z12, Z13, Z4
 	VEXTRACTI32X4   $0x03, Z14, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     108(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z2
-	VFMADD231PS     Z12, Z13, Z3
+	VMULPS.BCST     132(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z5
+	VFMADD231PS     Z12, Z13, Z6
 	VEXTRACTI32X4   $0x03, Z15, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     172(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z4
-	VFMADD231PS     Z12, Z13, Z5
+	VMULPS.BCST     196(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z7
+	VFMADD231PS     Z12, Z13, Z8
 	VEXTRACTI32X4   $0x03, Z16, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     236(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z6
-	VFMADD231PS     Z12, Z13, Z7
+	VMULPS.BCST     260(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z9
+	VFMADD231PS     Z12, Z13, Z10
 	VMOVUPS         768(SI), Z11
 	VMOVUPS         768(SI)(DI*1), Z12
 	VBROADCASTI64X4 160(DX), Z13
 	VPROLVD         rows_left0and30<>+0(SB), Z13, Z13
 	VPSRLD          $0x04, 64(DX), Z14
-	VPTERNLOGD      $0xb8, Z14, Z8, Z13
-	VPANDD          Z9, Z13, Z13
-	VPSUBB          Z10, Z13, Z13
+	VPTERNLOGD      $0xb8, Z14, Z0, Z13
+	VPANDD          Z1, Z13, Z13
+	VPSUBB          Z2, Z13, Z13
 	VPMOVSXBD       X13, Z14
 	VCVTDQ2PS       Z14, Z14
-	VMULPS.BCST     48(SP), Z14, Z14
-	VFMADD231PS     Z11, Z14, Z0
-	VFMADD231PS     Z12, Z14, Z1
+	VMULPS.BCST     72(SP), Z14, Z14
+	VFMADD231PS     Z11, Z14, Z3
+	VFMADD231PS     Z12, Z14, Z4
 	VBROADCASTI64X4 160(DX)(BX*1), Z14
 	VPROLVD         rows_left0and30<>+0(SB), Z14, Z14
 	VPSRLD          $0x04, 64(DX)(BX*1), Z15
-	VPTERNLOGD      $0xb8, Z15, Z8, Z14
-	VPANDD          Z9, Z14, Z14
-	VPSUBB          Z10, Z14, Z14
+	VPTERNLOGD      $0xb8, Z15, Z0, Z14
+	VPANDD          Z1, Z14, Z14
+	VPSUBB          Z2, Z14, Z14
 	VPMOVSXBD       X14, Z15
 	VCVTDQ2PS       Z15, Z15
-	VMULPS.BCST     112(SP), Z15, Z15
-	VFMADD231PS     Z11, Z15, Z2
-	VFMADD231PS     Z12, Z15, Z3
+	VMULPS.BCST     136(SP), Z15, Z15
+	VFMADD231PS     Z11, Z15, Z5
+	VFMADD231PS     Z12, Z15, Z6
 	VBROADCASTI64X4 160(DX)(BX*2), Z15
 	VPROLVD         rows_left0and30<>+0(SB), Z15, Z15
 	VPSRLD          $0x04, 64(DX)(BX*2), Z16
-	VPTERNLOGD      $0xb8, Z16, Z8, Z15
-	VPANDD          Z9, Z15, Z15
-	VPSUBB          Z10, Z15, Z15
+	VPTERNLOGD      $0xb8, Z16, Z0, Z15
+	VPANDD          Z1, Z15, Z15
+	VPSUBB          Z2, Z15, Z15
 	VPMOVSXBD       X15, Z16
 	VCVTDQ2PS       Z16, Z16
-	VMULPS.BCST     176(SP), Z16, Z16
-	VFMADD231PS     Z11, Z16, Z4
-	VFMADD231PS     Z12, Z16, Z5
+	VMULPS.BCST     200(SP), Z16, Z16
+	VFMADD231PS     Z11, Z16, Z7
+	VFMADD231PS     Z12, Z16, Z8
 	VBROADCASTI64X4 160(DX)(R9*1), Z16
 	VPROLVD         rows_left0and30<>+0(SB), Z16, Z16
 	VPSRLD          $0x04, 64(DX)(R9*1), Z17
-	VPTERNLOGD      $0xb8, Z17, Z8, Z16
-	VPANDD          Z9, Z16, Z16
-	VPSUBB          Z10, Z16, Z16
+	VPTERNLOGD      $0xb8, Z17, Z0, Z16
+	VPANDD          Z1, Z16, Z16
+	VPSUBB          Z2, Z16, Z16
 	VPMOVSXBD       X16, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     240(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     264(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         832(SI), Z11
 	VMOVUPS         832(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x01, Z13, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     52(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z0
-	VFMADD231PS     Z12, Z17, Z1
+	VMULPS.BCST     76(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z3
+	VFMADD231PS     Z12, Z17, Z4
 	VEXTRACTI32X4   $0x01, Z14, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     116(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z2
-	VFMADD231PS     Z12, Z17, Z3
+	VMULPS.BCST     140(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z5
+	VFMADD231PS     Z12, Z17, Z6
 	VEXTRACTI32X4   $0x01, Z15, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     180(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z4
-	VFMADD231PS     Z12, Z17, Z5
+	VMULPS.BCST     204(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z7
+	VFMADD231PS     Z12, Z17, Z8
 	VEXTRACTI32X4   $0x01, Z16, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     244(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     268(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         896(SI), Z11
 	VMOVUPS         896(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x02, Z13, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     56(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z0
-	VFMADD231PS     Z12, Z17, Z1
+	VMULPS.BCST     80(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z3
+	VFMADD231PS     Z12, Z17, Z4
 	VEXTRACTI32X4   $0x02, Z14, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     120(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z2
-	VFMADD231PS     Z12, Z17, Z3
+	VMULPS.BCST     144(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z5
+	VFMADD231PS     Z12, Z17, Z6
 	VEXTRACTI32X4   $0x02, Z15, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     184(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z4
-	VFMADD231PS     Z12, Z17, Z5
+	VMULPS.BCST     208(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z7
+	VFMADD231PS     Z12, Z17, Z8
 	VEXTRACTI32X4   $0x02, Z16, X17
 	VPMOVSXBD       X17, Z17
 	VCVTDQ2PS       Z17, Z17
-	VMULPS.BCST     248(SP), Z17, Z17
-	VFMADD231PS     Z11, Z17, Z6
-	VFMADD231PS     Z12, Z17, Z7
+	VMULPS.BCST     272(SP), Z17, Z17
+	VFMADD231PS     Z11, Z17, Z9
+	VFMADD231PS     Z12, Z17, Z10
 	VMOVUPS         960(SI), Z11
 	VMOVUPS         960(SI)(DI*1), Z12
 	VEXTRACTI32X4   $0x03, Z13, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     60(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z0
-	VFMADD231PS     Z12, Z13, Z1
+	VMULPS.BCST     84(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z3
+	VFMADD231PS     Z12, Z13, Z4
 	VEXTRACTI32X4   $0x03, Z14, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     124(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z2
-	VFMADD231PS     Z12, Z13, Z3
+	VMULPS.BCST     148(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z5
+	VFMADD231PS     Z12, Z13, Z6
 	VEXTRACTI32X4   $0x03, Z15, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     188(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z4
-	VFMADD231PS     Z12, Z13, Z5
+	VMULPS.BCST     212(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z7
+	VFMADD231PS     Z12, Z13, Z8
 	VEXTRACTI32X4   $0x03, Z16, X13
 	VPMOVSXBD       X13, Z13
 	VCVTDQ2PS       Z13, Z13
-	VMULPS.BCST     252(SP), Z13, Z13
-	VFMADD231PS     Z11, Z13, Z6
-	VFMADD231PS     Z12, Z13, Z7
+	VMULPS.BCST     276(SP), Z13, Z13
+	VFMADD231PS     Z11, Z13, Z9
+	VFMADD231PS     Z12, Z13, Z10
 	ADDQ            $0x000000d2, DX
 	ADDQ            $0x00000400, SI
 	SUBQ            $0x00000100, R8
 	JNZ             loop
-	VEXTRACTF64X4   $0x01, Z0, Y8
-	VADDPS          Y8, Y0, Y8
-	VEXTRACTF64X4   $0x01, Z2, Y0
-	VADDPS          Y0, Y2, Y0
-	VEXTRACTF64X4   $0x01, Z4, Y2
-	VADDPS          Y2, Y4, Y2
-	VEXTRACTF64X4   $0x01, Z6, Y4
-	VADDPS          Y4, Y6, Y4
-	VSHUFPS         $0x88, Y0, Y8, Y6
-	VSHUFPS         $0xdd, Y0, Y8, Y0
-	VADDPS          Y0, Y6, Y6
-	VSHUFPS         $0x88, Y4, Y2, Y0
-	VSHUFPS         $0xdd, Y4, Y2, Y2
-	VADDPS          Y2, Y0, Y0
-	VSHUFPS         $0x88, Y0, Y6, Y2
-	VSHUFPS         $0xdd, Y0, Y6, Y0
-	VADDPS          Y0, Y2, Y2
-	VEXTRACTF32X4   $0x01, Y2, X0
-	VADDPS          X0, X2, X0
-	VMOVUPS         X0, (AX)
+	VEXTRACTF64X4   $0x01, Z3, Y11
+	VADDPS          Y11, Y3, Y11
+	VEXTRACTF64X4   $0x01, Z5, Y12
+	VADDPS          Y12, Y5, Y12
+	VEXTRACTF64X4   $0x01, Z7, Y13
+	VADDPS          Y13, Y7, Y13
+	VEXTRACTF64X4   $0x01, Z9, Y14
+	VADDPS          Y14, Y9, Y14
+	VSHUFPS         $0x88, Y12, Y11, Y15
+	VSHUFPS         $0xdd, Y12, Y11, Y11
+	VADDPS          Y11, Y15, Y15
+	VSHUFPS         $0x88, Y14, Y13, Y11
+	VSHUFPS         $0xdd, Y14, Y13, Y12
+	VADDPS          Y12, Y11, Y11
+	VSHUFPS         $0x88, Y11, Y15, Y12
+	VSHUFPS         $0xdd, Y11, Y15, Y11
+	VADDPS          Y11, Y12, Y12
+	VEXTRACTF32X4   $0x01, Y12, X11
+	VADDPS          X11, X12, X11
+	VMOVUPS         X11, (AX)
 	ADDQ            CX, AX
-	VEXTRACTF64X4   $0x01, Z1, Y0
-	VADDPS          Y0, Y1, Y0
-	VEXTRACTF64X4   $0x01, Z3, Y1
-	VADDPS          Y1, Y3, Y1
-	VEXTRACTF64X4   $0x01, Z5, Y2
-	VADDPS          Y2, Y5, Y2
-	VEXTRACTF64X4   $0x01, Z7, Y3
-	VADDPS          Y3, Y7, Y3
-	VSHUFPS         $0x88, Y1, Y0, Y4
-	VSHUFPS         $0xdd, Y1, Y0, Y0
-	VADDPS          Y0, Y4, Y4
-	VSHUFPS         $0x88, Y3, Y2, Y0
-	VSHUFPS         $0xdd, Y3, Y2, Y1
-	VADDPS          Y1, Y0, Y0
-	VSHUFPS         $0x88, Y0, Y4, Y1
-	VSHUFPS         $0xdd, Y0, Y4, Y0
-	VADDPS          Y0, Y1, Y1
-	VEXTRACTF32X4   $0x01, Y1, X0
-	VADDPS          X0, X1, X0
-	VMOVUPS         X0, (AX)
+	VEXTRACTF64X4   $0x01, Z4, Y11
+	VADDPS          Y11, Y4, Y11
+	VEXTRACTF64X4   $0x01, Z6, Y12
+	VADDPS          Y12, Y6, Y12
+	VEXTRACTF64X4   $0x01, Z8, Y13
+	VADDPS          Y13, Y8, Y13
+	VEXTRACTF64X4   $0x01, Z10, Y14
+	VADDPS          Y14, Y10, Y14
+	VSHUFPS         $0x88, Y12, Y11, Y15
+	VSHUFPS         $0xdd, Y12, Y11, Y11
+	VADDPS          Y11, Y15, Y15
+	VSHUFPS         $0x88, Y14, Y13, Y11
+	VSHUFPS         $0xdd, Y14, Y13, Y12
+	VADDPS          Y12, Y11, Y11
+	VSHUFPS         $0x88, Y11, Y15, Y12
+	VSHUFPS         $0xdd, Y11, Y15, Y11
+	VADDPS          Y11, Y12, Y12
+	VEXTRACTF32X4   $0x01, Y12, X11
+	VADDPS          X11, X12, X11
+	VMOVUPS         X11, (AX)
+	DECQ            16(SP)
+	JZ              done
+	MOVQ            (SP), AX
+	ADDQ            $0x10, AX
+	MOVQ            AX, (SP)
+	MOVQ            8(SP), DX
+	LEAQ            (DX)(BX*4), DX
+	MOVQ            DX, 8(SP)
+	MOVQ            x+32(FP), SI
+	MOVQ            n+48(FP), R8
+	JMP             band
+
+done:
 	VZEROUPPER
 	RET

@@ -17,6 +17,7 @@ func scores(r Rows, dst []float32, ldd int, q []float32, ldq, heads, d, n int) {
 		return
 	}
 	dots, most := scoreKernels(r.Type, lanes)
+	bandsMost := bandsOf(even)
 	for h := 0; h < heads; h += most {
 		k := min(most, heads-h)
 		f := dots[k-1]
@@ -24,7 +25,7 @@ func scores(r Rows, dst []float32, ldd int, q []float32, ldq, heads, d, n int) {
 			s := gemmScratches.Get().(*gemmScratch)
 			aside := &s.tile
 			for j := range n {
-				f(&aside[0], 4, &r.Data[j*r.Stride], 0, &q[h*ldq], ldq, even)
+				f(&aside[0], 4, &r.Data[j*r.Stride], 0, &q[h*ldq], ldq, even, 1)
 				for i := range k {
 					dst[(h+i)*ldd+j] = aside[4*i]
 				}
@@ -32,9 +33,11 @@ func scores(r Rows, dst []float32, ldd int, q []float32, ldq, heads, d, n int) {
 			gemmScratches.Put(s)
 			continue
 		}
-		for j := 0; j < n; j += 4 {
-			j := min(j, n-4)
-			f(&dst[h*ldd+j], ldd, &r.Data[j*r.Stride], r.Stride, &q[h*ldq], ldq, even)
+		for j := 0; j < n; {
+			j = min(j, n-4)
+			bands := min(bandsMost, (n-j)/4)
+			f(&dst[h*ldd+j], ldd, &r.Data[j*r.Stride], r.Stride, &q[h*ldq], ldq, even, bands)
+			j += 4 * bands
 		}
 	}
 	if even < d {

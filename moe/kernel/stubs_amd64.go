@@ -112,638 +112,638 @@ func expAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func expSumAVX2(x *float32, n int, shift float32) float32
 
-// dotsF32x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// dotsF32x1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8, bands > 0;
 // a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF32x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF32x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// dotsF32x2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8, bands > 0;
 // a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF32x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF32x3AVX2 multiplies 4 rows, stride bytes apart, with 3 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// dotsF32x3AVX2 multiplies 4·bands rows, stride bytes apart, with 3 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8, bands > 0;
 // a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF32x3AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x3AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenF16AVX2 writes n weights, n > 0 and a multiple of 8, as float32; each is a half-precision float.
 //
 //go:noescape
 func widenF16AVX2(dst *float32, w *byte, n int)
 
-// dotsF16x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// dotsF16x1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8, bands > 0;
 // a weight is a half-precision float. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF16x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// dotsF16x2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8, bands > 0;
 // a weight is a half-precision float. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenBF16AVX2 writes n weights, n > 0 and a multiple of 8, as float32; each is the upper half of a float32.
 //
 //go:noescape
 func widenBF16AVX2(dst *float32, w *byte, n int)
 
-// dotsBF16x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// dotsBF16x1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8, bands > 0;
 // a weight is the upper half of a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsBF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsBF16x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsBF16x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8;
+// dotsBF16x2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 8, bands > 0;
 // a weight is the upper half of a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsBF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsBF16x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ8AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q8_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ8AVX2(dst *float32, w *byte, n int)
 
-// dotsQ8x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ8x1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q8_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ8x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ8x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ8x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ8x2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q8_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ8x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ8x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ4AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ4AVX2(dst *float32, w *byte, n int)
 
-// dotsQ4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ4x1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q4_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ4x2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q4_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ4x1AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_1, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ4x1AVX2(dst *float32, w *byte, n int)
 
-// dotsQ4x1x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ4x1x1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q4_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ4x1x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ4x1x2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q4_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ5AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5AVX2(dst *float32, w *byte, n int)
 
-// dotsQ5x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ5x1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q5_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ5x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ5x2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q5_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ5x1AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_1, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5x1AVX2(dst *float32, w *byte, n int)
 
-// dotsQ5x1x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ5x1x1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q5_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5x1x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ5x1x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ5x1x2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q5_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5x1x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenIQ4NLAVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of IQ4_NL, see tensor.Dequantize.
 //
 //go:noescape
 func widenIQ4NLAVX2(dst *float32, w *byte, n int)
 
-// dotsIQ4NLx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsIQ4NLx1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of IQ4_NL, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsIQ4NLx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsIQ4NLx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsIQ4NLx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsIQ4NLx2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of IQ4_NL, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsIQ4NLx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsIQ4NLx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenMXFP4AVX2 writes n weights, n > 0 and a multiple of 32, as float32; each is of MXFP4, see tensor.Dequantize.
 //
 //go:noescape
 func widenMXFP4AVX2(dst *float32, w *byte, n int)
 
-// dotsMXFP4x1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsMXFP4x1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of MXFP4, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsMXFP4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsMXFP4x1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsMXFP4x2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsMXFP4x2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of MXFP4, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsMXFP4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsMXFP4x2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenIQ4XSAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of IQ4_XS, see tensor.Dequantize.
 //
 //go:noescape
 func widenIQ4XSAVX2(dst *float32, w *byte, n int)
 
-// dotsIQ4XSx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsIQ4XSx1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of IQ4_XS, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsIQ4XSx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsIQ4XSx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsIQ4XSx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsIQ4XSx2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of IQ4_XS, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsIQ4XSx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsIQ4XSx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ2KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q2_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ2KAVX2(dst *float32, w *byte, n int)
 
-// dotsQ2Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ2Kx1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q2_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ2Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ2Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ2Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ2Kx2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q2_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ2Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ2Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ3KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q3_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ3KAVX2(dst *float32, w *byte, n int)
 
-// dotsQ3Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ3Kx1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q3_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ3Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ3Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ3Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ3Kx2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q3_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ3Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ3Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ4KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q4_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ4KAVX2(dst *float32, w *byte, n int)
 
-// dotsQ4Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ4Kx1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q4_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ4Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ4Kx2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q4_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ5KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q5_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5KAVX2(dst *float32, w *byte, n int)
 
-// dotsQ5Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ5Kx1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q5_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ5Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ5Kx2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q5_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ6KAVX2 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q6_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ6KAVX2(dst *float32, w *byte, n int)
 
-// dotsQ6Kx1AVX2 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ6Kx1AVX2 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q6_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ6Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ6Kx1AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ6Kx2AVX2 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ6Kx2AVX2 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q6_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ6Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ6Kx2AVX2(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF32x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsF32x1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF32x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF32x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsF32x2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF32x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF32x3AVX512 multiplies 4 rows, stride bytes apart, with 3 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsF32x3AVX512 multiplies 4·bands rows, stride bytes apart, with 3 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF32x3AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x3AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF32x4AVX512 multiplies 4 rows, stride bytes apart, with 4 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsF32x4AVX512 multiplies 4·bands rows, stride bytes apart, with 4 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF32x4AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x4AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF32x5AVX512 multiplies 4 rows, stride bytes apart, with 5 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsF32x5AVX512 multiplies 4·bands rows, stride bytes apart, with 5 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF32x5AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x5AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF32x6AVX512 multiplies 4 rows, stride bytes apart, with 6 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsF32x6AVX512 multiplies 4·bands rows, stride bytes apart, with 6 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF32x6AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF32x6AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenF16AVX512 writes n weights, n > 0 and a multiple of 16, as float32; each is a half-precision float.
 //
 //go:noescape
 func widenF16AVX512(dst *float32, w *byte, n int)
 
-// dotsF16x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsF16x1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is a half-precision float. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsF16x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsF16x2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is a half-precision float. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenBF16AVX512 writes n weights, n > 0 and a multiple of 16, as float32; each is the upper half of a float32.
 //
 //go:noescape
 func widenBF16AVX512(dst *float32, w *byte, n int)
 
-// dotsBF16x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsBF16x1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is the upper half of a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsBF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsBF16x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsBF16x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16;
+// dotsBF16x2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 16, bands > 0;
 // a weight is the upper half of a float32. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsBF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsBF16x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ8AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q8_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ8AVX512(dst *float32, w *byte, n int)
 
-// dotsQ8x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ8x1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q8_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ8x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ8x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ8x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ8x2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q8_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ8x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ8x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ4AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ4AVX512(dst *float32, w *byte, n int)
 
-// dotsQ4x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ4x1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q4_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ4x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ4x2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q4_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ4x1AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q4_1, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ4x1AVX512(dst *float32, w *byte, n int)
 
-// dotsQ4x1x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ4x1x1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q4_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ4x1x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ4x1x2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q4_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ5AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_0, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5AVX512(dst *float32, w *byte, n int)
 
-// dotsQ5x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ5x1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q5_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ5x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ5x2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q5_0, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ5x1AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of Q5_1, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5x1AVX512(dst *float32, w *byte, n int)
 
-// dotsQ5x1x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ5x1x1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q5_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5x1x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ5x1x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsQ5x1x2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of Q5_1, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5x1x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenIQ4NLAVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of IQ4_NL, see tensor.Dequantize.
 //
 //go:noescape
 func widenIQ4NLAVX512(dst *float32, w *byte, n int)
 
-// dotsIQ4NLx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsIQ4NLx1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of IQ4_NL, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsIQ4NLx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsIQ4NLx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsIQ4NLx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsIQ4NLx2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of IQ4_NL, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsIQ4NLx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsIQ4NLx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenMXFP4AVX512 writes n weights, n > 0 and a multiple of 32, as float32; each is of MXFP4, see tensor.Dequantize.
 //
 //go:noescape
 func widenMXFP4AVX512(dst *float32, w *byte, n int)
 
-// dotsMXFP4x1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsMXFP4x1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of MXFP4, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsMXFP4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsMXFP4x1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsMXFP4x2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32;
+// dotsMXFP4x2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 32, bands > 0;
 // a weight is of MXFP4, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsMXFP4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsMXFP4x2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenIQ4XSAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of IQ4_XS, see tensor.Dequantize.
 //
 //go:noescape
 func widenIQ4XSAVX512(dst *float32, w *byte, n int)
 
-// dotsIQ4XSx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsIQ4XSx1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of IQ4_XS, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsIQ4XSx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsIQ4XSx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsIQ4XSx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsIQ4XSx2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of IQ4_XS, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsIQ4XSx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsIQ4XSx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ2KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q2_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ2KAVX512(dst *float32, w *byte, n int)
 
-// dotsQ2Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ2Kx1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q2_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ2Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ2Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ2Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ2Kx2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q2_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ2Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ2Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ3KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q3_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ3KAVX512(dst *float32, w *byte, n int)
 
-// dotsQ3Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ3Kx1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q3_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ3Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ3Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ3Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ3Kx2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q3_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ3Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ3Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ4KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q4_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ4KAVX512(dst *float32, w *byte, n int)
 
-// dotsQ4Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ4Kx1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q4_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ4Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ4Kx2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q4_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ4Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ4Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ5KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q5_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ5KAVX512(dst *float32, w *byte, n int)
 
-// dotsQ5Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ5Kx1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q5_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ5Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ5Kx2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q5_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ5Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ5Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // widenQ6KAVX512 writes n weights, n > 0 and a multiple of 256, as float32; each is of Q6_K, see tensor.Dequantize.
 //
 //go:noescape
 func widenQ6KAVX512(dst *float32, w *byte, n int)
 
-// dotsQ6Kx1AVX512 multiplies 4 rows, stride bytes apart, with 1 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ6Kx1AVX512 multiplies 4·bands rows, stride bytes apart, with 1 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q6_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ6Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ6Kx1AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
-// dotsQ6Kx2AVX512 multiplies 4 rows, stride bytes apart, with 2 vectors:
-// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256;
+// dotsQ6Kx2AVX512 multiplies 4·bands rows, stride bytes apart, with 2 vectors:
+// y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of 256, bands > 0;
 // a weight is of Q6_K, see tensor.Dequantize. It asks for the rows 12 further on, so that they are there in time.
 //
 //go:noescape
-func dotsQ6Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+func dotsQ6Kx2AVX512(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int, bands int)
 
 // ropeAVX2 rotates n pairs, n > 0 and a multiple of 4: with a = x[2i] and b = x[2i+1],
 // x[2i] = a·cos[i] - b·sin[i] and x[2i+1] = b·cos[i] + a·sin[i].

@@ -4,8 +4,8 @@ package kernel
 
 import "moebot/moe/tensor"
 
-// dotsFunc multiplies 4 rows of weights with one or more vectors.
-type dotsFunc func(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)
+// dotsFunc multiplies bands of 4 rows of weights with one or more vectors.
+type dotsFunc func(y *float32, ldy int, w *byte, stride int, x *float32, ldx, n, bands int)
 
 // kernels are the functions for one type and one width of registers.
 type kernels struct {

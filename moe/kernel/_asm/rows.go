@@ -54,15 +54,15 @@ func widen(c *asm, f format, w width) {
 	c.end()
 }
 
-// dots writes the products of 4 rows of weights with vectors of activations, the sum of
-// each in a register of its own.
+// dots writes the products of bands of 4 rows of weights with vectors of activations, the
+// sum of each in a register of its own.
 func dots(c *asm, f format, w width, tokens int) {
 	const rows = 4
 	name := fmt.Sprintf("dots%sx%d%s", f.name, tokens, w.suffix)
 	group := f.group(w)
-	c.declare(name, "func(y *float32, ldy int, w *byte, stride int, x *float32, ldx int, n int)",
-		fmt.Sprintf("%s multiplies 4 rows, stride bytes apart, with %d vectors:", name, tokens),
-		fmt.Sprintf("y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of %d;", group),
+	c.declare(name, "func(y *float32, ldy int, w *byte, stride int, x *float32, ldx, n, bands int)",
+		fmt.Sprintf("%s multiplies 4·bands rows, stride bytes apart, with %d vectors:", name, tokens),
+		fmt.Sprintf("y[t·ldy+r] = Σ w[r,l]·x[t·ldx+l], l in [0,n), n > 0 and a multiple of %d, bands > 0;", group),
 		"a weight is "+f.doc+". It asks for the rows 12 further on, so that they are there in time.")
 	p := c.args("y", "ldy", "w", "stride", "x", "ldx", "n")
 	y, ldy, base, stride, x, ldx, n := p[0], p[1], p[2], p[3], p[4], p[5], p[6]
@@ -70,6 +70,15 @@ func dots(c *asm, f format, w width, tokens int) {
 	c.SHLQ(Imm(2), ldx)
 	stride3 := c.GP64()
 	c.LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, stride3)
+	c.hold(f, w)
+	slots := c.AllocLocal(24)
+	firstY, firstW, left := slots, slots.Offset(8), slots.Offset(16) // of the band; bands left
+	c.MOVQ(y, firstY)
+	c.MOVQ(base, firstW)
+	bands := c.GP64()
+	c.Load(c.Param("bands"), bands)
+	c.MOVQ(bands, left)
+	c.Label("band")
 	// tokens 0-2 are reached from x, 3-5 from x3
 	x3 := x
 	if tokens > 3 {
@@ -89,7 +98,6 @@ func dots(c *asm, f format, w width, tokens int) {
 			acc[r] = append(acc[r], c.zero(w))
 		}
 	}
-	c.hold(f, w)
 	ahead := tokens <= 2
 	next := c.GP64()
 	if ahead {
@@ -150,6 +158,18 @@ func dots(c *asm, f format, w width, tokens int) {
 			c.ADDQ(ldy, y)
 		}
 	}
+	c.DECQ(left)
+	c.JZ(LabelRef("done"))
+	c.MOVQ(firstY, y)
+	c.ADDQ(Imm(16), y)
+	c.MOVQ(y, firstY)
+	c.MOVQ(firstW, base)
+	c.LEAQ(Mem{Base: base, Index: stride, Scale: 4}, base)
+	c.MOVQ(base, firstW)
+	c.Load(c.Param("x"), x)
+	c.Load(c.Param("n"), n)
+	c.JMP(LabelRef("band"))
+	c.Label("done")
 	c.end()
 }
 
