@@ -25,6 +25,7 @@ const (
 	remakeTalks     = 150000 // conversations from the phrasebooks
 	remakeHeldTalks = "600"
 	remakeLimit     = "6000000" // tokens of a corpus file at most: cuts the novels
+	remakeName      = "moebot-3"
 	remakeType      = "Q5_0"
 	remakeEval      = "60000" // tokens of a held-out source
 )
@@ -49,8 +50,10 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 		return usageError{errors.New(remakeUsage)}
 	}
 	m.threads = strconv.Itoa(*threads)
-	if err := m.verify(*other); err != nil {
-		return err
+	if !*other {
+		if err := m.verify(); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(m.dir, 0o755); err != nil {
 		return err
@@ -76,7 +79,7 @@ func (m *remake) path(name ...string) string {
 
 // verify compares the corpus with the recipe's list of SHA-256 sums, which is in the
 // format of sha256sum.
-func (m *remake) verify(other bool) error {
+func (m *remake) verify() error {
 	f, err := os.Open(filepath.Join(m.recipe, "corpus.sha256"))
 	if err != nil {
 		return err
@@ -92,7 +95,7 @@ func (m *remake) verify(other bool) error {
 		if err == nil && got != want {
 			err = fmt.Errorf("%s is not the file of the recipe: its SHA-256 is %s, not %s", name, got, want)
 		}
-		if err != nil && !other {
+		if err != nil {
 			return fmt.Errorf("%w; -other goes on with another corpus", err)
 		}
 	}
@@ -246,7 +249,7 @@ func (m *remake) recipeRun(n int, recipe, initial, to string) error {
 	if err := m.run(runTrain, args...); err != nil {
 		return err
 	}
-	return m.run(runExport, "-run", run, "-type", "F32", "-name", "moebot-3", "-o", to)
+	return m.run(runExport, "-run", run, "-type", "F32", "-name", remakeName, "-o", to)
 }
 
 // eval writes the held-out losses beside those of counting models to a file, of all
