@@ -11,6 +11,9 @@ import (
 // "characters" (resources/message, Create Message) and counts no more than that.
 const maxContent = 2000
 
+// maxBytes is what maxContent units take in UTF-8 at most.
+const maxBytes = 3 * maxContent
+
 // length counts as maxContent does.
 func length(s string) int {
 	n := 0
@@ -34,8 +37,10 @@ func split(text string) []string {
 		if open != "" {
 			head = open + "\n"
 		}
-		if part, after := head+text, fenceAfter(open, text); length(part)+closing(after) <= maxContent {
-			return append(out, closeFence(part, after))
+		if len(text) <= maxBytes {
+			if part, after := head+text, fenceAfter(open, text); length(part)+closing(after) <= maxContent {
+				return append(out, closeFence(part, after))
+			}
 		}
 		n := cut(text, maxContent-length(head)-len("\n"+fence))
 		part := strings.TrimRight(text[:n], " \n")

@@ -3,7 +3,6 @@ package discord
 import (
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/clipperhouse/uax29/v2/graphemes"
 	"github.com/google/go-cmp/cmp"
@@ -106,8 +105,9 @@ func FuzzSplit(f *testing.F) {
 				t.Errorf("a part with half a fence: %q", p)
 			}
 		}
-		if joined := strings.Join(parts, ""); !strings.Contains(text, "```") && utf8.ValidString(text) && letters(joined) != letters(text) {
-			t.Errorf("parts say %q, the text %q", letters(joined), letters(text))
+		words := func(s string) string { return strings.Join(strings.Fields(s), "") }
+		if joined := strings.Join(parts, ""); !strings.Contains(text, "```") && words(joined) != words(text) {
+			t.Errorf("parts say %q, the text %q", joined, text)
 		}
 	})
 }

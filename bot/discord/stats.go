@@ -171,13 +171,8 @@ func drawn(p *plot.Plot, labels plotter.XYLabels, width, height vg.Length) ([]by
 		text.TextStyle[i].Color = color.Black
 	}
 	p.Add(text)
-	w, err := p.WriterTo(width, height, "png")
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	_, err = w.WriteTo(&out)
-	return out.Bytes(), err
+	p.Title.Padding = vg.Points(8)
+	return tiled([][]*plot.Plot{{p}}, width+22, height+26)
 }
 
 // blues runs from white to a blue on which black text can be read.
