@@ -77,6 +77,7 @@ func (s *service) run(ctx context.Context, out io.Writer, again reloads) error {
 		return err
 	}
 	defer s.mind.close()
+	collectLess(c.Model.CacheMiB)
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}

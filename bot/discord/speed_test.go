@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -155,6 +156,7 @@ func used() time.Duration {
 //
 //	go test ./bot/discord -run none -bench Message -benchtime 10s
 func BenchmarkMessage(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the program does
 	for _, kind := range []string{"redis", "embedded"} {
 		b.Run(kind, func(b *testing.B) {
 			a := newAt500(b, storeOf(b, kind), 500)
