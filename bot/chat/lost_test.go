@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"moebot/session"
 	"moebot/session/redisstore"
 	"moebot/session/sessiontest"
@@ -30,6 +32,45 @@ func TestRefusedQuestionIsForgotten(t *testing.T) {
 	}
 	w.settle()
 	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi"})
+}
+
+// Such a question stays if another process has it by the time the store is back.
+func TestRefusedQuestionOfAnotherProcess(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	lossy := &loseAnswer{Store: w.store}
+	lossy.on.Store(true)
+	w.s.Close(t.Context())
+	w.s = New(lossy, w.gen, Options{QueueLen: 4, Timeout: time.Minute, Log: slog.New(slog.DiscardHandler)})
+	other, err := redisstore.New(redis.NewClient(&redis.Options{Addr: w.redis.Addr(), ContextTimeoutEnabled: true}), redisstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	var taken atomic.Bool
+	q := Question{Key: session.Key{Channel: "c"}, Reply: boardReply{w.board, "1"}, Taken: func() { taken.Store(true) },
+		Turn: session.Turn{ID: "1", Role: session.RoleUser, Author: "Mia", Text: "who has it?", Time: time.Now()}}
+	if err := w.s.Ask(q); err != nil {
+		t.Fatal(err)
+	}
+	if said := w.board.wait(t, 1); said[0] != "1: "+sayAway {
+		t.Fatalf("without an answer of the store: %q", said)
+	}
+	w.redis.FastForward(time.Minute) // nobody is in charge any more
+	if mine, err := other.Hold(t.Context(), q.Key, "1"); err != nil || !mine {
+		t.Fatalf("taken over: %v, %v", mine, err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, told := w.s.refused.Load(q.name()); !told {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the store never hears of it")
+		}
+	}
+	same(t, w.turns("c"), []string{"1 who has it?"})
+	if w.pending() != 1 || !taken.Load() {
+		t.Errorf("%d pending, and whoever asked may forget it: %v", w.pending(), taken.Load())
+	}
 }
 
 // loseAnswer is a Store whose Admit, once on, takes effect and fails.

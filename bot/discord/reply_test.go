@@ -343,3 +343,39 @@ func TestNoticeInPlaceOfAnAnswerThatMayBeThere(t *testing.T) {
 	}
 	want(t, w, "a notice")
 }
+
+// A notice yields to the answer of another process, and an answer takes the notice's place:
+// there is one message in the end. What was but a preview it replaces.
+func TestNoticeAndAnswerOfTwoProcesses(t *testing.T) {
+	end := func(r *reply, e chat.End) {
+		t.Helper()
+		if _, err := r.Finish(t.Context(), e); err != nil {
+			t.Error(err)
+		}
+	}
+	notice, answer := chat.End{Text: "not now"}, chat.End{Text: "the answer", Answer: true, Of: 1}
+	for name, tc := range map[string]struct {
+		first, second chat.End
+		want          string
+	}{
+		"the notice first": {notice, answer, "the answer"},
+		"the answer first": {answer, notice, "the answer"},
+		"two notices":      {notice, notice, "not now"},
+	} {
+		w := &wall{}
+		end(w.reply(t, "7"), tc.first)
+		end(w.reply(t, "7"), tc.second)
+		if got := w.reads(); len(got) != 1 || got[0] != tc.want {
+			t.Errorf("%s: %q, want %q alone", name, got, tc.want)
+		}
+	}
+	w := &wall{}
+	r := w.reply(t, "7") // of a process that dies in mid-answer
+	if err := r.show(t.Context(), 0, "the ans", stopRow("7", r.asker), true); err != nil {
+		t.Fatal(err)
+	}
+	end(w.reply(t, "7"), notice)
+	if got := w.reads(); len(got) != 1 || got[0] != "not now" {
+		t.Errorf("after a preview: %q", got)
+	}
+}
