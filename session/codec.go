@@ -78,6 +78,7 @@ type settingsV1 struct {
 	RepeatPenalty *float64 `json:"repeat_penalty,omitempty"`
 	TopK          *int     `json:"top_k,omitempty"`
 	MaxTokens     *int     `json:"max_tokens,omitempty"`
+	History       *int     `json:"history,omitempty"`
 	Seed          *uint64  `json:"seed,omitempty"`
 	Persona       *string  `json:"persona,omitempty"`
 

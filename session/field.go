@@ -48,6 +48,7 @@ var fields = []Field{
 	{Name: "repeat_penalty", Want: "a number from 1 to 2", lo: 1, hi: MaxRepeatPenalty, ref: func(s *Settings) any { return &s.RepeatPenalty }},
 	{Name: "top_k", Want: "a whole number from 0 to 1000", hi: MaxTopK, ref: func(s *Settings) any { return &s.TopK }},
 	{Name: "max_tokens", Want: "a whole number from 1 to 32768", lo: 1, hi: MaxMaxTokens, ref: func(s *Settings) any { return &s.MaxTokens }},
+	{Name: "history", Want: "a whole number from 0 to 1000", hi: MaxHistory, ref: func(s *Settings) any { return &s.History }},
 	{Name: "seed", Want: "a whole number from 0 on", ref: func(s *Settings) any { return &s.Seed }},
 	{Name: "persona", Want: "text of at most 4000 characters", hi: MaxPersona, ref: func(s *Settings) any { return &s.Persona }},
 

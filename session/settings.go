@@ -29,6 +29,9 @@ type Settings struct {
 	TopK *int
 	// MaxTokens bounds an answer, in tokens: 1 to 32,768.
 	MaxTokens *int
+	// History is how many messages before a question the model sees: 0 to 1,000. More
+	// are kept.
+	History *int
 	// Seed makes sampling repeatable.
 	Seed *uint64
 	// Persona is the system turn, UTF-8, at most 4,000 characters. An empty
@@ -102,6 +105,7 @@ const (
 	MaxRepeatPenalty = 2.0
 	MaxTopK          = 1000
 	MaxMaxTokens     = 32768
+	MaxHistory       = 1000
 	MaxPersona       = 4000 // characters
 	MaxBotTurns      = 20
 	MaxWord          = 60  // characters of a word or phrase

@@ -125,7 +125,17 @@ func (s *Service) prompt(w *work) (Prompt, error) {
 	if q.Known && len(turns) < len(sess.Turns) && sess.Turns[len(turns)].Role == session.RoleAssistant {
 		return Prompt{}, nil // answered since it was found pending
 	}
-	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: withReferred(turns, q.Refers), Settings: q.Above.Merge(sess.Settings)}, nil
+	set := q.Above.Merge(sess.Settings)
+	return Prompt{Key: q.Key, QuestionID: q.Turn.ID, Turns: withReferred(Recent(turns, set, 1), q.Refers), Settings: set}, nil
+}
+
+// Recent are the turns of a conversation that the model shall see by its settings, of
+// which the last more are no history.
+func Recent(turns []session.Turn, set session.Settings, more int) []session.Turn {
+	if set.History == nil {
+		return turns
+	}
+	return turns[max(0, len(turns)-more-*set.History):]
 }
 
 // nearTurns is how many turns before a question are sure to be in its prompt, as far as

@@ -131,7 +131,8 @@ func (s *Service) redoPrompt(r *Redo) (p Prompt, notice string) {
 		return p, sayForgotten
 	}
 	r.Old = now // another process may have changed it
-	p = Prompt{Key: r.Key, QuestionID: r.QuestionID, Turns: withReferred(turns, r.Refers), Settings: r.Above.Merge(sess.Settings)}
+	set := r.Above.Merge(sess.Settings)
+	p = Prompt{Key: r.Key, QuestionID: r.QuestionID, Turns: withReferred(Recent(turns, set, 1), r.Refers), Settings: set}
 	if r.Continue {
 		p.Begin = now.Text
 	} else {

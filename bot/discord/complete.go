@@ -140,6 +140,8 @@ func (b *Bot) suggestValues(i *discordgo.Interaction, values map[string]any) (ou
 	switch name {
 	case "persona":
 		return personas(i)
+	case "history":
+		return []suggestion{{"0 · the question alone", "0"}, {"6 · three exchanges", "6"}, {"20 · ten exchanges", "20"}}
 	case "chime_in":
 		return []suggestion{{"0 · never", "0"}, {"0.02 · seldom", "0.02"}, {"0.1 · now and then", "0.1"}, {"0.5 · often", "0.5"}}
 	case "chime_in_fall":

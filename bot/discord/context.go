@@ -29,10 +29,13 @@ func (b *Bot) context(ctx context.Context, i *discordgo.Interaction) error {
 	if len(s.Turns) == 0 {
 		return b.respond(ctx, i, strings.Join(append(head, "I remember nothing of this channel: what you say next begins the conversation."), "\n"), true)
 	}
-	kept := s.Turns
+	kept := chat.Recent(s.Turns, t.Merged(), 0)
+	if n := len(s.Turns) - len(kept); n > 0 {
+		head = append(head, fmt.Sprintf("By the setting `history` I don't see the oldest %d messages.", n))
+	}
 	if b.opt.Measure != nil {
-		m := b.opt.Measure(chat.Prompt{Key: s.Key, Turns: s.Turns, Settings: t.Merged()})
-		kept = s.Turns[min(m.Dropped, len(s.Turns)):]
+		m := b.opt.Measure(chat.Prompt{Key: s.Key, Turns: kept, Settings: t.Merged()})
+		kept = kept[min(m.Dropped, len(kept)):]
 		head = append(head, fmt.Sprintf("I see **%d of %d tokens**: %d for who I am, the rest for %d of the %d messages I remember here. %d are kept free for the answer.",
 			m.Used, m.Window, m.Persona, m.Turns, len(s.Turns), m.Answer))
 		if m.Dropped > 0 {

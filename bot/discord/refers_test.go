@@ -28,6 +28,38 @@ func (a attentive) Generate(ctx context.Context, p chat.Prompt, emit func(string
 	return a.parrot.Generate(ctx, p, emit)
 }
 
+// The model sees no more messages than the setting history says; /context says so.
+func TestHistoryIsAsLongAsTheSettingSays(t *testing.T) {
+	gen := attentive{newParrot(), &sync.Mutex{}, &[]string{}}
+	w := newWorldOf(t, discordtest.Options{}, Options{MessageContent: true}, parts{maxTurns: 500, generator: gen}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	w.run(c, w.owner.ID, "help")
+	shown := func(text string, want ...string) {
+		t.Helper()
+		q := w.send(c, w.mia.ID, w.at(text))
+		w.says(c, "re: "+text)
+		w.idle(c, q.ID)
+		gen.mu.Lock()
+		defer gen.mu.Unlock()
+		if got := strings.Join(*gen.shown, "\n"); got != strings.Join(want, "\n") {
+			t.Errorf("the model is shown %q, want %q", got, want)
+		}
+	}
+	shown("one", "mia: one")
+	shown("two", "mia: one", "re: one", "mia: two")
+	if got := w.cmd(c, w.owner.ID, "settings set", opt("name", "history"), opt("value", "2")).Message.Content; !strings.Contains(got, "history: not set → **2**") {
+		t.Errorf("set: %q", got)
+	}
+	shown("three", "mia: two", "re: two", "mia: three")
+	if got := w.cmd(c, w.mia.ID, "context").Message.Content; !strings.Contains(got, "I don't see the oldest 4 messages") || strings.Contains(got, "two") || !strings.Contains(got, "three") {
+		t.Errorf("context: %q", got)
+	}
+	w.cmd(c, w.owner.ID, "settings set", opt("name", "history"), opt("value", "0"))
+	shown("four", "mia: four")
+	w.cmd(c, w.owner.ID, "settings unset", opt("name", "history"))
+	shown("five", "mia: one", "re: one", "mia: two", "re: two", "mia: three", "re: three", "mia: four", "re: four", "mia: five")
+}
+
 // Who replies to a message and asks the bot about it need not repeat it: the bot reads
 // what is replied to, once, and does not keep it.
 func TestReplyBringsWhatItRepliesTo(t *testing.T) {
