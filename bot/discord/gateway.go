@@ -187,8 +187,9 @@ func (b *Bot) onMessage(m *discordgo.Message) {
 // channel that it was delivered long ago. The store knows what it answered, but not
 // for ever. Our own clock is not asked: it may be wrong.
 func (b *Bot) repeated(m *discordgo.Message) bool {
-	last := b.seen.lastIn(m.ChannelID)
-	return last != "" && later(before(last, b.opt.RescanAge), m.ID)
+	last, err1 := discordgo.SnowflakeTimestamp(b.seen.lastIn(m.ChannelID))
+	said, err2 := discordgo.SnowflakeTimestamp(m.ID)
+	return err1 == nil && err2 == nil && last.Sub(said) > b.opt.RescanAge
 }
 
 // onEdit notes what a message says now. Updates that are no edit by its author, such as
