@@ -250,22 +250,29 @@ func TestFaultTwoVersions(t *testing.T) {
 	if other == "" {
 		t.Skip(otherProgram + " does not name the program of another version")
 	}
-	f := newFleet(t, discordtest.Options{Shards: 2, MaxConcurrency: 2}, 2, 2, "MOEBOT_ROLES_SHARD_LEASE=3s")
-	gateways := []*process{f.start("gateway"), f.startProgram(other, "gateway")}
-	f.start("worker")
-	old := f.startProgram(other, "worker")
-	f.share(gateways, 2)
-	f.pace = 100 * time.Millisecond
-	f.during(100, func() {
-		for range 2 {
-			time.Sleep(2 * time.Second)
-			old.kill()
-			old = f.startProgram(other, "worker")
-		}
-		gateways[1].kill()
-		f.startProgram(other, "gateway").ready()
-	})
+	for name, keys := range map[string]string{"plain": "", "sealed": testKey} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, discordtest.Options{Shards: 2, MaxConcurrency: 2}, 2, 2, "MOEBOT_ROLES_SHARD_LEASE=3s", "MOEBOT_SESSION_KEYS="+keys)
+			gateways := []*process{f.start("gateway"), f.startProgram(other, "gateway")}
+			f.start("worker")
+			old := f.startProgram(other, "worker")
+			f.share(gateways, 2)
+			f.pace = 100 * time.Millisecond
+			f.during(100, func() {
+				for range 2 {
+					time.Sleep(2 * time.Second)
+					old.kill()
+					old = f.startProgram(other, "worker")
+				}
+				gateways[1].kill()
+				f.startProgram(other, "gateway").ready()
+			})
+		})
+	}
 }
+
+// testKey is a key of sessions.
+const testKey = "a:QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUI="
 
 // More is asked at once than may wait for workers: what finds no room is refused in a
 // sentence, and the stream stays short.
@@ -305,7 +312,7 @@ func TestBackpressure(t *testing.T) {
 // was ever told to write.
 func TestSealedAcrossRoles(t *testing.T) {
 	r := sessiontest.StartRedis(t)
-	f := single(t, r.URL(), r, "MOEBOT_SESSION_KEYS=a:"+strings.Repeat("QUJD", 10)+"QUI=", "MOEBOT_REPLY_MAX_TOKENS=12")
+	f := single(t, r.URL(), r, "MOEBOT_SESSION_KEYS="+testKey, "MOEBOT_REPLY_MAX_TOKENS=12")
 	f.start("worker")
 	questions, _ := f.flood(3, time.Minute)
 	f.check(questions)

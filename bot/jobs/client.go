@@ -176,7 +176,12 @@ func (c *Client) follow(ctx context.Context, a *asked, release func(), emit func
 				answer.Usage.TimeToFirstToken = first
 				return answer, nil
 			case failed:
-				return chat.Answer{}, failure(e.data)
+				if e.data != whyVersion {
+					return chat.Answer{}, failure(e.data)
+				}
+				if err := c.insistOn(ctx, a); err != nil { // an older worker was faster
+					return chat.Answer{}, err
+				}
 			}
 		}
 	}

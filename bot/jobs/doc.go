@@ -18,6 +18,9 @@
 // worker, for such jobs begin one after another. No stream grows without bound: jobs
 // over MaxQueue are refused, and what was read is deleted.
 //
+// Versions may differ: a worker refuses a job that a newer program wrote, and the client
+// puts it into the stream of one that reads it, if such a one lives.
+//
 // Every step of a job is one Lua script that compares the attempt, so that a worker
 // that was taken for dead and is not says nothing more (it is fenced off), and running
 // a script again, as the client of Redis does when a reply was lost, changes nothing.

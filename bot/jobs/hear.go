@@ -15,6 +15,7 @@ type asked struct {
 	stream string // it was put into
 	entry  string // there
 	worker string // whose stream that is; "" for any
+	picky  bool   // it was refused by an older worker
 
 	mu         sync.Mutex
 	events     []event

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,36 @@ func (c *Client) submit(ctx context.Context, a *asked) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// againTime is how long after an older worker refused a job it is put again.
+const againTime = 50 * time.Millisecond
+
+// insistOn puts a job that an older worker refused to read into the stream of one that
+// reads it, where it may be too slow again if that one is busy. ErrVersion is that none
+// such lives, for the time of a lease.
+func (c *Client) insistOn(ctx context.Context, a *asked) error {
+	for end := time.Now().Add(c.opt.Lease); ; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(againTime):
+		}
+		if c.capable(a.job) {
+			a.picky = true
+			return c.submit(ctx, a)
+		}
+		if time.Now().After(end) {
+			return ErrVersion
+		}
+	}
+}
+
+// capable reports whether a worker lives that reads a job.
+func (c *Client) capable(j job) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.workers, func(w card) bool { return w.Version >= j.version() })
 }
 
 // passing reports whether Redis refuses for now: while it loads, fails over, or is
@@ -94,9 +125,9 @@ func (c *Client) put(ctx context.Context, a *asked, text string) error {
 const spare = 30 * time.Second
 
 // choose is the worker whose stream a job goes into, "" for any: the first in the
-// order that the channel prefers, if it has a slot free.
+// order that the channel prefers, if it has a slot free or others cannot read the job.
 func (c *Client) choose(a *asked) string {
-	if a.job.prompt.Key == chat.OnceKey {
+	if a.job.prompt.Key == chat.OnceKey && !a.picky {
 		return "" // no conversation, no cache
 	}
 	c.mu.Lock()
@@ -122,7 +153,7 @@ func (c *Client) choose(a *asked) string {
 		}
 		b.mu.Unlock()
 	}
-	if max(best.Busy, mine) >= best.Slots {
+	if max(best.Busy, mine) >= best.Slots && !a.picky {
 		return ""
 	}
 	return best.ID
