@@ -30,11 +30,19 @@ func (b *Bot) ask(ctx context.Context, i *discordgo.Interaction) error {
 	if !private {
 		head = quoted(question) + "\n"
 	}
-	return b.once(ctx, i, question, head, private)
+	var over session.Settings
+	if t, ok := values["temperature"].(float64); ok {
+		over.Temperature = &t
+	}
+	if err := over.Validate(); err != nil {
+		return b.respond(ctx, i, refused(i, err), true)
+	}
+	return b.once(ctx, i, question, head, private, over)
 }
 
-// once answers a question that an interaction asks; head stands before the answer.
-func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head string, private bool) error {
+// once answers a question that an interaction asks, with over set for it alone; head
+// stands before the answer.
+func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head string, private bool, over session.Settings) error {
 	short, cancel := soon(ctx)
 	defer cancel()
 	mine, err := b.mine(short, i) // without the store it is answered all the same
@@ -42,7 +50,7 @@ func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head
 		return nil
 	}
 	p := b.findPlace(short, i.GuildID, i.ChannelID)
-	set := p.worded(b.treeAnyway(short, p).Merged())
+	set := p.worded(b.treeAnyway(short, p).Merged()).Merge(over)
 	if why := b.barred(short, i, p, set, question); why != "" {
 		return b.respond(ctx, i, why, true)
 	}
@@ -143,7 +151,7 @@ func (b *Bot) askAbout(ctx context.Context, i *discordgo.Interaction, messageID,
 	if r := []rune(text); len(r) > maxQuestion {
 		text = string(r[:maxQuestion])
 	}
-	return b.once(ctx, i, question+"\n\n\""+text+"\"", "", true)
+	return b.once(ctx, i, question+"\n\n\""+text+"\"", "", true, session.Settings{})
 }
 
 // againFromHere answers a message again: an answer of the bot's, the answer to a

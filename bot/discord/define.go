@@ -118,7 +118,8 @@ func (b *Bot) commands() []*discordgo.ApplicationCommand {
 	question.MaxLength = maxQuestion
 	return []*discordgo.ApplicationCommand{
 		command("ask", "Ask me one question, outside of the conversation", "单独问我一个问题，不计入对话",
-			question, option(optBool, "private", "Only you see the answer", "只有你能看到回答")),
+			question, option(optBool, "private", "Only you see the answer", "只有你能看到回答"),
+			number(optReal, "temperature", 0, session.MaxTemperature, "For this answer alone: 0 always says the likeliest word, 2 is wild", "仅用于此回答：0 总是选最可能的词，2 最随意")),
 		command("regenerate", "Answer the last question here once more", "重新回答本频道的上一个问题"),
 		command("stop", "Stop what I am answering to you here", "停止我正在给你的回答"),
 		command("reset", "Forget this channel's conversation and begin anew", "忘记本频道的对话，重新开始"),

@@ -16,11 +16,12 @@ type attentive struct {
 	parrot
 	mu    *sync.Mutex
 	shown *[]string // the last prompt, a turn each: who and what
+	hot   *float64  // its temperature
 }
 
 func (a attentive) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
 	a.mu.Lock()
-	*a.shown = nil
+	*a.shown, *a.hot = nil, *p.Settings.Temperature
 	for _, t := range p.Turns {
 		*a.shown = append(*a.shown, strings.TrimPrefix(t.Author+": "+t.Text, ": "))
 	}
@@ -30,7 +31,7 @@ func (a attentive) Generate(ctx context.Context, p chat.Prompt, emit func(string
 
 // The model sees no more messages than the setting history says; /context says so.
 func TestHistoryIsAsLongAsTheSettingSays(t *testing.T) {
-	gen := attentive{newParrot(), &sync.Mutex{}, &[]string{}}
+	gen := attentive{newParrot(), &sync.Mutex{}, &[]string{}, new(float64)}
 	w := newWorldOf(t, discordtest.Options{}, Options{MessageContent: true}, parts{maxTurns: 500, generator: gen}, true)
 	c := w.d.AddChannel(w.guild.ID, "general").ID
 	w.run(c, w.owner.ID, "help")
@@ -60,10 +61,31 @@ func TestHistoryIsAsLongAsTheSettingSays(t *testing.T) {
 	shown("five", "mia: one", "re: one", "mia: two", "re: two", "mia: three", "re: three", "mia: four", "re: four", "mia: five")
 }
 
+// A question outside of the conversation may have a temperature of its own.
+func TestAskAtATemperature(t *testing.T) {
+	gen := attentive{newParrot(), &sync.Mutex{}, &[]string{}, new(float64)}
+	w := newWorldOf(t, discordtest.Options{}, Options{}, parts{generator: gen}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	w.run(c, w.mia.ID, "help")
+	for _, want := range []float64{1.5, 0, 0.7} { // the last is the default
+		opts := []discordtest.Option{opt("question", "hello"), opt("private", true)}
+		if want != 0.7 {
+			opts = append(opts, opt("temperature", want))
+		}
+		r := w.wait(w.d.Command(c, w.mia.ID, "ask", opts...))
+		w.ends(r.Message.Interaction.ID, "re: hello", "")
+		gen.mu.Lock()
+		if *gen.hot != want {
+			t.Errorf("at %v, want %v", *gen.hot, want)
+		}
+		gen.mu.Unlock()
+	}
+}
+
 // Who replies to a message and asks the bot about it need not repeat it: the bot reads
 // what is replied to, once, and does not keep it.
 func TestReplyBringsWhatItRepliesTo(t *testing.T) {
-	gen := attentive{newParrot(), &sync.Mutex{}, &[]string{}}
+	gen := attentive{newParrot(), &sync.Mutex{}, &[]string{}, new(float64)}
 	w := newWorldOf(t, discordtest.Options{}, Options{MessageContent: true}, parts{maxTurns: 500, generator: gen}, true)
 	c := w.d.AddChannel(w.guild.ID, "general").ID
 	shown := func(want ...string) {
