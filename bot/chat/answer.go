@@ -76,6 +76,9 @@ func (s *Service) answer(w *work) {
 		turn.Answer.More = nil
 	}
 	s.keep(q, turn, a, start)
+	if offer := w.end(end.Stale); offer != nil {
+		s.markStale(q.Key, q.Turn.ID, offer)
+	}
 }
 
 // show shows an answer for good; false if nobody can see it.

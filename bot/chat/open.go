@@ -28,8 +28,10 @@ type work struct {
 	sess    *session.Session // the conversation up to the question; nil where it has to be read
 	begun   bool
 	stopped bool
-	edited  bool // the question, while its answer was being made
-	gone    bool // the question was deleted
+	edited  bool               // the question, while its answer was being made
+	offer   func(session.Turn) // if so, told of an answer that was shown before
+	over    bool               // the answer is stored: an edit comes behind it
+	gone    bool               // the question was deleted
 	cancel  context.CancelCauseFunc
 }
 
@@ -45,6 +47,18 @@ func (w *work) begin(ctx context.Context, timeout time.Duration) (context.Contex
 	ctx, end := context.WithTimeout(ctx, timeout)
 	w.begun = true
 	return ctx, func() { end(); cancel(nil) }, true
+}
+
+// end notes that the answer is stored, as one to an edited question if stale. If the
+// question was edited since that was decided, it returns who is to be told.
+func (w *work) end(stale bool) (offer func(session.Turn)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	if w.edited && !stale {
+		return w.offer
+	}
+	return nil
 }
 
 // outdate has the conversation read again: it has changed.

@@ -89,6 +89,7 @@ func (s *Service) again(w *work) {
 	w.mu.Lock()
 	turn.Answer.Stale = turn.Answer.Stale || w.edited
 	w.mu.Unlock()
+	stale := turn.Answer.Stale
 	ids, ok := s.show(w.q, EndOf(turn))
 	if !ok {
 		return
@@ -112,6 +113,9 @@ func (s *Service) again(w *work) {
 	s.count(w.q, a, start, stored)
 	if t, ok := s.gen.(Tracer); ok {
 		t.Keep(turn.ID, a.Trace, r.Continue)
+	}
+	if offer := w.end(stale); offer != nil {
+		s.markStale(r.Key, r.QuestionID, offer)
 	}
 }
 
@@ -213,10 +217,21 @@ func (s *Service) edit(k session.Key, questionID, text string, answered func(ses
 	}
 	if w := s.under(k, questionID); w != nil {
 		w.mu.Lock()
-		w.edited, w.sess = w.edited || w.begun, nil
+		over := w.over
+		w.edited, w.sess, w.offer = w.edited || w.begun, nil, answered
 		w.mu.Unlock()
-		return
+		if !over {
+			return
+		}
 	}
+	s.markStale(k, questionID, answered)
+}
+
+// markStale marks the answer to a question, if there is one, as one to what the question
+// was before, and tells answered of it.
+func (s *Service) markStale(k session.Key, questionID string, answered func(session.Turn)) {
+	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+	defer cancel()
 	sess, err := s.store.Load(ctx, k)
 	if err != nil {
 		return

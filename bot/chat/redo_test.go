@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -147,7 +148,13 @@ func TestEditedWhileItWaitsAndWhileItIsAnswered(t *testing.T) {
 	w.s.Edited(k, "2", "behind", none)
 	w.s.Edited(k, "1", "slower", none)
 	w.s.Edited(k, "9", "unknown", none)
-	w.until("edited", func() bool { tu := w.turns("c"); return tu[0] == "1 slower" && tu[1] == "2 behind" })
+	w.until("edited", func() bool {
+		under := w.s.under(k, "1")
+		under.mu.Lock()
+		defer under.mu.Unlock()
+		tu := w.turns("c")
+		return tu[0] == "1 slower" && tu[1] == "2 behind" && under.edited
+	})
 	w.s.Stop(k, "1")
 	if said := w.board.wait(t, 2); said[1] != "2: 3 behind" {
 		t.Errorf("the edited question is answered %q", said[1])
@@ -156,4 +163,44 @@ func TestEditedWhileItWaitsAndWhileItIsAnswered(t *testing.T) {
 	if !w.answerTo("c", "1").Answer.Stale || w.answerTo("c", "2").Answer.Stale {
 		t.Error("which answers are stale is wrong")
 	}
+}
+
+// held is a Reply whose end is shown when it may be.
+type held struct {
+	boardReply
+	shown, leave chan struct{}
+}
+
+func (h held) Finish(ctx context.Context, e End) ([]string, error) {
+	close(h.shown)
+	<-h.leave
+	return h.boardReply.Finish(ctx, e)
+}
+
+// An edit that comes while the answer is on its way is not lost: a new answer is offered
+// as soon as the old one is stored.
+func TestEditedWhileTheAnswerIsShown(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	k := session.Key{Channel: "c"}
+	reply := held{boardReply{w.board, "1"}, make(chan struct{}), make(chan struct{})}
+	if err := w.s.Ask(Question{Key: k, Reply: reply, Turn: session.Turn{ID: "1", Role: session.RoleUser, AuthorID: "u", Text: "first", Time: time.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	<-reply.shown
+	offered := make(chan session.Turn, 1)
+	w.s.Edited(k, "1", "second", func(a session.Turn) { offered <- a })
+	w.until("the edit is stored", func() bool {
+		under := w.s.under(k, "1")
+		under.mu.Lock()
+		defer under.mu.Unlock()
+		return under.edited && w.turns("c")[0] == "1 second"
+	})
+	close(reply.leave)
+	if a := <-offered; a.ID != "a1" || !a.Answer.Stale {
+		t.Errorf("offered below %+v", a)
+	}
+	w.settle()
+	same(t, w.turns("c"), []string{"1 second", "a1 1 first"})
+	w.s.Edited(k, "1", "third", func(a session.Turn) { offered <- a }) // all is over
+	<-offered
 }

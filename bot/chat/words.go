@@ -28,7 +28,7 @@ func FindWords(list []string) Words {
 		for i, r := range word {
 			runes[i] = r.r
 		}
-		if len(runes) == 0 {
+		if len(runes) == 0 || unicode.IsMark(runes[0]) { // a mark belongs to the letter before it, whatever that is
 			continue
 		}
 		if w.byFirst == nil {

@@ -49,6 +49,7 @@ func FuzzWords(f *testing.F) {
 	f.Add("bad,worse thing", "a bad worse  thing badge")
 	f.Add("狐狸", "小狐狸 bad\u200b")
 	f.Add("e\u0301", "e\u0301\u0301 é")
+	f.Add("\u0301", "éҁ \u0301\u0301éҁ é")
 	f.Fuzz(func(t *testing.T, words, text string) {
 		if !utf8.ValidString(text) || !utf8.ValidString(words) {
 			return
