@@ -2,6 +2,7 @@ package discord
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ type places struct {
 	// held are the messages that came while their channel's gap was still being read:
 	// they wait behind those that came before. A channel without a gap has no entry.
 	held map[string][]*discordgo.Message
+	// makers are those who ask what waits in a channel, by the number of the gap: one for
+	// each channel, or what one has taken off the list is overtaken.
+	makers map[string]int64
 	// open are the questions asked that the store may not know yet: what is written down
 	// is from before them. Oldest first.
 	open map[string][]string
@@ -32,7 +36,7 @@ type places struct {
 }
 
 func newPlaces() *places {
-	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, open: map[string][]string{}, unsure: map[string]int64{}, fresh: make(chan struct{}, 1)}
+	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, makers: map[string]int64{}, open: map[string][]string{}, unsure: map[string]int64{}, fresh: make(chan struct{}, 1)}
 }
 
 // heir knows the same, but holds nothing.
@@ -74,11 +78,33 @@ func (p *places) keep(m *discordgo.Message) bool {
 func (p *places) release(channel string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.held[channel]) > 0 {
+	if _, made := p.makers[channel]; made || len(p.held[channel]) > 0 {
 		return false
 	}
 	p.settle(channel)
 	return true
+}
+
+// make begins the asking of what waits in a channel behind what was missed. If somebody
+// is at it already in this gap, what was missed is left to them, and it is false.
+func (p *places) make(channel string, missed []*discordgo.Message, gap int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at, ok := p.makers[channel]; ok && at == gap {
+		p.held[channel] = slices.Concat(missed, p.held[channel])
+		return false
+	}
+	p.makers[channel] = gap
+	return true
+}
+
+// made ends what make began, unless next has.
+func (p *places) made(channel string, gap int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.makers[channel] == gap {
+		delete(p.makers, channel)
+	}
 }
 
 // settle ends a channel's waiting; mu is held.
@@ -90,14 +116,18 @@ func (p *places) settle(channel string) {
 	}
 }
 
-// next returns the messages that wait in a channel; if there are none, the channel
-// waits no longer.
-func (p *places) next(channel string) []*discordgo.Message {
+// next returns the messages that wait in a channel; if there are none, the channel waits
+// no longer. None are for who began in a gap before.
+func (p *places) next(channel string, gap int64) []*discordgo.Message {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.makers[channel] != gap {
+		return nil
+	}
 	held := p.held[channel]
 	if len(held) == 0 {
 		p.settle(channel)
+		delete(p.makers, channel)
 		return nil
 	}
 	p.held[channel] = nil

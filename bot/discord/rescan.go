@@ -88,20 +88,19 @@ func (b *Bot) skipQuiet(channels []*discordgo.Channel) {
 
 // makeUp asks what was missed in a channel, and then what waited behind it.
 func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
-	for {
-		for _, m := range missed {
-			if b.ctx.Err() != nil || b.gaps.Load() != gap {
+	if !b.seen.make(channel, missed, gap) {
+		return
+	}
+	for b.ctx.Err() == nil && b.gaps.Load() == gap {
+		if len(missed) == 0 {
+			if missed = b.seen.next(channel, gap); missed == nil {
 				return
 			}
-			b.take(m)
 		}
-		if b.gaps.Load() != gap {
-			return
-		}
-		if missed = b.seen.next(channel); missed == nil {
-			return
-		}
+		b.contain("rescan", func() { b.take(missed[0]) })
+		missed = missed[1:]
 	}
+	b.seen.made(channel, gap)
 }
 
 // maxMissed bounds the messages read of one channel after a gap, readTime the time

@@ -1,0 +1,63 @@
+package discord
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/bwmarrin/discordgo"
+)
+
+// What waits in a channel is asked by one: who finds more meanwhile leaves it to them, and
+// until what was taken off the list is asked, nothing said later overtakes it.
+func TestOneAsksWhatWaitsInAChannel(t *testing.T) {
+	p := newPlaces()
+	say := func(id string) bool { return p.keep(&discordgo.Message{ID: id, ChannelID: "c"}) }
+	ids := func(list []*discordgo.Message) (out []string) {
+		for _, m := range list {
+			out = append(out, m.ID)
+		}
+		return out
+	}
+	p.handled("c", "1")
+	p.hold()
+	if !say("3") || !p.make("c", nil, 1) {
+		t.Fatal("nobody asks")
+	}
+	if got := ids(p.next("c", 1)); !slices.Equal(got, []string{"3"}) {
+		t.Errorf("what waits is %q", got)
+	}
+	// being asked: another reader finds more
+	if p.release("c") || !say("4") {
+		t.Error("what comes now overtakes what is being asked")
+	}
+	if p.make("c", []*discordgo.Message{{ID: "2", ChannelID: "c"}}, 1) {
+		t.Error("two ask")
+	}
+	if got := ids(p.next("c", 1)); !slices.Equal(got, []string{"2", "4"}) {
+		t.Errorf("then waits %q", got)
+	}
+	if p.next("c", 1) != nil || say("5") {
+		t.Error("the channel waits for ever")
+	}
+	// a new gap: who is at the old one has nothing more to do, and takes nothing with them
+	p.hold()
+	say("6")
+	if !p.make("c", nil, 2) {
+		t.Fatal("nobody asks")
+	}
+	p.hold()
+	if !p.make("c", nil, 3) || p.next("c", 2) != nil {
+		t.Error("the old gap goes on")
+	}
+	p.made("c", 2)
+	if p.release("c") {
+		t.Error("who asks now is forgotten")
+	}
+	if got := ids(p.next("c", 3)); !slices.Equal(got, []string{"6"}) {
+		t.Errorf("in the new gap waits %q", got)
+	}
+	p.made("c", 3) // broken off
+	if !p.release("c") || say("7") {
+		t.Error("the channel waits for nobody")
+	}
+}
