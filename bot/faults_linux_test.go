@@ -50,6 +50,14 @@ func (f *fleet) during(each int, strike func()) result {
 	return r
 }
 
+// times is how often a fault strikes.
+func times(t *testing.T) int {
+	if n, _ := soak(t); n > 0 {
+		return 2
+	}
+	return 1
+}
+
 // single is a fleet of a gateway on a Redis, with four channels.
 func single(t *testing.T, url string, r *sessiontest.Redis, env ...string) *fleet {
 	t.Helper()
@@ -67,8 +75,8 @@ func TestFaultRedisKilled(t *testing.T) {
 			f := single(t, r.URL(), r)
 			f.standIns(2)
 			f.mayRefuse = true
-			f.during(80, func() {
-				for range 2 {
+			f.during(40, func() {
+				for range times(t) {
 					r.Kill()
 					time.Sleep(time.Second)
 					r.Start()
@@ -86,7 +94,7 @@ func TestFaultFailover(t *testing.T) {
 		f := single(t, n.URL(), nil)
 		f.standIns(2)
 		f.mayRefuse = true
-		f.during(120, func() {
+		f.during(60, func() {
 			old := n.Master()
 			old.Kill()
 			waitFor(t, "another master", time.Minute, func() bool { m := n.Master(); return m != nil && m != old })
@@ -98,7 +106,7 @@ func TestFaultFailover(t *testing.T) {
 		f := single(t, sessiontest.ClusterURL(nodes), nil)
 		f.standIns(2)
 		f.mayRefuse = true
-		f.during(120, func() {
+		f.during(60, func() {
 			slot, err := strconv.Atoi(strings.Trim(nodes[0].Ask("CLUSTER", "KEYSLOT", "mb:{jobs}:any"), ":\r\n"))
 			if err != nil {
 				t.Error(err)
@@ -120,12 +128,12 @@ func TestFaultPartition(t *testing.T) {
 	f := single(t, r.URL(), r)
 	f.standIns(1)
 	cut := f.standIns(1, "REDIS_URL="+p.URL(), workVariable+"=20ms")
-	f.during(120, func() {
-		for range 2 {
+	f.during(60, func() {
+		for range times(t) {
 			p.Cut.Store(true)
-			time.Sleep(5 * time.Second)
+			time.Sleep(4 * time.Second)
 			p.Cut.Store(false)
-			time.Sleep(3 * time.Second)
+			time.Sleep(2 * time.Second)
 		}
 	})
 	cut[0].quit()
@@ -137,7 +145,7 @@ func TestFaultSlowRedis(t *testing.T) {
 	p := sessiontest.StartProxy(t, r.Addr)
 	f := single(t, p.URL(), r)
 	f.standIns(2)
-	f.during(12, func() { p.Delay.Store(int64(200 * time.Millisecond)) })
+	f.during(6, func() { p.Delay.Store(int64(200 * time.Millisecond)) })
 }
 
 // Redis cannot write to its disk, or has no memory left and evicts nothing, until there is
@@ -148,9 +156,9 @@ func TestFaultNoRoom(t *testing.T) {
 		f := single(t, r.URL(), r)
 		f.standIns(2)
 		f.mayRefuse = true
-		result := f.during(120, func() {
+		result := f.during(60, func() {
 			waitFor(t, "the disk is full", time.Minute, func() bool { return strings.Contains(r.Ask("INFO", "persistence"), "aof_last_write_status:err") })
-			time.Sleep(2 * time.Second)
+			time.Sleep(time.Second)
 			r.Enlarge()
 		})
 		if result.refused == 0 {
@@ -162,9 +170,9 @@ func TestFaultNoRoom(t *testing.T) {
 		f := single(t, r.URL(), r)
 		f.standIns(2)
 		f.mayRefuse = true
-		result := f.during(120, func() {
+		result := f.during(60, func() {
 			r.Ask("CONFIG", "SET", "maxmemory", "1mb") // less than an empty one has
-			time.Sleep(2 * time.Second)
+			time.Sleep(time.Second)
 			r.Ask("CONFIG", "SET", "maxmemory", "0")
 		})
 		if result.refused == 0 {
@@ -184,7 +192,7 @@ func TestFaultClocks(t *testing.T) {
 	f.standIns(2, workVariable+"=20ms")
 	f.share([]*process{ahead, behind}, 2)
 	f.pace = 50 * time.Millisecond
-	f.during(60, func() {
+	f.during(40, func() {
 		ahead.kill()
 		skewed("1m").ready()
 		behind.kill()
@@ -214,7 +222,7 @@ func TestFaultPoison(t *testing.T) {
 		}
 	}()
 	channel := f.d.AddChannel(f.d.Guilds()[0].ID, "poisoned").ID
-	f.during(120, func() {
+	f.during(60, func() {
 		if _, err := f.d.Send(channel, f.people[1].ID, fmt.Sprintf("<@%s> %s", f.d.Bot().ID, poison)); err != nil {
 			t.Error(err)
 		}
