@@ -154,3 +154,24 @@ func TestRedisPausedAndKilled(t *testing.T) {
 		t.Error("everything was refused")
 	}
 }
+
+// Redis stands still until no gateway has its shards any more; then the first questions of
+// all channels are asked, which nobody hears. Who gets the shards answers them.
+func TestFirstQuestionsWhileShardsChangeHands(t *testing.T) {
+	f := newFleet(t, discordtest.Options{Shards: 2, MaxConcurrency: 2}, 2, 2, "MOEBOT_ROLES_SHARD_LEASE=2s")
+	gateways := []*process{f.start("gateway"), f.start("gateway")}
+	f.start("worker")
+	f.share(gateways, 2)
+	f.redis.Pause()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		time.Sleep(4 * time.Second)
+		f.redis.Continue()
+	}()
+	time.Sleep(2500 * time.Millisecond)
+	questions, times := f.flood(10, 2*time.Minute)
+	<-over
+	r := f.check(questions)
+	t.Logf("%+v; answered whole after %v", r, times)
+}
