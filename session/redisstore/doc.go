@@ -4,7 +4,8 @@
 //
 // Every action that changes something is one Lua script (script/*.lua) or one
 // command, hence atomic, and takes one round trip; Admit is several scripts in one
-// round trip, for buckets and channels may lie in different partitions. Scripts draw no random
+// round trip, for buckets and channels may lie in different partitions, and a second one
+// where a bucket is empty and others get their token back. Scripts draw no random
 // numbers and read no clock: the caller's clock and tokens are arguments, so
 // that running one again, as the client does when a reply was lost, changes
 // nothing more (Count and AddActivity excepted). What ends after a time, such as who is
