@@ -125,7 +125,13 @@ func (s *Service) prompt(w *work) (Prompt, error) {
 		sess = &now
 	}
 	turns := sess.UpTo(q.Turn.ID)
-	if q.Known && len(turns) < len(sess.Turns) && sess.Turns[len(turns)].Role == session.RoleAssistant {
+	switch {
+	case !q.Known:
+	case len(turns) == 0: // what came since has pushed it out of the conversation, or it was deleted
+		if s.stillOpen(q) {
+			turns = []session.Turn{q.Turn}
+		}
+	case len(turns) < len(sess.Turns) && sess.Turns[len(turns)].Role == session.RoleAssistant:
 		return Prompt{}, nil // answered since it was found pending
 	}
 	set := q.Above.Merge(sess.Settings)
@@ -139,6 +145,14 @@ func Recent(turns []session.Turn, set session.Settings, more int) []session.Turn
 		return turns
 	}
 	return turns[max(0, len(turns)-more-*set.History):]
+}
+
+// stillOpen reports whether a question waits for its answer: it was not deleted.
+func (s *Service) stillOpen(q Question) bool {
+	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+	defer cancel()
+	mine, err := s.store.Hold(ctx, q.Key, q.Turn.ID)
+	return err == nil && mine
 }
 
 // nearTurns is how many turns before a question are sure to be in its prompt, as far as

@@ -34,6 +34,38 @@ func TestRefusedQuestionIsForgotten(t *testing.T) {
 	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi"})
 }
 
+// A question that was left over for so long that the conversation went on without it is
+// answered all the same; one that was deleted is not.
+func TestLeftOverQuestionPushedOut(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	k, ctx := session.Key{Channel: "c"}, t.Context()
+	accept := func(id string) session.Turn {
+		t.Helper()
+		turn := session.Turn{ID: id, Role: session.RoleUser, Author: "Mia", Text: "question " + id, Time: time.Now()}
+		if _, ok, err := w.store.Accept(ctx, k, turn); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		return turn
+	}
+	left, deleted := accept("1"), accept("2")
+	for i := 100; i < 140; i++ {
+		q := accept(fmt.Sprint(i))
+		if _, err := w.store.Finish(ctx, k, q.ID, session.Turn{ID: "a" + q.ID, Role: session.RoleAssistant, Text: "answer"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.store.Remove(ctx, k, "2"); err != nil {
+		t.Fatal(err)
+	}
+	for _, turn := range []session.Turn{deleted, left} {
+		if err := w.s.AskWait(ctx, Question{Key: k, Turn: turn, Known: true, Reply: boardReply{w.board, turn.ID}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same(t, w.board.wait(t, 1), []string{"1: 1 question 1"})
+	w.settle()
+}
+
 // Such a question stays if another process has it by the time the store is back.
 func TestRefusedQuestionOfAnotherProcess(t *testing.T) {
 	w := newWorld(t, time.Minute)

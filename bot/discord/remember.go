@@ -157,7 +157,7 @@ func (b *Bot) recallPlaces(ctx context.Context) error {
 func (b *Bot) leased() bool { return b.opt.Identify != nil }
 
 // outOfOrder is how much older a message may be that comes after another one.
-const outOfOrder = 10 * time.Second
+const outOfOrder = 2 * time.Second
 
 func (b *Bot) recall(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)

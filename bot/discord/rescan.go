@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
+
+	"moebot/session"
 )
 
 // scanners is how many channels are read at a time after a gap.
@@ -50,7 +52,7 @@ func (b *Bot) rescanChannel(ctx context.Context, channel, last string, gap int64
 	var missed []*discordgo.Message
 	if at, err := discordgo.SnowflakeTimestamp(last); err == nil && time.Since(at) < b.opt.RescanAge+7*24*time.Hour {
 		for b.seen.waits(channel) { // until a GUILD_CREATE says that there is nothing
-			missed, err = b.missed(ctx, channel, last)
+			missed, err = b.missed(ctx, channel, b.asked(ctx, channel, last))
 			if ctx.Err() != nil || b.gaps.Load() != gap {
 				return
 			}
@@ -72,6 +74,23 @@ func (b *Bot) rescanChannel(ctx context.Context, channel, last string, gap int64
 	}
 	// beside the other channels: this one's queue may be full
 	b.begin(func() { b.contain("rescan", func() { b.makeUp(channel, missed, gap) }) })
+}
+
+// asked is from where a gap is read that is known to begin at last: what the store has
+// accepted since was asked by who died. It knows repeated messages, but not for ever.
+func (b *Bot) asked(ctx context.Context, channel, last string) string {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	sess, err := b.store.Load(ctx, session.Key{Channel: channel})
+	if err != nil {
+		return last
+	}
+	for _, t := range sess.Turns {
+		if m := before(t.ID, outOfOrder); t.Role == session.RoleUser && later(m, last) {
+			last = m
+		}
+	}
+	return last
 }
 
 // skipQuiet ends the waiting of channels in which nothing was said during the gap: it
