@@ -140,3 +140,26 @@ func TestPlacesBeforeOpenQuestions(t *testing.T) {
 		t.Errorf("left: %v", p.open)
 	}
 }
+
+// What the store has accepted need not be read again, however old what was written down
+// is: the store forgets after some hundred messages that it has seen one.
+func TestGapBeginsAtWhatWasAccepted(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{}, false)
+	now := time.Now()
+	id := func(ago time.Duration) string { return idAt(now.Add(-ago)) }
+	k := session.Key{Channel: "77"}
+	for _, ago := range []time.Duration{time.Minute, 30 * time.Second} {
+		if _, ok, err := w.store.Accept(t.Context(), k, session.Turn{ID: id(ago), Role: session.RoleUser, Text: "q", Time: now}); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	for name, tc := range map[string]struct{ channel, last, want string }{
+		"written down long ago":   {"77", id(time.Hour), before(id(30*time.Second), outOfOrder)},
+		"written down since":      {"77", id(time.Second), id(time.Second)},
+		"nothing was asked there": {"78", id(time.Hour), id(time.Hour)},
+	} {
+		if got := w.bot.asked(t.Context(), tc.channel, tc.last); got != tc.want {
+			t.Errorf("%s: from %s, want %s", name, got, tc.want)
+		}
+	}
+}
