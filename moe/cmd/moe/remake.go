@@ -25,7 +25,7 @@ const (
 	remakeTalks     = 150000 // conversations from the phrasebooks
 	remakeHeldTalks = "600"
 	remakeLimit     = "6000000" // tokens of a corpus file at most: cuts the novels
-	remakeName      = "moebot-3"
+	remakeName      = "moebot-4"
 	remakeType      = "Q5_0"
 	remakeEval      = "60000" // tokens of a held-out source
 )
