@@ -236,7 +236,7 @@ func (m *mind) request(p chat.Prompt) (r engine.Request, dropped int) {
 		key = "" // there will be no more of it
 	}
 	return engine.Request{Key: key, Tokens: append(in.fit.Tokens, in.begin...), MaxTokens: in.room, Sampling: m.sampling(s), Forbid: m.template.Unsaid(),
-		Never: m.pings, Before: p.Begin, StopTokens: []int32{m.template.End()}, Trace: true}, in.fit.Dropped
+		Never: m.pings, Before: p.Begin, Begun: len(in.begin), StopTokens: []int32{m.template.End()}, Trace: true}, in.fit.Dropped
 }
 
 // Generate is chat.Generator.

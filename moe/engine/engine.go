@@ -78,6 +78,7 @@ type Request struct {
 	Forbid      []int32     // tokens never drawn
 	Never       *sample.Ban // strings that the reply may not spell, nor complete of those that Before ends with; nil for none
 	Before      string      // text in the prompt that the reply goes on with
+	Begun       int         // tokens at the end of the prompt that are that text: penalties count them as the reply's
 	Trace       bool        // collect Result.Trace
 	// Watch is told each token as it is drawn, with the trace Result.Trace would have of
 	// it, on the goroutine that called Generate. May be nil.
@@ -251,6 +252,9 @@ func (e *Engine) check(r Request) error {
 	}
 	if len(r.Tokens) == 0 {
 		return errors.New("engine: an empty prompt")
+	}
+	if r.Begun < 0 || r.Begun > len(r.Tokens) {
+		return fmt.Errorf("engine: a reply that begins with %d of %d prompt tokens", r.Begun, len(r.Tokens))
 	}
 	if len(r.Tokens) >= e.opt.ContextTokens {
 		return &ContextError{len(r.Tokens), e.opt.ContextTokens}

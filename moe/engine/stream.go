@@ -46,6 +46,7 @@ func (e *Engine) newSequence(ctx context.Context, r Request) *sequence {
 	if r.Sampling.Dry.Multiplier != 0 {
 		sampler.Read(r.Tokens, e.breakers())
 	}
+	sampler.Said(r.Tokens[len(r.Tokens)-r.Begun:])
 	if r.Never != nil {
 		sampler.Never(r.Never, r.Before)
 	}

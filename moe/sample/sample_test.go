@@ -174,3 +174,14 @@ func BenchmarkSample(b *testing.B) {
 		s.Sample(z)
 	}
 }
+
+// What a reply begins with is penalised as if it had been drawn.
+func TestSaid(t *testing.T) {
+	p := all
+	p.Temperature, p.RepeatPenalty, p.RepeatLast = 0, 2, 2
+	s := New(p, nil)
+	s.Said([]int32{0, 2, 1})
+	if id := s.Sample([]float32{3, 4, 4, 2.5}); id != 0 { // 1 and 2 are recent and count half
+		t.Errorf("token %d, want 0", id)
+	}
+}

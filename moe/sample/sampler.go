@@ -28,6 +28,14 @@ func New(p Params, forbid []int32) *Sampler {
 // not changed.
 func (s *Sampler) Read(prompt []int32, breakers []bool) { s.dry.read(prompt, breakers) }
 
+// Said tells the sampler how the reply begins, before the first token is drawn: the
+// penalties count these tokens as its own.
+func (s *Sampler) Said(ids []int32) {
+	for _, id := range ids {
+		s.seen.add(id)
+	}
+}
+
 // Never makes the sampler keep from spelling what b forbids, in a reply that stands
 // behind the text before.
 func (s *Sampler) Never(b *Ban, before string) {
