@@ -53,6 +53,10 @@ export function commandForm(command, { closed, done, cancel }) {
 
   async function submit() {
     if (busy) return;
+    busy = true;
+    await Promise.all(fields.map((f) => f.settled()));
+    busy = false;
+    if (!open) return;
     const values = [];
     let bad = null;
     for (const f of fields) {
@@ -125,24 +129,22 @@ function complete(option, input, ask) {
   return list.box;
 }
 
-/** fileOf keeps the content of a chosen file, in base64, by the time it is needed. */
+/** fileOf keeps the content of a chosen file, in base64; settled waits until it is read. */
 function fileOf(input) {
   let file = null;
-  let reading = false;
+  let reading = Promise.resolve();
   input.addEventListener("change", () => {
     file = null;
     const chosen = input.files[0];
     if (!chosen) return;
-    reading = true;
-    const reader = new FileReader();
-    reader.onload = () => { file = { name: chosen.name, data: reader.result.slice(reader.result.indexOf(",") + 1) }; reading = false; };
-    reader.onerror = () => { reading = false; };
-    reader.readAsDataURL(chosen);
+    reading = new Promise((over) => {
+      const reader = new FileReader();
+      reader.onload = () => { file = { name: chosen.name, data: reader.result.slice(reader.result.indexOf(",") + 1) }; };
+      reader.onloadend = over;
+      reader.readAsDataURL(chosen);
+    });
   });
-  return (required) => {
-    if (reading) return { error: "The file is still being read." };
-    return file ? { file } : required ? { error: "This one is needed." } : {};
-  };
+  return { settled: () => reading, read: (required) => file ? { file } : required ? { error: "This one is needed." } : {} };
 }
 
 function field(option, ask) {
@@ -161,7 +163,10 @@ function field(option, ask) {
     input.toggleAttribute("aria-invalid", Boolean(text));
   };
   input.addEventListener("input", () => complain());
-  return { name: option.name, isFile, element, complain, focus: () => input.focus(), read: () => content ? content(option.required) : read(option, input.value) };
+  return {
+    name: option.name, isFile, element, complain, focus: () => input.focus(),
+    settled: () => content?.settled(), read: () => content ? content.read(option.required) : read(option, input.value),
+  };
 }
 
 function control(option, id) {
