@@ -117,7 +117,8 @@ func testInterventions(t *testing.T, p *tab) {
 	}
 	p.waitText("#sides-note", "Both say the same")
 	// Adding one answers again; the untouched side stays what it was.
-	strong := turned(p, func() { p.click(`[data-add="direction"]`); slide(p, ".edit .slide input", "8") })
+	turned(p, func() { p.click(`[data-add="direction"]`) })
+	strong := turned(p, func() { slide(p, ".edit .slide input", "8") })
 	p.waitText(".edit-code", "direction:2.question=8")
 	if strong[0] != first[0] || strong[1] == first[1] {
 		t.Errorf("a strong direction: %q, before %q", strong, first)
@@ -133,7 +134,8 @@ func testInterventions(t *testing.T, p *tab) {
 	}
 	p.shot("direction")
 	// A forbidden expert takes no token any more.
-	turned(p, func() { p.click(".edit .icon-button"); p.click(`[data-add="expert"]`) })
+	turned(p, func() { p.click(".edit .icon-button") })
+	turned(p, func() { p.click(`[data-add="expert"]`) })
 	p.waitText(".edit-code", "forbid:2.0")
 	for i := range 3 {
 		p.click(fmt.Sprintf(`#side-1 .token[data-i="%d"]`, i))
