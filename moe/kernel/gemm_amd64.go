@@ -33,34 +33,54 @@ func (g *gemm) few(s *gemmScratch, i0, i1, j0, j1 int) bool {
 	return true
 }
 
-func gemmTile(rows, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
+// gemmTileSize is the tile of this processor.
+func gemmTileSize() tile {
+	if useAVX512 {
+		return largeTile
+	}
+	return smallTile
+}
+
+// gemmTile is gemmTileGo for a tile as wide as this processor's and at most as high.
+func gemmTile(rows, cols, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
 	if !useAVX2 {
-		gemmTileGo(rows, k, a, rs, cs, b, ldb, c, ldc, alpha, beta)
+		gemmTileGo(rows, cols, k, a, rs, cs, b, ldb, c, ldc, alpha, beta)
 		return
 	}
 	// The last element of each operand must be there, whatever the caller did.
 	_ = a[(rows-1)*rs+(k-1)*cs]
-	_ = b[(k-1)*ldb+gemmCols-1]
-	_ = c[(rows-1)*ldc+gemmCols-1]
-	switch rows {
-	case 6:
-		if useAVX512 {
-			gemmTile6AVX512(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)
-			return
-		}
-		gemmTile6AVX2(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)
-	case 5:
-		gemmTile5AVX2(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)
-	case 4:
-		gemmTile4AVX2(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)
-	case 3:
-		gemmTile3AVX2(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)
-	case 2:
-		gemmTile2AVX2(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)
-	case 1:
-		gemmTile1AVX2(k, &a[0], rs, cs, &b[0], ldb, &c[0], ldc, alpha, beta)
+	_ = b[(k-1)*ldb+cols-1]
+	_ = c[(rows-1)*ldc+cols-1]
+	kernels := gemmTilesAVX2
+	if cols == largeTile.cols {
+		kernels = gemmTilesAVX512
+	}
+	for i := 0; i < rows; {
+		t := &kernels[rows-i]
+		t.f(k, &a[i*rs], rs, cs, &b[0], ldb, &c[i*ldc], ldc, alpha, beta)
+		i += t.rows
 	}
 }
+
+// gemmKernel is the assembly for a tile of so many rows.
+type gemmKernel struct {
+	rows int
+	f    func(k int, a *float32, rs, cs int, b *float32, ldb int, c *float32, ldc int, alpha, beta float32)
+}
+
+// These have, for each number of rows left, the kernel to take next.
+var (
+	gemmTilesAVX2 = []gemmKernel{
+		1: {1, gemmTile1AVX2}, 2: {2, gemmTile2AVX2}, 3: {3, gemmTile3AVX2},
+		4: {4, gemmTile4AVX2}, 5: {5, gemmTile5AVX2}, 6: {6, gemmTile6AVX2},
+	}
+	gemmTilesAVX512 = []gemmKernel{
+		1: {1, gemmTile1AVX512}, 2: {2, gemmTile2AVX512}, 3: {2, gemmTile2AVX512},
+		4: {4, gemmTile4AVX512}, 5: {4, gemmTile4AVX512}, 6: {4, gemmTile4AVX512}, 7: {4, gemmTile4AVX512},
+		8: {8, gemmTile8AVX512}, 9: {8, gemmTile8AVX512}, 10: {8, gemmTile8AVX512}, 11: {8, gemmTile8AVX512},
+		12: {12, gemmTile12AVX512},
+	}
+)
 
 func packCols(dst, src []float32, ld, k, cols, width int) {
 	if !useAVX2 || cols < width || k == 0 {
@@ -70,21 +90,29 @@ func packCols(dst, src []float32, ld, k, cols, width int) {
 	_ = src[(k-1)*ld+width-1]
 	_ = dst[k*width-1]
 	switch width {
-	case gemmCols:
-		packCols16AVX2(&dst[0], &src[0], ld, k)
-	case gemmRows:
+	case 6:
 		packCols6AVX2(&dst[0], &src[0], ld, k)
+	case 12:
+		packCols12AVX2(&dst[0], &src[0], ld, k)
+	case 16:
+		packCols16AVX2(&dst[0], &src[0], ld, k)
+	case 32:
+		packCols32AVX2(&dst[0], &src[0], ld, k)
+	default:
+		packColsGo(dst, src, ld, k, cols, width)
 	}
 }
 
 func packRows(dst, src []float32, ld, k, rows, width int) {
 	even := k &^ 7
-	if !useAVX2 || rows < width || width != gemmCols || even == 0 {
+	if !useAVX2 || rows < width || width%16 > 0 || even == 0 {
 		packRowsGo(dst, src, ld, k, rows, width)
 		return
 	}
 	_ = src[(width-1)*ld+k-1]
 	_ = dst[k*width-1]
-	packRows16AVX2(&dst[0], &src[0], ld, even)
+	for j := 0; j < width; j += 16 {
+		packRows16AVX2(&dst[j], &src[j*ld], ld, even, width)
+	}
 	packRowsGo(dst[even*width:], src[even:], ld, k-even, rows, width)
 }

@@ -7,13 +7,13 @@ import "sync"
 // a block of A pass by, and that block stays in the second. Sizes in elements.
 const (
 	blockK = 320  // of the sum; 320·16 floats of B are 20 KiB
-	blockM = 144  // rows of A
+	blockM = 144  // rows of A, a multiple of each tile's
 	blockN = 1024 // columns of B
 )
 
 // packFrom is the number of rows of C from which copying B, so that its panels are
 // contiguous, costs less than reading it with large strides.
-const packFrom = 4 * gemmRows
+const packFrom = 24
 
 // gemm is one product, with the arguments of Gemm.
 type gemm struct {
@@ -22,6 +22,7 @@ type gemm struct {
 	lda, ldb, ldc  int
 	alpha, beta    float32
 	a, b, c        []float32
+	tile           tile
 }
 
 // gemmJob is a product cut into down×across blocks of C, each computed alone.
@@ -35,8 +36,8 @@ type gemmJob struct {
 // gemmScratch is what one goroutine needs for a block.
 type gemmScratch struct {
 	a, b []float32
-	row  []float32 // MatMulRows: widened weights
-	tile [gemmRows * gemmCols]float32
+	row  []float32        // MatMulRows: widened weights
+	edge [12 * 32]float32 // a tile that is not whole
 }
 
 // These two keep memory between calls, nothing else.
@@ -53,6 +54,7 @@ var (
 // a slow one does not hold up the rest, but not so small that packing A and B for
 // each of them shows.
 func (g *gemmJob) split(workers int) {
+	g.tile = gemmTileSize()
 	g.down, g.across = 1, 1
 	g.rows, g.cols = g.m, g.n
 	if workers > 1 {
@@ -64,8 +66,8 @@ func (g *gemmJob) split(workers int) {
 			} else {
 				break
 			}
-			g.rows = roundUp((g.m+g.down-1)/g.down, gemmRows)
-			g.cols = roundUp((g.n+g.across-1)/g.across, gemmCols)
+			g.rows = roundUp((g.m+g.down-1)/g.down, g.tile.rows)
+			g.cols = roundUp((g.n+g.across-1)/g.across, g.tile.cols)
 			if g.rows*g.cols*g.k < 1<<18 {
 				break
 			}
@@ -111,31 +113,31 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 }
 
 // panelsB makes rows [l,l+kb) and columns [j,j+nb) of op(B) readable by tiles:
-// the panel of columns [j+16q, j+16q+16) starts at b[q·next], its rows are ldb
-// apart. A last panel of fewer columns is always a padded copy at the end of s.b,
-// which is then b's only user for it: see tiles.
+// the panel of the q-th tile's columns starts at b[q·next], its rows are ldb apart. A
+// last panel of fewer columns is always a padded copy at the end of s.b, which is
+// then b's only user for it: see tiles.
 func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) (b []float32, ldb, next int) {
-	full := nb / gemmCols
-	panel := kb * gemmCols
+	full := nb / g.tile.cols
+	panel := kb * g.tile.cols
 	direct := !g.transB && rows < packFrom
 	s.b = grow(s.b, (full+1)*panel)
 	first := 0
 	if direct {
 		first = full
 	}
-	for q := first; q*gemmCols < nb; q++ {
-		w := min(gemmCols, nb-q*gemmCols)
+	for q := first; q*g.tile.cols < nb; q++ {
+		w := min(g.tile.cols, nb-q*g.tile.cols)
 		dst := s.b[q*panel : (q+1)*panel]
 		if g.transB {
-			packRows(dst, g.b[(j+q*gemmCols)*g.ldb+l:], g.ldb, kb, w, gemmCols)
+			packRows(dst, g.b[(j+q*g.tile.cols)*g.ldb+l:], g.ldb, kb, w, g.tile.cols)
 		} else {
-			packCols(dst, g.b[l*g.ldb+j+q*gemmCols:], g.ldb, kb, w, gemmCols)
+			packCols(dst, g.b[l*g.ldb+j+q*g.tile.cols:], g.ldb, kb, w, g.tile.cols)
 		}
 	}
 	if direct {
-		return g.b[l*g.ldb+j:], g.ldb, gemmCols
+		return g.b[l*g.ldb+j:], g.ldb, g.tile.cols
 	}
-	return s.b, gemmCols, panel
+	return s.b, g.tile.cols, panel
 }
 
 // panelsA makes rows [i,i+mb) and columns [l,l+kb) of op(A) readable by tiles: the
@@ -143,36 +145,36 @@ func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) (b []float32, ldb
 // the sum. Rows of a matrix that is not transposed are read where they are.
 func (g *gemm) panelsA(s *gemmScratch, l, kb, i, mb int) (a []float32, rs, cs, down int) {
 	if !g.transA {
-		return g.a[i*g.lda+l:], g.lda, 1, gemmRows * g.lda
+		return g.a[i*g.lda+l:], g.lda, 1, g.tile.rows * g.lda
 	}
-	panel := kb * gemmRows
-	s.a = grow(s.a, (mb+gemmRows-1)/gemmRows*panel)
-	for q := 0; q*gemmRows < mb; q++ {
-		w := min(gemmRows, mb-q*gemmRows)
-		packCols(s.a[q*panel:(q+1)*panel], g.a[l*g.lda+i+q*gemmRows:], g.lda, kb, w, gemmRows)
+	panel := kb * g.tile.rows
+	s.a = grow(s.a, (mb+g.tile.rows-1)/g.tile.rows*panel)
+	for q := 0; q*g.tile.rows < mb; q++ {
+		w := min(g.tile.rows, mb-q*g.tile.rows)
+		packCols(s.a[q*panel:(q+1)*panel], g.a[l*g.lda+i+q*g.tile.rows:], g.lda, kb, w, g.tile.rows)
 	}
-	return s.a, 1, gemmRows, panel
+	return s.a, 1, g.tile.rows, panel
 }
 
 // tiles adds the product of the packed parts to rows [i,i+mb), columns [j,j+nb).
 func (g *gemm) tiles(s *gemmScratch, i, mb, j, nb, kb int, a []float32, rs, cs, down int, b []float32, ldb, next int, beta float32) {
-	for q := 0; q*gemmCols < nb; q++ {
-		w := min(gemmCols, nb-q*gemmCols)
+	for q := 0; q*g.tile.cols < nb; q++ {
+		w := min(g.tile.cols, nb-q*g.tile.cols)
 		pb, pld := b[q*next:], ldb
-		if w < gemmCols {
-			pb, pld = s.b[q*kb*gemmCols:], gemmCols
+		if w < g.tile.cols {
+			pb, pld = s.b[q*kb*g.tile.cols:], g.tile.cols
 		}
-		for r := 0; r < mb; r += gemmRows {
-			h := min(gemmRows, mb-r)
-			pa := a[r/gemmRows*down:]
-			c := g.c[(i+r)*g.ldc+j+q*gemmCols:]
-			if w == gemmCols {
-				gemmTile(h, kb, pa, rs, cs, pb, pld, c, g.ldc, g.alpha, beta)
+		for r := 0; r < mb; r += g.tile.rows {
+			h := min(g.tile.rows, mb-r)
+			pa := a[r/g.tile.rows*down:]
+			c := g.c[(i+r)*g.ldc+j+q*g.tile.cols:]
+			if w == g.tile.cols {
+				gemmTile(h, g.tile.cols, kb, pa, rs, cs, pb, pld, c, g.ldc, g.alpha, beta)
 				continue
 			}
-			gemmTile(h, kb, pa, rs, cs, pb, pld, s.tile[:], gemmCols, g.alpha, 0)
+			gemmTile(h, g.tile.cols, kb, pa, rs, cs, pb, pld, s.edge[:], g.tile.cols, g.alpha, 0)
 			for x := range h {
-				merge(c[x*g.ldc:][:w], s.tile[x*gemmCols:], 1, beta)
+				merge(c[x*g.ldc:][:w], s.edge[x*g.tile.cols:], 1, beta)
 			}
 		}
 	}

@@ -1,19 +1,22 @@
 package kernel
 
-// The tile of C that is computed at once.
-const (
-	gemmRows = 6
-	gemmCols = 16
+// tile is the size of the part of C that is computed at once, as the registers allow.
+type tile struct{ rows, cols int }
+
+// The tile of most machines, and the largest.
+var (
+	smallTile = tile{6, 16}
+	largeTile = tile{12, 32}
 )
 
-// gemmTileGo computes a tile of C of rows×16, rows ≤ 6:
+// gemmTileGo computes a tile of C of rows×cols, cols a multiple of 8:
 //
 //	c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k), k > 0
 //
 // With beta 0 c is not read.
-func gemmTileGo(rows, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
+func gemmTileGo(rows, cols, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
 	for i := range rows {
-		for j := 0; j < gemmCols; j += 8 {
+		for j := 0; j < cols; j += 8 {
 			var s0, s1, s2, s3, s4, s5, s6, s7 float32
 			pa, pb := i*rs, j
 			for range k {

@@ -130,7 +130,7 @@ func (p *product) call(f dotsFunc, b band, data *byte, t, count, bands int) {
 		f(&p.y[t*p.ldy+b.row], p.ldy, data, b.stride, &p.x[t*p.ldx], p.ldx, p.n, bands)
 		return
 	}
-	aside := &p.s.tile
+	aside := &p.s.edge
 	f(&aside[0], 4, data, 0, &p.x[t*p.ldx], p.ldx, p.n, 1)
 	for i := range count {
 		p.y[(t+i)*p.ldy+b.row] = aside[4*i]

@@ -2,27 +2,6 @@
 
 //go:build !purego
 
-// func packCols16AVX2(dst *float32, src *float32, ld int, k int)
-// Requires: AVX
-TEXT ·packCols16AVX2(SB), $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ ld+16(FP), DX
-	MOVQ k+24(FP), BX
-	SHLQ $0x02, DX
-
-loop:
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    DX, CX
-	ADDQ    $0x40, AX
-	DECQ    BX
-	JNZ     loop
-	VZEROUPPER
-	RET
-
 // func packCols6AVX2(dst *float32, src *float32, ld int, k int)
 // Requires: AVX
 TEXT ·packCols6AVX2(SB), $0-32
@@ -34,36 +13,107 @@ TEXT ·packCols6AVX2(SB), $0-32
 
 loop:
 	VMOVUPS (CX), X0
-	VMOVSD  16(CX), X1
 	VMOVUPS X0, (AX)
-	VMOVSD  X1, 16(AX)
+	VMOVSD  16(CX), X0
+	VMOVSD  X0, 16(AX)
 	ADDQ    DX, CX
-	ADDQ    $0x18, AX
+	ADDQ    $0x00000018, AX
 	DECQ    BX
 	JNZ     loop
+	VZEROUPPER
 	RET
 
-// func packRows16AVX2(dst *float32, src *float32, ld int, k int)
+// func packCols12AVX2(dst *float32, src *float32, ld int, k int)
 // Requires: AVX
-TEXT ·packRows16AVX2(SB), $0-32
+TEXT ·packCols12AVX2(SB), $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ ld+16(FP), DX
 	MOVQ k+24(FP), BX
 	SHLQ $0x02, DX
-	LEAQ (DX)(DX*2), SI
-	LEAQ (CX)(DX*8), DI
 
 loop:
-	LEAQ       (CX)(DX*4), R8
+	VMOVUPS (CX), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), X0
+	VMOVUPS X0, 32(AX)
+	ADDQ    DX, CX
+	ADDQ    $0x00000030, AX
+	DECQ    BX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func packCols16AVX2(dst *float32, src *float32, ld int, k int)
+// Requires: AVX
+TEXT ·packCols16AVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ k+24(FP), BX
+	SHLQ $0x02, DX
+
+loop:
+	VMOVUPS (CX), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    DX, CX
+	ADDQ    $0x00000040, AX
+	DECQ    BX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func packCols32AVX2(dst *float32, src *float32, ld int, k int)
+// Requires: AVX
+TEXT ·packCols32AVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ k+24(FP), BX
+	SHLQ $0x02, DX
+
+loop:
+	VMOVUPS (CX), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    DX, CX
+	ADDQ    $0x00000080, AX
+	DECQ    BX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func packRows16AVX2(dst *float32, src *float32, ld int, k int, width int)
+// Requires: AVX
+TEXT ·packRows16AVX2(SB), $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	MOVQ k+24(FP), BX
+	SHLQ $0x02, DX
+	MOVQ width+32(FP), SI
+	SHLQ $0x02, SI
+	LEAQ (DX)(DX*2), DI
+	LEAQ (CX)(DX*8), R8
+
+loop:
+	LEAQ       (CX)(DX*4), R9
 	VMOVUPS    (CX), Y0
 	VMOVUPS    (CX)(DX*1), Y1
 	VMOVUPS    (CX)(DX*2), Y2
-	VMOVUPS    (CX)(SI*1), Y3
-	VMOVUPS    (R8), Y4
-	VMOVUPS    (R8)(DX*1), Y5
-	VMOVUPS    (R8)(DX*2), Y6
-	VMOVUPS    (R8)(SI*1), Y7
+	VMOVUPS    (CX)(DI*1), Y3
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R9)(DX*1), Y5
+	VMOVUPS    (R9)(DX*2), Y6
+	VMOVUPS    (R9)(DI*1), Y7
+	MOVQ       AX, R9
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y0
 	VUNPCKLPS  Y3, Y2, Y1
@@ -88,23 +138,32 @@ loop:
 	VPERM2F128 $0x31, Y5, Y8, Y5
 	VPERM2F128 $0x20, Y4, Y0, Y8
 	VPERM2F128 $0x31, Y4, Y0, Y0
-	VMOVUPS    Y6, (AX)
-	VMOVUPS    Y7, 64(AX)
-	VMOVUPS    Y3, 128(AX)
-	VMOVUPS    Y8, 192(AX)
-	VMOVUPS    Y2, 256(AX)
-	VMOVUPS    Y1, 320(AX)
-	VMOVUPS    Y5, 384(AX)
-	VMOVUPS    Y0, 448(AX)
-	LEAQ       (DI)(DX*4), R8
-	VMOVUPS    (DI), Y0
-	VMOVUPS    (DI)(DX*1), Y1
-	VMOVUPS    (DI)(DX*2), Y2
-	VMOVUPS    (DI)(SI*1), Y3
-	VMOVUPS    (R8), Y4
-	VMOVUPS    (R8)(DX*1), Y5
-	VMOVUPS    (R8)(DX*2), Y6
-	VMOVUPS    (R8)(SI*1), Y7
+	VMOVUPS    Y6, (R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y7, (R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y3, (R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y8, (R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y2, (R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y1, (R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y5, (R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y0, (R9)
+	ADDQ       SI, R9
+	LEAQ       (R8)(DX*4), R9
+	VMOVUPS    (R8), Y0
+	VMOVUPS    (R8)(DX*1), Y1
+	VMOVUPS    (R8)(DX*2), Y2
+	VMOVUPS    (R8)(DI*1), Y3
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R9)(DX*1), Y5
+	VMOVUPS    (R9)(DX*2), Y6
+	VMOVUPS    (R9)(DI*1), Y7
+	MOVQ       AX, R9
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y0
 	VUNPCKLPS  Y3, Y2, Y1
@@ -129,17 +188,25 @@ loop:
 	VPERM2F128 $0x31, Y5, Y8, Y5
 	VPERM2F128 $0x20, Y4, Y0, Y8
 	VPERM2F128 $0x31, Y4, Y0, Y0
-	VMOVUPS    Y6, 32(AX)
-	VMOVUPS    Y7, 96(AX)
-	VMOVUPS    Y3, 160(AX)
-	VMOVUPS    Y8, 224(AX)
-	VMOVUPS    Y2, 288(AX)
-	VMOVUPS    Y1, 352(AX)
-	VMOVUPS    Y5, 416(AX)
-	VMOVUPS    Y0, 480(AX)
+	VMOVUPS    Y6, 32(R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y7, 32(R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y3, 32(R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y8, 32(R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y2, 32(R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y1, 32(R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y5, 32(R9)
+	ADDQ       SI, R9
+	VMOVUPS    Y0, 32(R9)
+	ADDQ       SI, R9
 	ADDQ       $0x20, CX
-	ADDQ       $0x20, DI
-	ADDQ       $0x00000200, AX
+	ADDQ       $0x20, R8
+	MOVQ       R9, AX
 	SUBQ       $0x08, BX
 	JNZ        loop
 	VZEROUPPER

@@ -9,8 +9,10 @@ var useAVX2, useAVX512 = false, false
 
 func pause() {}
 
-func gemmTile(rows, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
-	gemmTileGo(rows, k, a, rs, cs, b, ldb, c, ldc, alpha, beta)
+func gemmTileSize() tile { return smallTile }
+
+func gemmTile(rows, cols, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
+	gemmTileGo(rows, cols, k, a, rs, cs, b, ldb, c, ldc, alpha, beta)
 }
 
 func (g *gemm) few(*gemmScratch, int, int, int, int) bool { return false }

@@ -23,7 +23,7 @@ func scores(r Rows, dst []float32, ldd int, q []float32, ldq, heads, d, n int) {
 		f := dots[k-1]
 		if n < 4 {
 			s := gemmScratches.Get().(*gemmScratch)
-			aside := &s.tile
+			aside := &s.edge
 			for j := range n {
 				f(&aside[0], 4, &r.Data[j*r.Stride], 0, &q[h*ldq], ldq, even, 1)
 				for i := range k {

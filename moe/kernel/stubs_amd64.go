@@ -49,28 +49,66 @@ func gemmTile5AVX2(k int, a *float32, rs int, cs int, b *float32, ldb int, c *fl
 //go:noescape
 func gemmTile6AVX2(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 
-// gemmTile6AVX512 computes a tile of 6 rows and 16 columns:
+// gemmTile1AVX512 computes a tile of 1 rows and 32 columns:
 // c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
 // With beta 0 c is not read. Strides are in elements.
 //
 //go:noescape
-func gemmTile6AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+func gemmTile1AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 
-// packCols16AVX2 copies k rows of 16: dst[l·16+j] = src[l·ld+j], l in [0,k).
+// gemmTile2AVX512 computes a tile of 2 rows and 32 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
 //
 //go:noescape
-func packCols16AVX2(dst *float32, src *float32, ld int, k int)
+func gemmTile2AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+
+// gemmTile4AVX512 computes a tile of 4 rows and 32 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
+//
+//go:noescape
+func gemmTile4AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+
+// gemmTile8AVX512 computes a tile of 8 rows and 32 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
+//
+//go:noescape
+func gemmTile8AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+
+// gemmTile12AVX512 computes a tile of 12 rows and 32 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
+//
+//go:noescape
+func gemmTile12AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 
 // packCols6AVX2 copies k rows of 6: dst[l·6+j] = src[l·ld+j], l in [0,k).
 //
 //go:noescape
 func packCols6AVX2(dst *float32, src *float32, ld int, k int)
 
-// packRows16AVX2 transposes 16 rows of k, k a multiple of 8:
-// dst[l·16+j] = src[j·ld+l], l in [0,k).
+// packCols12AVX2 copies k rows of 12: dst[l·12+j] = src[l·ld+j], l in [0,k).
 //
 //go:noescape
-func packRows16AVX2(dst *float32, src *float32, ld int, k int)
+func packCols12AVX2(dst *float32, src *float32, ld int, k int)
+
+// packCols16AVX2 copies k rows of 16: dst[l·16+j] = src[l·ld+j], l in [0,k).
+//
+//go:noescape
+func packCols16AVX2(dst *float32, src *float32, ld int, k int)
+
+// packCols32AVX2 copies k rows of 32: dst[l·32+j] = src[l·ld+j], l in [0,k).
+//
+//go:noescape
+func packCols32AVX2(dst *float32, src *float32, ld int, k int)
+
+// packRows16AVX2 transposes 16 rows of k, k a multiple of 8:
+// dst[l·width+j] = src[j·ld+l], l in [0,k).
+//
+//go:noescape
+func packRows16AVX2(dst *float32, src *float32, ld int, k int, width int)
 
 // dotAVX2 returns Σ x[i]·y[i], i in [0,n).
 //

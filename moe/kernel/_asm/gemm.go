@@ -7,27 +7,27 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The tile of C that one call computes: 12 of the 16 vector registers hold it, 2
-// hold a row of B and 2 the broadcast elements of A.
-const (
-	tileRows = 6
-	tileCols = 16
-)
-
+// gemmFile writes a micro-kernel for each height that a tile can have. With AVX2 a full
+// tile is 6×16: 12 of the 16 vector registers hold it, 2 hold a row of B and 2 the
+// broadcast elements of A. With AVX-512 it is 12×32, 24 of 32, since the processor
+// starts two products a cycle and needs four cycles for each; lower ones are put
+// together of powers of two.
 func gemmFile(c *asm) {
-	for rows := 1; rows <= tileRows; rows++ {
+	for rows := 1; rows <= 6; rows++ {
 		gemmTile(c, rows, avx2)
 	}
-	gemmTile(c, tileRows, avx512)
+	for _, rows := range []int{1, 2, 4, 8, 12} {
+		gemmTile(c, rows, avx512)
+	}
 }
 
-// gemmTile writes the micro-kernel for a tile of rows×16: two vectors to a row, or one
-// of 16 lanes.
+// gemmTile writes the micro-kernel for a tile of some rows of two vectors each.
 func gemmTile(c *asm, rows int, w width) {
+	const vectors = 2 // of a row
 	name := fmt.Sprintf("gemmTile%d%s", rows, w.suffix)
 	c.Function(name)
 	c.SignatureExpr("func(k int, a *float32, rs, cs int, b *float32, ldb int, c *float32, ldc int, alpha, beta float32)")
-	c.Doc(fmt.Sprintf("%s computes a tile of %d rows and 16 columns:", name, rows),
+	c.Doc(fmt.Sprintf("%s computes a tile of %d rows and %d columns:", name, rows, vectors*w.lanes),
 		"c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).",
 		"With beta 0 c is not read. Strides are in elements.")
 	c.Pragma("noescape")
@@ -43,20 +43,10 @@ func gemmTile(c *asm, rows int, w width) {
 	for _, r := range []reg.Register{rs, cs, ldb, ldc} {
 		c.SHLQ(Imm(2), r)
 	}
-	// Rows 0-2 are reached from a and out, rows 3-5 from a3 and out3.
-	a3, out3 := a, out
-	if rows > 3 {
-		a3, out3 = c.GP64(), c.GP64()
-		c.LEAQ(Mem{Base: rs, Index: rs, Scale: 2}, a3)
-		c.ADDQ(a, a3)
-		c.LEAQ(Mem{Base: ldc, Index: ldc, Scale: 2}, out3)
-		c.ADDQ(out, out3)
-	}
-	at := func(i int, lo, hi, stride reg.Register) Mem {
-		m := Mem{Base: lo}
-		if i >= 3 {
-			m.Base = hi
-		}
+	// The rows of A and C are reached in threes, from a pointer to the first of them.
+	as, outs := c.threes(a, rs, rows), c.threes(out, ldc, rows)
+	at := func(i int, threes []reg.Register, stride reg.Register) Mem {
+		m := Mem{Base: threes[i/3]}
 		if i%3 > 0 {
 			m.Index, m.Scale = stride, uint8(i%3)
 		}
@@ -65,13 +55,13 @@ func gemmTile(c *asm, rows int, w width) {
 
 	acc := make([][]reg.VecVirtual, rows)
 	for i := range acc {
-		c.PREFETCHT0(at(i, out, out3, ldc))
-		for range tileCols / w.lanes {
+		c.PREFETCHT0(at(i, outs, ldc))
+		for range vectors {
 			acc[i] = append(acc[i], c.zero(w))
 		}
 	}
 	var row []reg.VecVirtual
-	for range tileCols / w.lanes {
+	for range vectors {
 		row = append(row, w.reg(c))
 	}
 	bc := []reg.VecVirtual{w.reg(c), w.reg(c)}
@@ -82,14 +72,13 @@ func gemmTile(c *asm, rows int, w width) {
 		c.ADDQ(ldb, b)
 		for i := range acc {
 			v := bc[i%2]
-			c.VBROADCASTSS(at(i, a, a3, rs), v)
+			c.VBROADCASTSS(at(i, as, rs), v)
 			for h := range row {
 				c.VFMADD231PS(v, row[h], acc[i][h])
 			}
 		}
-		c.ADDQ(cs, a)
-		if rows > 3 {
-			c.ADDQ(cs, a3)
+		for _, p := range as {
+			c.ADDQ(cs, p)
 		}
 	}
 	c.SUBQ(Imm(4), k)
@@ -122,18 +111,30 @@ func gemmTile(c *asm, rows int, w width) {
 	c.SHLL(Imm(1), bits) // drops the sign: -0 is 0 too
 	c.JZ(LabelRef("store"))
 	for i := range acc {
-		m := at(i, out, out3, ldc)
+		m := at(i, outs, ldc)
 		for h := range acc[i] {
 			c.VFMADD231PS(m.Offset(4*w.lanes*h), beta, acc[i][h])
 		}
 	}
 	c.Label("store")
 	for i := range acc {
-		m := at(i, out, out3, ldc)
+		m := at(i, outs, ldc)
 		for h := range acc[i] {
 			c.VMOVUPS(acc[i][h], m.Offset(4*w.lanes*h))
 		}
 	}
 	c.VZEROUPPER()
 	c.RET()
+}
+
+// threes are pointers to rows 0, 3, 6 and so on, the rows being stride bytes apart.
+func (c *asm) threes(first, stride reg.Register, rows int) []reg.Register {
+	out := []reg.Register{first}
+	for i := 3; i < rows; i += 3 {
+		p := c.GP64()
+		c.LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, p)
+		c.ADDQ(out[len(out)-1], p)
+		out = append(out, p)
+	}
+	return out
 }

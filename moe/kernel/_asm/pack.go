@@ -1,68 +1,70 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
 func packFile(c *asm) {
-	packCols16(c)
-	packCols6(c)
+	for _, width := range []int{6, 12, 16, 32} {
+		packCols(c, width)
+	}
 	packRows16(c)
 }
 
-// packCols16 writes the copy of a panel whose rows lie in order.
-func packCols16(c *asm) {
-	c.Function("packCols16AVX2")
+// packCols writes the copy of a panel whose rows lie in order.
+func packCols(c *asm, width int) {
+	name := fmt.Sprintf("packCols%dAVX2", width)
+	c.Function(name)
 	c.SignatureExpr("func(dst, src *float32, ld, k int)")
-	c.Doc("packCols16AVX2 copies k rows of 16: dst[l·16+j] = src[l·ld+j], l in [0,k).")
+	c.Doc(fmt.Sprintf("%s copies k rows of %d: dst[l·%d+j] = src[l·ld+j], l in [0,k).", name, width, width))
 	c.Pragma("noescape")
 	dst, src, ld, k := c.panelArgs()
-	y0, y1 := c.YMM(), c.YMM()
 	c.Label("loop")
-	c.VMOVUPS(Mem{Base: src}, y0)
-	c.VMOVUPS(Mem{Base: src, Disp: 32}, y1)
-	c.VMOVUPS(y0, Mem{Base: dst})
-	c.VMOVUPS(y1, Mem{Base: dst, Disp: 32})
+	for at := 0; at < 4*width; {
+		switch left := 4*width - at; {
+		case left >= 32:
+			y := c.YMM()
+			c.VMOVUPS(Mem{Base: src, Disp: at}, y)
+			c.VMOVUPS(y, Mem{Base: dst, Disp: at})
+			at += 32
+		case left >= 16:
+			x := c.XMM()
+			c.VMOVUPS(Mem{Base: src, Disp: at}, x)
+			c.VMOVUPS(x, Mem{Base: dst, Disp: at})
+			at += 16
+		default:
+			x := c.XMM()
+			c.VMOVSD(Mem{Base: src, Disp: at}, x)
+			c.VMOVSD(x, Mem{Base: dst, Disp: at})
+			at += 8
+		}
+	}
 	c.ADDQ(ld, src)
-	c.ADDQ(Imm(64), dst)
+	c.ADDQ(U32(4*width), dst)
 	c.DECQ(k)
 	c.JNZ(LabelRef("loop"))
 	c.VZEROUPPER()
 	c.RET()
 }
 
-func packCols6(c *asm) {
-	c.Function("packCols6AVX2")
-	c.SignatureExpr("func(dst, src *float32, ld, k int)")
-	c.Doc("packCols6AVX2 copies k rows of 6: dst[l·6+j] = src[l·ld+j], l in [0,k).")
-	c.Pragma("noescape")
-	dst, src, ld, k := c.panelArgs()
-	x0, x1 := c.XMM(), c.XMM()
-	c.Label("loop")
-	c.VMOVUPS(Mem{Base: src}, x0)
-	c.VMOVSD(Mem{Base: src, Disp: 16}, x1)
-	c.VMOVUPS(x0, Mem{Base: dst})
-	c.VMOVSD(x1, Mem{Base: dst, Disp: 16})
-	c.ADDQ(ld, src)
-	c.ADDQ(Imm(24), dst)
-	c.DECQ(k)
-	c.JNZ(LabelRef("loop"))
-	c.RET()
-}
-
 // packRows16 writes the transposition of 16 rows, in blocks of 8×8.
 func packRows16(c *asm) {
 	c.Function("packRows16AVX2")
-	c.SignatureExpr("func(dst, src *float32, ld, k int)")
+	c.SignatureExpr("func(dst, src *float32, ld, k, width int)")
 	c.Doc("packRows16AVX2 transposes 16 rows of k, k a multiple of 8:",
-		"dst[l·16+j] = src[j·ld+l], l in [0,k).")
+		"dst[l·width+j] = src[j·ld+l], l in [0,k).")
 	c.Pragma("noescape")
 	dst, src, ld, k := c.panelArgs()
+	width := c.Load(c.Param("width"), c.GP64())
+	c.SHLQ(Imm(2), width)
 	ld3 := c.GP64()
 	c.LEAQ(Mem{Base: ld, Index: ld, Scale: 2}, ld3)
 	hi := c.GP64() // row 8
 	c.LEAQ(Mem{Base: src, Index: ld, Scale: 8}, hi)
+	row := c.GP64()
 	c.Label("loop")
 	for half, base := range []reg.GPVirtual{src, hi} {
 		row4 := c.GP64()
@@ -82,13 +84,15 @@ func packRows16(c *asm) {
 			r[i] = c.YMM()
 			c.VMOVUPS(m, r[i])
 		}
-		for i, y := range c.transpose8(r) {
-			c.VMOVUPS(y, Mem{Base: dst, Disp: 64*i + 32*half})
+		c.MOVQ(dst, row)
+		for _, y := range c.transpose8(r) {
+			c.VMOVUPS(y, Mem{Base: row, Disp: 32 * half})
+			c.ADDQ(width, row)
 		}
 	}
 	c.ADDQ(Imm(32), src)
 	c.ADDQ(Imm(32), hi)
-	c.ADDQ(U32(512), dst)
+	c.MOVQ(row, dst)
 	c.SUBQ(Imm(8), k)
 	c.JNZ(LabelRef("loop"))
 	c.VZEROUPPER()
