@@ -24,8 +24,8 @@ func (n *Network) attentionBlockForward(layer int, o layerOffsets, l *layerActiv
 	n.linear(l.q, l.xn, n.w(o.q, qd*d), t, qd, d)
 	n.linear(l.k, l.xn, n.w(o.k, kvd*d), t, kvd, d)
 	n.linear(l.v, l.xn, n.w(o.v, kvd*d), t, kvd, d)
-	n.rotate(l.q, c.Heads, b.Len, 1)
-	n.rotate(l.k, c.KVHeads, b.Len, 1)
+	n.rotate(l.q, c.Heads, b.Len, false)
+	n.rotate(l.k, c.KVHeads, b.Len, false)
 	n.attentionForward(l, b)
 	if n.dropped(train) {
 		n.linear(l.x2, l.o, n.w(o.o, d*qd), t, d, qd)
@@ -42,8 +42,8 @@ func (n *Network) attentionBlockBackward(layer int, o layerOffsets, l *layerActi
 	t, d, qd, kvd := a.tokens, c.Dim, c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	n.linearBackward(a.do, 0, n.g(o.o, d*qd), n.branchGradient(2*layer), l.o, n.w(o.o, d*qd), t, d, qd)
 	n.attentionBackward(l, b)
-	n.rotate(a.dq, c.Heads, b.Len, -1)
-	n.rotate(a.dk, c.KVHeads, b.Len, -1)
+	n.rotate(a.dq, c.Heads, b.Len, true)
+	n.rotate(a.dk, c.KVHeads, b.Len, true)
 	n.linearBackward(a.dnorm, 0, n.g(o.q, qd*d), a.dq, l.xn, n.w(o.q, qd*d), t, qd, d)
 	n.linearBackward(a.dnorm, 1, n.g(o.k, kvd*d), a.dk, l.xn, n.w(o.k, kvd*d), t, kvd, d)
 	n.linearBackward(a.dnorm, 1, n.g(o.v, kvd*d), a.dv, l.xn, n.w(o.v, kvd*d), t, kvd, d)
@@ -137,9 +137,8 @@ func (n *Network) attentionBackward(l *layerActivations, b *dataset.Batch) {
 					kernel.AddScalar(-lse, pr[:seen])
 					kernel.Exp(pr[:seen], pr[:seen])
 					delta := kernel.Dot(do[i*qd:i*qd+hd], o[i*qd:i*qd+hd])
-					for j, pv := range pr[:seen] {
-						dr[j] = pv * (dr[j] - delta) * scale
-					}
+					kernel.AddScalar(-delta, dr[:seen])
+					kernel.ScaleMul(dr[:seen], dr[:seen], pr[:seen], scale)
 					clear(pr[seen:])
 					clear(dr[seen:])
 				}

@@ -59,10 +59,8 @@ func (n *Network) ffnBackward(layer int, o layerOffsets, l *layerActivations, lo
 			tok, j := int(r.token[s]), int(r.choice[s])
 			dout, dy := dbranch[tok*d:(tok+1)*d], a.dy[s*d:(s+1)*d]
 			r.dgate[tok*k+j] = kernel.Dot(dout, l.y[s*d:(s+1)*d])
-			gate := r.gate[tok*k+j]
-			for i, v := range dout {
-				dy[i] = gate * v
-			}
+			copy(dy, dout)
+			kernel.Scale(r.gate[tok*k+j], dy)
 		}
 	})
 	n.experts(r, func(e, lo, hi int, p *kernel.Pool) {

@@ -7,9 +7,9 @@ import (
 	"moebot/moe/kernel"
 )
 
-// headChunk is the number of positions whose logits are held at a time: V·256
-// float32 stay in the cache, N·V would not fit anywhere.
-const headChunk = 256
+// headChunk is the number of positions whose logits are held at a time, enough that
+// reading the output matrix for each chunk costs little; N·V would not fit anywhere.
+const headChunk = 512
 
 // head applies the final norm and the output matrix to the positions that have a
 // target weight, adds their cross-entropy to s and, if train, leaves in act.dx the

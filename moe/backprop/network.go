@@ -159,10 +159,12 @@ func (n *Network) stats(loss Losses) Stats {
 	return s
 }
 
+// rowsBlock is how many rows a worker is given at a time.
+const rowsBlock = 64
+
 // rows runs f over [0,n) in blocks, on all workers.
 func (n *Network) rows(count int, f func(lo, hi int)) {
-	const block = 64
-	n.pool.Run((count+block-1)/block, func(i int) { f(i*block, min(count, (i+1)*block)) })
+	n.pool.Run((count+rowsBlock-1)/rowsBlock, func(i int) { f(i*rowsBlock, min(count, (i+1)*rowsBlock)) })
 }
 
 // linear computes y = x·Wᵀ for W [out, in] and x [tokens, in].

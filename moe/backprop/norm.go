@@ -15,9 +15,7 @@ func (n *Network) normForward(y, rstd, x, w []float32, tokens int) {
 			xr, yr := x[t*d:(t+1)*d], y[t*d:(t+1)*d]
 			r := float32(1 / math.Sqrt(float64(kernel.Dot(xr, xr))/float64(d)+eps))
 			rstd[t] = r
-			for i, v := range xr {
-				yr[i] = v * r * w[i]
-			}
+			kernel.ScaleMul(yr, xr, w, r)
 		}
 	})
 }
@@ -27,30 +25,21 @@ func (n *Network) normForward(y, rstd, x, w []float32, tokens int) {
 //	dx_i += r·(w_i·dy_i − x̂_i·mean(w·dy·x̂)),  x̂ = r·x
 func (n *Network) normBackward(dx, dw, dy, x, rstd, w []float32, tokens int) {
 	d := n.Config.Dim
+	// each block of rows has its own sum for dw, so that the order of summing is fixed
+	parts := make([]float32, (tokens+rowsBlock-1)/rowsBlock*d)
 	n.rows(tokens, func(lo, hi int) {
+		part, wdy := parts[lo/rowsBlock*d:][:d], make([]float32, d)
 		for t := lo; t < hi; t++ {
 			xr, dyr, dxr := x[t*d:(t+1)*d], dy[t*d:(t+1)*d], dx[t*d:(t+1)*d]
 			r := rstd[t]
-			var sum float32
-			for i, v := range xr {
-				sum += w[i] * dyr[i] * v
-			}
-			m := sum * r * r / float32(d)
-			for i, v := range xr {
-				dxr[i] += r * (w[i]*dyr[i] - v*m)
-			}
+			kernel.ScaleMul(wdy, dyr, w, r)
+			kernel.Axpy(1, wdy, dxr)
+			kernel.Axpy(-kernel.Dot(wdy, xr)*r*r/float32(d), xr, dxr)
+			kernel.ScaleMul(wdy, dyr, xr, r)
+			kernel.Axpy(1, wdy, part)
 		}
 	})
-	// columns are split, not rows, so that the sum's order is fixed
-	const block = 32
-	n.pool.Run((d+block-1)/block, func(b int) {
-		lo, hi := b*block, min(d, (b+1)*block)
-		acc := dw[lo:hi]
-		for t := range tokens {
-			xr, dyr, r := x[t*d+lo:t*d+hi], dy[t*d+lo:t*d+hi], rstd[t]
-			for i, v := range xr {
-				acc[i] += dyr[i] * v * r
-			}
-		}
-	})
+	for ; len(parts) > 0; parts = parts[d:] {
+		kernel.Axpy(1, parts[:d], dw)
+	}
 }

@@ -51,30 +51,32 @@ var (
 )
 
 // split chooses the blocks for a number of workers: a few for each worker so that
-// a slow one does not hold up the rest, but not so small that packing A and B for
-// each of them shows.
+// a slow one does not hold up the rest. Each cut between rows means packing B once
+// more, each between columns packing A, or reading it where it is not transposed; the
+// cheaper is made, unless the blocks get too small.
 func (g *gemmJob) split(workers int) {
 	g.tile = gemmTileSize()
 	g.down, g.across = 1, 1
 	g.rows, g.cols = g.m, g.n
-	if workers > 1 {
-		for g.down*g.across < 4*workers {
-			if g.rows >= g.cols && g.rows >= 2*48 {
-				g.down *= 2
-			} else if g.cols >= 2*64 {
-				g.across *= 2
-			} else {
-				break
-			}
-			g.rows = roundUp((g.m+g.down-1)/g.down, g.tile.rows)
-			g.cols = roundUp((g.n+g.across-1)/g.across, g.tile.cols)
-			if g.rows*g.cols*g.k < 1<<18 {
-				break
-			}
+	for workers > 1 && g.down*g.across < 4*workers && g.rows*g.cols*g.k >= 1<<18 {
+		downCost, acrossCost := g.down*g.n, g.across*g.m
+		if !g.transA {
+			acrossCost /= 4
 		}
-		g.down = (g.m + g.rows - 1) / g.rows
-		g.across = (g.n + g.cols - 1) / g.cols
+		tall, wide := g.rows >= 96, g.cols >= 4*g.tile.cols
+		switch {
+		case tall && (downCost <= acrossCost || !wide):
+			g.down *= 2
+		case wide:
+			g.across *= 2
+		default:
+			workers = 0
+		}
+		g.rows = roundUp((g.m+g.down-1)/g.down, g.tile.rows)
+		g.cols = roundUp((g.n+g.across-1)/g.across, g.tile.cols)
 	}
+	g.down = (g.m + g.rows - 1) / g.rows
+	g.across = (g.n + g.cols - 1) / g.cols
 }
 
 // block computes the i-th block of C.

@@ -15,6 +15,12 @@ func RMSNorm(dst, x, weight []float32, eps float32) {
 	scaleMul(dst, x, weight, r)
 }
 
+// ScaleMul writes dst[i] = x[i]·a·y[i]. dst may be x or y. It panics if the lengths differ.
+func ScaleMul(dst, x, y []float32, a float32) {
+	sameLen("ScaleMul", len(dst), len(x), len(y))
+	scaleMul(dst, x, y, a)
+}
+
 // scaleMulGo writes dst[i] = x[i]·a·weight[i].
 func scaleMulGo(dst, x, weight []float32, a float32) {
 	for i, v := range x {

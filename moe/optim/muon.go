@@ -25,70 +25,53 @@ func (o *Optimizer) orthogonalStep(t muonTask, w, g []float32, lr, gradScale flo
 		s = new(muonScratch)
 	}
 	defer o.scratch.Put(s)
-	r, c := min(t.rows, t.cols), max(t.rows, t.cols)
+	small := min(t.rows, t.cols)
 	grow(&s.x, n)
 	grow(&s.y, n)
-	grow(&s.a, r*r)
-	grow(&s.b, r*r)
+	grow(&s.a, small*small)
+	grow(&s.b, small*small)
 	w, g, m := w[t.at:t.at+n], g[t.at:t.at+n], o.M[t.at:t.at+n]
-	mu, gs := float32(o.opt.Momentum), float32(gradScale)
-	for i, v := range g {
-		v *= gs
-		m[i] = mu*m[i] + (1-mu)*v
-		s.y[i] = mu*m[i] + (1-mu)*v
-	}
-	x := s.x
-	if t.rows > t.cols { // work on the wide one: the small side is squared
-		for i := range t.rows {
-			for j := range t.cols {
-				x[j*t.rows+i] = s.y[i*t.cols+j]
-			}
-		}
-	} else {
-		copy(x, s.y)
-	}
-	orthogonalize(x, s.y, s.a, s.b, r, c)
-	step := float32(lr * 0.2 * math.Sqrt(float64(c)))
-	keep := float32(1)
+	mu := float32(o.opt.Momentum)
+	fresh := (1 - mu) * float32(gradScale)
+	kernel.Scale(mu, m)
+	kernel.Axpy(fresh, g, m)
+	copy(s.x, m)
+	kernel.Scale(mu, s.x)
+	kernel.Axpy(fresh, g, s.x)
+	u := orthogonalize(s.x, s.y, s.a, s.b, t.rows, t.cols)
 	if t.decay {
-		keep = float32(1 - lr*o.opt.WeightDecay)
+		kernel.Scale(float32(1-lr*o.opt.WeightDecay), w)
 	}
-	if t.rows > t.cols {
-		for i := range t.rows {
-			for j := range t.cols {
-				k := i*t.cols + j
-				w[k] = keep*w[k] - step*x[j*t.rows+i]
-			}
-		}
-		return
-	}
-	for i := range w {
-		w[i] = keep*w[i] - step*x[i]
-	}
+	kernel.Axpy(-float32(lr*0.2*math.Sqrt(float64(max(t.rows, t.cols)))), u, w)
 }
 
-// orthogonalize replaces x [r, c], r ≤ c, by an approximation of the nearest
-// matrix with orthonormal rows; y [r, c] and a, b [r, r] are scratch. A zero x stays zero.
+// orthogonalize returns an approximation of the matrix nearest to x [rows, cols] whose
+// shorter side is orthonormal. It changes x and y [rows, cols], one of which it returns,
+// and a and b, squares of the shorter side. Of a zero x it returns zeros.
 //
-//	A = X·Xᵀ, X ← a·X + (b·A + c·A·A)·X, five times, from X/‖X‖
-func orthogonalize(x, y, a, b []float32, r, c int) {
+//	A = X·Xᵀ, X ← (a + b·A + c·A·A)·X, five times, from X/‖X‖
+//
+// for a wide X; a tall one is multiplied from the right, with A = Xᵀ·X.
+func orthogonalize(x, y, a, b []float32, rows, cols int) []float32 {
 	const ca, cb, cc = 3.4445, -4.7750, 2.0315 // Jordan et al. 2024
-	norm := 0.0
-	for _, v := range x[:r*c] {
-		norm += float64(v) * float64(v)
-	}
-	inv := float32(1 / (math.Sqrt(norm)*1.02 + 1e-12))
-	for i := range x[:r*c] {
-		x[i] *= inv
-	}
+	kernel.Scale(float32(1/(Norm(x, nil)*1.02+1e-12)), x)
+	tall := rows > cols
+	n, long := min(rows, cols), max(rows, cols)
 	for range 5 {
-		kernel.Gemm(nil, false, true, r, r, c, 1, x, c, x, c, 0, a, r)
-		copy(b[:r*r], a[:r*r])
-		kernel.Gemm(nil, false, false, r, r, r, cc, a, r, a, r, cb, b, r)
-		copy(y[:r*c], x[:r*c])
-		kernel.Gemm(nil, false, false, r, c, r, 1, b, r, x, c, ca, y, c)
-		copy(x[:r*c], y[:r*c])
+		kernel.Gemm(nil, tall, !tall, n, n, long, 1, x, cols, x, cols, 0, a, n)
+		copy(b, a)
+		kernel.Gemm(nil, false, false, n, n, n, cc, a, n, a, n, cb, b, n)
+		for i := 0; i < n*n; i += n + 1 {
+			b[i] += ca
+		}
+		if tall {
+			kernel.Gemm(nil, false, false, rows, cols, cols, 1, x, cols, b, cols, 0, y, cols)
+		} else {
+			kernel.Gemm(nil, false, false, rows, cols, rows, 1, b, rows, x, cols, 0, y, cols)
+		}
+		x, y = y, x
 	}
+	return x
 }
 
 func grow(x *[]float32, n int) {
