@@ -42,17 +42,9 @@ func Novel(held, training []*dataset.Shard) map[string][]bool {
 	return novel
 }
 
-// eachRun calls f for each run of RunLength tokens within a sequence, with the place of
-// its first token in s.Tokens and a hash of it (FNV-1a by token; 64 bits, so that runs
-// of a corpus do not meet by chance).
+// eachRun calls f for each run of RunLength tokens within a sequence of s.
 func eachRun(s *dataset.Shard, f func(at int, run uint64)) {
 	for i := range s.Sequences() {
-		for at := s.Start[i]; at+RunLength <= s.Start[i+1]; at++ {
-			h := uint64(0xcbf29ce484222325)
-			for _, id := range s.Tokens[at : at+RunLength] {
-				h = (h ^ uint64(id)) * 0x100000001b3
-			}
-			f(at, h)
-		}
+		s.Runs(i, RunLength, f)
 	}
 }

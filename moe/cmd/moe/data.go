@@ -24,6 +24,7 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	dir := fs.String("o", "", "`directory` for the shards")
 	length := fs.Int("length", 512, "longest chat sequence, tokens")
 	limit := fs.Int("limit", 0, "tokens taken of each file at most; 0 takes all")
+	without := fs.String("without", "", "`directory` of held-out shards: training text that repeats theirs is left out")
 	strict := fs.Bool("strict", false, "a malformed line ends the work")
 	workers := fs.Int("t", runtime.NumCPU(), "files packed at a time")
 	if err := fs.Parse(args); err != nil {
@@ -33,7 +34,7 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		return usageError{err}
 	}
 	if *dir == "" || fs.NArg() == 0 {
-		return usageError{errors.New("usage: moe data [-m VOCABULARY.gguf] -o DIRECTORY FILE.jsonl[.zst] and more")}
+		return usageError{errors.New("usage: moe data [-m VOCABULARY.gguf] [-without DIRECTORY] -o DIRECTORY FILE.jsonl[.zst] and more")}
 	}
 	tok, err := openTokenizer(*vocab)
 	if err != nil {
@@ -54,6 +55,13 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		seen[sourceName(path)] = path
 	}
 	p := packer{renderer: r, vocab: tok.Size(), dir: *dir, limit: *limit, strict: *strict}
+	if *without != "" {
+		held, err := readShards(*without)
+		if err != nil {
+			return err
+		}
+		p.held = dataset.HeldRuns(held)
+	}
 	return p.all(ctx, fs.Args(), *workers, out, errOut)
 }
 
@@ -64,6 +72,7 @@ type packer struct {
 	dir      string
 	limit    int // tokens of a file; 0 is no limit
 	strict   bool
+	held     map[uint64]bool // runs of held-out text, see dataset.HeldRuns
 
 	tokens atomic.Int64 // of all files so far
 }
@@ -73,6 +82,7 @@ type packed struct {
 	path                 string
 	shard                *dataset.Shard
 	documents, bad, mute int // mute are those without a reply to learn
+	copies               int // sequences that repeat held-out text
 	first                error
 	err                  error
 }
@@ -122,6 +132,9 @@ func (p *packer) all(ctx context.Context, paths []string, workers int, out, errO
 		if r.mute > 0 {
 			fmt.Fprintf(out, "  %d documents without a reply", r.mute)
 		}
+		if r.copies > 0 {
+			fmt.Fprintf(out, "  %d sequences left out, they repeat held-out text", r.copies)
+		}
 		if r.bad > 0 {
 			fmt.Fprintf(out, "  %d lines skipped, the first: %v", r.bad, r.first)
 		}
@@ -157,6 +170,9 @@ func (p *packer) file(ctx context.Context, path string) packed {
 	}
 	if r.err == nil {
 		r.err = ctx.Err() // what was read before it is no whole shard
+	}
+	if r.err == nil && len(p.held) > 0 && len(s.Start) > 0 {
+		r.copies = s.DropCopies(p.held)
 	}
 	if r.err == nil && len(s.Start) == 0 {
 		r.err = fmt.Errorf("%s: nothing to train on in %d documents", path, r.documents)

@@ -142,14 +142,14 @@ func (m *remake) all() error {
 		{heldTalks, func(to string) error {
 			return m.run(runPhrasebook, append([]string{"-n", remakeHeldTalks, "-seed", "999", "-o", to}, books...)...)
 		}},
+		{m.path("held", "shards"), func(to string) error {
+			return m.run(runData, append([]string{"-t", m.threads, "-o", to, heldTalks}, held...)...)
+		}},
 		{m.path("shards"), func(to string) error {
-			if err := m.run(runData, append([]string{"-limit", remakeLimit, "-t", m.threads, "-o", to}, corpus...)...); err != nil {
+			if err := m.run(runData, append([]string{"-limit", remakeLimit, "-without", m.path("held", "shards"), "-t", m.threads, "-o", to}, corpus...)...); err != nil {
 				return err
 			}
 			return m.run(runData, "-t", m.threads, "-o", to, talks)
-		}},
-		{m.path("held", "shards"), func(to string) error {
-			return m.run(runData, append([]string{"-t", m.threads, "-o", to, heldTalks}, held...)...)
 		}},
 	} {
 		if err := m.make(product.path, product.make); err != nil {

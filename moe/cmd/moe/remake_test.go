@@ -23,6 +23,7 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
 		}
 	}
 	talk := strings.Repeat(`{"messages":[{"role":"user","content":"Where does the cat sleep?"},{"role":"assistant","content":"It sleeps on the warm mat, and at night on the chair."}]}`+"\n", 40)
+	talk += `{"messages":[{"role":"user","content":"And the mouse?"},{"role":"assistant","content":"Behind the third plank of the kitchen floor, where nobody has looked since the house was built by a man in a green hat."}]}` + "\n"
 	for _, root := range []string{corpus, held} {
 		write(talk, root, "chat", "talk.jsonl")
 	}
@@ -54,7 +55,7 @@ func TestRemake(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errOut)
 	}
-	for _, want := range []string{"phrasebook.jsonl: 30 conversations", "run 2 of", "step 2 ", "default.gguf", "5-gram"} {
+	for _, want := range []string{"phrasebook.jsonl: 30 conversations", "1 sequences left out", "run 2 of", "step 2 ", "default.gguf", "5-gram"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
