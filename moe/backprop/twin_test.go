@@ -3,168 +3,258 @@ package backprop
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 
 	"moebot/moe/dataset"
 )
 
-// twinLoss is the network once more, literally and in float64: one token at a
-// time, no batching, no tiles, no sorting. It returns what Backward differentiates.
+// num is a number in float64 with the derivative of the loss by it.
+type num struct{ v, d float64 }
+
+// tape remembers how each number came about, and carries derivatives back that way:
+// reverse-mode differentiation of one number after the other.
+type tape struct{ back []func() }
+
+func (t *tape) node(v float64, back func(d float64)) *num {
+	y := &num{v: v}
+	t.back = append(t.back, func() { back(y.d) })
+	return y
+}
+
+// from is the derivative of y by everything before it.
+func (t *tape) from(y *num) {
+	y.d = 1
+	for i := len(t.back) - 1; i >= 0; i-- {
+		t.back[i]()
+	}
+}
+
+func (t *tape) dot(a, b []*num) *num {
+	sum := 0.0
+	for i := range a {
+		sum += a[i].v * b[i].v
+	}
+	return t.node(sum, func(d float64) {
+		for i := range a {
+			x, y := a[i].v, b[i].v
+			a[i].d += d * y
+			b[i].d += d * x
+		}
+	})
+}
+
+// combine is Σ k·x.
+func (t *tape) combine(k []float64, x ...*num) *num {
+	sum := 0.0
+	for i := range x {
+		sum += k[i] * x[i].v
+	}
+	return t.node(sum, func(d float64) {
+		for i := range x {
+			x[i].d += d * k[i]
+		}
+	})
+}
+
+func (t *tape) mul(a, b *num) *num { return t.dot([]*num{a}, []*num{b}) }
+
+// apply is a function of x, given its value and its derivative there.
+func (t *tape) apply(x *num, value, derivative float64) *num {
+	return t.node(value, func(d float64) { x.d += d * derivative })
+}
+
+// logSumExp is the log of the sum of exponentials, and softmax their shares of it.
+func (t *tape) logSumExp(x []*num) *num {
+	sum := 0.0
+	for _, n := range x {
+		sum += math.Exp(n.v)
+	}
+	return t.node(math.Log(sum), func(d float64) {
+		for _, n := range x {
+			n.d += d * math.Exp(n.v) / sum
+		}
+	})
+}
+
+func (t *tape) softmax(x []*num) []*num {
+	lse := t.logSumExp(x)
+	y := make([]*num, len(x))
+	for i, n := range x {
+		v := math.Exp(n.v - lse.v)
+		y[i] = t.node(v, func(d float64) {
+			n.d += d * v
+			lse.d -= d * v
+		})
+	}
+	return y
+}
+
+// twinLoss is what Backward differentiates, by twin.
 func twinLoss(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share float64, with ...disturbance) float64 {
+	_, _, total := twin(c, w, b, loss, scale, share, with...)
+	return total.v
+}
+
+// twinGradient is its derivative by each weight.
+func twinGradient(c Config, w []float64, b *dataset.Batch, loss Losses, scale, share float64, with ...disturbance) []float64 {
+	t, nums, total := twin(c, w, b, loss, scale, share, with...)
+	t.from(total)
+	g := make([]float64, len(w))
+	for i, n := range nums {
+		g[i] = n.d
+	}
+	return g
+}
+
+// twin is the network once more, literally and in float64: one token at a time, no
+// batching, no tiles, no sorting. It returns the weights and the loss as numbers on a tape.
+func twin(c Config, weights []float64, b *dataset.Batch, loss Losses, scale, share float64, with ...disturbance) (t *tape, w []*num, total *num) {
 	var extra disturbance
 	if len(with) > 0 {
 		extra = with[0]
 	}
+	t = new(tape)
+	for _, v := range weights {
+		w = append(w, &num{v: v})
+	}
 	l := newLayout(c)
-	mat := func(off, row, cols int) []float64 { return w[off+row*cols : off+(row+1)*cols] }
-	mul := func(off, rows int, x []float64) []float64 {
-		y := make([]float64, rows)
+	mat := func(off, row, cols int) []*num { return w[off+row*cols : off+(row+1)*cols] }
+	mul := func(off, rows int, x []*num) []*num {
+		y := make([]*num, rows)
 		for r := range y {
-			for i, v := range mat(off, r, len(x)) {
-				y[r] += v * x[i]
-			}
+			y[r] = t.dot(mat(off, r, len(x)), x)
 		}
 		return y
 	}
-	norm := func(off int, x []float64) []float64 {
-		ms := 0.0
-		for _, v := range x {
-			ms += v * v / float64(len(x))
-		}
-		y := make([]float64, len(x))
-		for i, v := range x {
-			y[i] = v / math.Sqrt(ms+c.NormEps) * w[off+i]
+	norm := func(off int, x []*num) []*num {
+		x = slices.Clone(x) // the tape keeps it
+		ms := t.dot(x, x)
+		m := ms.v/float64(len(x)) + c.NormEps
+		r := t.apply(ms, 1/math.Sqrt(m), -0.5/(m*math.Sqrt(m)*float64(len(x))))
+		y := make([]*num, len(x))
+		for i := range x {
+			y[i] = t.mul(t.mul(x[i], r), w[off+i])
 		}
 		return y
 	}
-	rope := func(x []float64, pos int) {
+	rope := func(x []*num, pos int) {
 		for h := 0; h < len(x); h += c.HeadDim {
 			for i := 0; i < c.HeadDim; i += 2 {
 				s, co := math.Sincos(float64(pos) * math.Pow(c.RopeBase, -float64(i)/float64(c.HeadDim)))
-				x[h+i], x[h+i+1] = x[h+i]*co-x[h+i+1]*s, x[h+i]*s+x[h+i+1]*co
+				p, q := x[h+i], x[h+i+1]
+				x[h+i], x[h+i+1] = t.combine([]float64{co, -s}, p, q), t.combine([]float64{s, co}, p, q)
 			}
 		}
 	}
+	var terms []*num // of the loss
+	var shares []float64
+	add := func(k float64, x *num) { terms, shares = append(terms, x), append(shares, k) }
 	n := b.Rows * b.Len
-	x := make([][]float64, n)
-	for t := range x {
-		x[t] = append([]float64(nil), mat(l.embed, int(b.Tokens[t]), c.Dim)...)
+	x := make([][]*num, n)
+	for i := range x {
+		x[i] = append([]*num(nil), mat(l.embed, int(b.Tokens[i]), c.Dim)...)
 	}
-	total := 0.0
 	for layer, o := range l.layers {
-		q, k, v := make([][]float64, n), make([][]float64, n), make([][]float64, n)
-		for t := range n {
-			h := norm(o.attnNorm, x[t])
-			q[t], k[t], v[t] = mul(o.q, c.Heads*c.HeadDim, h), mul(o.k, c.KVHeads*c.HeadDim, h), mul(o.v, c.KVHeads*c.HeadDim, h)
-			rope(q[t], t%b.Len)
-			rope(k[t], t%b.Len)
+		q, k, v := make([][]*num, n), make([][]*num, n), make([][]*num, n)
+		for i := range n {
+			h := norm(o.attnNorm, x[i])
+			q[i], k[i], v[i] = mul(o.q, c.Heads*c.HeadDim, h), mul(o.k, c.KVHeads*c.HeadDim, h), mul(o.v, c.KVHeads*c.HeadDim, h)
+			rope(q[i], i%b.Len)
+			rope(k[i], i%b.Len)
 		}
-		prob := make([]float64, c.Experts)
 		count := make([]float64, c.Experts)
-		z := 0.0
-		for t := range n {
-			out := make([]float64, c.Heads*c.HeadDim)
-			first := t/b.Len*b.Len + int(b.DocStart[t])
+		probs := make([][]*num, n)
+		for i := range n {
+			var out []*num
+			first := i/b.Len*b.Len + int(b.DocStart[i])
 			for h := range c.Heads {
 				kv := h / (c.Heads / c.KVHeads) * c.HeadDim
-				qh := q[t][h*c.HeadDim : (h+1)*c.HeadDim]
-				var e []float64
-				sum := 0.0
-				for j := first; j <= t; j++ {
-					s := 0.0
-					for i, v := range qh {
-						s += v * k[j][kv+i]
-					}
-					e = append(e, math.Exp(s/math.Sqrt(float64(c.HeadDim))))
-					sum += e[len(e)-1]
+				var scores []*num
+				for j := first; j <= i; j++ {
+					s := t.dot(q[i][h*c.HeadDim:(h+1)*c.HeadDim], k[j][kv:kv+c.HeadDim])
+					scores = append(scores, t.combine([]float64{1 / math.Sqrt(float64(c.HeadDim))}, s))
 				}
-				for j := first; j <= t; j++ {
-					for i := range c.HeadDim {
-						out[h*c.HeadDim+i] += e[j-first] / sum * v[j][kv+i]
+				p := t.softmax(scores)
+				for e := range c.HeadDim {
+					var column []*num
+					for j := first; j <= i; j++ {
+						column = append(column, v[j][kv+e])
 					}
+					out = append(out, t.dot(p, column))
 				}
 			}
-			for i, d := range mul(o.o, c.Dim, out) {
-				x[t][i] += d * extra.keep(2*layer, t*c.Dim+i)
+			for e, d := range mul(o.o, c.Dim, out) {
+				x[i][e] = t.combine([]float64{1, extra.keep(2*layer, i*c.Dim+e)}, x[i][e], d)
 			}
 		}
-		for t := range n {
-			h := norm(o.ffnNorm, x[t])
-			gates := map[int]float64{0: 1}
+		for i := range n {
+			h := norm(o.ffnNorm, x[i])
+			experts, gates := []int{0}, []*num{{v: 1}}
 			if !c.Dense() {
 				r := mul(o.router, c.Experts, h)
 				bias := make([]float64, c.Experts)
 				for e := range r {
 					if extra.noise > 0 {
-						r[e] += extra.table[layer][t*c.Experts+e]
+						r[e] = t.apply(r[e], r[e].v+extra.table[layer][i*c.Experts+e], 1)
 					}
 					if extra.bias != nil {
 						bias[e] = float64(extra.bias[layer*c.Experts+e])
 					}
 				}
 				order := make([]int, c.Experts)
-				sum := 0.0
 				for e := range order {
 					order[e] = e
-					sum += math.Exp(r[e])
 				}
-				sort.SliceStable(order, func(i, j int) bool { return r[order[i]]+bias[order[i]] > r[order[j]]+bias[order[j]] })
-				chosen := 0.0
-				for _, e := range order[:c.TopK] {
-					chosen += math.Exp(r[e])
-				}
-				gates = map[int]float64{}
-				for _, e := range order[:c.TopK] {
-					gates[e] = math.Exp(r[e]) / chosen
+				sort.SliceStable(order, func(i, j int) bool { return r[order[i]].v+bias[order[i]] > r[order[j]].v+bias[order[j]] })
+				experts = order[:c.TopK]
+				var chosen []*num
+				for _, e := range experts {
+					chosen = append(chosen, r[e])
 					count[e] += 1 / float64(n*c.TopK)
 				}
-				for e := range prob {
-					prob[e] += math.Exp(r[e]) / sum / float64(n)
-				}
-				z += math.Log(sum) * math.Log(sum) / float64(n)
+				gates, probs[i] = t.softmax(chosen), t.softmax(r)
+				lse := t.logSumExp(r)
+				add(share*loss.RouterZ/float64(n), t.mul(lse, lse))
 			}
-			for e := range c.Experts {
-				gate, ok := gates[e]
-				if !ok {
-					continue
-				}
+			for j, e := range experts {
 				u := mul(o.up+e*c.Hidden*c.Dim, c.Hidden, h)
 				switch c.FFN {
 				case "", SwiGLU:
 					for i, g := range mul(o.gate+e*c.Hidden*c.Dim, c.Hidden, h) {
-						u[i] *= g / (1 + math.Exp(-g))
+						s := 1 / (1 + math.Exp(-g.v))
+						u[i] = t.mul(u[i], t.apply(g, g.v*s, s*(1+g.v*(1-s))))
 					}
 				case ReLU:
-					for i := range u {
-						u[i] = math.Max(u[i], 0)
+					for i, v := range u {
+						if u[i] = t.apply(v, v.v, 1); v.v < 0 {
+							u[i] = t.apply(v, 0, 0)
+						}
 					}
 				case GELU:
-					for i := range u {
-						u[i] *= math.Erfc(-u[i]/math.Sqrt2) / 2
+					for i, v := range u {
+						below := math.Erfc(-v.v/math.Sqrt2) / 2
+						u[i] = t.apply(v, v.v*below, below+v.v*math.Exp(-v.v*v.v/2)/math.Sqrt(2*math.Pi))
 					}
 				}
-				for i, d := range mul(o.down+e*c.Dim*c.Hidden, c.Dim, u) {
-					x[t][i] += gate * d * extra.keep(2*layer+1, t*c.Dim+i)
+				for at, d := range mul(o.down+e*c.Dim*c.Hidden, c.Dim, u) {
+					x[i][at] = t.combine([]float64{1, extra.keep(2*layer+1, i*c.Dim+at)}, x[i][at], t.mul(gates[j], d))
 				}
 			}
 		}
-		if !c.Dense() {
-			balance := 0.0
-			for e := range prob {
-				balance += float64(c.Experts) * count[e] * prob[e]
+		for _, p := range probs {
+			for e := range p {
+				add(share*loss.LoadBalance*float64(c.Experts)*count[e]/float64(n), p[e])
 			}
-			total += share * (loss.LoadBalance*balance + loss.RouterZ*z)
 		}
 	}
-	for t := range n {
-		logits := mul(l.output, c.Vocab, norm(l.norm, x[t]))
-		sum := 0.0
-		for _, v := range logits {
-			sum += math.Exp(v)
-		}
-		total += scale * float64(b.Weights[t]) * (math.Log(sum) - logits[b.Targets[t]])
+	for i := range n {
+		logits := mul(l.output, c.Vocab, norm(l.norm, x[i]))
+		weight := scale * float64(b.Weights[i])
+		add(weight, t.logSumExp(logits))
+		add(-weight, logits[b.Targets[i]])
 	}
-	return total
+	return t, w, t.combine(shares, terms...)
 }
 
 // disturbance is what training may disturb: the choice of experts, and the branches.
