@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,11 +39,11 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 	m := remake{ctx: ctx, in: in, out: out, errOut: errOut}
 	fs.StringVar(&m.corpus, "corpus", "", "`directory` of the corpus: */*.jsonl*")
 	fs.StringVar(&m.held, "held", "", "`directory` of its held-out part")
-	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more, corpus.sha256 and dialogues/*.txt")
+	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more, corpus.sha256, held.sha256 and dialogues/*.txt")
 	fs.StringVar(&m.dir, "o", "", "`directory` for all that is made; default.gguf and eval.txt at the end")
 	fs.IntVar(&m.talks, "talks", remakeTalks, "conversations to make from the phrasebooks")
 	fs.IntVar(&m.steps, "steps", 0, "train for so many steps by each recipe instead of its own length, to try the whole thing out")
-	other := fs.Bool("other", false, "go on although the corpus is another than the recipe's")
+	fs.BoolVar(&m.other, "other", false, "go on although the corpus is another than the recipe's, or the directory was begun with other settings")
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	if err := parse(fs, args); err != nil {
 		return err
@@ -50,12 +52,15 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 		return usageError{errors.New(remakeUsage)}
 	}
 	m.threads = strconv.Itoa(*threads)
-	if !*other {
-		if err := m.verify(); err != nil {
+	if !m.other {
+		if err := errors.Join(m.verify("corpus.sha256", m.corpus), m.verify("held.sha256", m.held)); err != nil {
 			return err
 		}
 	}
 	if err := os.MkdirAll(m.dir, 0o755); err != nil {
+		return err
+	}
+	if err := m.begun(); err != nil {
 		return err
 	}
 	return m.all()
@@ -70,6 +75,7 @@ type remake struct {
 	corpus, held string
 	recipe, dir  string
 	talks, steps int
+	other        bool
 	threads      string
 }
 
@@ -77,10 +83,53 @@ func (m *remake) path(name ...string) string {
 	return filepath.Join(append([]string{m.dir}, name...)...)
 }
 
-// verify compares the corpus with the recipe's list of SHA-256 sums, which is in the
-// format of sha256sum.
-func (m *remake) verify() error {
-	f, err := os.Open(filepath.Join(m.recipe, "corpus.sha256"))
+// begun keeps what the products of the directory depend on in made.json, and refuses to
+// mix them with those of other settings.
+func (m *remake) begun() error {
+	now := map[string]string{"steps": strconv.Itoa(m.steps), "talks": strconv.Itoa(m.talks)}
+	for _, pattern := range []string{"recipe-*.json", "*.sha256", filepath.Join("dialogues", "*.txt")} {
+		files, err := existing(m.recipe, pattern)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if now[filepath.Base(f)], err = sum(f); err != nil {
+				return err
+			}
+		}
+	}
+	path := m.path("made.json")
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return err
+	default:
+		before := map[string]string{}
+		if err := json.Unmarshal(data, &before); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		var changed []string
+		for _, what := range slices.Sorted(maps.Keys(now)) {
+			if before[what] != now[what] {
+				changed = append(changed, what)
+			}
+		}
+		if len(changed) > 0 && !m.other {
+			return fmt.Errorf("what is in %s was made with another %s; take another directory, or -other to go on with what is there",
+				m.dir, strings.Join(changed, ", "))
+		}
+	}
+	if data, err = json.MarshalIndent(now, "", " "); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o644)
+}
+
+// verify compares the files in dir with a list of SHA-256 sums of the recipe, which is
+// in the format of sha256sum.
+func (m *remake) verify(list, dir string) error {
+	f, err := os.Open(filepath.Join(m.recipe, list))
 	if err != nil {
 		return err
 	}
@@ -91,7 +140,7 @@ func (m *remake) verify() error {
 		if !ok {
 			return fmt.Errorf("%s:%d: want a sum, two spaces and a name", f.Name(), n)
 		}
-		got, err := sum(filepath.Join(m.corpus, filepath.FromSlash(name)))
+		got, err := sum(filepath.Join(dir, filepath.FromSlash(name)))
 		if err == nil && got != want {
 			err = fmt.Errorf("%s is not the file of the recipe: its SHA-256 is %s, not %s", name, got, want)
 		}

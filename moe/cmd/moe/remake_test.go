@@ -43,7 +43,9 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(got+"  chat/talk.jsonl\n", recipe, "corpus.sha256")
+	for _, list := range []string{"corpus.sha256", "held.sha256"} {
+		write(got+"  chat/talk.jsonl\n", recipe, list)
+	}
 	return recipe, corpus, held
 }
 
@@ -76,6 +78,11 @@ func TestRemake(t *testing.T) {
 	}
 	if again, err := os.ReadFile(filepath.Join(dir, "default.gguf")); err != nil || !bytes.Equal(again, made) {
 		t.Errorf("the file made again is another one: %d bytes, were %d; %v", len(again), len(made), err)
+	}
+	// products of a trial are not taken for those of the whole
+	status, out, errOut = moe(t, "", append(args, "-steps", "3", "-talks", "31")...)
+	if status != 1 || !strings.Contains(errOut, "another steps, talks") || out != "" {
+		t.Errorf("status %d, %s:\n%s", status, errOut, out)
 	}
 }
 
