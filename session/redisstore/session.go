@@ -131,8 +131,8 @@ func (s *Store) Undo(ctx context.Context, k session.Key) (turns int, err error) 
 	return turns, nil
 }
 
-// Remove deletes one turn from a session, as when its message was deleted in
-// Discord. If it is an open question, that is closed and an answer on its way
+// Remove deletes one turn from a session, and from what Undo would bring back, as when
+// its message was deleted in Discord. If it is an open question, that is closed and an answer on its way
 // is refused by Finish; an answer already given stays. The message id stays
 // known. A turn that is not there is no error.
 func (s *Store) Remove(ctx context.Context, k session.Key, turnID string) error {
@@ -145,12 +145,12 @@ func (s *Store) Remove(ctx context.Context, k session.Key, turnID string) error 
 	for range settingsTries {
 		// The encoding is not the scripts' business: find the entry here, and let
 		// the script delete exactly it.
-		entry, _, err := s.findTurn(ctx, k, turnID)
+		entry, _, err := s.findTurn(ctx, k, turnID, "log", "undo")
 		if err != nil && !errors.Is(err, session.ErrNotFound) {
 			return fail(err)
 		}
 		n, err := removeScript.Run(ctx, s.client,
-			[]string{s.channelKey(k, "log"), s.channelKey(k, "wait"), s.key(partition(k.Channel), "waiting")},
+			[]string{s.channelKey(k, "log"), s.channelKey(k, "wait"), s.key(partition(k.Channel), "waiting"), s.channelKey(k, "undo")},
 			turnID, entry, member(k, turnID)).Int64()
 		if err != nil {
 			return fail(wrap(ctx, err))
