@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -13,9 +14,10 @@ import (
 
 // Forget removes everything that a person said, in all channels, and the answers to
 // it; questions of theirs are closed unanswered. It returns how many turns that
-// were. It reads every session, some hundred at a time, so that no index of who
-// spoke where need be kept; what is said meanwhile may stay. After an error some of
-// it is done; calling it again goes on.
+// were. It reads every session, one after another, so that no index of who spoke where
+// need be kept; what is said meanwhile may stay. A channel with something that cannot be
+// read is left as it is, and named in the error, for nobody knows whose that is; the
+// others are done. After another error some of it is done; calling it again goes on.
 func (s *Store) Forget(ctx context.Context, userID string) (turns int, err error) {
 	fail := func(err error) (int, error) {
 		return turns, fmt.Errorf("forget a person: %w", err)
@@ -27,12 +29,20 @@ func (s *Store) Forget(ctx context.Context, userID string) (turns int, err error
 	if err != nil {
 		return fail(err)
 	}
+	var unread error
 	for _, k := range channels {
 		n, err := s.forgetIn(ctx, k, userID)
 		if err != nil {
+			err = fmt.Errorf("channel %s: %w", k, err)
+		}
+		if ctx.Err() != nil || errors.Is(err, session.ErrUnavailable) {
 			return fail(err)
 		}
+		unread = errors.Join(unread, err)
 		turns += n
+	}
+	if unread != nil {
+		return fail(unread)
 	}
 	return turns, nil
 }
@@ -76,11 +86,11 @@ func (s *Store) forgetIn(ctx context.Context, k session.Key, userID string) (int
 	}
 	entries, err := s.theirs(k, log.Val(), userID)
 	if err != nil {
-		return 0, fmt.Errorf("channel %s: %w", k, err)
+		return 0, err
 	}
 	undone, err := s.theirs(k, undo.Val(), userID)
 	if err != nil {
-		return 0, fmt.Errorf("channel %s: %w", k, err)
+		return 0, err
 	}
 	entries = append(entries, undone...)
 	args := []any{member(k, ""), len(entries)}
@@ -90,10 +100,10 @@ func (s *Store) forgetIn(ctx context.Context, k session.Key, userID string) (int
 	open := 0
 	for id, v := range wait.Val() {
 		t, err := s.decodeOpen(k, v)
-		if session.IsKeyError(err) {
-			return 0, fmt.Errorf("channel %s: %w", k, err)
+		if err != nil {
+			return 0, fmt.Errorf("open question %s: %w", id, err)
 		}
-		if err == nil && t.AuthorID == userID {
+		if t.AuthorID == userID {
 			args = append(args, id)
 			open++
 		}
@@ -106,16 +116,13 @@ func (s *Store) forgetIn(ctx context.Context, k session.Key, userID string) (int
 }
 
 // theirs are the entries of a log that a person said or that answer them. The error is
-// a *session.KeyError: nobody knows whose an entry is that cannot be read.
+// that of an entry that cannot be read.
 func (s *Store) theirs(k session.Key, log []string, userID string) (out []string, err error) {
 	last := "" // the author of the question before
 	for _, e := range log {
 		t, err := s.decodeTurn(k, e)
-		if session.IsKeyError(err) {
-			return nil, err
-		}
 		if err != nil {
-			continue
+			return nil, err
 		}
 		whose := t.AuthorID
 		if t.Role == session.RoleAssistant {

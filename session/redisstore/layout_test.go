@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"moebot/session"
+	"moebot/session/redisstore"
 	"moebot/session/sessiontest"
 )
 
@@ -55,5 +56,65 @@ func TestKeyLayout(t *testing.T) {
 	}
 	if z, err := m.ZMembers("mb:{p28}:waiting"); err != nil || !cmp.Equal(z, []string{k.Channel + " 42"}) {
 		t.Errorf("waiting = %q, %v", z, err)
+	}
+}
+
+// TestGivenUpQuestion: the text of a question that was given up goes with the channel's
+// next message, though its hash lives on.
+func TestGivenUpQuestion(t *testing.T) {
+	m := miniredis.RunT(t)
+	now := time.Now()
+	s, err := redisstore.Open(t.Context(), redisstore.Options{URL: "redis://" + m.Addr(), PendingTTL: time.Hour, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	accept := func(channel, id string) {
+		t.Helper()
+		if _, ok, err := s.Accept(t.Context(), session.Key{Channel: channel}, question(id)); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	accept("1", "10")
+	now = now.Add(30 * time.Minute)
+	accept("1", "11")
+	now = now.Add(45 * time.Minute)
+	accept("36", "12") // in the same partition: it gives up 10, too
+	accept("1", "13")
+	for _, key := range m.Keys() {
+		if !strings.HasSuffix(key, ":wait:1") {
+			continue
+		}
+		if ids, err := m.HKeys(key); err != nil || !cmp.Equal(ids, []string{"11", "13"}) {
+			t.Errorf("%s holds %q, %v; want 11 and 13", key, ids, err)
+		}
+	}
+}
+
+// TestUnreadable: a turn that nobody can read holds up no other question, and is no reason
+// to say that all of a person is forgotten.
+func TestUnreadable(t *testing.T) {
+	m := miniredis.RunT(t)
+	s := open(t, "redis://"+m.Addr(), sessiontest.Limits{})
+	ctx := t.Context()
+	for _, channel := range []string{"1", "2", "3"} {
+		if _, _, err := s.Accept(ctx, session.Key{Channel: channel}, session.Turn{ID: "5", Role: session.RoleUser, AuthorID: "77", Text: "mine"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range m.Keys() {
+		switch {
+		case strings.HasSuffix(key, ":wait:1"):
+			m.HSet(key, "5", strings.Repeat("t", 32)+"garbage")
+		case strings.HasSuffix(key, ":log:2"):
+			m.Push(key, "9{}")
+		}
+	}
+	if p, err := s.Pending(ctx); err != nil || len(p) != 2 {
+		t.Errorf("Pending = %v, %v; want the two that can be read", p, err)
+	}
+	n, err := s.Forget(ctx, "77")
+	if n != 1 || err == nil || !strings.Contains(err.Error(), "channel 1:") || !strings.Contains(err.Error(), "channel 2:") {
+		t.Errorf("Forget = %d, %v; want 1 and an error that names both channels", n, err)
 	}
 }

@@ -65,11 +65,9 @@ func (s *Store) Pending(ctx context.Context) ([]session.Pending, error) {
 			return nil, fmt.Errorf("read pending question %s of channel %s: %w", q.Turn.ID, q.Key, wrap(ctx, err))
 		}
 		if q.Turn, err = s.decodeOpen(q.Key, v); err != nil {
-			if session.IsKeyError(err) { // one such must not hold up the others
-				s.o.Log.Error("an unanswered question of before cannot be read; it stays until it can", "channel", q.Key.Channel, "message", list[i].Turn.ID, "err", err)
-				continue
-			}
-			return nil, fmt.Errorf("read pending question of channel %s: %w", q.Key, err)
+			// one such must not hold up the others
+			s.o.Log.Error("an unanswered question of before cannot be read; it stays until it can", "channel", q.Key.Channel, "message", list[i].Turn.ID, "err", err)
+			continue
 		}
 		kept = append(kept, q)
 	}

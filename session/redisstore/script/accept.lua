@@ -27,8 +27,14 @@ if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[1]) == 1 then
   if redis.call('RPUSH', KEYS[1], ARGV[2]) > tonumber(ARGV[5]) then
     redis.call('LTRIM', KEYS[1], '-' .. ARGV[5], -1)
   end
-  redis.call('HSET', KEYS[3], ARGV[1], ARGV[3] .. ARGV[2])
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', '(' .. ARGV[9])
+  local channel = string.sub(ARGV[8], 1, -#ARGV[1] - 1)
+  for _, id in ipairs(redis.call('HKEYS', KEYS[3])) do
+    if not redis.call('ZSCORE', KEYS[4], channel .. id) then -- given up
+      redis.call('HDEL', KEYS[3], id)
+    end
+  end
+  redis.call('HSET', KEYS[3], ARGV[1], ARGV[3] .. ARGV[2])
   redis.call('ZADD', KEYS[4], ARGV[4], ARGV[8])
   redis.call('HINCRBY', KEYS[5], 'messages', 1)
   if redis.call('HINCRBY', KEYS[6], 'messages', 1) == 1 then -- the day's first
