@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -168,7 +169,10 @@ func (s *Store) runAll(ctx context.Context, calls []call, read func(redis.Pipeli
 func (s *Store) takeToken(id string) string {
 	s.mu.Lock()
 	token, ok := s.unsure[id]
-	delete(s.unsure, id)
+	if ok {
+		delete(s.unsure, id)
+		s.unsures = slices.DeleteFunc(s.unsures, func(u string) bool { return u == id })
+	}
 	s.mu.Unlock()
 	if ok {
 		return token
