@@ -33,14 +33,10 @@ func (s *Store) Take(ctx context.Context, name string, size int, every time.Dura
 // giveBack puts the tokens back that a message took out of buckets. If that fails, they
 // are short of them until they are full.
 func (s *Store) giveBack(ctx context.Context, limits []session.Limit, messageID string) {
-	now := ""
-	if s.alone {
-		now = ms(s.now())
-	}
 	var calls []call
 	for _, l := range limits {
 		calls = append(calls, call{script: giveScript, keys: []string{s.key(partition(l.Name), "rate", l.Name), s.key(partition(l.Name), "rated", l.Name, messageID)},
-			args: []any{now, duration(l.Every), duration(ratedTTL)}})
+			args: []any{s.bucketTime(), duration(l.Every), duration(ratedTTL)}})
 	}
 	for i, r := range s.runAll(ctx, calls, nil) {
 		if r.Err() != nil {
@@ -49,12 +45,15 @@ func (s *Store) giveBack(ctx context.Context, limits []session.Limit, messageID 
 	}
 }
 
-// take is the call of take.lua for a bucket, not on behalf of a message. Buckets go by
-// our time, if we are alone, else by Redis's.
-func (s *Store) take(l session.Limit) call {
-	now := ""
+// bucketTime is what buckets go by: our time, if we are alone, else Redis's, which is "".
+func (s *Store) bucketTime() string {
 	if s.alone {
-		now = ms(s.now())
+		return ms(s.now())
 	}
-	return call{script: takeScript, keys: []string{s.key(partition(l.Name), "rate", l.Name)}, args: []any{now, l.Size, duration(l.Every), duration(ratedTTL)}}
+	return ""
+}
+
+// take is the call of take.lua for a bucket, not on behalf of a message.
+func (s *Store) take(l session.Limit) call {
+	return call{script: takeScript, keys: []string{s.key(partition(l.Name), "rate", l.Name)}, args: []any{s.bucketTime(), l.Size, duration(l.Every), duration(ratedTTL)}}
 }

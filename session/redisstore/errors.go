@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,12 +16,17 @@ import (
 	"moebot/session"
 )
 
-// refusals are the first words of Redis's error replies that say "not now":
-// starting, failing over, out of disk or memory, too few replicas, or a
-// cluster with a hole. They end without our doing.
+// refusals are the first words of Redis's error replies that say "not now".
 var refusals = []string{
 	"LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF",
-	"NOREPLICAS", "OOM", "BUSY", "UNKILLABLE", "ERR max number of clients",
+	"NOREPLICAS", "OOM", "BUSY ", "UNKILLABLE", "ERR max number of clients",
+}
+
+// Passing reports whether an error reply of Redis says "not now": it is starting, failing
+// over, out of disk or memory, has too few replicas, or is a cluster with a hole. That
+// ends without our doing.
+func Passing(reply redis.Error) bool {
+	return slices.ContainsFunc(refusals, func(r string) bool { return strings.HasPrefix(reply.Error(), r) })
 }
 
 // wrap turns an error of go-redis into one of ours; nil stays nil. What the
@@ -61,12 +67,7 @@ func unavailable(err error) bool {
 	var reply redis.Error
 	switch {
 	case errors.As(err, &reply):
-		for _, r := range refusals {
-			if strings.HasPrefix(reply.Error(), r) {
-				return true
-			}
-		}
-		return false
+		return Passing(reply)
 	case errors.As(err, &netErr),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
 		errors.Is(err, redis.ErrClosed), errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted),

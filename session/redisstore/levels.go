@@ -27,15 +27,12 @@ func (s *Store) SettingsOf(ctx context.Context, keys ...session.Key) ([]session.
 		}
 	}
 	stored := make([]*redis.StringCmd, len(keys))
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each reply has its error
 		for i, k := range keys {
 			stored[i] = p.Get(ctx, s.channelKey(k, "cfg"))
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return fail(keys[0], wrap(ctx, err))
-	}
 	for i, k := range keys {
 		v, err := stored[i].Result()
 		if errors.Is(err, redis.Nil) {
