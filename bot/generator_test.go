@@ -211,7 +211,7 @@ func TestNoAnswerPings(t *testing.T) {
 	for _, want := range []string{"@everyone", "@here", "<@123456789>", "<@!42>", "<@&7>"} {
 		for seed := range uint64(40) {
 			s := sample.New(sample.Params{Temperature: 1, TopP: 1, RepeatPenalty: 1, Seed: seed}, m.template.Unsaid())
-			s.Never(m.pings, want[:seed%3])
+			s.Never(m.pings, want[:seed%3], -1)
 			var text strings.Builder
 			for range 30 {
 				z := make([]float32, m.tok.Size())

@@ -78,7 +78,7 @@ type Request struct {
 	Forbid      []int32     // tokens never drawn
 	Never       *sample.Ban // strings that the reply may not spell, nor complete of those that Before ends with; nil for none
 	Before      string      // text in the prompt that the reply goes on with
-	Begun       int         // tokens at the end of the prompt that are that text: penalties count them as the reply's
+	Begun       int         // tokens at the end of the prompt that are that text: penalties count them as the reply's, whose own text stands right behind theirs
 	Trace       bool        // collect Result.Trace
 	// Watch is told each token as it is drawn, with the trace Result.Trace would have of
 	// it, on the goroutine that called Generate. May be nil.

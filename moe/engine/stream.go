@@ -47,14 +47,18 @@ func (e *Engine) newSequence(ctx context.Context, r Request) *sequence {
 		sampler.Read(r.Tokens, e.breakers())
 	}
 	sampler.Said(r.Tokens[len(r.Tokens)-r.Begun:])
+	after := int32(-1) // the token that the reply's text goes on behind
+	if r.Begun > 0 {
+		after = r.Tokens[len(r.Tokens)-1]
+	}
 	if r.Never != nil {
-		sampler.Never(r.Never, r.Before)
+		sampler.Never(r.Never, r.Before, after)
 	}
 	look := lookup{most: e.opt.Lookup}
 	if look.most > 0 {
 		look.seen = append(make([]int32, 0, len(r.Tokens)+min(limit, 512)), r.Tokens...)
 	}
-	return &sequence{ctx: ctx, req: r, lookup: look, sampler: sampler, stream: e.tok.Stream(), limit: limit,
+	return &sequence{ctx: ctx, req: r, lookup: look, sampler: sampler, stream: e.tok.Stream(after), limit: limit,
 		out: outbox{more: make(chan struct{}, 1)}, ended: make(chan struct{}), arrived: time.Now()}
 }
 

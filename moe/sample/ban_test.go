@@ -69,7 +69,7 @@ func TestWhatIsBannedCannotBeSpelled(t *testing.T) {
 		for range 10 {
 			before := []string{"", "@every", "hello <@", "@everyone @", "a <@&", "@her"}[rng.IntN(6)]
 			s := New(Params{Temperature: float64(rng.IntN(2)), TopP: 1, RepeatPenalty: 1, Seed: rng.Uint64()}, nil)
-			s.Never(ban, before)
+			s.Never(ban, before, -1)
 			want := pings[rng.IntN(len(pings))]
 			var ids []int32
 			for range 30 {
@@ -123,7 +123,7 @@ func TestABanForbidsNothingElse(t *testing.T) {
 		ban := NewBan(v, pings)
 		var ids []int32
 		s := New(Params{Temperature: 1, TopP: 1, RepeatPenalty: 1, Seed: rng.Uint64()}, nil)
-		s.Never(ban, "")
+		s.Never(ban, "", -1)
 		for range 30 {
 			z := make([]float32, len(v))
 			id := s.Sample(z)
@@ -135,6 +135,37 @@ func TestABanForbidsNothingElse(t *testing.T) {
 				}
 			}
 			ids = append(ids, id)
+		}
+	}
+}
+
+// A string may begin with any character, and be one character.
+func TestABanOfOtherCharacters(t *testing.T) {
+	v := plain{"x", "é", "!", "xé!", "ê", "漢字", "漢", "字"}
+	s := New(Params{RepeatPenalty: 1}, nil)
+	s.Never(NewBan(v, []string{"é!", "漢字"}), "", -1)
+	for _, tc := range []struct{ said, bad []int32 }{{nil, []int32{3, 5}}, {[]int32{1}, []int32{2, 3, 5}}, {[]int32{4}, []int32{3, 5}}, {[]int32{6}, []int32{3, 5, 7}}} {
+		for _, id := range tc.said {
+			s.took(id)
+		}
+		z := make([]float32, len(v))
+		s.never.mask(z)
+		for id := range z {
+			if forbidden := math.IsInf(float64(z[id]), -1); forbidden != slices.Contains(tc.bad, int32(id)) {
+				t.Errorf("behind %v token %q is forbidden: %v", tc.said, v[id], forbidden)
+			}
+		}
+	}
+}
+
+// A reply that goes on behind a token keeps the blank of its first one.
+func TestABanBehindAToken(t *testing.T) {
+	v := blanks{plain{"", "a", " b"}}
+	for after, want := range map[int32]bool{-1: false, 0: false, 1: true} {
+		s := New(Params{RepeatPenalty: 1}, nil)
+		s.Never(NewBan(v, []string{"a b"}), "a", after)
+		if id := s.Sample([]float32{0, 1, 2}); (id != 2) != want {
+			t.Errorf("behind token %d \" b\" is forbidden: %v, want %v", after, id != 2, want)
 		}
 	}
 }

@@ -37,9 +37,9 @@ func (s *Sampler) Said(ids []int32) {
 }
 
 // Never makes the sampler keep from spelling what b forbids, in a reply that stands
-// behind the text before.
-func (s *Sampler) Never(b *Ban, before string) {
-	s.never = speller{ban: b, q: b.after(before), last: -1}
+// behind the text before, of which after is the last token; -1 if the reply starts anew.
+func (s *Sampler) Never(b *Ban, before string, after int32) {
+	s.never = speller{ban: b, q: b.after(before), last: after}
 }
 
 // Sample draws a token; it changes logits. NaN counts as impossible. The result is

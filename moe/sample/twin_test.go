@@ -226,7 +226,7 @@ func TestDrawingTakesNoMemory(t *testing.T) {
 	s.Read(make([]int32, 100), make([]bool, 500))
 	v := make(plain, 500)
 	copy(v, plain{"@", "everyone", "here"})
-	s.Never(NewBan(v, []string{"@everyone", "@here"}), "")
+	s.Never(NewBan(v, []string{"@everyone", "@here"}), "", -1)
 	rng := rand.New(rand.NewPCG(1, 2))
 	z, fresh := make([]float32, 500), make([]float32, 500)
 	for i := range fresh {

@@ -17,23 +17,16 @@ func (t *Tokenizer) Bytes(id int32) string {
 
 // decoder undoes the blanks that encoding puts before text.
 type decoder struct {
-	t       *Tokenizer
-	started bool // text has come since the start or the last special token
+	t    *Tokenizer
+	last int32 // token, -1 at the start of a text
 }
 
 func (d *decoder) next(id int32) string {
 	text := d.t.Bytes(id)
-	if !d.t.prefix || !d.t.has(id) {
-		return text
-	}
-	if k := d.t.kinds[id]; k == UserDefined || isControl(k) {
-		d.started = false
-		return text
-	}
-	if !d.started {
+	if d.t.DropsBlank(d.last) && !d.t.DropsBlank(id) { // special tokens get no blank
 		text = strings.TrimPrefix(text, " ")
 	}
-	d.started = true
+	d.last = id
 	return text
 }
 
@@ -51,7 +44,7 @@ func (t *Tokenizer) DropsBlank(after int32) bool {
 // U+2581: it comes out as a blank.
 func (t *Tokenizer) Decode(ids []int32) string {
 	var b strings.Builder
-	d := decoder{t: t}
+	d := decoder{t, -1}
 	for _, id := range ids {
 		b.WriteString(d.next(id))
 	}
@@ -67,8 +60,9 @@ type Stream struct {
 	held    []byte // at most three bytes between calls
 }
 
-// Stream returns a new streaming decoder.
-func (t *Tokenizer) Stream() *Stream { return &Stream{decoder: decoder{t: t}} }
+// Stream returns a new streaming decoder of what stands behind the token after, or with
+// -1 at the start of a text.
+func (t *Tokenizer) Stream(after int32) *Stream { return &Stream{decoder: decoder{t, after}} }
 
 // Push adds a token and returns the text that is now certain, which is UTF-8.
 func (s *Stream) Push(id int32) string {

@@ -14,7 +14,7 @@ func TestStreamNeverGivesHalfACharacter(t *testing.T) {
 		{"\xff\xfe", "\uFFFD\uFFFD"}, {"\xed\xa0\x80", "\uFFFD\uFFFD\uFFFD"}, {"\xf0\x9f\x98é", "\uFFFDé"}, {"\xf4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},
 		{"\xc0\xaf", "\uFFFD\uFFFD"}, {"\xe0\x80\x80", "\uFFFD\uFFFD\uFFFD"}, {"\uFFFDx", "\uFFFDx"}, {"\xe2\x82", "\uFFFD"},
 	} {
-		s := tok.Stream()
+		s := tok.Stream(-1)
 		var out strings.Builder
 		for i := range len(tc.in) {
 			id, _ := tok.ID(string(byteRune[tc.in[i]]))
@@ -53,7 +53,7 @@ func TestStreamDoesNotDependOnTheCuts(t *testing.T) {
 			if len(s.Tokens) == 0 {
 				continue
 			}
-			st := mustNew(t, s).Stream()
+			st := mustNew(t, s).Stream(-1)
 			var out strings.Builder
 			for id := range s.Tokens {
 				piece := st.Push(int32(id))

@@ -153,7 +153,7 @@ func TestOracle(t *testing.T) {
 					t.Errorf("test %d, %q: decodes to %q", i, text, got)
 				}
 				var b strings.Builder
-				s := tok.Stream()
+				s := tok.Stream(-1)
 				for _, id := range ids {
 					piece := s.Push(id)
 					if !utf8.ValidString(piece) {

@@ -170,3 +170,29 @@ func idsOf(s Spec) map[string]int32 {
 	}
 	return ids
 }
+
+// A stream that goes on behind a token says what one decoding of all says.
+func TestStreamGoesOnBehindAToken(t *testing.T) {
+	for _, noPrefix := range []bool{false, true} {
+		s := smallSPM()
+		s.NoSpacePrefix = noPrefix
+		tok := mustNew(t, s)
+		const text = "ab ab</s>abc  a@@ab 漢字 é"
+		ids := tok.Encode(text, true)
+		for n := range len(ids) + 1 {
+			after := int32(-1)
+			if n > 0 {
+				after = ids[n-1]
+			}
+			var b strings.Builder
+			for part, stream := range []*Stream{tok.Stream(-1), tok.Stream(after)} {
+				for _, id := range [][]int32{ids[:n], ids[n:]}[part] {
+					b.WriteString(stream.Push(id))
+				}
+			}
+			if got, want := b.String(), tok.Decode(ids); got != want {
+				t.Errorf("without prefix %v, cut at %d: %q, want %q", noPrefix, n, got, want)
+			}
+		}
+	}
+}
