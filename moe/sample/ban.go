@@ -34,9 +34,9 @@ const spelled = math.MaxUint8
 func NewBan(v Vocabulary, texts []string) *Ban {
 	b := &Ban{vocab: v}
 	b.automaton(texts)
-	starts := ""
+	var starts [256]bool
 	for _, t := range texts {
-		starts += t[:1]
+		starts[t[0]] = true
 	}
 	for i := range b.bad {
 		b.bad[i] = make([][]int32, len(b.step))
@@ -44,7 +44,10 @@ func NewBan(v Vocabulary, texts []string) *Ban {
 	drops := v.DropsBlank(-1)
 	for id := range int32(v.Size()) {
 		text := v.Bytes(id)
-		again := strings.ContainsAny(text, starts)
+		again := false
+		for i := range len(text) {
+			again = again || starts[text[i]]
+		}
 		for q := range b.step {
 			if b.spells(uint8(q), text, again) {
 				b.bad[0][q] = append(b.bad[0][q], id)
