@@ -108,7 +108,7 @@ func (b *bpe) emit(dst []int32, symbol int32) []int32 {
 		return append(dst, id)
 	}
 	for _, r := range b.text[symbol] {
-		if int(r) < len(runeByte) && runeByte[r] >= 0 {
+		if isByteRune(r) {
 			if id := b.token[b.bytes[runeByte[r]]]; id >= 0 {
 				dst = append(dst, id)
 			}
