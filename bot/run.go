@@ -198,7 +198,7 @@ func (s *service) openStore(ctx context.Context) error {
 	if s.local, err = embedded.Open(ctx, embedded.Options{Dir: dir, Log: s.log}); err != nil {
 		return err
 	}
-	o.Kind, o.Owner = "embedded", "embedded" // nobody else can use it
+	o.Kind, o.Owner, o.Erase = "embedded", "embedded", s.local.Erase // nobody else can use it
 	if s.store, err = redisstore.New(s.local.Client(), o); err != nil {
 		s.local.Close()
 		return err

@@ -13,7 +13,8 @@
 //
 // Times to live run by the clock that the journal records, also while no
 // process runs. When the journal has grown to more than twice what the data
-// needs, it is written anew. A journal whose end was cut short loses that end,
+// needs, it is written anew, with what the Redis holds and nothing else; Erase
+// has that done for what people want to be gone. A journal whose end was cut short loses that end,
 // which was never acknowledged or not yet safe, and says so in the log; a
 // damaged one is an error that names the place, and is left as it is.
 //
@@ -61,6 +62,13 @@ const (
 	closeMin    = 64 << 10    // the same when the server ends, so that it starts fast
 	retryAfter  = 5 * time.Second
 	execTimeout = 30 * time.Second // a starved machine must not break the journal off
+
+	// What expires or is pushed out leaves the journal within about a day; how soon after the
+	// start, since it may have waited already; and what is removed at the earliest after so
+	// many times the time that writing the journal anew takes.
+	rewriteEvery = 24 * time.Hour
+	rewriteFirst = time.Hour
+	eraseShare   = 50
 )
 
 // Options says where the journal is and how safe.
@@ -87,6 +95,7 @@ type Server struct {
 	client *redis.Client
 	stop   chan struct{} // closed by Close
 	done   chan struct{} // closed when upkeep has ended
+	erase  chan chan<- error
 
 	// turn holds a token while nobody writes; taking it is the write lock. A
 	// channel, so that waiting ends with a context.
@@ -96,6 +105,10 @@ type Server struct {
 	clock   int64             // Unix ms up to which times to live have run down
 	scripts map[string]string // digest → source of the scripts the Redis knows
 	closed  bool
+
+	stale    time.Time     // when the journal is to be written anew for what is in it no more
+	erasures time.Time     // the last time that Erase asked for; zero if that is done
+	took     time.Duration // writing it anew the last time
 }
 
 // Open starts the Redis and gives it what the journal in o.Dir holds; without
@@ -111,8 +124,8 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		path: filepath.Join(o.Dir, fileName), o: o,
-		stop: make(chan struct{}), done: make(chan struct{}),
-		turn: make(chan struct{}, 1), scripts: map[string]string{},
+		stop: make(chan struct{}), done: make(chan struct{}), erase: make(chan chan<- error),
+		turn: make(chan struct{}, 1), scripts: map[string]string{}, stale: time.Now().Add(rewriteFirst),
 	}
 	if err := s.open(ctx); err != nil {
 		s.free()
@@ -264,7 +277,7 @@ func (s *Server) Close() error {
 	}
 	close(s.stop)
 	<-s.done
-	if s.journal.grown(closeMin) {
+	if s.journal.grown(closeMin) || !s.erasures.IsZero() {
 		if err := s.compact(); err != nil {
 			s.o.Log.Warn("journal not shortened", "file", s.path, "err", err)
 		}

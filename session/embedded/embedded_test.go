@@ -40,7 +40,7 @@ func open(t testing.TB, o embedded.Options, so redisstore.Options) (store *redis
 	if err != nil {
 		t.Fatal(err)
 	}
-	so.Kind, so.Log = "embedded", quiet
+	so.Kind, so.Log, so.Erase = "embedded", quiet, srv.Erase
 	store, err = redisstore.New(srv.Client(), so)
 	if err != nil {
 		t.Fatal(err)

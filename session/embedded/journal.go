@@ -1,12 +1,14 @@
 package embedded
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -84,7 +86,7 @@ type journal struct {
 	mu     sync.Mutex // guards the rest
 	size   int64      // bytes of whole frames, header included
 	synced int64      // of them on the disk
-	base   int64      // size when the file was made
+	base   int64      // size when create had made the file
 	broken error      // set once the file's content is not known any more
 }
 
@@ -92,6 +94,7 @@ type journal struct {
 type frame struct {
 	offset   int64
 	clock    int64 // Unix ms
+	synced   int64 // 0 in what create wrote, and there alone
 	commands []byte
 }
 
@@ -144,7 +147,7 @@ func parse(path string, data []byte) (salt [8]byte, frames []frame, sound int64,
 			}
 			return salt, frames, at, nil
 		}
-		frames = append(frames, frame{at, int64(binary.LittleEndian.Uint64(payload)), payload[payloadLen:]})
+		frames = append(frames, frame{at, int64(binary.LittleEndian.Uint64(payload)), int64(binary.LittleEndian.Uint64(payload[8:])), payload[payloadLen:]})
 		at += frameLen + int64(len(payload))
 	}
 	return salt, frames, at, nil
@@ -184,23 +187,33 @@ func syncedBehind(salt [8]byte, data []byte, bad int64) (int64, bool) {
 	}
 }
 
-// create writes a new journal holding the given batches of commands, each
+// create writes a new journal holding the batches of commands that fill puts, each
 // batch one frame at clock, in place of whatever is at path: to a temporary
 // file first, which takes its place whole and only once it is on the disk. old,
 // if not nil, is the open file at path; it is closed on success, and on
 // failure it is as good as before or the error says so.
-func create(path string, clock int64, batches [][]byte, old *journal) (*journal, error) {
+func create(path string, clock int64, fill func(put func(batch []byte) error) error, old *journal) (*journal, error) {
 	j := &journal{path: path}
 	rand.Read(j.salt[:])
-	b := header(j.salt)
-	for _, c := range batches {
-		if len(c) > maxPayload-payloadLen {
-			return nil, fmt.Errorf("a batch of %d bytes is larger than a record may be", len(c))
-		}
-		b = appendFrame(b, j.salt, clock, 0, c)
-	}
 	tmp := path + ".new"
-	if err := writeFile(tmp, b); err != nil {
+	err := writeFile(tmp, func(w io.Writer) error {
+		n, err := w.Write(header(j.salt))
+		j.size = int64(n)
+		if err != nil || fill == nil {
+			return err
+		}
+		var b []byte
+		return fill(func(batch []byte) error {
+			if len(batch) > maxPayload-payloadLen {
+				return fmt.Errorf("a batch of %d bytes is larger than a record may be", len(batch))
+			}
+			b = appendFrame(b[:0], j.salt, clock, 0, batch)
+			j.size += int64(len(b))
+			_, err := w.Write(b)
+			return err
+		})
+	})
+	if err != nil {
 		os.Remove(tmp)
 		return nil, err
 	}
@@ -208,7 +221,7 @@ func create(path string, clock int64, batches [][]byte, old *journal) (*journal,
 	if old != nil {
 		old.f.Close()
 	}
-	err := os.Rename(tmp, path)
+	err = os.Rename(tmp, path)
 	if err == nil {
 		syncDir(path)
 	}
@@ -226,17 +239,20 @@ func create(path string, clock int64, batches [][]byte, old *journal) (*journal,
 		}
 		return nil, errors.Join(err, operr)
 	}
-	j.f, j.size, j.synced, j.base = f, int64(len(b)), int64(len(b)), int64(len(b))
+	j.f, j.synced, j.base = f, j.size, j.size
 	return j, nil
 }
 
-// writeFile makes a file with the given bytes and brings it onto the disk.
-func writeFile(path string, b []byte) error {
+// writeFile makes a file with what fill writes and brings it onto the disk.
+func writeFile(path string, fill func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, journalMode)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err = fill(w); err == nil {
+		err = w.Flush()
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -276,7 +292,13 @@ func load(path string, clock int64) (j *journal, frames []frame, cut int64, err 
 		f.Close()
 		return nil, nil, 0, err
 	}
-	j.f, j.size, j.synced, j.base = f, sound, sound, headerLen
+	j.f, j.size, j.synced, j.base = f, sound, sound, sound
+	for _, rec := range frames {
+		if rec.synced > 0 {
+			j.base = rec.offset
+			break
+		}
+	}
 	return j, frames, cut, nil
 }
 

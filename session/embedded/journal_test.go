@@ -221,7 +221,7 @@ func TestClock(t *testing.T) {
 		b = appendCommand(b, "SET", key, "v")
 		b = appendCommand(b, "PEXPIRE", key, ttl)
 	}
-	j, err := create(filepath.Join(dir, fileName), then, [][]byte{b}, nil)
+	j, err := create(filepath.Join(dir, fileName), then, func(put func([]byte) error) error { return put(b) }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,5 +366,78 @@ func TestCutAndDamaged(t *testing.T) {
 	}
 	if after, _ := os.ReadFile(path); string(after) != string(bad) {
 		t.Error("opening a damaged journal changed it")
+	}
+}
+
+// TestErasures: each Erase is served soon after its time, however many come behind it.
+func TestErasures(t *testing.T) {
+	s := mustOpen(t, Options{Dir: t.TempDir()})
+	due := func(want time.Duration) {
+		t.Helper()
+		<-s.turn
+		left := time.Until(s.stale)
+		s.turn <- struct{}{}
+		if left > want || left < want-time.Minute {
+			t.Errorf("the journal is written anew in %v, want %v", left, want)
+		}
+	}
+	due(rewriteFirst)
+	for _, after := range []time.Duration{20 * time.Minute, 10 * time.Minute, 30 * time.Minute} {
+		if err := s.Erase(t.Context(), after); err != nil {
+			t.Fatal(err)
+		}
+	}
+	due(10 * time.Minute)
+	if err := s.Erase(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	due(30 * time.Minute)
+	<-s.turn
+	s.erasures, s.stale = time.Now(), time.Now().Add(-time.Hour)
+	s.turn <- struct{}{}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		<-s.turn
+		done := s.erasures.IsZero()
+		s.turn <- struct{}{}
+		if done {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the journal is not written anew")
+		}
+	}
+	due(rewriteEvery)
+	s.Close()
+	if err := s.Erase(t.Context(), 0); !errors.Is(err, session.ErrUnavailable) {
+		t.Errorf("Erase after Close = %v", err)
+	}
+}
+
+// TestBase: a journal that is opened again has not grown since it was made but by what was
+// appended.
+func TestBase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), fileName)
+	b := appendCommand(nil, "SET", "k", strings.Repeat("v", 1000))
+	j, err := create(path, 1, func(put func([]byte) error) error { return errors.Join(put(b), put(b), put(b)) }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := j.size
+	for _, grown := range []int64{0, 1, 2} {
+		if err := j.close(); err != nil {
+			t.Fatal(err)
+		}
+		if j, _, _, err = load(path, 1); err != nil {
+			t.Fatal(err)
+		}
+		if j.base != made || (j.size > made) != (grown > 0) {
+			t.Errorf("with %d records more it began with %d bytes and has %d, want %d", grown, j.base, j.size, made)
+		}
+		if err := j.append(2, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,10 +1,14 @@
 package embedded
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
+
+	"moebot/session"
 )
 
 // upkeep, until Close, brings records onto the disk, lets times to live run
@@ -19,14 +23,16 @@ func (s *Server) upkeep() {
 	defer t.Stop()
 	last, notBefore, broken := time.Now(), time.Time{}, false
 	for {
+		var erased chan<- error // told whether the journal is written anew, if that was asked for
 		select {
 		case <-s.stop:
 			return
 		case <-t.C:
+		case erased = <-s.erase:
 		}
 		err := s.journal.sync()
 		now := time.Now()
-		if err == nil && now.Sub(last) < tick {
+		if err == nil && erased == nil && now.Sub(last) < tick {
 			continue
 		}
 		last = now
@@ -37,7 +43,7 @@ func (s *Server) upkeep() {
 		}
 		<-s.turn
 		s.advance(now.UnixMilli())
-		if (err != nil || s.journal.grown(compactMin)) && now.After(notBefore) {
+		if erased != nil || (err != nil || s.journal.grown(compactMin) || now.After(s.stale)) && now.After(notBefore) {
 			cerr := s.compact()
 			switch {
 			case cerr != nil:
@@ -47,6 +53,9 @@ func (s *Server) upkeep() {
 				broken = false
 				s.o.Log.Info("a new journal is written; conversations are accepted again", "file", s.path)
 			}
+			if erased != nil {
+				erased <- cerr
+			}
 		}
 		s.turn <- struct{}{}
 	}
@@ -55,45 +64,85 @@ func (s *Server) upkeep() {
 // compact writes the journal anew, with what the Redis holds and nothing
 // else. Nobody else may write meanwhile.
 func (s *Server) compact() error {
-	batches, err := s.dump()
+	start := time.Now()
+	j, err := create(s.path, s.clock, s.dump, s.journal)
 	if err != nil {
 		return err
 	}
-	j, err := create(s.path, s.clock, batches, s.journal)
-	if err != nil {
-		return err
+	s.journal, s.took = j, time.Since(start)
+	s.stale = start.Add(rewriteEvery)
+	if s.erasures.After(start) {
+		s.stale = s.erasures
+	} else {
+		s.erasures = time.Time{}
 	}
-	s.journal = j
 	return nil
 }
 
-// dump returns commands, in batches of about a megabyte, that make an empty
+// Erase has what was removed, or will have expired after a time, leave the journal, too: at
+// once with 0, else soon after it, and before that if the server is closed. An error is
+// that of writing the journal anew, or ctx's.
+func (s *Server) Erase(ctx context.Context, after time.Duration) error {
+	if after > 0 {
+		select {
+		case <-s.turn:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		at := time.Now().Add(max(after, eraseShare*s.took))
+		if at.Before(s.stale) {
+			s.stale = at
+		}
+		if at.After(s.erasures) {
+			s.erasures = at
+		}
+		s.turn <- struct{}{}
+		return nil
+	}
+	erased := make(chan error, 1)
+	select {
+	case s.erase <- erased:
+	case <-s.done:
+		return fmt.Errorf("%w: closed", session.ErrUnavailable)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := <-erased; err != nil {
+		return s.unavailable(err)
+	}
+	return nil
+}
+
+// dump puts commands, in batches of about a megabyte, that make an empty
 // Redis hold what this one holds: scripts first, then keys in order.
-func (s *Server) dump() ([][]byte, error) {
+func (s *Server) dump(put func(batch []byte) error) error {
 	const batchLen = 1 << 20
-	var batches [][]byte
 	var batch []byte
+	var failed error
 	add := func(words ...string) {
 		batch = appendCommand(batch, words...)
-		if len(batch) >= batchLen {
-			batches, batch = append(batches, batch), nil
+		if len(batch) >= batchLen && failed == nil {
+			failed, batch = put(batch), batch[:0]
 		}
 	}
-	for _, digest := range sortedKeys(s.scripts) {
+	for _, digest := range slices.Sorted(maps.Keys(s.scripts)) {
 		add("SCRIPT", "LOAD", s.scripts[digest])
 	}
 	for _, key := range s.redis.Keys() {
 		if err := s.dumpKey(key, add); err != nil {
-			return nil, fmt.Errorf("key %s: %w", key, err)
+			return fmt.Errorf("key %s: %w", key, err)
+		}
+		if failed != nil {
+			return failed
 		}
 		if ttl := s.redis.TTL(key); ttl > 0 {
 			add("PEXPIRE", key, strconv.FormatInt(max(1, ttl.Milliseconds()), 10))
 		}
 	}
-	if batch != nil {
-		batches = append(batches, batch)
+	if len(batch) > 0 {
+		failed = put(batch)
 	}
-	return batches, nil
+	return failed
 }
 
 // dumpKey adds the commands that make one key, its expiry aside.
@@ -135,7 +184,7 @@ func (s *Server) dumpKey(key string, add func(...string)) error {
 			return err
 		}
 		verb = "ZADD"
-		for _, m := range sortedKeys(z) {
+		for _, m := range slices.Sorted(maps.Keys(z)) {
 			words = append(words, strconv.FormatFloat(z[m], 'g', -1, 64), m)
 		}
 	default:
@@ -145,15 +194,4 @@ func (s *Server) dumpKey(key string, add func(...string)) error {
 		add(append([]string{verb, key}, part...)...)
 	}
 	return nil
-}
-
-// sortedKeys returns a map's keys in order, so that equal data gives equal
-// journals.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

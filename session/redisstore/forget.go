@@ -41,8 +41,8 @@ func (s *Store) Forget(ctx context.Context, userID string) (turns int, err error
 		unread = errors.Join(unread, err)
 		turns += n
 	}
-	if unread != nil {
-		return fail(unread)
+	if err := errors.Join(unread, s.o.Erase(ctx, 0)); err != nil {
+		return fail(err)
 	}
 	return turns, nil
 }

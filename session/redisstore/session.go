@@ -110,6 +110,9 @@ func (s *Store) Reset(ctx context.Context, k session.Key) error {
 			[]string{s.channelKey(k, "log"), s.channelKey(k, "wait"), s.key(partition(k.Channel), "waiting"), s.channelKey(k, "undo")},
 			member(k, ""), duration(undoTTL)).Err())
 	}
+	if err == nil {
+		err = s.o.Erase(context.WithoutCancel(ctx), undoTTL+eraseAfter)
+	}
 	if err != nil {
 		return fmt.Errorf("reset session of channel %s: %w", k, err)
 	}
@@ -154,6 +157,12 @@ func (s *Store) Remove(ctx context.Context, k session.Key, turnID string) error 
 			turnID, entry, member(k, turnID)).Int64()
 		if err != nil {
 			return fail(wrap(ctx, err))
+		}
+		if n == 1 && entry != "" {
+			err = s.o.Erase(context.WithoutCancel(ctx), eraseAfter)
+		}
+		if err != nil {
+			return fail(err)
 		}
 		if n == 1 {
 			return nil

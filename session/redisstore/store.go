@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -27,8 +28,12 @@ const (
 	minSeen = 24 * time.Hour
 )
 
-// undoTTL is how long a Reset can be undone.
-const undoTTL = 10 * time.Minute
+// undoTTL is how long a Reset can be undone, and eraseAfter how soon a message that is
+// removed leaves the files: a few may do so together.
+const (
+	undoTTL    = 10 * time.Minute
+	eraseAfter = 30 * time.Second
+)
 
 // Options says where the Redis is and how much is kept there. The zero value
 // of a field means its default.
@@ -64,6 +69,10 @@ type Options struct {
 	// Kind is what Store.Kind reports, if not empty, instead of what the
 	// client is.
 	Kind string
+	// Erase is called when something that people said was removed, to have it leave the
+	// files behind the Redis, too: at once with 0, else soon after that time. Nil leaves
+	// them to the Redis.
+	Erase func(ctx context.Context, after time.Duration) error
 	// Now is the clock that what is kept is stamped with; nil means time.Now.
 	Now func() time.Time
 	// Log gets a warning if Redis cannot be reached in Open; nil means
@@ -94,6 +103,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Prefix == "" {
 		o.Prefix = "mb"
+	}
+	if o.Erase == nil {
+		o.Erase = func(context.Context, time.Duration) error { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now
