@@ -52,7 +52,7 @@ func (s *Shard) DropCopies(held map[uint64]bool) int {
 		return 0
 	}
 	most := max(rare, s.Sequences()/100)
-	kept := &Shard{Source: s.Source, Vocab: s.Vocab}
+	kept := &Shard{Source: s.Source, Vocab: s.Vocab, Vocabulary: s.Vocabulary}
 	for i := range s.Sequences() {
 		copied := false
 		s.Runs(i, CopyLength, func(_ int, run uint64) { copied = copied || held[run] && in[run] <= most })

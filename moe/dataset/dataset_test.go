@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
+
+	"moebot/moe/tokenizer"
 )
 
 // bytesEncoder encodes each byte as its value plus 10.
@@ -143,12 +145,35 @@ not json
 			t.Error(d)
 		}
 	}
+	long := filepath.Join(dir, "long.jsonl")
+	if err := os.WriteFile(long, []byte(`{"text":"a"}`+"\n"+strings.Repeat("x", maxLine+1)+"\n\r\n"+`{"text":"b"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	if err := ReadFile(long, func(d Document, err error) bool {
+		if err != nil {
+			d.Text = fmt.Sprintf("(%v)", err)
+		}
+		got += d.Text
+		return true
+	}); err != nil || got != "a("+long+":2: the line has more than 16 MiB)b" {
+		t.Errorf("a long line between two documents gives %q, %v", got, err)
+	}
 	cut := filepath.Join(dir, "cut.jsonl.zst")
 	if err := os.WriteFile(cut, z.EncodeAll([]byte(strings.Repeat(lines, 100)), nil)[:40], 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := ReadFile(cut, func(Document, error) bool { return true }); err == nil || !strings.Contains(err.Error(), cut) {
 		t.Errorf("a truncated zstd file gives %v, want an error that names it", err)
+	}
+}
+
+func TestReadTextIsWholeOrAnError(t *testing.T) {
+	if b, err := ReadText(strings.NewReader("1234"), 4); err != nil || string(b) != "1234" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if _, err := ReadText(strings.NewReader("12345"), 4); err == nil {
+		t.Error("a text of 5 bytes fits a limit of 4")
 	}
 }
 
@@ -169,6 +194,8 @@ func shard(source string, lengths ...int) *Shard {
 func TestShardRoundTripAndDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.shard")
 	want := shard("a", 5, 1, 17, 9)
+	want.Append(Sequence{}) // is none
+	want.Vocabulary = VocabularyHash(tokenizer.Spec{Tokens: []string{"a", "b"}, Merges: []string{"a b"}})
 	if err := want.Write(path); err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +219,52 @@ func TestShardRoundTripAndDamage(t *testing.T) {
 		if _, err := parseShard(b[:i]); err == nil {
 			t.Errorf("no error with %d of %d bytes", i, len(b))
 		}
+	}
+}
+
+func TestVocabulariesOfOneSizeAreToldApart(t *testing.T) {
+	hashes := map[string]bool{}
+	for _, s := range []tokenizer.Spec{{Tokens: []string{"a", "b"}}, {Tokens: []string{"b", "a"}}, {Tokens: []string{"a", "b"}, Merges: []string{"a b"}}, {Tokens: []string{"a"}, Merges: []string{"b"}}} {
+		hashes[VocabularyHash(s)] = true
+	}
+	if len(hashes) != 4 {
+		t.Errorf("4 vocabularies have %d hashes", len(hashes))
+	}
+	s := shard("a", 5)
+	for _, tc := range []struct {
+		of, at string
+		size   int
+		fits   bool
+	}{{"", "x", 300, true}, {"x", "", 300, true}, {"x", "x", 300, true}, {"x", "y", 300, false}, {"x", "x", 301, false}} {
+		s.Vocabulary = tc.of
+		if err := s.CheckVocabulary(tc.size, tc.at); (err == nil) != tc.fits {
+			t.Errorf("vocabulary %q of 300 beside %q of %d: %v", tc.of, tc.at, tc.size, err)
+		}
+	}
+}
+
+func TestSumTellsSequencesApart(t *testing.T) {
+	sums := map[uint32]bool{}
+	for _, s := range []*Shard{shard("a", 5, 6), shard("a", 6, 5), shard("a", 5, 7)} {
+		sums[s.Sum()] = true
+	}
+	reply := shard("a", 5, 6)
+	reply.Reply[3] = !reply.Reply[3]
+	sums[reply.Sum()] = true
+	if len(sums) != 4 || shard("a", 5, 6).Sum() != shard("other", 5, 6).Sum() {
+		t.Errorf("sums are %v", sums)
+	}
+}
+
+func TestAnEmptySequenceIsRefused(t *testing.T) {
+	s := shard("a", 5, 9)
+	s.Start = append(s.Start, s.Start[2])
+	path := filepath.Join(t.TempDir(), "a.shard")
+	if err := s.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadShard(path); err == nil || !strings.Contains(err.Error(), "sequence 2 is empty") {
+		t.Errorf("an empty sequence gives %v", err)
 	}
 }
 
@@ -233,9 +306,14 @@ func TestLoaderKeepsToTheMixAndToTheText(t *testing.T) {
 	}
 	var b Batch
 	n := 0.0
+	given := map[string]float64{}
 	for range 200 {
 		l.Next(&b, 4, 32)
 		for i, tok := range b.Tokens {
+			given[l.Sources()[b.Sources[i]]]++
+			if int(b.DocStart[i]) == i%32 { // and a document's last token, which is only a target
+				given[l.Sources()[b.Sources[i]]]++
+			}
 			if b.Weights[i] == 0 {
 				continue
 			}
@@ -252,9 +330,7 @@ func TestLoaderKeepsToTheMixAndToTheText(t *testing.T) {
 			n++
 		}
 	}
-	p := l.Passes()
-	gotShort, gotLong := p["short"]*float64(len(short.Tokens)), p["long"]*float64(len(long.Tokens))
-	if share := gotShort / (gotShort + gotLong); math.Abs(share-0.25) > 0.02 {
+	if share := given["short"] / (given["short"] + given["long"]); math.Abs(share-0.25) > 0.02 {
 		t.Errorf("short gives %.3f of the tokens, want 0.25", share)
 	}
 	if n < 0.95*200*4*32 {

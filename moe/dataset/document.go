@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,8 +30,8 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// maxLine bounds one line of a corpus file, bytes.
-const maxLine = 16 << 20
+// maxLine bounds one line of a corpus file and maxText a text file, bytes.
+const maxLine, maxText = 16 << 20, 1 << 30
 
 // maxWindow bounds the memory that a zstd stream may ask for, bytes.
 const maxWindow = 1 << 27
@@ -68,7 +69,7 @@ func ReadFile(path string, yield func(Document, error) bool) error {
 	}
 	switch filepath.Ext(name) {
 	case ".txt":
-		b, err := io.ReadAll(io.LimitReader(r, 1<<30))
+		b, err := ReadText(r, maxText)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -85,34 +86,64 @@ func ReadFile(path string, yield func(Document, error) bool) error {
 	return fmt.Errorf("%s: unknown kind of corpus file, want .jsonl or .txt, either with .zst behind", path)
 }
 
+// ReadText reads all of a text; one of more bytes than limit is an error.
+func ReadText(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("more than %d MiB of text, split it", limit>>20)
+	}
+	return b, err
+}
+
 func readLines(path string, r io.Reader, yield func(Document, error) bool) error {
-	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 1<<16), maxLine)
-	line := 0
-	for s.Scan() {
-		line++
-		if len(s.Bytes()) == 0 {
+	in := bufio.NewReaderSize(r, 1<<16)
+	var buf []byte
+	for line := 1; ; line++ {
+		b, err := readLine(in, buf[:0])
+		if errors.Is(err, io.EOF) && len(b) == 0 {
+			return nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errLongLine) {
+			return fmt.Errorf("%s:%d: %w", path, line, err)
+		}
+		buf = b
+		if b = bytes.TrimSpace(b); len(b) == 0 && !errors.Is(err, errLongLine) {
 			continue
 		}
 		var d Document
-		err := json.Unmarshal(s.Bytes(), &d)
-		if err == nil {
-			err = d.check()
+		if !errors.Is(err, errLongLine) {
+			if err = json.Unmarshal(b, &d); err == nil {
+				err = d.check()
+			}
 		}
 		if err != nil {
-			if !yield(Document{}, &LineError{path, line, err}) {
-				return nil
-			}
-			continue
+			d, err = Document{}, &LineError{path, line, err}
 		}
-		if !yield(d, nil) {
+		if !yield(d, err) {
 			return nil
 		}
 	}
-	if err := s.Err(); err != nil {
-		return &LineError{path, line + 1, err}
+}
+
+var errLongLine = fmt.Errorf("the line has more than %d MiB", maxLine>>20)
+
+// readLine appends the next line to buf. Of a line that is too long nothing is kept and
+// the next call goes on after it. The error of the last line, if it has no end, is io.EOF.
+func readLine(r *bufio.Reader, buf []byte) ([]byte, error) {
+	long := false
+	for {
+		part, err := r.ReadSlice('\n')
+		if long = long || len(buf)+len(part) > maxLine; !long {
+			buf = append(buf, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case long && (err == nil || errors.Is(err, io.EOF)):
+			return buf[:0], errLongLine
+		default:
+			return buf, err
+		}
 	}
-	return nil
 }
 
 func (d Document) check() error {

@@ -22,7 +22,6 @@ type Loader struct {
 	rng    []*rand.Rand // [shard] its own, so that a source's order does not depend on which others there are
 	order  [][]int      // [shard] shuffled sequences
 	next   []int        // [shard] position in order
-	passes []int        // [shard] times the shard was used up
 	mix    Mix
 	weight []float64 // [shard] cumulative
 	// given counts the tokens that each shard contributed under the present mix:
@@ -56,7 +55,7 @@ func NewLoader(shards []*Shard, seed uint64) (*Loader, error) {
 		l.rng = append(l.rng, rand.New(rand.NewPCG(seed, name.Sum64())))
 		l.order = append(l.order, l.rng[i].Perm(s.Sequences()))
 	}
-	l.next, l.passes = make([]int, len(l.shards)), make([]int, len(l.shards))
+	l.next = make([]int, len(l.shards))
 	return l, nil
 }
 
@@ -112,15 +111,6 @@ func (l *Loader) missing(m Mix) (names []string) {
 	return names
 }
 
-// Passes is how often each source has been used up so far, by name.
-func (l *Loader) Passes() map[string]float64 {
-	out := map[string]float64{}
-	for i, s := range l.shards {
-		out[s.Source] = float64(l.passes[i]) + float64(l.next[i])/float64(len(l.order[i]))
-	}
-	return out
-}
-
 // draw takes the next document of the shard that is furthest behind its share.
 func (l *Loader) draw() piece {
 	best := -1
@@ -143,7 +133,7 @@ func (l *Loader) draw() piece {
 			o := l.order[best]
 			o[i], o[j] = o[j], o[i]
 		})
-		l.next[best], l.passes[best] = 0, l.passes[best]+1
+		l.next[best] = 0
 	}
 	q := l.order[best][l.next[best]]
 	l.next[best]++

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -11,22 +12,53 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"moebot/moe/tokenizer"
 )
 
 // Shard holds the sequences of one source, one after another.
 type Shard struct {
-	Source string
-	Vocab  int      // size of the vocabulary the ids belong to
-	Tokens []uint16 // all sequences
-	Reply  []bool   // beside Tokens, see Sequence
-	Start  []int    // [sequences+1] border of sequence i is Start[i] : Start[i+1]
+	Source     string
+	Vocab      int      // size of the vocabulary the ids belong to
+	Vocabulary string   // its VocabularyHash; "" of a file that does not say
+	Tokens     []uint16 // all sequences
+	Reply      []bool   // beside Tokens, see Sequence
+	Start      []int    // [sequences+1] border of sequence i is Start[i] : Start[i+1]
+}
+
+// VocabularyHash tells vocabularies of one size apart: 16 hexadecimal digits of the
+// SHA-256 of the tokens and the merges.
+func VocabularyHash(s tokenizer.Spec) string {
+	h := sha256.New()
+	for _, table := range [][]string{s.Tokens, s.Merges} {
+		fmt.Fprintf(h, "%d\n", len(table))
+		for _, text := range table {
+			fmt.Fprintf(h, "%d:%s", len(text), text)
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:8])
+}
+
+// CheckVocabulary reports a shard whose ids are not those of a vocabulary of that size
+// and hash. An unknown hash, "", fits any.
+func (s *Shard) CheckVocabulary(size int, hash string) error {
+	if s.Vocab != size {
+		return fmt.Errorf("shard %s has a vocabulary of %d, the model one of %d", s.Source, s.Vocab, size)
+	}
+	if s.Vocabulary != hash && s.Vocabulary != "" && hash != "" {
+		return fmt.Errorf("shard %s has another vocabulary of %d tokens (%s) than the one at hand (%s); was it packed with the same -m?", s.Source, size, s.Vocabulary, hash)
+	}
+	return nil
 }
 
 // Sequences is the number of sequences.
 func (s *Shard) Sequences() int { return len(s.Start) - 1 }
 
-// Append adds a sequence. Ids must be below Vocab.
+// Append adds a sequence, unless it is empty. Ids must be below Vocab.
 func (s *Shard) Append(q Sequence) {
+	if len(q.Tokens) == 0 {
+		return
+	}
 	if len(s.Start) == 0 {
 		s.Start = []int{0}
 	}
@@ -43,10 +75,11 @@ func (s *Shard) Append(q Sequence) {
 const shardMagic = "moeshrd1"
 
 type shardHeader struct {
-	Source    string `json:"source"`
-	Vocab     int    `json:"vocab"`
-	Sequences int    `json:"sequences"`
-	Tokens    int    `json:"tokens"`
+	Source     string `json:"source"`
+	Vocab      int    `json:"vocab"`
+	Vocabulary string `json:"vocabulary,omitempty"`
+	Sequences  int    `json:"sequences"`
+	Tokens     int    `json:"tokens"`
 }
 
 // Write stores the shard at path, atomically: magic, header length (uint32), JSON
@@ -64,7 +97,7 @@ func (s *Shard) Write(path string) error {
 	defer f.Close()
 	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	w := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<20)
-	header, err := json.Marshal(shardHeader{s.Source, s.Vocab, s.Sequences(), len(s.Tokens)})
+	header, err := json.Marshal(shardHeader{s.Source, s.Vocab, s.Vocabulary, s.Sequences(), len(s.Tokens)})
 	if err != nil {
 		return err
 	}
@@ -72,6 +105,22 @@ func (s *Shard) Write(path string) error {
 	w.WriteString(shardMagic)
 	w.Write(le.AppendUint32(nil, uint32(len(header))))
 	w.Write(header)
+	s.body(w)
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("shard %s: %w", path, err)
+	}
+	if _, err := f.Write(le.AppendUint32(nil, sum.Sum32())); err != nil {
+		return fmt.Errorf("shard %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("shard %s: %w", path, err)
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// body writes what comes after the header; the writer keeps the error.
+func (s *Shard) body(w *bufio.Writer) {
+	le := binary.LittleEndian
 	for i := range s.Sequences() {
 		w.Write(le.AppendUint32(nil, uint32(s.Start[i+1]-s.Start[i])))
 	}
@@ -87,16 +136,15 @@ func (s *Shard) Write(path string) error {
 		}
 		w.WriteByte(b)
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("shard %s: %w", path, err)
-	}
-	if _, err := f.Write(le.AppendUint32(nil, sum.Sum32())); err != nil {
-		return fmt.Errorf("shard %s: %w", path, err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("shard %s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
+}
+
+// Sum is a checksum of the sequences: equal ones give the same batches.
+func (s *Shard) Sum() uint32 {
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	w := bufio.NewWriterSize(sum, 1<<16)
+	s.body(w)
+	w.Flush() // a hash takes everything
+	return sum.Sum32()
 }
 
 // ReadShard loads a shard; any damage is an error that names the file.
@@ -136,10 +184,14 @@ func parseShard(b []byte) (*Shard, error) {
 		int64(h.Sequences)*4+int64(h.Tokens)*2+int64(h.Tokens+7)/8 != rest {
 		return nil, fmt.Errorf("%d sequences of %d tokens do not fill the file", h.Sequences, h.Tokens)
 	}
-	s := &Shard{Source: h.Source, Vocab: h.Vocab, Start: make([]int, 1, h.Sequences+1)}
+	s := &Shard{Source: h.Source, Vocab: h.Vocab, Vocabulary: h.Vocabulary, Start: make([]int, 1, h.Sequences+1)}
 	total := 0
-	for range h.Sequences {
-		total += int(le.Uint32(body[at:]))
+	for i := range h.Sequences {
+		n := int(le.Uint32(body[at:]))
+		if n == 0 {
+			return nil, fmt.Errorf("sequence %d is empty", i)
+		}
+		total += n
 		s.Start = append(s.Start, total)
 		at += 4
 	}
