@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"math"
 	"os"
 	"path/filepath"
@@ -58,6 +59,46 @@ func TestDamageIsNamed(t *testing.T) {
 	}
 }
 
+// Vectors that are not the file's stay as they are.
+func TestReadIntoOtherVectors(t *testing.T) {
+	path, v := save(t)
+	for name, other := range map[string][]Vector{
+		"fewer":  v[:2],
+		"name":   {v[0], v[1], {"v", make([]float32, 40000)}},
+		"length": {v[0], v[1], {"m", make([]float32, 39999)}},
+	} {
+		f, err := Open(path, &testState{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := v[0].Data[0]
+		other[0].Data[0] = 5
+		if err := f.Read(other); err == nil || !strings.Contains(err.Error(), path) || other[0].Data[0] != 5 {
+			t.Errorf("%s: %v, first element %v", name, err, other[0].Data[0])
+		}
+		v[0].Data[0] = kept
+		f.Close()
+	}
+}
+
+// What a killed Save left behind is gone after the next.
+func TestLeftoverIsOverwritten(t *testing.T) {
+	path, want := save(t)
+	part := filepath.Join(filepath.Dir(path), ".checkpoint-x.ckpt")
+	if err := os.WriteFile(part, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Save(path, testState{42}, want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Load(path, &testState{}); err != nil || !cmp.Equal(got, want) {
+		t.Errorf("the checkpoint differs (%v)", err)
+	}
+	if _, err := os.Stat(part); !os.IsNotExist(err) {
+		t.Errorf("the part is still there (%v)", err)
+	}
+}
+
 func TestFailedSaveKeepsTheOldFile(t *testing.T) {
 	path, _ := save(t)
 	before, err := os.ReadFile(path)
@@ -85,8 +126,16 @@ func FuzzParse(f *testing.F) {
 	f.Add(b[:200])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var st testState
-		if v, err := parse(b, &st); err == nil && len(v) > len(b) {
+		file, err := open(bytes.NewReader(b), int64(len(b)), &st)
+		if err != nil {
+			return
+		}
+		v := file.allocate()
+		if len(v) > len(b) {
 			t.Errorf("%d vectors from %d bytes", len(v), len(b))
+		}
+		if err := file.Read(v); err != nil {
+			t.Errorf("a file that was verified cannot be read: %v", err)
 		}
 	})
 }
