@@ -131,7 +131,7 @@ func TestCompare(t *testing.T) {
 	for _, tc := range []struct {
 		edits   string
 		changes bool
-	}{{`[]`, false}, {`["expert:0.0=1"]`, false}, {`["head:0.0=0","head:0.1=0","head:0.2=0"]`, true}, {`["direction:2.question=6"]`, true}} {
+	}{{`[]`, false}, {`["expert:0.0=1"]`, false}, {`["head:0.0=0","head:0.1=0","head:0.2=0"]`, true}, {`["direction:2.question=6"]`, true}, {`["component:0.question=1e8","expert:0.0=-1e8"]`, true}} {
 		code, body := ask(t, h, "/look", `{"what":"edit","text":"How are you","edits":`+tc.edits+`}`)
 		var v changed
 		if err := json.Unmarshal([]byte(body), &v); code != 200 || err != nil || len(v.Before.Top) != shownNext || len(v.After.Top) != shownNext {
@@ -233,6 +233,9 @@ func TestWrongRequestsNameWhatIsRight(t *testing.T) {
 		{"/look", `{"what":"edit","edits":["direction:0.smell=1"],` + text + `}`, "unknown direction \\\"smell\\\", want one of question"},
 		{"/look", `{"what":"edit","edits":["direction:0=1"],` + text + `}`, "a direction needs its name"},
 		{"/look", `{"what":"edit","edits":["expert:0.99=0"],` + text + `}`, fmt.Sprintf("expert is 99, want 0 to %d", c.Experts-1)},
+		{"/look", `{"what":"edit","edits":["expert:0.0=1e300"],` + text + `}`, "are too strong together"},
+		{"/look", `{"what":"edit","edits":["component:0.question=1e6"` + strings.Repeat(`,"component:0.question=1e6"`, 9) + `],` + text + `}`, "are too strong together"},
+		{"/look", `{"what":"edit","edits":["component:2.question=1e9","direction:0.question=1e9"],` + text + `}`, "are too strong together"},
 		{"/look", `{"what":1}`, "not understood"},
 		{"/look", `{"what":"next","nose":1}`, "not understood"},
 		{"/reply", `{` + reply + `,"edits":["neuron:0.0.9999=0"]}`, fmt.Sprintf("neuron is 9999, want 0 to %d", c.Hidden-1)},

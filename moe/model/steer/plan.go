@@ -17,15 +17,25 @@ type Plan struct {
 	key   string
 }
 
+// maxGrowth is how many times larger edits together may make the model's numbers: the
+// square of what comes out must be a float32, since an infinite one makes all of them NaN.
+const maxGrowth = 1e16
+
 // New checks edits against a model. Forbidding as many experts as leave fewer than the
-// model needs is an error.
+// model needs is an error, and so are edits too strong for its numbers.
 func New(m *model.Model, edits []Edit) (*Plan, error) {
 	p := &Plan{model: m, edits: edits, unit: make([][]float32, len(edits))}
 	forbidden := map[int]map[int]bool{}
+	sum, product := 1.0, 1.0 // of what is added and of the factors, wherever
 	hash := fnv.New64a()
 	for i, e := range edits {
 		if err := e.Check(m); err != nil {
 			return nil, err
+		}
+		if e.Kind == Add {
+			sum += math.Abs(e.Amount)
+		} else {
+			product *= max(1, math.Abs(e.Amount))
 		}
 		switch e.Kind {
 		case Forbid:
@@ -50,6 +60,9 @@ func New(m *model.Model, edits []Edit) (*Plan, error) {
 			b[0], b[1], b[2], b[3] = byte(x), byte(x>>8), byte(x>>16), byte(x>>24)
 			hash.Write(b[:])
 		}
+	}
+	if !(sum*product <= maxGrowth) {
+		return nil, fmt.Errorf("the edits are too strong together: their numbers make %.3g, want %g at most", sum*product, maxGrowth)
 	}
 	if len(edits) > 0 {
 		p.key = fmt.Sprintf("%s #%x", Text(edits), hash.Sum64())
