@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -23,10 +24,14 @@ type playgroundParts struct {
 // playgroundFile is kept beside the embedded store's journal.
 const playgroundFile = "discord.json"
 
+// playHistory is how many messages of a channel the local Discord remembers; fewer are
+// kept in its file.
+const playHistory = 2000
+
 // openPlayground starts a Discord of this process, with the server, channels, people
 // and messages of before, or new ones, and the page that shows it.
 func openPlayground(s *service) (*playgroundParts, error) {
-	d, keeper, restored, err := playground.Keep(filepath.Join(localDir(s.cfg), playgroundFile), discordtest.Options{Log: s.log}, s.log)
+	d, keeper, restored, err := playground.Keep(filepath.Join(localDir(s.cfg), playgroundFile), discordtest.Options{Log: s.log, History: playHistory}, s.log)
 	if err != nil {
 		return nil, err
 	}
@@ -61,14 +66,15 @@ type playStore struct {
 
 // Reset is discord.Store.
 func (s playStore) Reset(ctx context.Context, k session.Key) error {
-	s.keeper.Reset(k.Channel)
+	sess, err := s.Load(ctx, k)
+	s.keeper.Reset(k.Channel, len(sess.Turns) > 0 || err != nil && !errors.Is(err, session.ErrNotFound))
 	return s.forgetful.Reset(ctx, k)
 }
 
 // Undo is discord.Store.
 func (s playStore) Undo(ctx context.Context, k session.Key) (int, error) {
 	n, err := s.forgetful.Undo(ctx, k)
-	if err == nil {
+	if err == nil && n > 0 {
 		s.keeper.Undo(k.Channel)
 	}
 	return n, err

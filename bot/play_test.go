@@ -2,10 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moebot/bot/discordtest"
+	"moebot/bot/playground"
+	"moebot/session"
+	"moebot/session/embedded"
+	"moebot/session/redisstore"
 )
 
 // contents are the texts of a channel's messages, for everybody.
@@ -123,4 +130,74 @@ func TestPlaygroundIsKept(t *testing.T) {
 		t.Errorf("set aside are %d bytes: %v", len(aside), err)
 	}
 	p.ask("general", "Jun", "hello")
+}
+
+// What the bot does not remember again stays out of the file.
+func TestUndoKeepsWhatIsRemembered(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	local, err := embedded.Open(t.Context(), embedded.Options{Dir: t.TempDir(), Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Close()
+	store, err := redisstore.New(local.Client(), redisstore.Options{MaxTurns: 10, Kind: "embedded", Owner: "embedded", Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	file := filepath.Join(t.TempDir(), playgroundFile)
+	d, keeper, _, err := playground.Keep(file, discordtest.Options{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	s := playStore{forgetful{store, &mind{}}, keeper}
+	channels := map[string]session.Key{}
+	for _, c := range d.Channels() {
+		channels[c.Name] = session.Key{Channel: c.ID}
+	}
+	say := func(channel, text string, heard bool) {
+		t.Helper()
+		m, err := d.Send(channels[channel].Channel, d.Guilds()[0].OwnerID, text)
+		if heard && err == nil {
+			_, _, err = store.Accept(t.Context(), channels[channel], session.Turn{ID: m.ID, Role: session.RoleUser, AuthorID: m.Author.ID, Text: text, Time: m.Created})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	reset := func(channel string) {
+		t.Helper()
+		if err := s.Reset(t.Context(), channels[channel]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	undo := func(channel string, want int) {
+		t.Helper()
+		if n, err := s.Undo(t.Context(), channels[channel]); err != nil || n != want {
+			t.Errorf("undo in %s: %d, %v; want %d", channel, n, err, want)
+		}
+	}
+	say("general", "the first of two", true)
+	reset("general")
+	say("general", "the second of two", true)
+	reset("general")
+	undo("general", 1)
+	say("small-talk", "of long ago", false) // as ten minutes behind a reset
+	reset("small-talk")
+	undo("small-talk", 0)
+	say("experts-lab", "reset once more", true)
+	reset("experts-lab")
+	reset("experts-lab")
+	undo("experts-lab", 1)
+	keeper.Close()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"the first of two": false, "the second of two": true, "of long ago": false, "reset once more": true} {
+		if strings.Contains(string(b), text) != want {
+			t.Errorf("%q is in the file: %v, want %v", text, !want, want)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 const (
 	keptMessages = 500      // of a channel
 	keptFiles    = 8 << 20  // bytes of attached files
-	keptLargest  = 64 << 20 // bytes of a file that is read
+	keptLargest  = 64 << 20 // bytes of the file
 	keepEvery    = 500 * time.Millisecond
 )
 
@@ -32,13 +33,18 @@ type Keeper struct {
 	log     *slog.Logger
 
 	mu     sync.Mutex
-	reset  map[string]string // by channel: the newest message that is not kept any more
+	reset  map[string]mark   // by channel: what is not kept any more
 	forgot map[string]string // by person: the newest of the messages that are not
 
-	wake chan struct{}
-	stop context.CancelFunc
-	done chan struct{}
+	messages int // of a channel, while the file has room for as many; of the writing goroutine
+	wake     chan struct{}
+	stop     context.CancelFunc
+	done     chan struct{}
 }
+
+// mark is the newest message of a channel that is not kept: since its last Reset, and
+// once Undo has taken that back.
+type mark struct{ last, before string }
 
 // Keep opens the local Discord kept in a file, or furnishes a new one with Seed where
 // there is no file; restored says which. A file that cannot be understood is set aside,
@@ -70,12 +76,12 @@ func Keep(path string, o discordtest.Options, log *slog.Logger) (d *discordtest.
 		Seed(d)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	k = &Keeper{discord: d, path: path, log: log, reset: map[string]string{}, forgot: map[string]string{}, wake: make(chan struct{}, 1), stop: cancel, done: make(chan struct{})}
+	k = &Keeper{discord: d, path: path, log: log, reset: map[string]mark{}, forgot: map[string]string{}, messages: keptMessages, wake: make(chan struct{}, 1), stop: cancel, done: make(chan struct{})}
 	go k.run(ctx)
 	return d, k, restored, nil
 }
 
-var errTooLarge = errors.New("it is larger than such a file gets")
+var errTooLarge = errors.New("it is too large for such a file")
 
 func readKept(path string) ([]byte, error) {
 	info, err := os.Stat(path)
@@ -95,19 +101,26 @@ func (k *Keeper) Close() {
 }
 
 // Reset leaves what is in a channel now out of the file: the bot has forgotten it. The
-// page shows it until the next start, as Discord would. Undo takes that back.
-func (k *Keeper) Reset(channel string) {
+// page shows it until the next start, as Discord would. Undo takes that back, but not
+// what an earlier Reset did, unless nothing was said to the bot since.
+func (k *Keeper) Reset(channel string, said bool) {
 	newest := k.newest(channel)
 	k.mu.Lock()
-	k.reset[channel] = newest
+	m := k.reset[channel]
+	if said {
+		m.before = m.last
+	}
+	m.last = newest
+	k.reset[channel] = m
 	k.mu.Unlock()
 	k.hurry()
 }
 
-// Undo takes Reset back.
+// Undo takes the last Reset back, once the bot remembers again what it forgot then.
 func (k *Keeper) Undo(channel string) {
 	k.mu.Lock()
-	delete(k.reset, channel)
+	m := k.reset[channel]
+	k.reset[channel] = mark{m.before, m.before}
 	k.mu.Unlock()
 	k.hurry()
 }
@@ -175,7 +188,7 @@ func (k *Keeper) run(ctx context.Context) {
 
 // write replaces the file.
 func (k *Keeper) write() error {
-	b, err := k.discord.Snapshot(discordtest.Keep{Messages: keptMessages, Bytes: keptFiles, Message: k.kept()})
+	b, err := k.snapshot(keptLargest)
 	if err != nil {
 		return err
 	}
@@ -202,6 +215,21 @@ func (k *Keeper) write() error {
 	return nil
 }
 
+// snapshot is what the file is to hold: fewer messages where it would get larger than
+// so many bytes.
+func (k *Keeper) snapshot(most int) ([]byte, error) {
+	for {
+		b, err := k.discord.Snapshot(discordtest.Keep{Messages: k.messages, Bytes: keptFiles, Message: k.kept()})
+		if err != nil || len(b) <= most {
+			return b, err
+		}
+		if k.messages == 1 {
+			return nil, errTooLarge
+		}
+		k.messages /= 2
+	}
+}
+
 // kept tells which messages are kept.
 func (k *Keeper) kept() func(discordtest.Message) bool {
 	k.mu.Lock()
@@ -209,22 +237,46 @@ func (k *Keeper) kept() func(discordtest.Message) bool {
 	if len(k.reset)+len(k.forgot) == 0 {
 		return nil
 	}
-	theirs := map[string]bool{} // ids of what forgotten people said
 	before := func(id, newest string) bool { return newest != "" && !discordtest.Before(newest, id) }
-	if len(k.forgot) > 0 {
+	reset, forgot := maps.Clone(k.reset), maps.Clone(k.forgot)
+	since := ""                 // nobody was forgotten later
+	others := map[string]bool{} // ids of what is not a forgotten person's
+	for _, newest := range forgot {
+		if discordtest.Before(since, newest) {
+			since = newest
+		}
+	}
+	if since != "" {
 		for _, c := range k.discord.Channels() {
 			for _, m := range k.discord.Messages(c.ID) {
-				if before(m.ID, k.forgot[m.Author.ID]) {
-					theirs[m.ID] = true
-				}
+				others[m.ID] = !before(m.ID, forgot[m.Author.ID])
 			}
 		}
 	}
-	reset, toThem := maps.Clone(k.reset), maps.Clone(k.forgot)
+	bot := k.discord.Bot().ID
 	return func(m discordtest.Message) bool {
-		if before(m.ID, reset[m.ChannelID]) || theirs[m.ID] || theirs[m.ReplyTo] {
+		if before(m.ID, reset[m.ChannelID].last) || before(m.ID, forgot[m.Author.ID]) {
 			return false
 		}
-		return m.Interaction == nil || !before(m.ID, toThem[m.Interaction.UserID])
+		if m.Interaction != nil {
+			return !before(m.Interaction.ID, forgot[m.Interaction.UserID])
+		}
+		// Of an answer that may be to a forgotten person nothing stays: the question is
+		// theirs or gone, or not known, as of the later parts of an answer made again.
+		q := question(m)
+		return m.Author.ID != bot || q == "" || !before(q, since) || others[q]
 	}
+}
+
+// question is the id of what a message of the bot's answers: it replies to it, or, where
+// an answer has several messages, it begins their nonces; "" if it answers nothing. Of an
+// answer made again the nonces begin with the id of the press of the button.
+func question(m discordtest.Message) string {
+	if m.ReplyTo != "" {
+		return m.ReplyTo
+	}
+	if i := strings.IndexAny(m.Nonce, "-+"); i > 0 {
+		return m.Nonce[:i]
+	}
+	return ""
 }
