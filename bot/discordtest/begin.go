@@ -43,6 +43,7 @@ func (s *Server) begin(i *Interaction, c *channel, data map[string]any, message 
 		s.after(tokenLife, func() {
 			delete(s.tokens, i.token)
 			delete(s.interactions, i.ID)
+			s.unstore(i.files)
 			if i.state == InteractionDeferred {
 				i.fail("The application did not respond")
 			}

@@ -138,18 +138,22 @@ func (s *Server) RemoveChannel(channelID string) error {
 // the channel only, since the threads go with it.
 func (s *Server) removeChannel(c *channel) {
 	for _, t := range s.threadsOf(c.ID) {
-		delete(s.channels, t.ID)
-		delete(s.guilds[t.GuildID].channels, t.ID)
-		s.publishChannel(ChannelRemoved, t)
+		s.forgetChannel(t)
 	}
 	name := "CHANNEL_DELETE"
 	if c.Kind.IsThread() {
 		name = "THREAD_DELETE"
 	}
 	s.dispatchChannel(name, c)
+	s.forgetChannel(c)
+}
+
+// forgetChannel takes a channel of a guild out everywhere, with the files of its messages. s.mu is held.
+func (s *Server) forgetChannel(c *channel) {
 	delete(s.channels, c.ID)
-	if g := s.guilds[c.GuildID]; g != nil {
-		delete(g.channels, c.ID)
+	delete(s.guilds[c.GuildID].channels, c.ID)
+	for _, m := range c.log {
+		s.unstore(m.Attachments)
 	}
 	s.publishChannel(ChannelRemoved, c)
 }

@@ -126,12 +126,22 @@ func TestDuplicateReorderLose(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(200 * time.Millisecond)
-		var got []string
-		for len(created) > 0 {
-			got = append(got, (<-created).Content)
+		w.Faults().Clear()
+		for _, end := range []string{"end", "end of all"} { // what was held comes behind the first
+			if _, err := w.Send(w.channel.ID, w.bob.ID, end); err != nil {
+				t.Fatal(err)
+			}
 		}
-		return got
+		var got []string
+		for {
+			switch m := next(t, created); m.Content {
+			case "end":
+			case "end of all":
+				return got
+			default:
+				got = append(got, m.Content)
+			}
+		}
 	}
 	for _, test := range []struct {
 		name   string

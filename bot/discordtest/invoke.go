@@ -32,7 +32,8 @@ type interactionState struct {
 	followups []string
 	modal     *Modal
 	choices   []Choice
-	optionOf  OptionType // of the focused option, for autocompletion
+	optionOf  OptionType   // of the focused option, for autocompletion
+	files     []Attachment // given as options; the CDN has them for the life of the token
 	timers    []*timer
 }
 
@@ -114,6 +115,7 @@ func (s *Server) startCommand(channelID, userID, name, focused string, options [
 		in.f.add("options", "APPLICATION_COMMAND_OPTION_NOT_FOUND", "There is no option %q to complete", focused)
 	}
 	if err := in.f.err(); err != nil {
+		s.unstore(i.files)
 		return nil, err
 	}
 	i.summaryOf.Name = strings.Join(append([]string{cmd.Name}, in.path...), " ")
@@ -365,6 +367,7 @@ func (in *invoker) file(d *CommandOption, up Upload) json.RawMessage {
 		in.found.Attachments = make(map[string]*Attachment)
 	}
 	in.found.Attachments[a.ID], in.any = &a, true
+	in.i.files = append(in.i.files, a)
 	return encode(a.ID)
 }
 

@@ -1,6 +1,7 @@
 package discordtest
 
 import (
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -59,6 +60,7 @@ type limiter struct {
 	mu     sync.Mutex
 	global bucket
 	known  map[string]*bucket
+	room   int // how many there may be until those of past windows are dropped
 }
 
 func newLimiter(set Limits, clock Clock) *limiter {
@@ -116,6 +118,10 @@ func (l *limiter) admit(h http.Header, route, major string, interaction bool) *r
 	key := route + " " + major
 	b := l.known[key]
 	if b == nil {
+		if len(l.known) >= l.room { // a token's route has a bucket of its own: most are not used again
+			maps.DeleteFunc(l.known, func(_ string, b *bucket) bool { return !now.Before(b.reset) })
+			l.room = max(256, 2*len(l.known))
+		}
 		b = &bucket{limit: limit}
 		l.known[key] = b
 	}
