@@ -33,7 +33,7 @@ func (n *Network) attentionBlockForward(layer int, o layerOffsets, l *layerActiv
 		return
 	}
 	copy(l.x2, l.x)
-	kernel.Gemm(n.pool, false, true, t, d, qd, 1, l.o, qd, n.w(o.o, d*qd), qd, 1, l.x2, d)
+	n.gemm(n.pool, false, true, t, d, qd, 1, l.o, qd, n.w(o.o, d*qd), qd, 1, l.x2, d)
 }
 
 // attentionBlockBackward turns act.dx from the gradient of x2 into that of x.
@@ -80,13 +80,13 @@ func (n *Network) attentionForward(l *layerActivations, b *dataset.Batch) {
 			k, v := l.k[(base+s.k0)*kvd+kv*hd:], l.v[(base+s.k0)*kvd+kv*hd:]
 			for h := kv * group; h < (kv+1)*group; h++ {
 				q, o := l.q[(base+s.q0)*qd+h*hd:], l.o[(base+s.q0)*qd+h*hd:]
-				kernel.Gemm(nil, false, true, rows, keys, hd, scale, q, qd, k, kvd, 0, scores, keys)
+				n.gemm(nil, false, true, rows, keys, hd, scale, q, qd, k, kvd, 0, scores, keys)
 				for i := range rows {
 					p := scores[i*keys : (i+1)*keys]
 					seen := s.q0 + i - s.k0 + 1
 					l.lse[(base+s.q0+i)*c.Heads+h] = softmaxCausal(p, seen)
 				}
-				kernel.Gemm(nil, false, false, rows, hd, keys, 1, scores, keys, v, kvd, 0, o, qd)
+				n.gemm(nil, false, false, rows, hd, keys, 1, scores, keys, v, kvd, 0, o, qd)
 			}
 		})
 	})
@@ -128,8 +128,8 @@ func (n *Network) attentionBackward(l *layerActivations, b *dataset.Batch) {
 			for h := kv * group; h < (kv+1)*group; h++ {
 				qat := (base+s.q0)*qd + h*hd
 				q, o, do, dq := l.q[qat:], l.o[qat:], a.do[qat:], a.dq[qat:]
-				kernel.Gemm(nil, false, true, rows, keys, hd, scale, q, qd, k, kvd, 0, p, keys)
-				kernel.Gemm(nil, false, true, rows, keys, hd, 1, do, qd, v, kvd, 0, dp, keys)
+				n.gemm(nil, false, true, rows, keys, hd, scale, q, qd, k, kvd, 0, p, keys)
+				n.gemm(nil, false, true, rows, keys, hd, 1, do, qd, v, kvd, 0, dp, keys)
 				for i := range rows {
 					seen := s.q0 + i - s.k0 + 1
 					pr, dr := p[i*keys:(i+1)*keys], dp[i*keys:(i+1)*keys]
@@ -142,9 +142,9 @@ func (n *Network) attentionBackward(l *layerActivations, b *dataset.Batch) {
 					clear(pr[seen:])
 					clear(dr[seen:])
 				}
-				kernel.Gemm(nil, true, false, keys, hd, rows, 1, p, keys, do, qd, 1, dv, kvd)
-				kernel.Gemm(nil, false, false, rows, hd, keys, 1, dp, keys, k, kvd, 0, dq, qd)
-				kernel.Gemm(nil, true, false, keys, hd, rows, 1, dp, keys, q, qd, 1, dk, kvd)
+				n.gemm(nil, true, false, keys, hd, rows, 1, p, keys, do, qd, 1, dv, kvd)
+				n.gemm(nil, false, false, rows, hd, keys, 1, dp, keys, k, kvd, 0, dq, qd)
+				n.gemm(nil, true, false, keys, hd, rows, 1, dp, keys, q, qd, 1, dk, kvd)
 			}
 		})
 	})

@@ -185,6 +185,39 @@ func TestResultsDoNotDependOnWorkers(t *testing.T) {
 	}
 }
 
+// With numbers rounded to 8 bits the gradient is another, but nearly the same, and what is
+// measured stays as it was.
+func TestBF16(t *testing.T) {
+	c := tiny(4, 2, false)
+	rng := rand.New(rand.NewPCG(11, 12))
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	n, err := New(c, spread(c, rng), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := randomBatch(c, 5, 9, rng)
+	before := n.Loss(b, Losses{}).Loss
+	n.Backward(b, Losses{LoadBalance: 0.1}, 1, 1)
+	want := slices.Clone(n.Grads)
+	clear(n.Grads)
+	n.BF16 = true
+	n.Backward(b, Losses{LoadBalance: 0.1}, 1, 1)
+	if after := n.Loss(b, Losses{}).Loss; after != before {
+		t.Errorf("the loss outside of training is %v, in float32 %v", after, before)
+	}
+	for _, p := range Params(c) {
+		worst, largest := 0.0, 0.0
+		for i := p.Offset; i < p.Offset+p.Len; i++ {
+			worst = max(worst, math.Abs(float64(n.Grads[i]-want[i])))
+			largest = max(largest, math.Abs(float64(want[i])))
+		}
+		if worst == 0 || worst > 0.03*largest {
+			t.Errorf("%s: gradient differs by %.2e, its largest element is %.2e", p.Name, worst, largest)
+		}
+	}
+}
+
 func TestConfigCheckNamesEachFault(t *testing.T) {
 	c := tiny(4, 5, true)
 	c.HeadDim, c.KVHeads = 3, 3

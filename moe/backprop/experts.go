@@ -19,15 +19,15 @@ func (n *Network) ffnForward(layer int, o layerOffsets, l *layerActivations, nex
 	n.experts(r, func(e, lo, hi int, p *kernel.Pool) {
 		m := hi - lo
 		x, u, h := l.xe[lo*d:hi*d], l.u[lo*f:hi*f], l.h[lo*f:hi*f]
-		kernel.Gemm(p, false, true, m, f, d, 1, x, d, n.w(o.up+e*f*d, f*d), d, 0, u, f)
+		n.gemm(p, false, true, m, f, d, 1, x, d, n.w(o.up+e*f*d, f*d), d, 0, u, f)
 		if c.Gated() {
 			g := l.g[lo*f : hi*f]
-			kernel.Gemm(p, false, true, m, f, d, 1, x, d, n.w(o.gate+e*f*d, f*d), d, 0, g, f)
+			n.gemm(p, false, true, m, f, d, 1, x, d, n.w(o.gate+e*f*d, f*d), d, 0, g, f)
 			kernel.SiLUMul(h, g, u)
 		} else {
 			activate(c.FFN, h, u)
 		}
-		kernel.Gemm(p, false, true, m, d, f, 1, h, f, n.w(o.down+e*d*f, d*f), f, 0, l.y[lo*d:hi*d], d)
+		n.gemm(p, false, true, m, d, f, 1, h, f, n.w(o.down+e*d*f, d*f), f, 0, l.y[lo*d:hi*d], d)
 	})
 	n.rows(t, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
@@ -69,20 +69,20 @@ func (n *Network) ffnBackward(layer int, o layerOffsets, l *layerActivations, lo
 		dy, dxe := a.dy[lo*d:hi*d], a.dxe[lo*d:hi*d]
 		dh, du := a.dh[lo*f:hi*f], a.du[lo*f:hi*f]
 		up, down := n.w(o.up+e*f*d, f*d), n.w(o.down+e*d*f, d*f)
-		kernel.Gemm(p, true, false, d, f, m, 1, dy, d, h, f, 1, n.g(o.down+e*d*f, d*f), f)
-		kernel.Gemm(p, false, false, m, f, d, 1, dy, d, down, f, 0, dh, f)
+		n.gemm(p, true, false, d, f, m, 1, dy, d, h, f, 1, n.g(o.down+e*d*f, d*f), f)
+		n.gemm(p, false, false, m, f, d, 1, dy, d, down, f, 0, dh, f)
 		var more float32 // what dxe holds already
 		if c.Gated() {
 			dg := a.dg[lo*f : hi*f]
 			kernel.SiLUMulBackward(dg, du, l.g[lo*f:hi*f], u, dh)
-			kernel.Gemm(p, true, false, f, d, m, 1, dg, f, x, d, 1, n.g(o.gate+e*f*d, f*d), d)
-			kernel.Gemm(p, false, false, m, d, f, 1, dg, f, n.w(o.gate+e*f*d, f*d), d, 0, dxe, d)
+			n.gemm(p, true, false, f, d, m, 1, dg, f, x, d, 1, n.g(o.gate+e*f*d, f*d), d)
+			n.gemm(p, false, false, m, d, f, 1, dg, f, n.w(o.gate+e*f*d, f*d), d, 0, dxe, d)
 			more = 1
 		} else {
 			activateBackward(c.FFN, du, u, dh)
 		}
-		kernel.Gemm(p, true, false, f, d, m, 1, du, f, x, d, 1, n.g(o.up+e*f*d, f*d), d)
-		kernel.Gemm(p, false, false, m, d, f, 1, du, f, up, d, more, dxe, d)
+		n.gemm(p, true, false, f, d, m, 1, du, f, x, d, 1, n.g(o.up+e*f*d, f*d), d)
+		n.gemm(p, false, false, m, d, f, 1, du, f, up, d, more, dxe, d)
 	})
 	n.rows(t, func(lo, hi int) {
 		for i := lo; i < hi; i++ {

@@ -36,6 +36,11 @@ type Network struct {
 	NoiseSeed uint64
 	Dropout   float64 // share of what a branch adds that is dropped in Backward, 0 to 1; by NoiseSeed too
 
+	// BF16 has Backward multiply numbers rounded to bfloat16 (kernel.GemmBF16), all but the
+	// router's. Sums, weights and gradients stay float32.
+	BF16 bool
+
+	gemm   kernel.GemmFunc // of this pass
 	pool   *kernel.Pool
 	layout *layout
 	rope   ropeTable
@@ -123,6 +128,9 @@ func (n *Network) forward(b *dataset.Batch, train bool) {
 	if b.Len > n.Config.Context {
 		panic(fmt.Sprintf("backprop: rows of %d tokens, context is %d", b.Len, n.Config.Context))
 	}
+	if n.gemm = kernel.Gemm; train && n.BF16 {
+		n.gemm = kernel.GemmBF16
+	}
 	a := &n.act
 	a.fit(n.Config, b.Rows, b.Len)
 	n.embeddingForward(b, a.layers[0].x)
@@ -169,13 +177,13 @@ func (n *Network) rows(count int, f func(lo, hi int)) {
 
 // linear computes y = x·Wᵀ for W [out, in] and x [tokens, in].
 func (n *Network) linear(y, x, w []float32, tokens, out, in int) {
-	kernel.Gemm(n.pool, false, true, tokens, out, in, 1, x, in, w, in, 0, y, out)
+	n.gemm(n.pool, false, true, tokens, out, in, 1, x, in, w, in, 0, y, out)
 }
 
 // linearBackward adds dyᵀ·x to dw and computes dx = dy·W + beta·dx.
 func (n *Network) linearBackward(dx []float32, beta float32, dw, dy, x, w []float32, tokens, out, in int) {
-	kernel.Gemm(n.pool, true, false, out, in, tokens, 1, dy, out, x, in, 1, dw, in)
-	kernel.Gemm(n.pool, false, false, tokens, in, out, 1, dy, out, w, in, beta, dx, in)
+	n.gemm(n.pool, true, false, out, in, tokens, 1, dy, out, x, in, 1, dw, in)
+	n.gemm(n.pool, false, false, tokens, in, out, 1, dy, out, w, in, beta, dx, in)
 }
 
 // Entropy is the entropy of an expert load relative to an even one, 0 to 1.

@@ -3,6 +3,8 @@ package backprop
 import (
 	"math"
 	"math/rand/v2"
+
+	"moebot/moe/kernel"
 )
 
 // route is where the tokens of one layer went.
@@ -47,7 +49,8 @@ func (n *Network) routeForward(layer int, o layerOffsets, l *layerActivations, t
 		r.sort(1, 1)
 		return
 	}
-	n.linear(r.logits, l.yn, n.w(o.router, c.Experts*c.Dim), t, c.Experts, c.Dim)
+	w := n.w(o.router, c.Experts*c.Dim)
+	kernel.Gemm(n.pool, false, true, t, c.Experts, c.Dim, 1, l.yn, c.Dim, w, c.Dim, 0, r.logits, c.Experts)
 	var bias []float32
 	if n.RouterBias != nil {
 		bias = n.RouterBias[layer*c.Experts : (layer+1)*c.Experts]
@@ -220,5 +223,7 @@ func (n *Network) routeBackward(o layerOffsets, l *layerActivations, loss Losses
 			}
 		}
 	})
-	n.linearBackward(a.dnorm, 1, n.g(o.router, c.Experts*c.Dim), r.logits, l.yn, n.w(o.router, c.Experts*c.Dim), t, c.Experts, c.Dim)
+	d, w := c.Dim, n.w(o.router, c.Experts*c.Dim)
+	kernel.Gemm(n.pool, true, false, c.Experts, d, t, 1, r.logits, c.Experts, l.yn, d, 1, n.g(o.router, c.Experts*d), d)
+	kernel.Gemm(n.pool, false, false, t, d, c.Experts, 1, r.logits, c.Experts, w, d, 1, a.dnorm, d)
 }

@@ -12,3 +12,6 @@ var useAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C
 // foundation and the instructions for bytes, words and all vector lengths are needed.
 // Only tests change it.
 var useAVX512 = useAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL
+
+// useBF16 says that the assembly with numbers in bfloat16 may run. Only tests change it.
+var useBF16 = useAVX512 && cpu.X86.HasAVX512BF16

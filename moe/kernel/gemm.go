@@ -4,6 +4,9 @@ import (
 	"fmt"
 )
 
+// GemmFunc is what Gemm and GemmBF16 are.
+type GemmFunc func(p *Pool, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int)
+
 // Gemm multiplies matrices: C = alpha·op(A)·op(B) + beta·C, where op(A) is m×k and
 // op(B) is k×n, and op transposes if transA or transB is set: A is then stored as
 // k×m, B as n×k. lda, ldb and ldc are the distances between the starts of stored
@@ -14,6 +17,10 @@ import (
 // The work is shared out over p, which may be nil or in use: then the caller does
 // it all. It panics if a matrix does not fit its slice.
 func Gemm(p *Pool, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	multiply(p, false, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+}
+
+func multiply(p *Pool, half, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	if m < 0 || n < 0 || k < 0 {
 		panic(fmt.Sprintf("kernel: Gemm: negative size %d×%d×%d", m, n, k))
 	}
@@ -34,7 +41,7 @@ func Gemm(p *Pool, transA, transB bool, m, n, k int, alpha float32, a []float32,
 		checkMatrix("Gemm: B", rb, cb, len(b), ldb)
 	}
 	g := gemmJobs.Get().(*gemmJob)
-	g.gemm = gemm{transA: transA, transB: transB, m: m, n: n, k: k, lda: lda, ldb: ldb, ldc: ldc, alpha: alpha, beta: beta, a: a, b: b, c: c}
+	g.gemm = gemm{half: half, transA: transA, transB: transB, m: m, n: n, k: k, lda: lda, ldb: ldb, ldc: ldc, alpha: alpha, beta: beta, a: a, b: b, c: c}
 	g.split(p.Workers())
 	p.Run(g.down*g.across, g.run)
 	g.gemm = gemm{} // keeps nobody's matrices alive

@@ -13,7 +13,7 @@ import (
 // product has so few rows that packing B would take longer.
 func (g *gemm) few(s *gemmScratch, i0, i1, j0, j1 int) bool {
 	const rows, cols = 8, 64
-	if !useAVX2 || g.transA || !g.transB || g.m > rows || g.k < lanes() {
+	if !useAVX2 || g.half || g.transA || !g.transB || g.m > rows || g.k < lanes() {
 		return false
 	}
 	b := view{
@@ -41,8 +41,9 @@ func gemmTileSize() tile {
 	return smallTile
 }
 
-// gemmTile is gemmTileGo for a tile as wide as this processor's and at most as high.
-func gemmTile(rows, cols, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
+// gemmTile is gemmTileGo for a tile as wide as this processor's and at most as high; with
+// half an element of a and b is a pair in bfloat16, see GemmBF16.
+func gemmTile(half bool, rows, cols, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
 	if !useAVX2 {
 		gemmTileGo(rows, cols, k, a, rs, cs, b, ldb, c, ldc, alpha, beta)
 		return
@@ -52,7 +53,10 @@ func gemmTile(rows, cols, k int, a []float32, rs, cs int, b []float32, ldb int, 
 	_ = b[(k-1)*ldb+cols-1]
 	_ = c[(rows-1)*ldc+cols-1]
 	kernels := gemmTilesAVX2
-	if cols == largeTile.cols {
+	switch {
+	case half:
+		kernels = gemmTilesBF16
+	case cols == largeTile.cols:
 		kernels = gemmTilesAVX512
 	}
 	for i := 0; i < rows; {
@@ -79,6 +83,12 @@ var (
 		4: {4, gemmTile4AVX512}, 5: {4, gemmTile4AVX512}, 6: {4, gemmTile4AVX512}, 7: {4, gemmTile4AVX512},
 		8: {8, gemmTile8AVX512}, 9: {8, gemmTile8AVX512}, 10: {8, gemmTile8AVX512}, 11: {8, gemmTile8AVX512},
 		12: {12, gemmTile12AVX512},
+	}
+	gemmTilesBF16 = []gemmKernel{
+		1: {1, gemmTile1BF16}, 2: {2, gemmTile2BF16}, 3: {2, gemmTile2BF16},
+		4: {4, gemmTile4BF16}, 5: {4, gemmTile4BF16}, 6: {4, gemmTile4BF16}, 7: {4, gemmTile4BF16},
+		8: {8, gemmTile8BF16}, 9: {8, gemmTile8BF16}, 10: {8, gemmTile8BF16}, 11: {8, gemmTile8BF16},
+		12: {12, gemmTile12BF16},
 	}
 )
 
@@ -115,4 +125,39 @@ func packRows(dst, src []float32, ld, k, rows, width int) {
 		packRows16AVX2(&dst[j], &src[j*ld], ld, even, width)
 	}
 	packRowsGo(dst[even*width:], src[even:], ld, k-even, rows, width)
+}
+
+// pairCols is pairColsGo.
+func pairCols(dst, src []float32, ld, k, cols, width int) {
+	even := k &^ 1
+	if cols < width || even == 0 {
+		pairColsGo(dst, src, ld, k, cols, width)
+		return
+	}
+	_ = src[(even-1)*ld+width-1]
+	_ = dst[even/2*width-1]
+	switch width {
+	case 12:
+		pairCols12BF16(&dst[0], &src[0], ld, even)
+	case 32:
+		pairCols32BF16(&dst[0], &src[0], ld, even)
+	default:
+		even = 0
+	}
+	if even < k {
+		pairColsGo(dst[even/2*width:], src[even*ld:], ld, k-even, cols, width)
+	}
+}
+
+// pairRows rounds rows of k numbers, ld apart, to rows of pairs without gaps.
+func pairRows(dst, src []float32, ld, rows, k int) {
+	pairs := (k + 1) / 2
+	even := k &^ 31
+	for i := range rows {
+		d, s := dst[i*pairs:(i+1)*pairs], src[i*ld:i*ld+k]
+		if even > 0 {
+			pairRowBF16(&d[0], &s[0], even)
+		}
+		pairColsGo(d[even/2:], s[even:], 1, k-even, 1, 1)
+	}
 }

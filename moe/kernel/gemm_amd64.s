@@ -984,6 +984,101 @@ store:
 	VZEROUPPER
 	RET
 
+// func gemmTile1BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemmTile1BF16(SB), $0-72
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, DI
+	SHLQ       $0x02, R9
+	PREFETCHT0 (R8)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	SUBQ       $0x04, AX
+	JL         tail
+
+loop:
+	VMOVUPS      (SI), Z2
+	VMOVUPS      64(SI), Z3
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z4
+	LONG         $0x486ef262
+	WORD         $0xc452
+	LONG         $0x4866f262
+	WORD         $0xcc52
+	ADDQ         BX, CX
+	VMOVUPS      (SI), Z2
+	VMOVUPS      64(SI), Z3
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z4
+	LONG         $0x486ef262
+	WORD         $0xc452
+	LONG         $0x4866f262
+	WORD         $0xcc52
+	ADDQ         BX, CX
+	VMOVUPS      (SI), Z2
+	VMOVUPS      64(SI), Z3
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z4
+	LONG         $0x486ef262
+	WORD         $0xc452
+	LONG         $0x4866f262
+	WORD         $0xcc52
+	ADDQ         BX, CX
+	VMOVUPS      (SI), Z2
+	VMOVUPS      64(SI), Z3
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z4
+	LONG         $0x486ef262
+	WORD         $0xc452
+	LONG         $0x4866f262
+	WORD         $0xcc52
+	ADDQ         BX, CX
+	SUBQ         $0x04, AX
+	JGE          loop
+
+tail:
+	ADDQ $0x04, AX
+	JZ   finish
+
+one:
+	VMOVUPS      (SI), Z2
+	VMOVUPS      64(SI), Z3
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z4
+	LONG         $0x486ef262
+	WORD         $0xc452
+	LONG         $0x4866f262
+	WORD         $0xcc52
+	ADDQ         BX, CX
+	DECQ         AX
+	JNZ          one
+
+finish:
+	VBROADCASTSS alpha+64(FP), Z6
+	VMULPS       Z6, Z0, Z0
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS beta+68(FP), Z7
+	MOVL         beta+68(FP), AX
+	SHLL         $0x01, AX
+	JZ           store
+	VFMADD231PS  (R8), Z7, Z0
+	VFMADD231PS  64(R8), Z7, Z1
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VZEROUPPER
+	RET
+
 // func gemmTile2AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·gemmTile2AVX512(SB), $0-72
@@ -1084,6 +1179,135 @@ finish:
 	VFMADD231PS  64(R8), Z4, Z1
 	VFMADD231PS  (R8)(R9*1), Z4, Z2
 	VFMADD231PS  64(R8)(R9*1), Z4, Z3
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, (R8)(R9*1)
+	VMOVUPS Z3, 64(R8)(R9*1)
+	VZEROUPPER
+	RET
+
+// func gemmTile2BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemmTile2BF16(SB), $0-72
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, DI
+	SHLQ       $0x02, R9
+	PREFETCHT0 (R8)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)(R9*1)
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	SUBQ       $0x04, AX
+	JL         tail
+
+loop:
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z6
+	LONG         $0x485ef262
+	WORD         $0xc652
+	LONG         $0x4856f262
+	WORD         $0xce52
+	VBROADCASTSS (CX)(DX*1), Z7
+	LONG         $0x485ef262
+	WORD         $0xd752
+	LONG         $0x4856f262
+	WORD         $0xdf52
+	ADDQ         BX, CX
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z6
+	LONG         $0x485ef262
+	WORD         $0xc652
+	LONG         $0x4856f262
+	WORD         $0xce52
+	VBROADCASTSS (CX)(DX*1), Z7
+	LONG         $0x485ef262
+	WORD         $0xd752
+	LONG         $0x4856f262
+	WORD         $0xdf52
+	ADDQ         BX, CX
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z6
+	LONG         $0x485ef262
+	WORD         $0xc652
+	LONG         $0x4856f262
+	WORD         $0xce52
+	VBROADCASTSS (CX)(DX*1), Z7
+	LONG         $0x485ef262
+	WORD         $0xd752
+	LONG         $0x4856f262
+	WORD         $0xdf52
+	ADDQ         BX, CX
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z6
+	LONG         $0x485ef262
+	WORD         $0xc652
+	LONG         $0x4856f262
+	WORD         $0xce52
+	VBROADCASTSS (CX)(DX*1), Z7
+	LONG         $0x485ef262
+	WORD         $0xd752
+	LONG         $0x4856f262
+	WORD         $0xdf52
+	ADDQ         BX, CX
+	SUBQ         $0x04, AX
+	JGE          loop
+
+tail:
+	ADDQ $0x04, AX
+	JZ   finish
+
+one:
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z6
+	LONG         $0x485ef262
+	WORD         $0xc652
+	LONG         $0x4856f262
+	WORD         $0xce52
+	VBROADCASTSS (CX)(DX*1), Z7
+	LONG         $0x485ef262
+	WORD         $0xd752
+	LONG         $0x4856f262
+	WORD         $0xdf52
+	ADDQ         BX, CX
+	DECQ         AX
+	JNZ          one
+
+finish:
+	VBROADCASTSS alpha+64(FP), Z8
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z2, Z2
+	VMULPS       Z8, Z3, Z3
+	VBROADCASTSS beta+68(FP), Z9
+	MOVL         beta+68(FP), AX
+	SHLL         $0x01, AX
+	JZ           store
+	VFMADD231PS  (R8), Z9, Z0
+	VFMADD231PS  64(R8), Z9, Z1
+	VFMADD231PS  (R8)(R9*1), Z9, Z2
+	VFMADD231PS  64(R8)(R9*1), Z9, Z3
 
 store:
 	VMOVUPS Z0, (R8)
@@ -1246,6 +1470,212 @@ finish:
 	VFMADD231PS  64(R8)(R9*2), Z8, Z5
 	VFMADD231PS  (R11), Z8, Z6
 	VFMADD231PS  64(R11), Z8, Z7
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, (R8)(R9*1)
+	VMOVUPS Z3, 64(R8)(R9*1)
+	VMOVUPS Z4, (R8)(R9*2)
+	VMOVUPS Z5, 64(R8)(R9*2)
+	VMOVUPS Z6, (R11)
+	VMOVUPS Z7, 64(R11)
+	VZEROUPPER
+	RET
+
+// func gemmTile4BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemmTile4BF16(SB), $0-72
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, DI
+	SHLQ       $0x02, R9
+	LEAQ       (DX)(DX*2), R10
+	ADDQ       CX, R10
+	LEAQ       (R9)(R9*2), R11
+	ADDQ       R8, R11
+	PREFETCHT0 (R8)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)(R9*1)
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)(R9*2)
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R11)
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	SUBQ       $0x04, AX
+	JL         tail
+
+loop:
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z10
+	LONG         $0x483ed262
+	WORD         $0xc252
+	LONG         $0x4836d262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z11
+	LONG         $0x483ed262
+	WORD         $0xd352
+	LONG         $0x4836d262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z10
+	LONG         $0x483ed262
+	WORD         $0xe252
+	LONG         $0x4836d262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z11
+	LONG         $0x483ed262
+	WORD         $0xf352
+	LONG         $0x4836d262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z10
+	LONG         $0x483ed262
+	WORD         $0xc252
+	LONG         $0x4836d262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z11
+	LONG         $0x483ed262
+	WORD         $0xd352
+	LONG         $0x4836d262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z10
+	LONG         $0x483ed262
+	WORD         $0xe252
+	LONG         $0x4836d262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z11
+	LONG         $0x483ed262
+	WORD         $0xf352
+	LONG         $0x4836d262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z10
+	LONG         $0x483ed262
+	WORD         $0xc252
+	LONG         $0x4836d262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z11
+	LONG         $0x483ed262
+	WORD         $0xd352
+	LONG         $0x4836d262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z10
+	LONG         $0x483ed262
+	WORD         $0xe252
+	LONG         $0x4836d262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z11
+	LONG         $0x483ed262
+	WORD         $0xf352
+	LONG         $0x4836d262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z10
+	LONG         $0x483ed262
+	WORD         $0xc252
+	LONG         $0x4836d262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z11
+	LONG         $0x483ed262
+	WORD         $0xd352
+	LONG         $0x4836d262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z10
+	LONG         $0x483ed262
+	WORD         $0xe252
+	LONG         $0x4836d262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z11
+	LONG         $0x483ed262
+	WORD         $0xf352
+	LONG         $0x4836d262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	SUBQ         $0x04, AX
+	JGE          loop
+
+tail:
+	ADDQ $0x04, AX
+	JZ   finish
+
+one:
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z10
+	LONG         $0x483ed262
+	WORD         $0xc252
+	LONG         $0x4836d262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z11
+	LONG         $0x483ed262
+	WORD         $0xd352
+	LONG         $0x4836d262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z10
+	LONG         $0x483ed262
+	WORD         $0xe252
+	LONG         $0x4836d262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z11
+	LONG         $0x483ed262
+	WORD         $0xf352
+	LONG         $0x4836d262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	DECQ         AX
+	JNZ          one
+
+finish:
+	VBROADCASTSS alpha+64(FP), Z12
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z2, Z2
+	VMULPS       Z12, Z3, Z3
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VMULPS       Z12, Z6, Z6
+	VMULPS       Z12, Z7, Z7
+	VBROADCASTSS beta+68(FP), Z13
+	MOVL         beta+68(FP), AX
+	SHLL         $0x01, AX
+	JZ           store
+	VFMADD231PS  (R8), Z13, Z0
+	VFMADD231PS  64(R8), Z13, Z1
+	VFMADD231PS  (R8)(R9*1), Z13, Z2
+	VFMADD231PS  64(R8)(R9*1), Z13, Z3
+	VFMADD231PS  (R8)(R9*2), Z13, Z4
+	VFMADD231PS  64(R8)(R9*2), Z13, Z5
+	VFMADD231PS  (R11), Z13, Z6
+	VFMADD231PS  64(R11), Z13, Z7
 
 store:
 	VMOVUPS Z0, (R8)
@@ -1509,6 +1939,357 @@ finish:
 	VFMADD231PS  64(R13), Z16, Z13
 	VFMADD231PS  (R13)(R9*1), Z16, Z14
 	VFMADD231PS  64(R13)(R9*1), Z16, Z15
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, (R8)(R9*1)
+	VMOVUPS Z3, 64(R8)(R9*1)
+	VMOVUPS Z4, (R8)(R9*2)
+	VMOVUPS Z5, 64(R8)(R9*2)
+	VMOVUPS Z6, (R12)
+	VMOVUPS Z7, 64(R12)
+	VMOVUPS Z8, (R12)(R9*1)
+	VMOVUPS Z9, 64(R12)(R9*1)
+	VMOVUPS Z10, (R12)(R9*2)
+	VMOVUPS Z11, 64(R12)(R9*2)
+	VMOVUPS Z12, (R13)
+	VMOVUPS Z13, 64(R13)
+	VMOVUPS Z14, (R13)(R9*1)
+	VMOVUPS Z15, 64(R13)(R9*1)
+	VZEROUPPER
+	RET
+
+// func gemmTile8BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemmTile8BF16(SB), $0-72
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, DI
+	SHLQ       $0x02, R9
+	LEAQ       (DX)(DX*2), R10
+	ADDQ       CX, R10
+	LEAQ       (DX)(DX*2), R11
+	ADDQ       R10, R11
+	LEAQ       (R9)(R9*2), R12
+	ADDQ       R8, R12
+	LEAQ       (R9)(R9*2), R13
+	ADDQ       R12, R13
+	PREFETCHT0 (R8)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)(R9*1)
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)(R9*2)
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 (R12)(R9*1)
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 (R12)(R9*2)
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 (R13)
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 (R13)(R9*1)
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	SUBQ       $0x04, AX
+	JL         tail
+
+loop:
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z18
+	LONG         $0x407eb262
+	WORD         $0xc252
+	LONG         $0x4076b262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z19
+	LONG         $0x407eb262
+	WORD         $0xd352
+	LONG         $0x4076b262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z18
+	LONG         $0x407eb262
+	WORD         $0xe252
+	LONG         $0x4076b262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z19
+	LONG         $0x407eb262
+	WORD         $0xf352
+	LONG         $0x4076b262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z18
+	LONG         $0x407e3262
+	WORD         $0xc252
+	LONG         $0x40763262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z19
+	LONG         $0x407e3262
+	WORD         $0xd352
+	LONG         $0x40763262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z18
+	LONG         $0x407e3262
+	WORD         $0xe252
+	LONG         $0x40763262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z19
+	LONG         $0x407e3262
+	WORD         $0xf352
+	LONG         $0x40763262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z18
+	LONG         $0x407eb262
+	WORD         $0xc252
+	LONG         $0x4076b262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z19
+	LONG         $0x407eb262
+	WORD         $0xd352
+	LONG         $0x4076b262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z18
+	LONG         $0x407eb262
+	WORD         $0xe252
+	LONG         $0x4076b262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z19
+	LONG         $0x407eb262
+	WORD         $0xf352
+	LONG         $0x4076b262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z18
+	LONG         $0x407e3262
+	WORD         $0xc252
+	LONG         $0x40763262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z19
+	LONG         $0x407e3262
+	WORD         $0xd352
+	LONG         $0x40763262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z18
+	LONG         $0x407e3262
+	WORD         $0xe252
+	LONG         $0x40763262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z19
+	LONG         $0x407e3262
+	WORD         $0xf352
+	LONG         $0x40763262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z18
+	LONG         $0x407eb262
+	WORD         $0xc252
+	LONG         $0x4076b262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z19
+	LONG         $0x407eb262
+	WORD         $0xd352
+	LONG         $0x4076b262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z18
+	LONG         $0x407eb262
+	WORD         $0xe252
+	LONG         $0x4076b262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z19
+	LONG         $0x407eb262
+	WORD         $0xf352
+	LONG         $0x4076b262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z18
+	LONG         $0x407e3262
+	WORD         $0xc252
+	LONG         $0x40763262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z19
+	LONG         $0x407e3262
+	WORD         $0xd352
+	LONG         $0x40763262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z18
+	LONG         $0x407e3262
+	WORD         $0xe252
+	LONG         $0x40763262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z19
+	LONG         $0x407e3262
+	WORD         $0xf352
+	LONG         $0x40763262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z18
+	LONG         $0x407eb262
+	WORD         $0xc252
+	LONG         $0x4076b262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z19
+	LONG         $0x407eb262
+	WORD         $0xd352
+	LONG         $0x4076b262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z18
+	LONG         $0x407eb262
+	WORD         $0xe252
+	LONG         $0x4076b262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z19
+	LONG         $0x407eb262
+	WORD         $0xf352
+	LONG         $0x4076b262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z18
+	LONG         $0x407e3262
+	WORD         $0xc252
+	LONG         $0x40763262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z19
+	LONG         $0x407e3262
+	WORD         $0xd352
+	LONG         $0x40763262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z18
+	LONG         $0x407e3262
+	WORD         $0xe252
+	LONG         $0x40763262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z19
+	LONG         $0x407e3262
+	WORD         $0xf352
+	LONG         $0x40763262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	SUBQ         $0x04, AX
+	JGE          loop
+
+tail:
+	ADDQ $0x04, AX
+	JZ   finish
+
+one:
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z18
+	LONG         $0x407eb262
+	WORD         $0xc252
+	LONG         $0x4076b262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z19
+	LONG         $0x407eb262
+	WORD         $0xd352
+	LONG         $0x4076b262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z18
+	LONG         $0x407eb262
+	WORD         $0xe252
+	LONG         $0x4076b262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z19
+	LONG         $0x407eb262
+	WORD         $0xf352
+	LONG         $0x4076b262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z18
+	LONG         $0x407e3262
+	WORD         $0xc252
+	LONG         $0x40763262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z19
+	LONG         $0x407e3262
+	WORD         $0xd352
+	LONG         $0x40763262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z18
+	LONG         $0x407e3262
+	WORD         $0xe252
+	LONG         $0x40763262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z19
+	LONG         $0x407e3262
+	WORD         $0xf352
+	LONG         $0x40763262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	DECQ         AX
+	JNZ          one
+
+finish:
+	VBROADCASTSS alpha+64(FP), Z20
+	VMULPS       Z20, Z0, Z0
+	VMULPS       Z20, Z1, Z1
+	VMULPS       Z20, Z2, Z2
+	VMULPS       Z20, Z3, Z3
+	VMULPS       Z20, Z4, Z4
+	VMULPS       Z20, Z5, Z5
+	VMULPS       Z20, Z6, Z6
+	VMULPS       Z20, Z7, Z7
+	VMULPS       Z20, Z8, Z8
+	VMULPS       Z20, Z9, Z9
+	VMULPS       Z20, Z10, Z10
+	VMULPS       Z20, Z11, Z11
+	VMULPS       Z20, Z12, Z12
+	VMULPS       Z20, Z13, Z13
+	VMULPS       Z20, Z14, Z14
+	VMULPS       Z20, Z15, Z15
+	VBROADCASTSS beta+68(FP), Z21
+	MOVL         beta+68(FP), AX
+	SHLL         $0x01, AX
+	JZ           store
+	VFMADD231PS  (R8), Z21, Z0
+	VFMADD231PS  64(R8), Z21, Z1
+	VFMADD231PS  (R8)(R9*1), Z21, Z2
+	VFMADD231PS  64(R8)(R9*1), Z21, Z3
+	VFMADD231PS  (R8)(R9*2), Z21, Z4
+	VFMADD231PS  64(R8)(R9*2), Z21, Z5
+	VFMADD231PS  (R12), Z21, Z6
+	VFMADD231PS  64(R12), Z21, Z7
+	VFMADD231PS  (R12)(R9*1), Z21, Z8
+	VFMADD231PS  64(R12)(R9*1), Z21, Z9
+	VFMADD231PS  (R12)(R9*2), Z21, Z10
+	VFMADD231PS  64(R12)(R9*2), Z21, Z11
+	VFMADD231PS  (R13), Z21, Z12
+	VFMADD231PS  64(R13), Z21, Z13
+	VFMADD231PS  (R13)(R9*1), Z21, Z14
+	VFMADD231PS  64(R13)(R9*1), Z21, Z15
 
 store:
 	VMOVUPS Z0, (R8)
@@ -1877,6 +2658,502 @@ finish:
 	VFMADD231PS  64(R15)(R9*1), Z24, Z21
 	VFMADD231PS  (R15)(R9*2), Z24, Z22
 	VFMADD231PS  64(R15)(R9*2), Z24, Z23
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, (R8)(R9*1)
+	VMOVUPS Z3, 64(R8)(R9*1)
+	VMOVUPS Z4, (R8)(R9*2)
+	VMOVUPS Z5, 64(R8)(R9*2)
+	VMOVUPS Z6, (R13)
+	VMOVUPS Z7, 64(R13)
+	VMOVUPS Z8, (R13)(R9*1)
+	VMOVUPS Z9, 64(R13)(R9*1)
+	VMOVUPS Z10, (R13)(R9*2)
+	VMOVUPS Z11, 64(R13)(R9*2)
+	VMOVUPS Z12, (R14)
+	VMOVUPS Z13, 64(R14)
+	VMOVUPS Z14, (R14)(R9*1)
+	VMOVUPS Z15, 64(R14)(R9*1)
+	VMOVUPS Z16, (R14)(R9*2)
+	VMOVUPS Z17, 64(R14)(R9*2)
+	VMOVUPS Z18, (R15)
+	VMOVUPS Z19, 64(R15)
+	VMOVUPS Z20, (R15)(R9*1)
+	VMOVUPS Z21, 64(R15)(R9*1)
+	VMOVUPS Z22, (R15)(R9*2)
+	VMOVUPS Z23, 64(R15)(R9*2)
+	VZEROUPPER
+	RET
+
+// func gemmTile12BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemmTile12BF16(SB), $0-72
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	SHLQ       $0x02, DX
+	SHLQ       $0x02, BX
+	SHLQ       $0x02, DI
+	SHLQ       $0x02, R9
+	LEAQ       (DX)(DX*2), R10
+	ADDQ       CX, R10
+	LEAQ       (DX)(DX*2), R11
+	ADDQ       R10, R11
+	LEAQ       (DX)(DX*2), R12
+	ADDQ       R11, R12
+	LEAQ       (R9)(R9*2), R13
+	ADDQ       R8, R13
+	LEAQ       (R9)(R9*2), R14
+	ADDQ       R13, R14
+	LEAQ       (R9)(R9*2), R15
+	ADDQ       R14, R15
+	PREFETCHT0 (R8)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	PREFETCHT0 (R8)(R9*1)
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	PREFETCHT0 (R8)(R9*2)
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	PREFETCHT0 (R13)
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	PREFETCHT0 (R13)(R9*1)
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	PREFETCHT0 (R13)(R9*2)
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	PREFETCHT0 (R14)
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	PREFETCHT0 (R14)(R9*1)
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	PREFETCHT0 (R14)(R9*2)
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	PREFETCHT0 (R15)
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	PREFETCHT0 (R15)(R9*1)
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	PREFETCHT0 (R15)(R9*2)
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	SUBQ       $0x04, AX
+	JL         tail
+
+loop:
+	VMOVUPS      (SI), Z24
+	VMOVUPS      64(SI), Z25
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z26
+	LONG         $0x403e9262
+	WORD         $0xc252
+	LONG         $0x40369262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z27
+	LONG         $0x403e9262
+	WORD         $0xd352
+	LONG         $0x40369262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z26
+	LONG         $0x403e9262
+	WORD         $0xe252
+	LONG         $0x40369262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z27
+	LONG         $0x403e9262
+	WORD         $0xf352
+	LONG         $0x40369262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z26
+	LONG         $0x403e1262
+	WORD         $0xc252
+	LONG         $0x40361262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z27
+	LONG         $0x403e1262
+	WORD         $0xd352
+	LONG         $0x40361262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z26
+	LONG         $0x403e1262
+	WORD         $0xe252
+	LONG         $0x40361262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z27
+	LONG         $0x403e1262
+	WORD         $0xf352
+	LONG         $0x40361262
+	WORD         $0xfb52
+	VBROADCASTSS (R11)(DX*2), Z26
+	LONG         $0x403e8262
+	WORD         $0xc252
+	LONG         $0x40368262
+	WORD         $0xca52
+	VBROADCASTSS (R12), Z27
+	LONG         $0x403e8262
+	WORD         $0xd352
+	LONG         $0x40368262
+	WORD         $0xdb52
+	VBROADCASTSS (R12)(DX*1), Z26
+	LONG         $0x403e8262
+	WORD         $0xe252
+	LONG         $0x40368262
+	WORD         $0xea52
+	VBROADCASTSS (R12)(DX*2), Z27
+	LONG         $0x403e8262
+	WORD         $0xf352
+	LONG         $0x40368262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	VMOVUPS      (SI), Z24
+	VMOVUPS      64(SI), Z25
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z26
+	LONG         $0x403e9262
+	WORD         $0xc252
+	LONG         $0x40369262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z27
+	LONG         $0x403e9262
+	WORD         $0xd352
+	LONG         $0x40369262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z26
+	LONG         $0x403e9262
+	WORD         $0xe252
+	LONG         $0x40369262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z27
+	LONG         $0x403e9262
+	WORD         $0xf352
+	LONG         $0x40369262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z26
+	LONG         $0x403e1262
+	WORD         $0xc252
+	LONG         $0x40361262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z27
+	LONG         $0x403e1262
+	WORD         $0xd352
+	LONG         $0x40361262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z26
+	LONG         $0x403e1262
+	WORD         $0xe252
+	LONG         $0x40361262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z27
+	LONG         $0x403e1262
+	WORD         $0xf352
+	LONG         $0x40361262
+	WORD         $0xfb52
+	VBROADCASTSS (R11)(DX*2), Z26
+	LONG         $0x403e8262
+	WORD         $0xc252
+	LONG         $0x40368262
+	WORD         $0xca52
+	VBROADCASTSS (R12), Z27
+	LONG         $0x403e8262
+	WORD         $0xd352
+	LONG         $0x40368262
+	WORD         $0xdb52
+	VBROADCASTSS (R12)(DX*1), Z26
+	LONG         $0x403e8262
+	WORD         $0xe252
+	LONG         $0x40368262
+	WORD         $0xea52
+	VBROADCASTSS (R12)(DX*2), Z27
+	LONG         $0x403e8262
+	WORD         $0xf352
+	LONG         $0x40368262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	VMOVUPS      (SI), Z24
+	VMOVUPS      64(SI), Z25
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z26
+	LONG         $0x403e9262
+	WORD         $0xc252
+	LONG         $0x40369262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z27
+	LONG         $0x403e9262
+	WORD         $0xd352
+	LONG         $0x40369262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z26
+	LONG         $0x403e9262
+	WORD         $0xe252
+	LONG         $0x40369262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z27
+	LONG         $0x403e9262
+	WORD         $0xf352
+	LONG         $0x40369262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z26
+	LONG         $0x403e1262
+	WORD         $0xc252
+	LONG         $0x40361262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z27
+	LONG         $0x403e1262
+	WORD         $0xd352
+	LONG         $0x40361262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z26
+	LONG         $0x403e1262
+	WORD         $0xe252
+	LONG         $0x40361262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z27
+	LONG         $0x403e1262
+	WORD         $0xf352
+	LONG         $0x40361262
+	WORD         $0xfb52
+	VBROADCASTSS (R11)(DX*2), Z26
+	LONG         $0x403e8262
+	WORD         $0xc252
+	LONG         $0x40368262
+	WORD         $0xca52
+	VBROADCASTSS (R12), Z27
+	LONG         $0x403e8262
+	WORD         $0xd352
+	LONG         $0x40368262
+	WORD         $0xdb52
+	VBROADCASTSS (R12)(DX*1), Z26
+	LONG         $0x403e8262
+	WORD         $0xe252
+	LONG         $0x40368262
+	WORD         $0xea52
+	VBROADCASTSS (R12)(DX*2), Z27
+	LONG         $0x403e8262
+	WORD         $0xf352
+	LONG         $0x40368262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	VMOVUPS      (SI), Z24
+	VMOVUPS      64(SI), Z25
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z26
+	LONG         $0x403e9262
+	WORD         $0xc252
+	LONG         $0x40369262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z27
+	LONG         $0x403e9262
+	WORD         $0xd352
+	LONG         $0x40369262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z26
+	LONG         $0x403e9262
+	WORD         $0xe252
+	LONG         $0x40369262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z27
+	LONG         $0x403e9262
+	WORD         $0xf352
+	LONG         $0x40369262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z26
+	LONG         $0x403e1262
+	WORD         $0xc252
+	LONG         $0x40361262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z27
+	LONG         $0x403e1262
+	WORD         $0xd352
+	LONG         $0x40361262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z26
+	LONG         $0x403e1262
+	WORD         $0xe252
+	LONG         $0x40361262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z27
+	LONG         $0x403e1262
+	WORD         $0xf352
+	LONG         $0x40361262
+	WORD         $0xfb52
+	VBROADCASTSS (R11)(DX*2), Z26
+	LONG         $0x403e8262
+	WORD         $0xc252
+	LONG         $0x40368262
+	WORD         $0xca52
+	VBROADCASTSS (R12), Z27
+	LONG         $0x403e8262
+	WORD         $0xd352
+	LONG         $0x40368262
+	WORD         $0xdb52
+	VBROADCASTSS (R12)(DX*1), Z26
+	LONG         $0x403e8262
+	WORD         $0xe252
+	LONG         $0x40368262
+	WORD         $0xea52
+	VBROADCASTSS (R12)(DX*2), Z27
+	LONG         $0x403e8262
+	WORD         $0xf352
+	LONG         $0x40368262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	SUBQ         $0x04, AX
+	JGE          loop
+
+tail:
+	ADDQ $0x04, AX
+	JZ   finish
+
+one:
+	VMOVUPS      (SI), Z24
+	VMOVUPS      64(SI), Z25
+	ADDQ         DI, SI
+	VBROADCASTSS (CX), Z26
+	LONG         $0x403e9262
+	WORD         $0xc252
+	LONG         $0x40369262
+	WORD         $0xca52
+	VBROADCASTSS (CX)(DX*1), Z27
+	LONG         $0x403e9262
+	WORD         $0xd352
+	LONG         $0x40369262
+	WORD         $0xdb52
+	VBROADCASTSS (CX)(DX*2), Z26
+	LONG         $0x403e9262
+	WORD         $0xe252
+	LONG         $0x40369262
+	WORD         $0xea52
+	VBROADCASTSS (R10), Z27
+	LONG         $0x403e9262
+	WORD         $0xf352
+	LONG         $0x40369262
+	WORD         $0xfb52
+	VBROADCASTSS (R10)(DX*1), Z26
+	LONG         $0x403e1262
+	WORD         $0xc252
+	LONG         $0x40361262
+	WORD         $0xca52
+	VBROADCASTSS (R10)(DX*2), Z27
+	LONG         $0x403e1262
+	WORD         $0xd352
+	LONG         $0x40361262
+	WORD         $0xdb52
+	VBROADCASTSS (R11), Z26
+	LONG         $0x403e1262
+	WORD         $0xe252
+	LONG         $0x40361262
+	WORD         $0xea52
+	VBROADCASTSS (R11)(DX*1), Z27
+	LONG         $0x403e1262
+	WORD         $0xf352
+	LONG         $0x40361262
+	WORD         $0xfb52
+	VBROADCASTSS (R11)(DX*2), Z26
+	LONG         $0x403e8262
+	WORD         $0xc252
+	LONG         $0x40368262
+	WORD         $0xca52
+	VBROADCASTSS (R12), Z27
+	LONG         $0x403e8262
+	WORD         $0xd352
+	LONG         $0x40368262
+	WORD         $0xdb52
+	VBROADCASTSS (R12)(DX*1), Z26
+	LONG         $0x403e8262
+	WORD         $0xe252
+	LONG         $0x40368262
+	WORD         $0xea52
+	VBROADCASTSS (R12)(DX*2), Z27
+	LONG         $0x403e8262
+	WORD         $0xf352
+	LONG         $0x40368262
+	WORD         $0xfb52
+	ADDQ         BX, CX
+	ADDQ         BX, R10
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	DECQ         AX
+	JNZ          one
+
+finish:
+	VBROADCASTSS alpha+64(FP), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+	VMULPS       Z28, Z12, Z12
+	VMULPS       Z28, Z13, Z13
+	VMULPS       Z28, Z14, Z14
+	VMULPS       Z28, Z15, Z15
+	VMULPS       Z28, Z16, Z16
+	VMULPS       Z28, Z17, Z17
+	VMULPS       Z28, Z18, Z18
+	VMULPS       Z28, Z19, Z19
+	VMULPS       Z28, Z20, Z20
+	VMULPS       Z28, Z21, Z21
+	VMULPS       Z28, Z22, Z22
+	VMULPS       Z28, Z23, Z23
+	VBROADCASTSS beta+68(FP), Z29
+	MOVL         beta+68(FP), AX
+	SHLL         $0x01, AX
+	JZ           store
+	VFMADD231PS  (R8), Z29, Z0
+	VFMADD231PS  64(R8), Z29, Z1
+	VFMADD231PS  (R8)(R9*1), Z29, Z2
+	VFMADD231PS  64(R8)(R9*1), Z29, Z3
+	VFMADD231PS  (R8)(R9*2), Z29, Z4
+	VFMADD231PS  64(R8)(R9*2), Z29, Z5
+	VFMADD231PS  (R13), Z29, Z6
+	VFMADD231PS  64(R13), Z29, Z7
+	VFMADD231PS  (R13)(R9*1), Z29, Z8
+	VFMADD231PS  64(R13)(R9*1), Z29, Z9
+	VFMADD231PS  (R13)(R9*2), Z29, Z10
+	VFMADD231PS  64(R13)(R9*2), Z29, Z11
+	VFMADD231PS  (R14), Z29, Z12
+	VFMADD231PS  64(R14), Z29, Z13
+	VFMADD231PS  (R14)(R9*1), Z29, Z14
+	VFMADD231PS  64(R14)(R9*1), Z29, Z15
+	VFMADD231PS  (R14)(R9*2), Z29, Z16
+	VFMADD231PS  64(R14)(R9*2), Z29, Z17
+	VFMADD231PS  (R15), Z29, Z18
+	VFMADD231PS  64(R15), Z29, Z19
+	VFMADD231PS  (R15)(R9*1), Z29, Z20
+	VFMADD231PS  64(R15)(R9*1), Z29, Z21
+	VFMADD231PS  (R15)(R9*2), Z29, Z22
+	VFMADD231PS  64(R15)(R9*2), Z29, Z23
 
 store:
 	VMOVUPS Z0, (R8)

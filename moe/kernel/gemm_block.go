@@ -17,6 +17,7 @@ const packFrom = 24
 
 // gemm is one product, with the arguments of Gemm.
 type gemm struct {
+	half           bool // see GemmBF16
 	transA, transB bool
 	m, n, k        int
 	lda, ldb, ldc  int
@@ -96,87 +97,130 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 	if g.few(s, i0, i1, j0, j1) {
 		return
 	}
-	parts := (g.k + blockK - 1) / blockK
+	most := blockK
+	if g.half {
+		most *= 2
+	}
+	parts := (g.k + most - 1) / most
 	depth := roundUp((g.k+parts-1)/parts, 8)
 	beta := g.beta
 	for l := 0; l < g.k; l += depth {
 		kb := min(depth, g.k-l)
 		for j := j0; j < j1; j += blockN {
 			nb := min(blockN, j1-j)
-			b, ldb, next := g.panelsB(s, l, kb, j, nb, i1-i0)
+			pb := g.panelsB(s, l, kb, j, nb, i1-i0)
 			for i := i0; i < i1; i += blockM {
 				mb := min(blockM, i1-i)
-				a, rs, cs, down := g.panelsA(s, l, kb, i, mb)
-				g.tiles(s, i, mb, j, nb, kb, a, rs, cs, down, b, ldb, next, beta)
+				g.tiles(s, i, mb, j, nb, g.panelsA(s, l, kb, i, mb), pb, beta)
 			}
 		}
 		beta = 1
 	}
 }
 
-// panelsB makes rows [l,l+kb) and columns [j,j+nb) of op(B) readable by tiles:
-// the panel of the q-th tile's columns starts at b[q·next], its rows are ldb apart. A
-// last panel of fewer columns is always a padded copy at the end of s.b, which is
-// then b's only user for it: see tiles.
-func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) (b []float32, ldb, next int) {
-	full := nb / g.tile.cols
-	panel := kb * g.tile.cols
-	direct := !g.transB && rows < packFrom
-	s.b = grow(s.b, (full+1)*panel)
+// panels are the parts of one operand that the tiles meet, each k elements deep (pairs
+// of them if gemm.half). Of A the rows of the q-th tile start at at[q·next], rows apart
+// from row to row and deep along the sum; of B the columns, deep apart along the sum.
+type panels struct {
+	at         []float32
+	k          int
+	next       int
+	rows, deep int
+}
+
+// panelsB makes rows [l,l+kb) and columns [j,j+nb) of op(B) readable by tiles. A last
+// panel of fewer columns is always a padded copy at the end of s.b, which is then b's
+// only user for it: see tiles.
+func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) panels {
+	k, width := g.depth(kb), g.tile.cols
+	full := nb / width
+	direct := !g.half && !g.transB && rows < packFrom
+	s.b = grow(s.b, (full+1)*k*width)
 	first := 0
 	if direct {
 		first = full
 	}
-	for q := first; q*g.tile.cols < nb; q++ {
-		w := min(g.tile.cols, nb-q*g.tile.cols)
-		dst := s.b[q*panel : (q+1)*panel]
+	for q := first; q*width < nb; q++ {
+		w := min(width, nb-q*width)
+		dst := s.b[q*k*width : (q+1)*k*width]
 		if g.transB {
-			packRows(dst, g.b[(j+q*g.tile.cols)*g.ldb+l:], g.ldb, kb, w, g.tile.cols)
+			g.packRows(s, dst, g.b[(j+q*width)*g.ldb+l:], g.ldb, kb, w, width)
 		} else {
-			packCols(dst, g.b[l*g.ldb+j+q*g.tile.cols:], g.ldb, kb, w, g.tile.cols)
+			g.packCols(dst, g.b[l*g.ldb+j+q*width:], g.ldb, kb, w, width)
 		}
 	}
 	if direct {
-		return g.b[l*g.ldb+j:], g.ldb, g.tile.cols
+		return panels{at: g.b[l*g.ldb+j:], k: k, deep: g.ldb, next: width}
 	}
-	return s.b, g.tile.cols, panel
+	return panels{at: s.b, k: k, deep: width, next: k * width}
 }
 
-// panelsA makes rows [i,i+mb) and columns [l,l+kb) of op(A) readable by tiles: the
-// rows of tile q start at a[q·down], with strides rs from row to row and cs along
-// the sum. Rows of a matrix that is not transposed are read where they are.
-func (g *gemm) panelsA(s *gemmScratch, l, kb, i, mb int) (a []float32, rs, cs, down int) {
+// panelsA makes rows [i,i+mb) and columns [l,l+kb) of op(A) readable by tiles. Rows of
+// a matrix that is not transposed are read where they are, or as they come from rounding.
+func (g *gemm) panelsA(s *gemmScratch, l, kb, i, mb int) panels {
+	k, height := g.depth(kb), g.tile.rows
+	if !g.transA && !g.half {
+		return panels{at: g.a[i*g.lda+l:], k: k, rows: g.lda, deep: 1, next: height * g.lda}
+	}
+	s.a = grow(s.a, roundUp(mb, height)*k)
 	if !g.transA {
-		return g.a[i*g.lda+l:], g.lda, 1, g.tile.rows * g.lda
+		pairRows(s.a, g.a[i*g.lda+l:], g.lda, mb, kb)
+		return panels{at: s.a, k: k, rows: k, deep: 1, next: height * k}
 	}
-	panel := kb * g.tile.rows
-	s.a = grow(s.a, (mb+g.tile.rows-1)/g.tile.rows*panel)
-	for q := 0; q*g.tile.rows < mb; q++ {
-		w := min(g.tile.rows, mb-q*g.tile.rows)
-		packCols(s.a[q*panel:(q+1)*panel], g.a[l*g.lda+i+q*g.tile.rows:], g.lda, kb, w, g.tile.rows)
+	for q := 0; q*height < mb; q++ {
+		w := min(height, mb-q*height)
+		g.packCols(s.a[q*k*height:(q+1)*k*height], g.a[l*g.lda+i+q*height:], g.lda, kb, w, height)
 	}
-	return s.a, 1, g.tile.rows, panel
+	return panels{at: s.a, k: k, rows: 1, deep: height, next: k * height}
+}
+
+// depth is how many elements of a panel k numbers of the sum are.
+func (g *gemm) depth(k int) int {
+	if g.half {
+		return (k + 1) / 2
+	}
+	return k
+}
+
+func (g *gemm) packCols(dst, src []float32, ld, k, cols, width int) {
+	if g.half {
+		pairCols(dst, src, ld, k, cols, width)
+		return
+	}
+	packCols(dst, src, ld, k, cols, width)
+}
+
+func (g *gemm) packRows(s *gemmScratch, dst, src []float32, ld, k, rows, width int) {
+	if !g.half {
+		packRows(dst, src, ld, k, rows, width)
+		return
+	}
+	pairs := g.depth(k)
+	s.row = grow(s.row, rows*pairs)
+	pairRows(s.row, src, ld, rows, k)
+	packRows(dst, s.row, pairs, pairs, rows, width)
 }
 
 // tiles adds the product of the packed parts to rows [i,i+mb), columns [j,j+nb).
-func (g *gemm) tiles(s *gemmScratch, i, mb, j, nb, kb int, a []float32, rs, cs, down int, b []float32, ldb, next int, beta float32) {
-	for q := 0; q*g.tile.cols < nb; q++ {
-		w := min(g.tile.cols, nb-q*g.tile.cols)
-		pb, pld := b[q*next:], ldb
-		if w < g.tile.cols {
-			pb, pld = s.b[q*kb*g.tile.cols:], g.tile.cols
+func (g *gemm) tiles(s *gemmScratch, i, mb, j, nb int, a, b panels, beta float32) {
+	width := g.tile.cols
+	for q := 0; q*width < nb; q++ {
+		w := min(width, nb-q*width)
+		pb, pld := b.at[q*b.next:], b.deep
+		if w < width {
+			pb, pld = s.b[q*b.k*width:], width
 		}
 		for r := 0; r < mb; r += g.tile.rows {
 			h := min(g.tile.rows, mb-r)
-			pa := a[r/g.tile.rows*down:]
-			c := g.c[(i+r)*g.ldc+j+q*g.tile.cols:]
-			if w == g.tile.cols {
-				gemmTile(h, g.tile.cols, kb, pa, rs, cs, pb, pld, c, g.ldc, g.alpha, beta)
+			pa := a.at[r/g.tile.rows*a.next:]
+			c := g.c[(i+r)*g.ldc+j+q*width:]
+			if w == width {
+				gemmTile(g.half, h, width, a.k, pa, a.rows, a.deep, pb, pld, c, g.ldc, g.alpha, beta)
 				continue
 			}
-			gemmTile(h, g.tile.cols, kb, pa, rs, cs, pb, pld, s.edge[:], g.tile.cols, g.alpha, 0)
+			gemmTile(g.half, h, width, a.k, pa, a.rows, a.deep, pb, pld, s.edge[:], width, g.alpha, 0)
 			for x := range h {
-				merge(c[x*g.ldc:][:w], s.edge[x*g.tile.cols:], 1, beta)
+				merge(c[x*g.ldc:][:w], s.edge[x*width:], 1, beta)
 			}
 		}
 	}

@@ -16,15 +16,18 @@ import (
 // both runs a test with and without the assembly.
 func both(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	have, have512 := useAVX2, useAVX512
-	t.Cleanup(func() { useAVX2, useAVX512 = have, have512 })
-	useAVX2, useAVX512 = false, false
+	have, have512, haveBF16 := useAVX2, useAVX512, useBF16
+	t.Cleanup(func() { useAVX2, useAVX512, useBF16 = have, have512, haveBF16 })
+	useAVX2, useAVX512, useBF16 = false, false, false
 	t.Run("go", f)
 	if useAVX2 = have; have {
 		t.Run("avx2", f)
 	}
 	if useAVX512 = have512; have512 {
 		t.Run("avx512", f)
+	}
+	if useBF16 = haveBF16; haveBF16 {
+		t.Run("bf16", f)
 	}
 }
 
@@ -37,6 +40,7 @@ func random(r *rand.Rand, n int) []float32 {
 }
 
 type gemmCase struct {
+	half             bool // GemmBF16
 	transA, transB   bool
 	m, n, k          int
 	alpha, beta      float32
@@ -69,10 +73,14 @@ func (g gemmCase) check(t *testing.T, r *rand.Rand) {
 		defer p.Close()
 	}
 	want := append([]float32(nil), before...)
+	multiply, seen := GemmFunc(Gemm), func(v float32) float64 { return float64(v) }
+	if g.half {
+		multiply, seen = GemmBF16, func(v float32) float64 { return float64(math.Float32frombits(roundBF16(v) << 16)) }
+	}
 	if g.k > 0 { // gonum asks for a slice even where no element is read
 		gonum.Implementation{}.Sgemm(trans(g.transA), trans(g.transB), g.m, g.n, g.k, g.alpha, a.x, max(lda, 1), b.x, max(ldb, 1), g.beta, want, max(ldc, 1))
 	}
-	Gemm(p, g.transA, g.transB, g.m, g.n, g.k, g.alpha, a.x, lda, b.x, ldb, g.beta, c.x, ldc)
+	multiply(p, g.transA, g.transB, g.m, g.n, g.k, g.alpha, a.x, lda, b.x, ldb, g.beta, c.x, ldc)
 	a.check(t)
 	b.check(t)
 	c.check(t)
@@ -97,7 +105,7 @@ func (g gemmCase) check(t *testing.T, r *rand.Rand) {
 				if g.transB {
 					y = b.x[j*ldb+l]
 				}
-				z := float64(g.alpha) * float64(x) * float64(y)
+				z := float64(g.alpha) * seen(x) * seen(y)
 				exact += z
 				size += math.Abs(z)
 			}
@@ -106,9 +114,23 @@ func (g gemmCase) check(t *testing.T, r *rand.Rand) {
 			if d := math.Abs(float64(got) - exact); !(d <= tol) {
 				t.Fatalf("%+v: C[%d,%d] = %v, want %v ± %v", g, i, j, got, exact, tol)
 			}
-			if d := math.Abs(float64(got) - float64(want[i*ldc+j])); g.k > 0 && !(d <= 2*tol) {
+			if d := math.Abs(float64(got) - float64(want[i*ldc+j])); g.k > 0 && !g.half && !(d <= 2*tol) {
 				t.Fatalf("%+v: C[%d,%d] = %v, gonum has %v", g, i, j, got, want[i*ldc+j])
 			}
+		}
+	}
+}
+
+func TestRoundBF16(t *testing.T) {
+	for _, tc := range []struct {
+		in   float32
+		want uint32
+	}{
+		{0, 0}, {1, 0x3f80}, {-2, 0xc000}, {math.Float32frombits(0x3f808000), 0x3f80}, {math.Float32frombits(0x3f808001), 0x3f81},
+		{math.Float32frombits(0x3f818000), 0x3f82}, {math.MaxFloat32, 0x7f80}, {float32(math.Inf(-1)), 0xff80}, {math.Float32frombits(0x7f800001), 0x7fc0},
+	} {
+		if got := roundBF16(tc.in); got != tc.want {
+			t.Errorf("%v: %#x, want %#x", tc.in, got, tc.want)
 		}
 	}
 }
@@ -165,13 +187,13 @@ func TestGemm(t *testing.T) {
 			{m: 7, n: 1100, k: 9, alpha: 1, beta: 1},
 			{m: 400, n: 70, k: 33, alpha: 1, beta: 0, workers: 3},
 		} {
-			for _, s := range []int{0, 1, 2, 3} {
-				g.transA, g.transB = s&1 > 0, s&2 > 0
+			for s := range 8 {
+				g.transA, g.transB, g.half = s&1 > 0, s&2 > 0, s&4 > 0
 				g.check(t, r)
 			}
 		}
-		for range 400 {
-			g := gemmCase{transA: r.IntN(2) > 0, transB: r.IntN(2) > 0, m: r.IntN(70)*r.IntN(2) + r.IntN(10), n: r.IntN(70), k: r.IntN(90),
+		for range 800 {
+			g := gemmCase{half: r.IntN(2) > 0, transA: r.IntN(2) > 0, transB: r.IntN(2) > 0, m: r.IntN(70)*r.IntN(2) + r.IntN(10), n: r.IntN(70), k: r.IntN(90),
 				alpha: []float32{1, 0.3, -2}[r.IntN(3)], beta: []float32{0, 1, -0.7}[r.IntN(3)],
 				padA: r.IntN(4), padB: r.IntN(4), padC: r.IntN(4), workers: r.IntN(4)}
 			g.check(t, r)
@@ -216,16 +238,18 @@ func TestGemmSameForAnyNumberOfWorkers(t *testing.T) {
 				if mode&2 > 0 {
 					ldb = k
 				}
-				var first []float32
-				for _, workers := range []int{1, 2, 3, 8} {
-					p := NewPool(workers)
-					got := slices.Clone(c)
-					Gemm(p, mode&1 > 0, mode&2 > 0, m, n, k, 0.7, a, lda, b, ldb, 0.3, got, n)
-					p.Close()
-					if first == nil {
-						first = got
-					} else if !slices.Equal(got, first) {
-						t.Fatalf("%d×%d×%d, mode %d: %d workers differ from one", m, n, k, mode, workers)
+				for i, multiply := range []GemmFunc{Gemm, GemmBF16} {
+					var first []float32
+					for _, workers := range []int{1, 2, 3, 8} {
+						p := NewPool(workers)
+						got := slices.Clone(c)
+						multiply(p, mode&1 > 0, mode&2 > 0, m, n, k, 0.7, a, lda, b, ldb, 0.3, got, n)
+						p.Close()
+						if first == nil {
+							first = got
+						} else if !slices.Equal(got, first) {
+							t.Fatalf("%d×%d×%d, mode %d, function %d: %d workers differ from one", m, n, k, mode, i, workers)
+						}
 					}
 				}
 			}
@@ -243,6 +267,7 @@ func TestNothingAllocates(t *testing.T) {
 	rows, _ := randomRows(r, tensor.F16, n, n, 0)
 	for name, f := range map[string]func(){
 		"Gemm":          func() { Gemm(p, false, true, n, n, n, 1, a, n, b, n, 0, c, n) },
+		"GemmBF16":      func() { GemmBF16(p, false, true, n, n, n, 1, a, n, b, n, 0, c, n) },
 		"few rows":      func() { Gemm(p, false, true, 4, n, n, 1, a, n, b, n, 0, c, n) },
 		"one token":     func() { MatMulRows(c, n, w, 0, n, a, n, 1) },
 		"many tokens":   func() { MatMulRows(c, n, w, 0, n, a, n, n) },
@@ -287,10 +312,24 @@ func BenchmarkGemm(b *testing.B) {
 	useAVX2 = have
 	shape(1, true, false, 256, 192, 100)
 	shape(1, true, false, 256, 192, 600)
+	b.Run("bf16", func(b *testing.B) {
+		for _, w := range []int{1, 2} {
+			shapeOf(b, GemmBF16, w, false, false, 512, 512, 512)
+			shapeOf(b, GemmBF16, w, false, true, 2048, 192, 192)
+			shapeOf(b, GemmBF16, w, true, false, 256, 192, 1024)
+			shapeOf(b, GemmBF16, w, false, true, 2048, 4096, 192)
+		}
+		shapeOf(b, GemmBF16, 1, false, true, 1024, 256, 192)
+		shapeOf(b, GemmBF16, 1, false, false, 1024, 192, 256)
+	})
 }
 
 // shapeIn measures one product as a part of b.
 func shapeIn(b *testing.B, workers int, ta, tb bool, m, n, k int) {
+	shapeOf(b, Gemm, workers, ta, tb, m, n, k)
+}
+
+func shapeOf(b *testing.B, multiply GemmFunc, workers int, ta, tb bool, m, n, k int) {
 	b.Run(fmt.Sprintf("%dx%dx%d/%v%v/w%d", m, n, k, ta, tb, workers), func(b *testing.B) {
 		r := rand.New(rand.NewPCG(1, 2))
 		x, y, z := random(r, m*k), random(r, n*k), random(r, m*n)
@@ -305,7 +344,7 @@ func shapeIn(b *testing.B, workers int, ta, tb bool, m, n, k int) {
 		defer p.Close()
 		b.ReportAllocs()
 		for b.Loop() {
-			Gemm(p, ta, tb, m, n, k, 1, x, lda, y, ldb, 0, z, n)
+			multiply(p, ta, tb, m, n, k, 1, x, lda, y, ldb, 0, z, n)
 		}
 		b.ReportMetric(2*float64(m)*float64(n)*float64(k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 	})

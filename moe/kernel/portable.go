@@ -11,11 +11,23 @@ func pause() {}
 
 func gemmTileSize() tile { return smallTile }
 
-func gemmTile(rows, cols, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
+func gemmTile(_ bool, rows, cols, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
 	gemmTileGo(rows, cols, k, a, rs, cs, b, ldb, c, ldc, alpha, beta)
 }
 
 func (g *gemm) few(*gemmScratch, int, int, int, int) bool { return false }
+
+var useBF16 = false
+
+func pairCols(dst, src []float32, ld, k, cols, width int) {
+	pairColsGo(dst, src, ld, k, cols, width)
+}
+
+func pairRows(dst, src []float32, ld, rows, k int) {
+	for i := range rows {
+		pairColsGo(dst[i*((k+1)/2):], src[i*ld:], 1, k, 1, 1)
+	}
+}
 
 func packCols(dst, src []float32, ld, k, cols, width int) {
 	packColsGo(dst, src, ld, k, cols, width)

@@ -56,12 +56,28 @@ func gemmTile6AVX2(k int, a *float32, rs int, cs int, b *float32, ldb int, c *fl
 //go:noescape
 func gemmTile1AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 
+// gemmTile1BF16 computes a tile of 1 rows and 32 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
+// An element of a and b is two numbers in bfloat16, so a product is two, added.
+//
+//go:noescape
+func gemmTile1BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+
 // gemmTile2AVX512 computes a tile of 2 rows and 32 columns:
 // c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
 // With beta 0 c is not read. Strides are in elements.
 //
 //go:noescape
 func gemmTile2AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+
+// gemmTile2BF16 computes a tile of 2 rows and 32 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
+// An element of a and b is two numbers in bfloat16, so a product is two, added.
+//
+//go:noescape
+func gemmTile2BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 
 // gemmTile4AVX512 computes a tile of 4 rows and 32 columns:
 // c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
@@ -70,6 +86,14 @@ func gemmTile2AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *
 //go:noescape
 func gemmTile4AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 
+// gemmTile4BF16 computes a tile of 4 rows and 32 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
+// An element of a and b is two numbers in bfloat16, so a product is two, added.
+//
+//go:noescape
+func gemmTile4BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+
 // gemmTile8AVX512 computes a tile of 8 rows and 32 columns:
 // c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
 // With beta 0 c is not read. Strides are in elements.
@@ -77,12 +101,28 @@ func gemmTile4AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *
 //go:noescape
 func gemmTile8AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 
+// gemmTile8BF16 computes a tile of 8 rows and 32 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
+// An element of a and b is two numbers in bfloat16, so a product is two, added.
+//
+//go:noescape
+func gemmTile8BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+
 // gemmTile12AVX512 computes a tile of 12 rows and 32 columns:
 // c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
 // With beta 0 c is not read. Strides are in elements.
 //
 //go:noescape
 func gemmTile12AVX512(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
+
+// gemmTile12BF16 computes a tile of 12 rows and 32 columns:
+// c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).
+// With beta 0 c is not read. Strides are in elements.
+// An element of a and b is two numbers in bfloat16, so a product is two, added.
+//
+//go:noescape
+func gemmTile12BF16(k int, a *float32, rs int, cs int, b *float32, ldb int, c *float32, ldc int, alpha float32, beta float32)
 
 // packCols6AVX2 copies k rows of 6: dst[l·6+j] = src[l·ld+j], l in [0,k).
 //
@@ -109,6 +149,23 @@ func packCols32AVX2(dst *float32, src *float32, ld int, k int)
 //
 //go:noescape
 func packRows16AVX2(dst *float32, src *float32, ld int, k int, width int)
+
+// pairRowBF16 rounds n numbers to bfloat16, n a multiple of 32: dst holds n/2 pairs.
+//
+//go:noescape
+func pairRowBF16(dst *float32, src *float32, n int)
+
+// pairCols12BF16 rounds k rows of 12 to bfloat16, k even, and makes pairs of them:
+// dst[l·12+j] = (src[2l·ld+j], src[(2l+1)·ld+j]), l in [0,k/2).
+//
+//go:noescape
+func pairCols12BF16(dst *float32, src *float32, ld int, k int)
+
+// pairCols32BF16 rounds k rows of 32 to bfloat16, k even, and makes pairs of them:
+// dst[l·32+j] = (src[2l·ld+j], src[(2l+1)·ld+j]), l in [0,k/2).
+//
+//go:noescape
+func pairCols32BF16(dst *float32, src *float32, ld int, k int)
 
 // dotAVX2 returns Σ x[i]·y[i], i in [0,n).
 //

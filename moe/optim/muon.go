@@ -38,7 +38,11 @@ func (o *Optimizer) orthogonalStep(t muonTask, w, g []float32, lr, gradScale flo
 	copy(s.x, m)
 	kernel.Scale(mu, s.x)
 	kernel.Axpy(fresh, g, s.x)
-	u := orthogonalize(s.x, s.y, s.a, s.b, t.rows, t.cols)
+	var gemm kernel.GemmFunc = kernel.Gemm
+	if o.BF16 {
+		gemm = kernel.GemmBF16
+	}
+	u := orthogonalize(gemm, s.x, s.y, s.a, s.b, t.rows, t.cols)
 	if t.decay {
 		kernel.Scale(float32(1-lr*o.opt.WeightDecay), w)
 	}
@@ -52,22 +56,22 @@ func (o *Optimizer) orthogonalStep(t muonTask, w, g []float32, lr, gradScale flo
 //	A = X·Xᵀ, X ← (a + b·A + c·A·A)·X, five times, from X/‖X‖
 //
 // for a wide X; a tall one is multiplied from the right, with A = Xᵀ·X.
-func orthogonalize(x, y, a, b []float32, rows, cols int) []float32 {
+func orthogonalize(gemm kernel.GemmFunc, x, y, a, b []float32, rows, cols int) []float32 {
 	const ca, cb, cc = 3.4445, -4.7750, 2.0315 // Jordan et al. 2024
 	kernel.Scale(float32(1/(Norm(x, nil)*1.02+1e-12)), x)
 	tall := rows > cols
 	n, long := min(rows, cols), max(rows, cols)
 	for range 5 {
-		kernel.Gemm(nil, tall, !tall, n, n, long, 1, x, cols, x, cols, 0, a, n)
+		gemm(nil, tall, !tall, n, n, long, 1, x, cols, x, cols, 0, a, n)
 		copy(b, a)
-		kernel.Gemm(nil, false, false, n, n, n, cc, a, n, a, n, cb, b, n)
+		gemm(nil, false, false, n, n, n, cc, a, n, a, n, cb, b, n)
 		for i := 0; i < n*n; i += n + 1 {
 			b[i] += ca
 		}
 		if tall {
-			kernel.Gemm(nil, false, false, rows, cols, cols, 1, x, cols, b, cols, 0, y, cols)
+			gemm(nil, false, false, rows, cols, cols, 1, x, cols, b, cols, 0, y, cols)
 		} else {
-			kernel.Gemm(nil, false, false, rows, cols, rows, 1, b, rows, x, cols, 0, y, cols)
+			gemm(nil, false, false, rows, cols, rows, 1, b, rows, x, cols, 0, y, cols)
 		}
 		x, y = y, x
 	}

@@ -37,6 +37,8 @@ type Optimizer struct {
 	M    []float32 // first moment (AdamW) or momentum (Muon), one for each weight
 	V    []float32 // second moment; unused, zero, in Muon's groups
 
+	BF16 bool // Muon multiplies numbers rounded to bfloat16 (kernel.GemmBF16), as Jordan et al. do
+
 	opt    Options
 	groups []Group
 	pool   *kernel.Pool

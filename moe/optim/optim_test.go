@@ -48,17 +48,18 @@ func TestAdamWEqualsThePaper(t *testing.T) {
 
 func TestOrthogonalizeBringsSingularValuesNearOne(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for _, s := range [][2]int{{8, 8}, {8, 24}, {16, 40}, {40, 16}} {
+	for i, s := range [][2]int{{8, 8}, {8, 24}, {16, 40}, {40, 16}, {24, 8}} {
 		r, c := s[0], s[1]
 		x := make([]float32, r*c)
-		for i := range x {
-			x[i] = float32(5 * rng.NormFloat64())
+		for j := range x {
+			x[j] = float32(5 * rng.NormFloat64())
 		}
 		n := min(r, c)
-		x = orthogonalize(x, make([]float32, r*c), make([]float32, n*n), make([]float32, n*n), r, c)
+		gemm := []kernel.GemmFunc{kernel.Gemm, kernel.GemmBF16}[i%2]
+		x = orthogonalize(gemm, x, make([]float32, r*c), make([]float32, n*n), make([]float32, n*n), r, c)
 		d := mat.NewDense(r, c, nil)
-		for i := range x {
-			d.Set(i/c, i%c, float64(x[i]))
+		for j := range x {
+			d.Set(j/c, j%c, float64(x[j]))
 		}
 		var svd mat.SVD
 		if !svd.Factorize(d, mat.SVDNone) {
@@ -70,7 +71,7 @@ func TestOrthogonalizeBringsSingularValuesNearOne(t *testing.T) {
 			t.Errorf("%d×%d: singular values from %.3f to %.3f", r, c, v[len(v)-1], v[0])
 		}
 	}
-	zero := orthogonalize(make([]float32, 12), make([]float32, 12), make([]float32, 9), make([]float32, 9), 3, 4)
+	zero := orthogonalize(kernel.Gemm, make([]float32, 12), make([]float32, 12), make([]float32, 9), make([]float32, 9), 3, 4)
 	for _, v := range zero {
 		if v != 0 {
 			t.Fatalf("a zero matrix became %v", zero)

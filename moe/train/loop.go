@@ -210,6 +210,7 @@ func (l *loop) enter(phase int) error {
 		return nil
 	}
 	l.phase, l.st.Usual = phase, usual{}
+	l.net.BF16, l.opt.BF16 = l.Config.Phases[phase].BF16, l.Config.Phases[phase].BF16
 	return l.loader.SetMix(l.Config.Phases[phase].Mix)
 }
 

@@ -130,7 +130,9 @@ func TestBestWeightsAreKept(t *testing.T) {
 func TestResumedRunEqualsTheUnbrokenOne(t *testing.T) {
 	plain, all := recipe(40), recipe(40)
 	all.EMA, all.Dropout, all.Routing = 0.9, 0.1, backprop.Routing{Noise: 0.3, BiasRate: 0.01}
-	for name, c := range map[string]Config{"plain": plain, "average, dropout, noise and bias": all} {
+	all.Phases = slices.Clone(all.Phases)
+	all.Phases[1].BF16 = true
+	for name, c := range map[string]Config{"plain": plain, "average, dropout, noise, bias and bfloat16": all} {
 		t.Run(name, func(t *testing.T) { testResume(t, c) })
 	}
 }

@@ -18,6 +18,7 @@ func gemmFile(c *asm) {
 	}
 	for _, rows := range []int{1, 2, 4, 8, 12} {
 		gemmTile(c, rows, avx512)
+		gemmTile(c, rows, bf16)
 	}
 }
 
@@ -25,11 +26,15 @@ func gemmFile(c *asm) {
 func gemmTile(c *asm, rows int, w width) {
 	const vectors = 2 // of a row
 	name := fmt.Sprintf("gemmTile%d%s", rows, w.suffix)
+	doc := []string{fmt.Sprintf("%s computes a tile of %d rows and %d columns:", name, rows, vectors*w.lanes),
+		"c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).",
+		"With beta 0 c is not read. Strides are in elements."}
+	if w == bf16 {
+		doc = append(doc, "An element of a and b is two numbers in bfloat16, so a product is two, added.")
+	}
 	c.Function(name)
 	c.SignatureExpr("func(k int, a *float32, rs, cs int, b *float32, ldb int, c *float32, ldc int, alpha, beta float32)")
-	c.Doc(fmt.Sprintf("%s computes a tile of %d rows and %d columns:", name, rows, vectors*w.lanes),
-		"c[i·ldc+j] = alpha · Σ a[i·rs+l·cs]·b[l·ldb+j] + beta·c[i·ldc+j], l in [0,k).",
-		"With beta 0 c is not read. Strides are in elements.")
+	c.Doc(doc...)
 	c.Pragma("noescape")
 
 	k := c.Load(c.Param("k"), c.GP64())
@@ -53,18 +58,21 @@ func gemmTile(c *asm, rows int, w width) {
 		return m
 	}
 
-	acc := make([][]reg.VecVirtual, rows)
+	regs := c.registers(w)
+	acc := make([][]reg.Register, rows)
 	for i := range acc {
 		c.PREFETCHT0(at(i, outs, ldc))
 		for range vectors {
-			acc[i] = append(acc[i], c.zero(w))
+			v := regs()
+			c.clear(w, v)
+			acc[i] = append(acc[i], v)
 		}
 	}
-	var row []reg.VecVirtual
+	var row []reg.Register
 	for range vectors {
-		row = append(row, w.reg(c))
+		row = append(row, regs())
 	}
-	bc := []reg.VecVirtual{w.reg(c), w.reg(c)}
+	bc := []reg.Register{regs(), regs()}
 	step := func() {
 		for h, v := range row {
 			c.VMOVUPS(Mem{Base: b, Disp: 4 * w.lanes * h}, v)
@@ -74,7 +82,11 @@ func gemmTile(c *asm, rows int, w width) {
 			v := bc[i%2]
 			c.VBROADCASTSS(at(i, as, rs), v)
 			for h := range row {
-				c.VFMADD231PS(v, row[h], acc[i][h])
+				if w == bf16 {
+					c.evex(vdpbf16ps, v, row[h], acc[i][h])
+				} else {
+					c.VFMADD231PS(v, row[h], acc[i][h])
+				}
 			}
 		}
 		for _, p := range as {
@@ -98,7 +110,7 @@ func gemmTile(c *asm, rows int, w width) {
 	c.JNZ(LabelRef("one"))
 
 	c.Label("finish")
-	alpha, beta := w.reg(c), w.reg(c)
+	alpha, beta := regs(), regs()
 	c.VBROADCASTSS(NewParamAddr("alpha", 64), alpha)
 	for i := range acc {
 		for h := range acc[i] {

@@ -39,6 +39,7 @@ func main() {
 		{"pause", pauseFile},
 		{"gemm", gemmFile},
 		{"pack", packFile},
+		{"bf16", bf16File},
 		{"dot", dotFile},
 		{"scalar", scalarFile},
 		{"exp", expFile},
