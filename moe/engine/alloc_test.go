@@ -10,18 +10,11 @@ import (
 // Not under the race detector, which makes sync.Pool forget at random, so that
 // allocations cannot be counted.
 func TestDecodingTakesNoMemory(t *testing.T) {
-	m, tok := tinyModel(t)
-	e := &Engine{model: m, tok: tok, opt: Options{ContextTokens: 96, Slots: 1, ChunkTokens: 8, CacheBytes: 1 << 20}}
-	e.counters.init(m.Config)
-	s := &stepper{Engine: e, scratch: m.NewScratch(nil, 16)}
+	s := byHand(t, Options{Slots: 1, ChunkTokens: 8})
 	r := request("", 1, 1, 2, 3)
 	r.MaxTokens = 0
-	q := e.newSequence(context.Background(), r)
-	s.waiting = append(s.waiting, q)
-	s.admit()
-	for range 40 {
-		s.step()
-	}
+	s.ask(context.Background(), r)
+	s.rounds(40)
 	// the text itself is new memory; without it a step takes none
 	if n := testing.AllocsPerRun(30, func() {
 		s.plan()

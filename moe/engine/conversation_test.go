@@ -248,13 +248,9 @@ func TestPiecesAreWholeCharacters(t *testing.T) {
 // A prompt in many chunks must not stop the replies in progress: they get a token
 // with each chunk.
 func TestALongPromptDelaysNobody(t *testing.T) {
-	m, tok := tinyModel(t)
-	e := &Engine{model: m, tok: tok, opt: Options{ContextTokens: 96, Slots: 3, ChunkTokens: 8, CacheBytes: 1 << 20}}
-	e.counters.init(m.Config)
-	s := &stepper{Engine: e, scratch: m.NewScratch(nil, 16)}
+	s := byHand(t, Options{Slots: 3, ChunkTokens: 8})
 	add := func(tokens []int32) *sequence {
-		q := e.newSequence(context.Background(), request("", 1, tokens...))
-		s.waiting = append(s.waiting, q)
+		q := s.ask(context.Background(), request("", 1, tokens...))
 		s.admit()
 		return q
 	}

@@ -12,7 +12,6 @@ import (
 // Channels that ask at the same time behind the same system text have it read once; and
 // say what they say alone, also if the one that was to read it is gone.
 func TestASharedPromptIsReadOnce(t *testing.T) {
-	m, tok := tinyModel(t)
 	rng := rand.New(rand.NewPCG(51, 52))
 	system := randomTokens(rng, 60)
 	const channels = 8
@@ -27,30 +26,22 @@ func TestASharedPromptIsReadOnce(t *testing.T) {
 		want[i] = generate(t, plain, fresh).Text
 	}
 	for _, gone := range []bool{false, true} {
-		e := &Engine{model: m, tok: tok, opt: Options{Slots: channels, ChunkTokens: 16}.fill(m.Config)}
-		e.counters.init(m.Config)
-		s := &stepper{Engine: e, scratch: m.NewScratch(nil, channels+16)}
+		s := byHand(t, Options{Slots: channels, ChunkTokens: 16})
 		ctx, cancel := context.WithCancel(context.Background())
 		var qs []*sequence
 		for i, r := range asked {
 			if i > 0 {
 				ctx = context.Background()
 			}
-			q := e.newSequence(ctx, r)
-			qs = append(qs, q)
-			s.waiting = append(s.waiting, q)
-			s.counters.queued.Add(1)
+			qs = append(qs, s.ask(ctx, r))
 		}
-		for step := range 100 {
-			if step == 2 && gone {
-				cancel() // half of the system text is read
-			}
-			s.cancelled()
-			s.admit()
-			s.step()
+		s.rounds(2)
+		if gone {
+			cancel() // half of the system text is read
 		}
 		cancel()
 		for i, q := range qs {
+		s.rounds(98)
 			select {
 			case <-q.ended:
 			default:

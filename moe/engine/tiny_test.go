@@ -110,6 +110,36 @@ func start(t testing.TB, o Options) *Engine {
 	return e
 }
 
+// byHand is an engine whose loop the test does by hand.
+func byHand(t testing.TB, o Options) *stepper {
+	t.Helper()
+	m, tok := tinyModel(t)
+	e := &Engine{model: m, tok: tok, opt: o.fill(m.Config), submit: make(chan *sequence, 1)}
+	e.counters.init(m.Config)
+	var err error
+	if e.snapshots, err = openSnapshots(o.Snapshots, m.Config.Vocab, e.opt.Log); err != nil {
+		t.Fatal(err)
+	}
+	return &stepper{Engine: e, scratch: m.NewScratch(nil, e.opt.Slots+e.opt.ChunkTokens)}
+}
+
+// ask lets a request wait.
+func (s *stepper) ask(ctx context.Context, r Request) *sequence {
+	q := s.newSequence(ctx, r)
+	s.waiting = append(s.waiting, q)
+	s.counters.queued.Add(1)
+	return q
+}
+
+// rounds does so many rounds of the loop.
+func (s *stepper) rounds(n int) {
+	for range n {
+		s.cancelled()
+		s.admit()
+		s.step()
+	}
+}
+
 func request(key string, seed uint64, tokens ...int32) Request {
 	p := sample.Params{Temperature: 0.9, TopP: 1, RepeatPenalty: 1, Seed: seed}
 	return Request{Key: key, Tokens: tokens, MaxTokens: 20, Sampling: p, Forbid: []int32{vocab - 1}}
