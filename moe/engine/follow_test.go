@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"moebot/moe/model/steer"
 )
 
 // Channels that ask at the same time behind the same system text have it read once; and
@@ -39,9 +41,9 @@ func TestASharedPromptIsReadOnce(t *testing.T) {
 		if gone {
 			cancel() // half of the system text is read
 		}
+		s.rounds(98)
 		cancel()
 		for i, q := range qs {
-		s.rounds(98)
 			select {
 			case <-q.ended:
 			default:
@@ -51,7 +53,7 @@ func TestASharedPromptIsReadOnce(t *testing.T) {
 				t.Errorf("channel %d says %q, alone %q", i, q.result.Text, want[i])
 			}
 		}
-		st := e.Stats()
+		st := s.Stats()
 		read := int(st.PromptTokens - st.ReusedTokens)
 		if most := len(system) + 5*channels; read > most && !gone || gone && read > most+worthWaiting*channels {
 			t.Errorf("%d prompt tokens are read for %d channels (one gone: %v), %d are different", read, channels, gone, most)
@@ -59,6 +61,37 @@ func TestASharedPromptIsReadOnce(t *testing.T) {
 		if st.CacheHits != channels-1 {
 			t.Errorf("%d of %d requests found something", st.CacheHits, channels)
 		}
+	}
+}
+
+// What one waits for may be gone, and its conversation begun again under a plan: what is
+// computed so is not taken over.
+func TestALeaderUnderAPlanIsNotFollowed(t *testing.T) {
+	rng := rand.New(rand.NewPCG(55, 56))
+	plain := start(t, Options{Slots: 1})
+	plan := plans(t, plain)[2] // changes the first layer, and so what is cached of the second
+	system := randomTokens(rng, 60)
+	ask := func(key string, plan *steer.Plan) Request {
+		r := request(key, 1, slices.Concat(system, []int32{int32(len(key))})...)
+		r.MaxTokens, r.Plan = 6, plan
+		return r
+	}
+	want := generate(t, plain, ask("", nil)).Text
+	s := byHand(t, Options{Slots: 3, ChunkTokens: 16})
+	s.ask(context.Background(), ask("planned", plan))
+	s.rounds(20)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.ask(ctx, ask("leader", nil))
+	q := s.ask(context.Background(), ask("", nil))
+	s.rounds(2)
+	if q.leader == nil {
+		t.Fatal("nobody is followed: the test is too easy")
+	}
+	cancel()
+	s.ask(context.Background(), ask("leader", plan)) // which finds what "planned" has read
+	s.rounds(40)
+	if q.result.Text != want {
+		t.Errorf("behind a leader that is gone %q, alone %q", q.result.Text, want)
 	}
 }
 

@@ -197,7 +197,7 @@ func (s *stepper) ready(c *conversation) bool {
 		if !gone && len(q.leader.cache.Tokens) < q.shared {
 			return false
 		}
-		if k := min(q.leader.cache.Prefix(q.req.Tokens), len(q.req.Tokens)-1); k > q.read {
+		if k := min(q.leader.cache.Prefix(q.req.Tokens), len(q.req.Tokens)-1); k > q.read && q.leader.plan == c.plan {
 			c.cache.CopyPrefix(q.leader.cache, k)
 			s.counters.more(k-q.read, q.result.Usage.ReusedTokens == 0)
 			q.read, q.result.Usage.ReusedTokens = k, k
