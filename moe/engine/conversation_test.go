@@ -230,10 +230,11 @@ func TestPiecesAreWholeCharacters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
+	halves := 0
 	for seed := range uint64(20) {
 		r := request("a", seed, 1, 2, 3)
-		r.MaxTokens = 80
-		_, err := e.Generate(context.Background(), r, func(piece string) error {
+		r.MaxTokens, r.Trace = 80, true
+		res, err := e.Generate(context.Background(), r, func(piece string) error {
 			if !utf8.ValidString(piece) || piece == "" {
 				t.Errorf("piece %q", piece)
 			}
@@ -242,6 +243,19 @@ func TestPiecesAreWholeCharacters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		want, stream := "", tok.Stream(-1)
+		for _, tr := range res.Trace {
+			want += stream.Push(tr.ID)
+		}
+		if res.Text != want { // a reply that is cut may go on: half a character waits for its end
+			t.Errorf("cut after %d tokens %q, want %q", len(res.Trace), res.Text, want)
+		}
+		if stream.Flush() != "" {
+			halves++
+		}
+	}
+	if halves == 0 {
+		t.Error("no reply is cut within a character")
 	}
 }
 

@@ -166,7 +166,9 @@ func partialStop(text string, stops []string) int {
 // end settles the sequence.
 func (q *sequence) end(stop StopReason, err error) {
 	if stop != StopString { // what was held back can be no stop string any more
-		q.held += q.stream.Flush()
+		if stop == StopEnd { // else half a character would yet have become one
+			q.held += q.stream.Flush()
+		}
 		if at := firstStop(q.held, q.req.StopStrings); at >= 0 {
 			q.held = q.held[:at]
 		}
