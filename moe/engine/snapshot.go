@@ -132,8 +132,8 @@ func (s *snapshots) take(key string, empty func() *kvcache.Cache) *kvcache.Cache
 	return c
 }
 
-// keep writes the conversations, those used last first, as many as there is room for,
-// and deletes the files that there is no room for beside them.
+// keep writes the conversations, those used last first, as many as there is room for.
+// The files that there is no room for beside them are deleted before.
 func (s *snapshots) keep(all conversations) {
 	if s.Dir == "" {
 		return
@@ -141,29 +141,33 @@ func (s *snapshots) keep(all conversations) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	slices.SortStableFunc(all, func(a, b *conversation) int { return b.used.Compare(a.used) })
-	room, files, written := s.Bytes, s.Files, map[string]bool{}
+	room, files, written := s.Bytes, s.Files, 0
+	var chosen conversations
 	for _, c := range all {
-		name, size := s.name(c.key), int64(c.cache.SnapshotBytes())
-		if c.key == "" || c.plan != "" || written[name] || len(c.cache.Tokens) == 0 || files == 0 || size > room {
+		size := int64(c.cache.SnapshotBytes())
+		if c.key == "" || c.plan != "" || chosen.find(c.key) != nil || len(c.cache.Tokens) == 0 || files == 0 || size > room {
 			continue
 		}
-		if err := s.write(name, c); err != nil {
-			s.log.Error("a conversation's snapshot cannot be written", "err", err)
-			break
-		}
-		written[name] = true
+		chosen = append(chosen, c)
 		room, files = room-size, files-1
 	}
-	rest := slices.DeleteFunc(s.files(), func(f snapshotFile) bool { return written[f.name] })
-	slices.SortFunc(rest, func(a, b snapshotFile) int { return cmp.Or(b.used.Compare(a.used), cmp.Compare(a.name, b.name)) })
-	for _, f := range rest {
+	old := s.files()
+	slices.SortFunc(old, func(a, b snapshotFile) int { return cmp.Or(b.used.Compare(a.used), cmp.Compare(a.name, b.name)) })
+	for _, f := range old {
 		if files == 0 || f.size > room || !s.waiting[f.name] {
-			s.remove(f.name) // also what was read of it, and has been forgotten for want of memory since
+			s.remove(f.name) // also what was read of it, and will be written anew or has been forgotten for want of memory since
 			continue
 		}
 		room, files = room-f.size, files-1
 	}
-	s.log.Info("snapshots of conversations written", "files", len(written), "dir", s.Dir)
+	for _, c := range chosen {
+		if err := s.write(s.name(c.key), c); err != nil {
+			s.log.Error("a conversation's snapshot cannot be written", "err", err)
+			break
+		}
+		written++
+	}
+	s.log.Info("snapshots of conversations written", "files", written, "dir", s.Dir)
 }
 
 // write puts a file in place as a whole or not at all.

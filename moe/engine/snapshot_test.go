@@ -173,6 +173,46 @@ func TestSnapshotsAreBounded(t *testing.T) {
 	}
 }
 
+// Also while an engine closes there are never more bytes than allowed.
+func TestSnapshotsAreBoundedAtAnyTime(t *testing.T) {
+	dir := t.TempDir()
+	say := func(e *Engine, key string) { generate(t, e, request(key, 1, 1, 2, 3)) }
+	e := open(t, dir, nil, nil)
+	say(e, "a")
+	say(e, "b")
+	e.Close()
+	size := func() (n int64) {
+		for _, f := range inDir(t, dir) {
+			if i, err := os.Stat(filepath.Join(dir, f)); err == nil && i.Mode().IsRegular() {
+				n += i.Size()
+			}
+		}
+		return n
+	}
+	most := size()
+	seen := int64(-1)
+	e = open(t, dir, nil, func(o *Options) {
+		o.Snapshots.Bytes, o.Log = most, slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
+			if strings.Contains(string(b), "cannot be written") {
+				seen = size()
+			}
+			return len(b), nil
+		}), nil))
+	})
+	say(e, "c") // is written last, and cannot be
+	if err := os.Mkdir(filepath.Join(dir, e.snapshots.name("c")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	say(e, "d")
+	if e.Close(); seen < 0 || seen > most {
+		t.Errorf("%d bytes while closing, %d allowed", seen, most)
+	}
+}
+
+type writerFunc func(b []byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
 // What is to be forgotten is nowhere: not in memory, not in a file, nor written later.
 func TestForget(t *testing.T) {
 	dir := t.TempDir()
