@@ -208,7 +208,6 @@ func (e *Engine) Generate(ctx context.Context, r Request, emit func(piece string
 		return Result{}, ErrBusy
 	}
 	q := e.newSequence(inner, r)
-	q.warm = e.snapshots.take(r.Key, e.newCache)
 	select {
 	case e.submit <- q: // from now on the loop will end it
 	case <-e.quit:

@@ -116,6 +116,9 @@ func (s *stepper) start(q *sequence) bool {
 	c := s.all.find(q.req.Key)
 	fresh := c == nil
 	if fresh {
+		if q.warm == nil {
+			q.warm = s.snapshots.take(q.req.Key, s.newCache)
+		}
 		c = &conversation{key: q.req.Key, cache: q.warm}
 	}
 	if c.cache == nil {

@@ -39,6 +39,7 @@ type snapshots struct {
 	of    [32]byte // model, and how it is computed
 	vocab int
 
+	// The loop alone uses it; at its end, Forget, of which there may be several at a time.
 	mu      sync.Mutex
 	waiting map[string]bool // names of files that were there at the start and nobody asked for yet
 }
@@ -112,8 +113,6 @@ func (s *snapshots) take(key string, empty func() *kvcache.Cache) *kvcache.Cache
 		return nil
 	}
 	name := s.name(key)
-	s.mu.Lock()
-	defer s.mu.Unlock() // Forget waits, and deletes then
 	if !s.waiting[name] {
 		return nil
 	}
@@ -138,8 +137,6 @@ func (s *snapshots) keep(all conversations) {
 	if s.Dir == "" {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	slices.SortStableFunc(all, func(a, b *conversation) int { return b.used.Compare(a.used) })
 	room, files, written := s.Bytes, s.Files, 0
 	var chosen conversations
@@ -206,16 +203,16 @@ func (s *snapshots) forget(key string) {
 }
 
 // Forget drops what the engine has kept of a conversation, in memory and on disk; of
-// all conversations if the key is "". What is being answered is dropped at its end.
-// When it returns, nothing is left of what is idle.
+// all conversations if the key is "". What is being answered, or waits to be, is dropped
+// at its end. When it returns, nothing is left of what is idle.
 func (e *Engine) Forget(key string) {
 	done := make(chan struct{})
 	select {
 	case e.forget <- forgetting{key, done}:
 		<-done
 	case <-e.done:
+		e.snapshots.forget(key)
 	}
-	e.snapshots.forget(key)
 }
 
 // forgetting is a call of Forget on its way.
@@ -224,8 +221,9 @@ type forgetting struct {
 	done chan struct{}
 }
 
-// drop is Forget's part in memory.
+// drop does what Forget asks for.
 func (s *stepper) drop(f forgetting) {
+	s.takeIn() // what was asked for before
 	for _, c := range slices.Clone(s.all) {
 		switch {
 		case f.key != "" && c.key != f.key:
@@ -237,9 +235,10 @@ func (s *stepper) drop(f forgetting) {
 	}
 	for _, q := range s.waiting {
 		if f.key == "" || q.req.Key == f.key {
-			q.warm = nil
+			q.req.Key, q.warm = "", nil
 		}
 	}
+	s.snapshots.forget(f.key)
 	s.counters.kept(len(s.all), s.all.bytes())
 	close(f.done)
 }

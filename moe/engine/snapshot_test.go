@@ -213,6 +213,50 @@ type writerFunc func(b []byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
+// Files are read for those who get a slot, not for all who wait.
+func TestSnapshotsOfTheWaitingStayOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, dir, nil, nil)
+	for i := range 4 {
+		generate(t, e, request(fmt.Sprint(i), 1, 1, 2, int32(i)))
+	}
+	e.Close()
+	s := byHand(t, Options{Slots: 1, Snapshots: e.opt.Snapshots})
+	for i := range 4 {
+		s.ask(context.Background(), request(fmt.Sprint(i), 1, 1, 2, int32(i)))
+	}
+	for left := 3; left >= 0; left-- {
+		s.rounds(1)
+		if n := len(s.snapshots.waiting); n != left || s.all[len(s.all)-1].seq.result.Usage.ReusedTokens != 2 {
+			t.Errorf("%d of 4 files are not read yet, want %d", n, left)
+		}
+		s.rounds(25)
+	}
+}
+
+// Who asked before a Forget and still waits is answered, and forgotten then.
+func TestForgetWhoWaits(t *testing.T) {
+	for _, key := range []string{"a", ""} {
+		s := byHand(t, Options{Slots: 1})
+		var qs []*sequence
+		for _, r := range []Request{request("other", 1, 1, 2), request("a", 1, 3, 4), request("a", 2, 3, 5)} {
+			qs = append(qs, s.newSequence(context.Background(), r))
+		}
+		s.waiting = append(s.waiting, qs[:2]...)
+		s.submit <- qs[2] // is on its way
+		s.drop(forgetting{key, make(chan struct{})})
+		s.rounds(80)
+		for _, q := range qs {
+			if q.result.Stop != StopLength {
+				t.Errorf("forgetting %q: a reply ends with %q, %v", key, q.result.Stop, q.err)
+			}
+		}
+		if n := len(s.all); key == "a" && (n != 1 || s.all[0].key != "other") || key == "" && n != 0 {
+			t.Errorf("forgetting %q: %d conversations are kept", key, n)
+		}
+	}
+}
+
 // What is to be forgotten is nowhere: not in memory, not in a file, nor written later.
 func TestForget(t *testing.T) {
 	dir := t.TempDir()

@@ -64,15 +64,26 @@ func (s *stepper) receive(idle bool) bool {
 		}
 	}
 	for {
+		s.takeIn()
 		select {
 		case <-s.quit:
 			return false
-		case q := <-s.submit:
-			s.waiting = append(s.waiting, q)
 		case f := <-s.forget:
 			s.drop(f)
 		default:
 			return true
+		}
+	}
+}
+
+// takeIn takes in the requests that are there.
+func (s *stepper) takeIn() {
+	for {
+		select {
+		case q := <-s.submit:
+			s.waiting = append(s.waiting, q)
+		default:
+			return
 		}
 	}
 }
