@@ -106,8 +106,6 @@ type Usage struct {
 	DecodedTokens    int // of the reply
 	DraftedTokens    int // computed by Options.Lookup before they were drawn
 	AcceptedTokens   int // of them, those that were drawn then
-	Wait             time.Duration
-	PrefillTime      time.Duration
 	DecodeTime       time.Duration
 	TimeToFirstToken time.Duration // from the call of Generate
 }

@@ -160,7 +160,7 @@ func (s *stepper) start(q *sequence) bool {
 	if fresh {
 		s.all = append(s.all, c)
 	}
-	q.read, q.started = n, time.Now()
+	q.read = n
 	q.result.Usage.ReusedTokens = n
 	s.counters.start(len(ids), n)
 	s.counters.busy.Add(1)

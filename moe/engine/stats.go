@@ -15,13 +15,12 @@ type Stats struct {
 	PromptTokens  int64 // asked for
 	ReusedTokens  int64 // of them, found in a cache
 	DecodedTokens int64
-	PrefillTime   time.Duration // summed over requests
-	DecodeTime    time.Duration
-	Busy          int       // requests in a slot now
-	Queued        int       // requests waiting now
-	Conversations int       // whose keys and values are in memory now
-	CacheBytes    int       // that memory
-	ExpertLoad    [][]int64 // [layer][expert] tokens routed; a dense model has one expert
+	DecodeTime    time.Duration // summed over requests
+	Busy          int           // requests in a slot now
+	Queued        int           // requests waiting now
+	Conversations int           // whose keys and values are in memory now
+	CacheBytes    int           // that memory
+	ExpertLoad    [][]int64     // [layer][expert] tokens routed; a dense model has one expert
 }
 
 type counters struct {
@@ -63,7 +62,6 @@ func (c *counters) end(u Usage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.s.DecodedTokens += int64(u.DecodedTokens)
-	c.s.PrefillTime += u.PrefillTime
 	c.s.DecodeTime += u.DecodeTime
 }
 

@@ -29,12 +29,12 @@ type sequence struct {
 	shared  int            // tokens that both begin with
 	warm    *kvcache.Cache // read from a snapshot; nil if there was none
 
-	arrived, started, first time.Time
-	read                    int // prompt tokens in the cache
-	next                    int32
-	limit                   int    // tokens of the reply at most
-	held                    string // text that may yet become a stop string
-	text                    strings.Builder
+	arrived, first time.Time
+	read           int // prompt tokens in the cache
+	next           int32
+	limit          int    // tokens of the reply at most
+	held           string // text that may yet become a stop string
+	text           strings.Builder
 }
 
 func (e *Engine) newSequence(ctx context.Context, r Request) *sequence {
@@ -177,17 +177,8 @@ func (q *sequence) end(stop StopReason, err error) {
 	q.result.Text, q.result.Stop, q.err = q.text.String(), stop, err
 	u := &q.result.Usage
 	u.PromptTokens = len(q.req.Tokens)
-	now := time.Now()
-	if q.started.IsZero() {
-		u.Wait = now.Sub(q.arrived)
-	} else {
-		u.Wait = q.started.Sub(q.arrived)
-		if q.first.IsZero() {
-			u.PrefillTime = now.Sub(q.started)
-		} else {
-			u.PrefillTime, u.DecodeTime = q.first.Sub(q.started), now.Sub(q.first)
-			u.TimeToFirstToken = q.first.Sub(q.arrived)
-		}
+	if !q.first.IsZero() {
+		u.DecodeTime, u.TimeToFirstToken = time.Since(q.first), q.first.Sub(q.arrived)
 	}
 	close(q.ended)
 }
