@@ -4,23 +4,37 @@
 
 #include "textflag.h"
 
-// func pairRowBF16(dst *float32, src *float32, n int)
+// func pairRowsBF16(dst *float32, ldd int, src *float32, ld int, rows int, k int)
 // Requires: AVX, AVX512F
-TEXT ·pairRowBF16(SB), $0-24
+TEXT ·pairRowsBF16(SB), $0-48
 	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ n+16(FP), DX
+	MOVQ ldd+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ k+40(FP), DI
+	SHLQ $0x02, BX
+	SHLQ $0x02, CX
+
+row:
+	MOVQ DX, R8
+	MOVQ AX, R9
+	MOVQ DI, R10
 
 loop:
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
 	LONG    $0x4877f262
 	WORD    $0xd072
-	VMOVUPS Z2, (AX)
-	ADDQ    $0x00000080, CX
-	ADDQ    $0x40, AX
-	SUBQ    $0x20, DX
+	VMOVUPS Z2, (R9)
+	ADDQ    $0x00000080, R8
+	ADDQ    $0x40, R9
+	SUBQ    $0x20, R10
 	JNZ     loop
+	ADDQ    BX, DX
+	ADDQ    CX, AX
+	DECQ    SI
+	JNZ     row
 	VZEROUPPER
 	RET
 

@@ -152,12 +152,13 @@ func pairCols(dst, src []float32, ld, k, cols, width int) {
 // pairRows rounds rows of k numbers, ld apart, to rows of pairs without gaps.
 func pairRows(dst, src []float32, ld, rows, k int) {
 	pairs := (k + 1) / 2
+	_ = src[(rows-1)*ld+k-1]
+	_ = dst[rows*pairs-1]
 	even := k &^ 31
-	for i := range rows {
-		d, s := dst[i*pairs:(i+1)*pairs], src[i*ld:i*ld+k]
-		if even > 0 {
-			pairRowBF16(&d[0], &s[0], even)
-		}
-		pairColsGo(d[even/2:], s[even:], 1, k-even, 1, 1)
+	if even > 0 {
+		pairRowsBF16(&dst[0], pairs, &src[0], ld, rows, even)
+	}
+	for i := 0; even < k && i < rows; i++ {
+		pairColsGo(dst[i*pairs+even/2:], src[i*ld+even:], 1, k-even, 1, 1)
 	}
 }

@@ -97,12 +97,12 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 	if g.few(s, i0, i1, j0, j1) {
 		return
 	}
-	most := blockK
+	most, multiple := blockK, 8
 	if g.half {
-		most *= 2
+		most, multiple = 2*blockK, 32 // numbers that are rounded at a time
 	}
 	parts := (g.k + most - 1) / most
-	depth := roundUp((g.k+parts-1)/parts, 8)
+	depth := roundUp((g.k+parts-1)/parts, multiple)
 	beta := g.beta
 	for l := 0; l < g.k; l += depth {
 		kb := min(depth, g.k-l)

@@ -150,10 +150,11 @@ func packCols32AVX2(dst *float32, src *float32, ld int, k int)
 //go:noescape
 func packRows16AVX2(dst *float32, src *float32, ld int, k int, width int)
 
-// pairRowBF16 rounds n numbers to bfloat16, n a multiple of 32: dst holds n/2 pairs.
+// pairRowsBF16 rounds rows of k numbers to bfloat16, k a multiple of 32:
+// dst[i·ldd+l] = (src[i·ld+2l], src[i·ld+2l+1]), l in [0,k/2).
 //
 //go:noescape
-func pairRowBF16(dst *float32, src *float32, n int)
+func pairRowsBF16(dst *float32, ldd int, src *float32, ld int, rows int, k int)
 
 // pairCols12BF16 rounds k rows of 12 to bfloat16, k even, and makes pairs of them:
 // dst[l·12+j] = (src[2l·ld+j], src[(2l+1)·ld+j]), l in [0,k/2).

@@ -46,28 +46,45 @@ func (c *asm) evex(instruction [2]byte, y, x, z reg.Register) {
 }
 
 func bf16File(c *asm) {
-	pairRow(c)
+	pairRows(c)
 	for _, width := range []int{12, 32} {
 		pairCols(c, width)
 	}
 }
 
-// pairRow writes the rounding of numbers that lie in order.
-func pairRow(c *asm) {
-	c.Function("pairRowBF16")
-	c.SignatureExpr("func(dst, src *float32, n int)")
-	c.Doc("pairRowBF16 rounds n numbers to bfloat16, n a multiple of 32: dst holds n/2 pairs.")
+// pairRows writes the rounding of rows in which the numbers of pairs lie side by side.
+func pairRows(c *asm) {
+	c.Function("pairRowsBF16")
+	c.SignatureExpr("func(dst *float32, ldd int, src *float32, ld, rows, k int)")
+	c.Doc("pairRowsBF16 rounds rows of k numbers to bfloat16, k a multiple of 32:",
+		"dst[i·ldd+l] = (src[i·ld+2l], src[i·ld+2l+1]), l in [0,k/2).")
 	c.Pragma("noescape")
-	dst, src, n := c.Load(c.Param("dst"), c.GP64()), c.Load(c.Param("src"), c.GP64()), c.Load(c.Param("n"), c.GP64())
+	var args [6]reg.GPVirtual
+	for i, name := range []string{"dst", "ldd", "src", "ld", "rows", "k"} {
+		args[i] = c.GP64()
+		c.Load(c.Param(name), args[i])
+	}
+	dst, ldd, src, ld, rows, k := args[0], args[1], args[2], args[3], args[4], args[5]
+	c.SHLQ(Imm(2), ld)
+	c.SHLQ(Imm(2), ldd)
+	from, to, left := c.GP64(), c.GP64(), c.GP64()
+	c.Label("row")
+	c.MOVQ(src, from)
+	c.MOVQ(dst, to)
+	c.MOVQ(k, left)
 	c.Label("loop")
-	c.VMOVUPS(Mem{Base: src}, reg.Z0)
-	c.VMOVUPS(Mem{Base: src, Disp: 64}, reg.Z1)
+	c.VMOVUPS(Mem{Base: from}, reg.Z0)
+	c.VMOVUPS(Mem{Base: from, Disp: 64}, reg.Z1)
 	c.evex(vcvtne2ps2bf16, reg.Z0, reg.Z1, reg.Z2)
-	c.VMOVUPS(reg.Z2, Mem{Base: dst})
-	c.ADDQ(U32(128), src)
-	c.ADDQ(Imm(64), dst)
-	c.SUBQ(Imm(32), n)
+	c.VMOVUPS(reg.Z2, Mem{Base: to})
+	c.ADDQ(U32(128), from)
+	c.ADDQ(Imm(64), to)
+	c.SUBQ(Imm(32), left)
 	c.JNZ(LabelRef("loop"))
+	c.ADDQ(ld, src)
+	c.ADDQ(ldd, dst)
+	c.DECQ(rows)
+	c.JNZ(LabelRef("row"))
 	c.VZEROUPPER()
 	c.RET()
 }
