@@ -370,8 +370,8 @@ func TestLossBySource(t *testing.T) {
 			}
 		}
 		want := n.Loss(&part, Losses{})
-		if math.Abs(got[s].Loss-want.Loss) > 1e-4 || math.Abs(got[s].Weight-want.Weight) > 1e-9 {
-			t.Errorf("source %d has loss %v of weight %v, want %v of %v", s, got[s].Loss, got[s].Weight, want.Loss, want.Weight)
+		if math.Abs(got[s].Loss-want.Loss) > 1e-4 || math.Abs(got[s].Weight-want.Weight) > 1e-9 || math.Abs(got[s].Correct-want.Correct) > 1e-9 {
+			t.Errorf("source %d has loss %v of weight %v, %v right, want %v of %v, %v right", s, got[s].Loss, got[s].Weight, got[s].Correct, want.Loss, want.Weight, want.Correct)
 		}
 	}
 }

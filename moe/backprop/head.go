@@ -46,18 +46,19 @@ func (n *Network) head(b *dataset.Batch, s *Stats, scale float64, train bool) {
 			losses[i], hits[i] = crossEntropy(row, int(b.Targets[t]), float32(scale)*b.Weights[t])
 		})
 		for i, t := range chunk {
-			w := float64(b.Weights[t])
+			w, right := float64(b.Weights[t]), 0.0
+			if hits[i] {
+				right = w
+			}
 			s.Loss += w * losses[i]
 			s.Weight += w
+			s.Correct += right
 			if b.Sources != nil {
 				for int(b.Sources[t]) >= len(s.Sources) {
 					s.Sources = append(s.Sources, Sum{})
 				}
 				v := &s.Sources[b.Sources[t]]
-				v.Loss, v.Weight = v.Loss+w*losses[i], v.Weight+w
-			}
-			if hits[i] {
-				s.Correct += w
+				v.Loss, v.Weight, v.Correct = v.Loss+w*losses[i], v.Weight+w, v.Correct+right
 			}
 		}
 		if train {

@@ -72,11 +72,11 @@ type Stats struct {
 	LoadBalance float64     // load-balancing loss, mean over layers, before its weight; 1 is even
 	RouterZ     float64     // router z-loss, mean over layers, before its weight
 	ExpertLoad  [][]float64 // [layer][expert] share of the routed tokens, sums to 1
-	Sources     []Sum       // Loss and Weight of each source, if the batch keeps them apart
+	Sources     []Sum       // Loss, Weight and Correct of each source, if the batch keeps them apart
 }
 
-// Sum is a sum of weighted losses.
-type Sum struct{ Loss, Weight float64 }
+// Sum is a sum of weighted losses, and of the weights of right guesses.
+type Sum struct{ Loss, Weight, Correct float64 }
 
 // AddSources adds the losses of the sources of another pass.
 func (s *Stats) AddSources(of []Sum) {
@@ -84,7 +84,8 @@ func (s *Stats) AddSources(of []Sum) {
 		if i == len(s.Sources) {
 			s.Sources = append(s.Sources, Sum{})
 		}
-		s.Sources[i].Loss, s.Sources[i].Weight = s.Sources[i].Loss+v.Loss, s.Sources[i].Weight+v.Weight
+		t := &s.Sources[i]
+		t.Loss, t.Weight, t.Correct = t.Loss+v.Loss, t.Weight+v.Weight, t.Correct+v.Correct
 	}
 }
 

@@ -122,10 +122,10 @@ func (s *Shard) Write(path string) error {
 func (s *Shard) body(w *bufio.Writer) {
 	le := binary.LittleEndian
 	for i := range s.Sequences() {
-		w.Write(le.AppendUint32(nil, uint32(s.Start[i+1]-s.Start[i])))
+		w.Write(le.AppendUint32(w.AvailableBuffer(), uint32(s.Start[i+1]-s.Start[i])))
 	}
 	for _, t := range s.Tokens {
-		w.Write(le.AppendUint16(nil, t))
+		w.Write(le.AppendUint16(w.AvailableBuffer(), t))
 	}
 	for i := 0; i < len(s.Reply); i += 8 {
 		var b byte

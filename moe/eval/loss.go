@@ -20,6 +20,7 @@ type Loss struct {
 
 // Options bound a measurement.
 type Options struct {
+	Rows       int   // sequences measured in one pass at most, which with Length bounds the memory; 0 is 8
 	Length     int   // tokens of context at most; longer sequences are measured in parts
 	MaxTokens  int   // stop after about so many tokens of a source; 0 measures all
 	TokenBytes []int // [vocabulary] bytes of text a token stands for, 0 for special tokens; nil leaves Bits out
@@ -41,18 +42,23 @@ func Sources(net *backprop.Network, shards []*dataset.Shard, o Options) map[stri
 // Shard measures one source.
 func Shard(net *backprop.Network, s *dataset.Shard, o Options) Loss {
 	m := measure{net: net, o: o}
+	if m.o.Rows == 0 {
+		m.o.Rows = 8
+	}
 	for i := 0; i < s.Sequences() && (m.tokens < o.MaxTokens || o.MaxTokens <= 0); i++ {
 		lo, hi := s.Start[i], s.Start[i+1]
 		for at := lo; at+1 < hi; at += o.Length {
 			end := min(hi, at+o.Length+1)
-			m.add(s.Tokens[at:end], s.Reply[at:end], o.marks(s, at, end))
+			m.add(row{s.Tokens[at:end], s.Reply[at:end], o.marks(s, at, end)})
 		}
 	}
 	m.flush()
-	l := Loss{All: m.all.Loss / max(m.all.Weight, 1), Reply: m.reply.Loss / max(m.reply.Weight, 1),
-		Accuracy: m.reply.Correct / max(m.reply.Weight, 1), Tokens: int(m.all.Weight), Replies: int(m.reply.Weight)}
+	prompt, reply := m.sums[0], m.sums[1]
+	tokens := prompt.Weight + reply.Weight
+	l := Loss{All: (prompt.Loss + reply.Loss) / max(tokens, 1), Reply: reply.Loss / max(reply.Weight, 1),
+		Accuracy: reply.Correct / max(reply.Weight, 1), Tokens: int(tokens), Replies: int(reply.Weight)}
 	if m.bytes > 0 {
-		l.Bits = m.all.Loss / math.Ln2 / float64(m.bytes)
+		l.Bits = (prompt.Loss + reply.Loss) / math.Ln2 / float64(m.bytes)
 	}
 	return l
 }
@@ -65,57 +71,68 @@ func (o Options) marks(s *dataset.Shard, at, end int) []bool {
 	return nil
 }
 
-// evalRows is the number of sequences measured in one pass.
-const evalRows = 8
-
 type measure struct {
 	net           *backprop.Network
 	o             Options
+	rows          []row
 	batch         dataset.Batch
-	marks         []bool
-	all, reply    backprop.Stats
+	sums          [2]backprop.Sum // of what the assistant did not say and of what it said
 	tokens, bytes int
 }
 
-// add takes the tokens of one sequence, at most Length+1, the first of which is no
-// target, nor are those that only leaves out.
-func (m *measure) add(ids []uint16, reply, only []bool) {
-	b := &m.batch
-	b.Len = m.o.Length
-	for j := range b.Len {
-		token, target, weight, mark := int32(0), int32(0), float32(0), false
-		if j+1 < len(ids) {
-			token, target = int32(ids[j]), int32(ids[j+1])
-			if only == nil || only[j+1] {
-				weight, mark = 1, reply[j+1]
-				m.tokens++
-				if m.o.TokenBytes != nil {
-					m.bytes += m.o.TokenBytes[target]
-				}
+// row is one sequence of at most Length+1 tokens with marks beside them. The first token
+// is no target, nor are those that only leaves out.
+type row struct {
+	ids         []uint16
+	reply, only []bool // only may be nil
+}
+
+func (r row) target(i int) bool { return i < len(r.ids) && (r.only == nil || r.only[i]) }
+
+func (m *measure) add(r row) {
+	for i := 1; i < len(r.ids); i++ {
+		if r.target(i) {
+			m.tokens++
+			if m.o.TokenBytes != nil {
+				m.bytes += m.o.TokenBytes[r.ids[i]]
 			}
 		}
-		b.Tokens, b.Targets = append(b.Tokens, token), append(b.Targets, target)
-		b.Weights, b.DocStart = append(b.Weights, weight), append(b.DocStart, 0)
-		m.marks = append(m.marks, mark)
 	}
-	if b.Rows++; b.Rows == evalRows {
+	if m.rows = append(m.rows, r); len(m.rows) == m.o.Rows {
 		m.flush()
 	}
 }
 
 func (m *measure) flush() {
-	b := &m.batch
-	if b.Rows == 0 {
+	if len(m.rows) == 0 {
 		return
 	}
-	a := m.net.Loss(b, backprop.Losses{})
-	m.all.Loss, m.all.Weight = m.all.Loss+a.Loss, m.all.Weight+a.Weight
-	for i := range b.Weights {
-		if !m.marks[i] {
-			b.Weights[i] = 0
+	b := &m.batch
+	b.Rows, b.Len = len(m.rows), 0
+	for _, r := range m.rows {
+		b.Len = max(b.Len, len(r.ids)-1)
+	}
+	b.Tokens, b.Targets, b.Weights, b.DocStart, b.Sources = b.Tokens[:0], b.Targets[:0], b.Weights[:0], b.DocStart[:0], b.Sources[:0]
+	for _, r := range m.rows {
+		for i := range b.Len {
+			var token, target, said int32
+			var weight float32
+			if i+1 < len(r.ids) {
+				token, target = int32(r.ids[i]), int32(r.ids[i+1])
+			}
+			if r.target(i + 1) {
+				weight = 1
+				if r.reply[i+1] {
+					said = 1
+				}
+			}
+			b.Tokens, b.Targets, b.Weights = append(b.Tokens, token), append(b.Targets, target), append(b.Weights, weight)
+			b.DocStart, b.Sources = append(b.DocStart, 0), append(b.Sources, said)
 		}
 	}
-	r := m.net.Loss(b, backprop.Losses{})
-	m.reply.Loss, m.reply.Weight, m.reply.Correct = m.reply.Loss+r.Loss, m.reply.Weight+r.Weight, m.reply.Correct+r.Correct
-	*b, m.marks = dataset.Batch{}, nil
+	for i, s := range m.net.Loss(b, backprop.Losses{}).Sources {
+		t := &m.sums[i]
+		t.Loss, t.Weight, t.Correct = t.Loss+s.Loss, t.Weight+s.Weight, t.Correct+s.Correct
+	}
+	m.rows = m.rows[:0]
 }

@@ -58,3 +58,44 @@ func TestUniformModel(t *testing.T) {
 		t.Errorf("%d tokens measured, asked for about 5", cut.Tokens)
 	}
 }
+
+// However many sequences share a pass, each is measured as if it were alone.
+func TestSequencesDoNotChangeEachOther(t *testing.T) {
+	net := uniformNetwork(t, 16)
+	backprop.Init(net.Config, net.Weights, 3)
+	for i := range 16 * net.Config.Dim { // the token table: so large that a token's guess is often itself
+		net.Weights[i] *= 100
+	}
+	s := &dataset.Shard{Source: "s", Vocab: 16}
+	var want struct{ all, reply, right, tokens, replies float64 }
+	for i := range 11 {
+		var q dataset.Sequence
+		b := dataset.Batch{Rows: 1, Len: 2 + i%6}
+		for j := range b.Len + 1 {
+			q.Tokens, q.Reply = append(q.Tokens, int32((i*i+j/2)%16)), append(q.Reply, (i+j)%3 == 1)
+		}
+		s.Append(q)
+		for j := range b.Len {
+			b.Tokens, b.Targets = append(b.Tokens, q.Tokens[j]), append(b.Targets, q.Tokens[j+1])
+			b.Weights, b.DocStart = append(b.Weights, 1), append(b.DocStart, 0)
+		}
+		all := net.Loss(&b, backprop.Losses{})
+		for j := range b.Len {
+			if !q.Reply[j+1] {
+				b.Weights[j] = 0
+			}
+		}
+		reply := net.Loss(&b, backprop.Losses{})
+		want.all, want.tokens = want.all+all.Loss, want.tokens+all.Weight
+		want.reply, want.right, want.replies = want.reply+reply.Loss, want.right+reply.Correct, want.replies+reply.Weight
+	}
+	if want.right == 0 || want.right == want.replies {
+		t.Fatalf("%v of %v are right, the test sees nothing", want.right, want.replies)
+	}
+	for _, rows := range []int{0, 1, 3, 20} {
+		got := Shard(net, s, Options{Rows: rows, Length: 8})
+		if math.Abs(got.All-want.all/want.tokens) > 1e-5 || math.Abs(got.Reply-want.reply/want.replies) > 1e-5 || math.Abs(got.Accuracy-want.right/want.replies) > 1e-9 {
+			t.Errorf("%d rows: %+v, want %+v in sums", rows, got, want)
+		}
+	}
+}
