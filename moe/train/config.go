@@ -107,12 +107,33 @@ func (c Config) check() error {
 	if c.Schedule.Kind != "wsd" && c.Schedule.Kind != "cosine" {
 		fail(`schedule.kind is %q, want "wsd" or "cosine"`, c.Schedule.Kind)
 	}
-	if c.Dropout < 0 || c.Dropout >= 1 {
-		fail("dropout is %g, want 0 to below 1", c.Dropout)
+	if !(c.Optim.Eps > 0) {
+		fail("optim.eps is %g, want a positive number", c.Optim.Eps)
 	}
-	if c.EMA < 0 || c.EMA >= 1 || c.Routing.Noise < 0 || c.Routing.BiasRate < 0 {
-		fail("ema (%g) must be 0 to 1, routing.noise (%g) and routing.bias_rate (%g) not negative", c.EMA, c.Routing.Noise, c.Routing.BiasRate)
+	for _, x := range []struct {
+		name  string
+		value float64
+		below bool // 1 itself is too much
+	}{
+		{"optim.beta1", c.Optim.Beta1, true}, {"optim.beta2", c.Optim.Beta2, true}, {"optim.momentum", c.Optim.Momentum, true},
+		{"schedule.warmup", c.Schedule.Warmup, false}, {"schedule.decay", c.Schedule.Decay, false}, {"schedule.floor", c.Schedule.Floor, false},
+		{"dropout", c.Dropout, true}, {"ema", c.EMA, true},
+	} {
+		if !(x.value >= 0 && x.value <= 1) || x.below && x.value == 1 {
+			fail("%s is %g, want 0 to%s 1", x.name, x.value, map[bool]string{true: " below"}[x.below])
+		}
 	}
+	notNegative := func(name string, value float64) {
+		if !(value >= 0) {
+			fail("%s is %g, want 0 or more", name, value)
+		}
+	}
+	notNegative("clip", c.Clip)
+	notNegative("optim.weight_decay", c.Optim.WeightDecay)
+	notNegative("losses.load_balance", c.Losses.LoadBalance)
+	notNegative("losses.router_z", c.Losses.RouterZ)
+	notNegative("routing.noise", c.Routing.Noise)
+	notNegative("routing.bias_rate", c.Routing.BiasRate)
 	if c.LoRA != nil {
 		if err := c.LoRA.check(); err != nil {
 			errs = append(errs, err)
@@ -127,6 +148,10 @@ func (c Config) check() error {
 			fail("phase %d ends at %g, want more than %g and at most 1", i, p.Until, last)
 		}
 		last = p.Until
+		notNegative(fmt.Sprintf("phase %d: prompt_weight", i), p.Mix.PromptWeight)
+		for source, weight := range p.Mix.Weights {
+			notNegative(fmt.Sprintf("phase %d: weight of %s", i, source), weight)
+		}
 	}
 	if len(c.Phases) > 0 && last != 1 {
 		fail("the last phase ends at %g, want 1", last)

@@ -6,15 +6,21 @@ import (
 
 	"moebot/moe/backprop"
 	"moebot/moe/checkpoint"
+	"moebot/moe/dataset"
+	"moebot/moe/tokenizer"
 )
 
 // Weights loads the weights and the model's shape from a run's checkpoint: the
-// averaged weights if the run kept an average.
-func Weights(path string) (backprop.Config, []float32, error) {
+// averaged weights if the run kept an average. They must belong to the vocabulary vocab,
+// as far as the run knows its own.
+func Weights(path string, vocab tokenizer.Spec) (backprop.Config, []float32, error) {
 	var st state
 	vectors, err := checkpoint.Load(path, &st)
 	if err != nil {
 		return backprop.Config{}, nil, err
+	}
+	if hash := dataset.VocabularyHash(vocab); st.Vocabulary != "" && st.Vocabulary != hash {
+		return backprop.Config{}, nil, fmt.Errorf("checkpoint %s: it was trained with another vocabulary (%s) than the one at hand (%s), which -m names", path, st.Vocabulary, hash)
 	}
 	total, _ := st.Config.Model.Parameters()
 	if len(vectors) == 0 || vectors[0].Name != "weights" || len(vectors[0].Data) != total {

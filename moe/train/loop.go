@@ -25,12 +25,13 @@ import (
 //	DIR/latest.ckpt       the newest checkpoint
 //	DIR/previous.ckpt     the one before
 //	DIR/best.ckpt         the weights with the lowest held-out loss so far, see Config.Judge
+//	DIR/lock              held while the run is at work
 type Run struct {
 	Dir    string
 	Config Config
 	Train  []*dataset.Shard
 	Held   []*dataset.Shard
-	Init   []float32 // weights to start from instead of fresh ones; may be nil, but not with an adapter, which needs them to go on too
+	Init   []float32 // weights to start from instead of fresh ones, which the run keeps and changes; may be nil, but not with an adapter, which changes nothing in them and needs them to go on too
 	Pool   *kernel.Pool
 	Out    io.Writer // progress for people
 	Sample Sampler   // asked now and then; nil is never
@@ -66,7 +67,7 @@ type loop struct {
 	lora   *adapter  // nil if all weights are trained
 	ema    []float32 // averaged weights; nil if Config.EMA is 0
 	loader *dataset.Loader
-	batch  dataset.Batch
+	micro  []dataset.Batch // of a step
 	log    *json.Encoder
 	start  time.Time // of this process's part, seconds before it are in st.Seconds
 	before float64
@@ -80,11 +81,24 @@ type loop struct {
 // the context's error. With resume it goes on from the newest checkpoint; without,
 // a directory that holds one is refused. It returns the final weights.
 func (r Run) Do(ctx context.Context, resume bool) ([]float32, error) {
+	if err := os.MkdirAll(r.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	held, err := os.OpenFile(filepath.Join(r.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer held.Close()
+	if free, err := lock(held); err != nil {
+		return nil, fmt.Errorf("%s: %w", held.Name(), err)
+	} else if !free {
+		return nil, fmt.Errorf("%s: another training is at work there", r.Dir)
+	}
 	l := &loop{Run: r}
 	if err := l.open(resume); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(r.Dir, "log.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	f, err := openLog(filepath.Join(r.Dir, "log.jsonl"))
 	if err != nil {
 		return nil, err
 	}
@@ -110,25 +124,30 @@ func (l *loop) open(resume bool) error {
 	if err := l.Config.check(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(l.Dir, 0o755); err != nil {
-		return err
-	}
 	var err error
 	if l.loader, err = dataset.NewLoader(l.Train, l.Config.Seed); err != nil {
 		return err
 	}
-	if v := l.Train[0].Vocab; v != l.Config.Model.Vocab {
-		return fmt.Errorf("the shards have a vocabulary of %d, the model one of %d", v, l.Config.Model.Vocab)
+	l.micro = make([]dataset.Batch, l.Config.Micro)
+	for i, p := range l.Config.Phases {
+		if err := l.loader.SetMix(p.Mix); err != nil {
+			return fmt.Errorf("phase %d: %w", i, err)
+		}
 	}
-	if l.net, err = backprop.New(l.Config.Model, nil, l.Pool); err != nil {
+	vocabulary, err := l.vocabulary()
+	if err != nil {
 		return err
 	}
-	if l.Init != nil && len(l.Init) != len(l.net.Weights) {
-		return fmt.Errorf("%d weights to start from, the model has %d", len(l.Init), len(l.net.Weights))
+	var own []float32 // an adapter's network has weights of its own
+	if l.Config.LoRA == nil {
+		own = l.Init
+	}
+	if l.net, err = backprop.New(l.Config.Model, own, l.Pool); err != nil {
+		return err
 	}
 	if lora := l.Config.LoRA; lora != nil {
-		if l.Init == nil {
-			return errors.New("lora: an adapter needs weights to start from")
+		if len(l.Init) != len(l.net.Weights) {
+			return fmt.Errorf("lora: an adapter needs the %d weights to start from, it has %d", len(l.net.Weights), len(l.Init))
 		}
 		copy(l.net.Weights, l.Init)
 		l.lora = newAdapter(l.Config.Model, *lora, l.Init, l.Config.Seed, l.Pool)
@@ -145,11 +164,7 @@ func (l *loop) open(resume bool) error {
 		l.ema = make([]float32, len(l.net.Weights))
 	}
 	l.phase = -1
-	for _, s := range l.Held {
-		if s.Vocab != l.Config.Model.Vocab {
-			return fmt.Errorf("held-out shard %s has a vocabulary of %d, the model one of %d", s.Source, s.Vocab, l.Config.Model.Vocab)
-		}
-	}
+	l.st.Vocabulary, l.st.Data, l.st.Base = vocabulary, l.data(), l.base()
 	if err := l.checkJudge(); err != nil {
 		return err
 	}
@@ -164,9 +179,7 @@ func (l *loop) open(resume bool) error {
 	case resume:
 		return fmt.Errorf("%s: no checkpoint to resume from", l.latest())
 	}
-	if l.Init != nil {
-		copy(l.net.Weights, l.Init)
-	} else {
+	if l.Init == nil {
 		backprop.Init(l.Config.Model, l.net.Weights, l.Config.Seed)
 	}
 	copy(l.ema, l.net.Weights)
@@ -231,15 +244,15 @@ func (l *loop) run(ctx context.Context) error {
 			return errors.Join(ctx.Err(), err)
 		}
 		if err := l.samples(ctx); err != nil {
-			return err
+			return l.end(err)
 		}
 		p := l.progress()
 		if err := l.enter(l.Config.phase(p)); err != nil {
-			return err
+			return l.end(err)
 		}
 		lr := l.Config.LR * l.Config.Schedule.At(p)
 		s, norm, err := l.step(lr)
-		if err != nil {
+		if err != nil { // the weights may be the fault, the last checkpoint's are better
 			return err
 		}
 		sum.Loss, sum.Weight = sum.Loss+s.Loss, sum.Weight+s.Weight
@@ -250,7 +263,7 @@ func (l *loop) run(ctx context.Context) error {
 			rec := Record{Event: "train", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase,
 				Loss: sum.Loss / max(sum.Weight, 1), LR: lr, Norm: norm, Speed: tokens / took, Balance: s.LoadBalance, RouterZ: s.RouterZ, Load: s.ExpertLoad, Sources: l.bySource(sum)}
 			if err := l.write(rec); err != nil {
-				return err
+				return l.end(err)
 			}
 			fmt.Fprintf(l.Out, "%5.1f %% step %d  %.2f M tokens  loss %.4f  norm %.2f  lr %.2e  %.0f tok/s%s  %s left\n",
 				100*p, rec.Step, float64(rec.Tokens)/1e6, rec.Loss, norm, lr, rec.Speed, entropy(s.ExpertLoad), l.left(took, logStep))
@@ -259,7 +272,7 @@ func (l *loop) run(ctx context.Context) error {
 		byClock := l.Config.EvalMinutes > 0 && time.Since(lastEval).Minutes() > l.Config.EvalMinutes
 		if n := l.Config.EvalSteps; byClock || (n > 0 && l.st.Step%n == 0 && l.progress() < 1) {
 			if err := l.held(); err != nil {
-				return err
+				return l.end(err)
 			}
 			lastEval, logAt, logStep = time.Now(), time.Now(), l.st.Step
 			sum = backprop.Stats{}
@@ -284,6 +297,9 @@ func (l *loop) run(ctx context.Context) error {
 	return l.save()
 }
 
+// end saves what was learnt before a run ends with an error that is not the weights'.
+func (l *loop) end(err error) error { return errors.Join(err, l.save()) }
+
 // held measures the held-out shards.
 func (l *loop) held() error {
 	if len(l.Held) == 0 {
@@ -291,11 +307,11 @@ func (l *loop) held() error {
 	}
 	training := l.net.Weights
 	l.net.Weights = l.result()
-	res := eval.Sources(l.net, l.Held, eval.Options{Length: l.Config.Length, MaxTokens: l.Config.EvalTokens})
+	res := eval.Sources(l.net, l.Held, eval.Options{Rows: l.Config.Rows, Length: l.Config.Length, MaxTokens: l.Config.EvalTokens})
 	l.net.Weights = training
 	rec := Record{Event: "held", Step: l.st.Step, Tokens: l.st.Tokens, Seconds: l.seconds(), Phase: l.phase, Held: res}
-	for _, v := range res {
-		rec.Mean += v.Reply / float64(len(res))
+	for _, s := range l.Held {
+		rec.Mean += res[s.Source].Reply / float64(len(l.Held))
 	}
 	fmt.Fprintf(l.Out, "held out, step %d: mean %.4f nats per reply token", l.st.Step, rec.Mean)
 	for _, s := range l.Held {

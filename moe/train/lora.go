@@ -32,7 +32,7 @@ type adapter struct {
 	scale    float32
 	rank     int
 	matrices []adapted
-	base     []float32 // W₀, all weights of the model
+	base     []float32 // W₀, all weights of the model; not changed
 	weights  []float32 // A and B of each matrix in turn
 	grads    []float32 // beside weights
 	pool     *kernel.Pool
@@ -41,10 +41,10 @@ type adapter struct {
 // adapted is one matrix [rows, cols] of the model and the places of its A and B.
 type adapted struct{ at, rows, cols, a, b int }
 
-// newAdapter returns an adapter of base, which it copies, that changes nothing yet:
+// newAdapter returns an adapter of base, which it keeps, that changes nothing yet:
 // A is random, B zero.
 func newAdapter(c backprop.Config, l LoRA, base []float32, seed uint64, pool *kernel.Pool) *adapter {
-	d := &adapter{scale: float32(l.Alpha / float64(l.Rank)), rank: l.Rank, base: append([]float32(nil), base...), pool: pool}
+	d := &adapter{scale: float32(l.Alpha / float64(l.Rank)), rank: l.Rank, base: base, pool: pool}
 	size := 0
 	for _, p := range backprop.Params(c) {
 		if p.Kind != backprop.Matrix {

@@ -11,6 +11,7 @@ import (
 	"moebot/moe/backprop"
 	"moebot/moe/dataset"
 	"moebot/moe/kernel"
+	"moebot/moe/tokenizer"
 )
 
 // The gradients of A and B are those of the linear function Σ G·W, by finite
@@ -124,7 +125,7 @@ func TestAdapterLearnsAndResumes(t *testing.T) {
 	if !(after < 0.6*before) {
 		t.Errorf("loss went from %.3f to %.3f", before, after)
 	}
-	if _, stored, err := Weights(filepath.Join(dir, "latest.ckpt")); err != nil || !equal(stored, w) {
+	if _, stored, err := Weights(filepath.Join(dir, "latest.ckpt"), tokenizer.Spec{}); err != nil || !equal(stored, w) {
 		t.Errorf("the checkpoint does not hold the merged weights (%v)", err)
 	}
 

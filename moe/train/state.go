@@ -1,10 +1,14 @@
 package train
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"moebot/moe/checkpoint"
 )
@@ -21,6 +25,17 @@ type state struct {
 	Updates *int       `json:"updates"` // of the optimizer; nil in older files, where no reload was known
 	Usual   usual      `json:"usual"`
 	Best    float64    `json:"best"` // held-out loss of best.ckpt, nats per reply token; 0 before the first
+
+	// What the run was made of. Files of older versions do not say; then all is taken for right.
+	Vocabulary string          `json:"vocabulary,omitempty"` // see dataset.VocabularyHash
+	Data       map[string]data `json:"data,omitempty"`       // by source
+	Base       string          `json:"base,omitempty"`       // of an adapter: checksum of the weights it changes
+}
+
+// data tells the text of a source from another.
+type data struct {
+	Tokens int    `json:"tokens"`
+	Sum    uint32 `json:"sum"` // see dataset.Shard.Sum
 }
 
 type mixCount struct {
@@ -36,26 +51,91 @@ func (s state) updates() int {
 	return s.Step - s.Skipped
 }
 
+// vocabulary is the hash of the vocabulary that all shards have, "" if none says it.
+func (l *loop) vocabulary() (string, error) {
+	hash := ""
+	for _, s := range slices.Concat(l.Train, l.Held) {
+		if hash == "" {
+			hash = s.Vocabulary
+		}
+		if err := s.CheckVocabulary(l.Config.Model.Vocab, hash); err != nil {
+			return "", err
+		}
+	}
+	return hash, nil
+}
+
+func (l *loop) data() map[string]data {
+	out := map[string]data{}
+	for _, s := range l.Train {
+		out[s.Source] = data{len(s.Tokens), s.Sum()}
+	}
+	return out
+}
+
+// base is the checksum of an adapter's base, "" without an adapter.
+func (l *loop) base() string {
+	if l.lora == nil {
+		return ""
+	}
+	sum, buf := crc32.New(crc32.MakeTable(crc32.Castagnoli)), make([]byte, 0, 1<<16)
+	for part := range slices.Chunk(l.lora.base, cap(buf)/4) {
+		buf = buf[:0]
+		for _, w := range part {
+			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(w))
+		}
+		sum.Write(buf)
+	}
+	return fmt.Sprintf("%08x", sum.Sum32())
+}
+
+// fits reports what the recipe, the shards and the base weights at hand have other than
+// those that a run was begun with.
+func (l *loop) fits(old state) error {
+	if old.Config.Model != l.Config.Model {
+		return fmt.Errorf("its model is %+v, the recipe's %+v", old.Config.Model, l.Config.Model)
+	}
+	if a, b := old.Config, l.Config; a.Rows != b.Rows || a.Length != b.Length || a.Seed != b.Seed {
+		return fmt.Errorf("its batches have %d rows of %d and seed %d, the recipe's %d of %d and seed %d", a.Rows, a.Length, a.Seed, b.Rows, b.Length, b.Seed)
+	}
+	if old.Vocabulary != "" && l.st.Vocabulary != "" && old.Vocabulary != l.st.Vocabulary {
+		return fmt.Errorf("its vocabulary is %s, that of the shards is %s", old.Vocabulary, l.st.Vocabulary)
+	}
+	if old.Base != "" && old.Base != l.st.Base {
+		return fmt.Errorf("its adapter changes other weights (%s) than those to start from (%s)", old.Base, l.st.Base)
+	}
+	for _, b := range old.Batches {
+		if b.Phase >= len(l.Config.Phases) {
+			return fmt.Errorf("it has been in phase %d, the recipe has %d phases", b.Phase, len(l.Config.Phases))
+		}
+		for source, weight := range l.Config.Phases[b.Phase].Mix.Weights {
+			if was, ok := old.Data[source]; ok && weight > 0 && was != l.st.Data[source] {
+				return fmt.Errorf("its source %s had %d tokens (%08x), the shard has %d (%08x): the text that it goes on with would be another", source, was.Tokens, was.Sum, l.st.Data[source].Tokens, l.st.Data[source].Sum)
+			}
+		}
+	}
+	return nil
+}
+
 func (l *loop) restore() error {
-	vectors, err := checkpoint.Load(l.latest(), &l.st)
+	var old state
+	f, err := checkpoint.Open(l.latest(), &old)
 	if err != nil {
 		return fmt.Errorf("%w; %s is the one before", err, filepath.Join(l.Dir, "previous.ckpt"))
 	}
-	if l.st.Config.Model != l.Config.Model {
-		return fmt.Errorf("checkpoint %s: its model is %+v, the recipe's %+v", l.latest(), l.st.Config.Model, l.Config.Model)
+	defer f.Close()
+	if err := l.fits(old); err != nil {
+		return fmt.Errorf("checkpoint %s: %w", l.latest(), err)
 	}
-	if a, b := l.st.Config, l.Config; a.Rows != b.Rows || a.Length != b.Length || a.Seed != b.Seed {
-		return fmt.Errorf("checkpoint %s: its batches have %d rows of %d and seed %d, the recipe's %d of %d and seed %d", l.latest(), a.Rows, a.Length, a.Seed, b.Rows, b.Length, b.Seed)
-	}
-	for _, b := range l.st.Batches {
-		if b.Phase >= len(l.Config.Phases) {
-			return fmt.Errorf("checkpoint %s: it has been in phase %d, the recipe has %d phases", l.latest(), b.Phase, len(l.Config.Phases))
-		}
-	}
-	l.st.Config = l.Config // what may change: the length of the run, later phases, learning rates
-	if err := l.take(vectors); err != nil {
+	if err := f.Read(l.vectors()); err != nil {
 		return err
 	}
+	if l.st.Vocabulary == "" {
+		l.st.Vocabulary = old.Vocabulary
+	}
+	old.Vocabulary, old.Data, old.Base = l.st.Vocabulary, l.st.Data, l.st.Base
+	old.Config = l.Config // what may change: the length of the run, later phases, learning rates
+	l.st = old
 	l.opt.Step = l.st.updates()
 	l.before = l.st.Seconds
 	usual := l.st.Usual
@@ -65,7 +145,7 @@ func (l *loop) restore() error {
 			return err
 		}
 		for range b.Count {
-			l.loader.Next(&l.batch, l.Config.Rows, l.Config.Length)
+			l.loader.Next(&l.micro[0], l.Config.Rows, l.Config.Length)
 		}
 	}
 	l.st.Usual = usual // entering a phase forgets it
@@ -101,23 +181,6 @@ func (l *loop) vectors() []checkpoint.Vector {
 		v = append(v, checkpoint.Vector{Name: "router_bias", Data: l.net.RouterBias})
 	}
 	return v
-}
-
-// take copies a checkpoint's arrays into place.
-func (l *loop) take(vectors []checkpoint.Vector) error {
-	want := l.vectors()
-	if len(vectors) != len(want) {
-		return fmt.Errorf("checkpoint %s: it has %d vectors, the recipe needs %d", l.latest(), len(vectors), len(want))
-	}
-	for i, v := range want {
-		if vectors[i].Name != v.Name || len(vectors[i].Data) != len(v.Data) {
-			return fmt.Errorf("checkpoint %s: its vector %s of %d elements does not fit the recipe's %s of %d", l.latest(), vectors[i].Name, len(vectors[i].Data), v.Name, len(v.Data))
-		}
-	}
-	for i, v := range want {
-		copy(v.Data, vectors[i].Data)
-	}
-	return nil
 }
 
 func (l *loop) count(n int) {

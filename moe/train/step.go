@@ -8,7 +8,6 @@ import (
 
 	"moebot/moe/backprop"
 	"moebot/moe/checkpoint"
-	"moebot/moe/dataset"
 	"moebot/moe/optim"
 )
 
@@ -53,20 +52,19 @@ func (l *loop) step(lr float64) (backprop.Stats, float64, error) {
 // the adapter if there is one.
 func (l *loop) gradient() (backprop.Stats, float64) {
 	c := l.Config
-	batches := make([]dataset.Batch, c.Micro)
 	weight := 0.0
-	for i := range batches {
-		l.loader.Next(&batches[i], c.Rows, c.Length)
-		for _, w := range batches[i].Weights {
+	for i := range l.micro {
+		l.loader.Next(&l.micro[i], c.Rows, c.Length)
+		for _, w := range l.micro[i].Weights {
 			weight += float64(w)
 		}
 	}
 	l.count(c.Micro)
 	clear(l.net.Grads)
 	var s backprop.Stats
-	for i := range batches {
+	for i := range l.micro {
 		l.net.NoiseSeed = c.Seed<<40 + uint64(l.st.Step*c.Micro+i)
-		m := l.net.Backward(&batches[i], c.Losses, 1/max(weight, 1), 1/float64(c.Micro))
+		m := l.net.Backward(&l.micro[i], c.Losses, 1/max(weight, 1), 1/float64(c.Micro))
 		s.Loss, s.Weight = s.Loss+m.Loss, s.Weight+m.Weight
 		s.AddSources(m.Sources)
 		s.LoadBalance += m.LoadBalance / float64(c.Micro)
@@ -137,14 +135,15 @@ func (l *loop) fault(loss, norm float64) string {
 // reload takes weights and moments from the last checkpoint; the data goes on.
 func (l *loop) reload() error {
 	var old state
-	vectors, err := checkpoint.Load(l.latest(), &old)
+	f, err := checkpoint.Open(l.latest(), &old)
 	if errors.Is(err, os.ErrNotExist) {
 		return errors.New("and there is no checkpoint yet to go back to")
 	}
 	if err != nil {
 		return err
 	}
-	if err := l.take(vectors); err != nil {
+	defer f.Close()
+	if err := f.Read(l.vectors()); err != nil {
 		return err
 	}
 	l.opt.Step, l.st.Usual = old.updates(), usual{}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"moebot/moe/backprop"
+	"moebot/moe/tokenizer"
 )
 
 // atWork is a run that has taken steps.
@@ -156,7 +157,7 @@ func TestAverageOfTheWeights(t *testing.T) {
 	if err := l.save(); err != nil {
 		t.Fatal(err)
 	}
-	if _, w, err := Weights(l.latest()); err != nil || !equal(w, l.ema) {
+	if _, w, err := Weights(l.latest(), tokenizer.Spec{}); err != nil || !equal(w, l.ema) {
 		t.Errorf("the checkpoint's weights are not the average (%v)", err)
 	}
 }
@@ -168,7 +169,7 @@ func TestWhatModelFilesCannotHold(t *testing.T) {
 	if _, err := run(t, dir, c).Do(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Weights(filepath.Join(dir, "latest.ckpt")); err == nil || !strings.Contains(err.Error(), "bias") {
+	if _, _, err := Weights(filepath.Join(dir, "latest.ckpt"), tokenizer.Spec{}); err == nil || !strings.Contains(err.Error(), "bias") {
 		t.Errorf("weights of experts chosen with a bias: %v", err)
 	}
 	m := recipe(1).Model

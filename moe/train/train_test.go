@@ -17,6 +17,7 @@ import (
 	"moebot/moe/eval"
 	"moebot/moe/kernel"
 	"moebot/moe/optim"
+	"moebot/moe/tokenizer"
 )
 
 func recipe(steps int) Config {
@@ -110,7 +111,7 @@ func TestBestWeightsAreKept(t *testing.T) {
 			best = min(best, rec.Held["a"].Reply)
 		}
 	}
-	_, w, err := Weights(filepath.Join(dir, "best.ckpt"))
+	_, w, err := Weights(filepath.Join(dir, "best.ckpt"), tokenizer.Spec{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func TestBestWeightsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := eval.Sources(net, r.Held[:1], eval.Options{Length: c.Length, MaxTokens: c.EvalTokens})["a"].Reply; got != best {
+	if got := eval.Sources(net, r.Held[:1], eval.Options{Rows: c.Rows, Length: c.Length, MaxTokens: c.EvalTokens})["a"].Reply; got != best {
 		t.Errorf("best.ckpt has a loss of %v on a, the log's lowest is %v", got, best)
 	}
 	c.Judge = []string{"absent"}

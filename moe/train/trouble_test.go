@@ -3,14 +3,22 @@ package train
 import (
 	"bytes"
 	"context"
-	"io"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"moebot/moe/backprop"
+	"moebot/moe/checkpoint"
 	"moebot/moe/dataset"
 	"moebot/moe/kernel"
 )
@@ -22,12 +30,26 @@ func killed() Config {
 	return c
 }
 
+// waits is progress for people that stops the run for ever at a step.
+type waits struct{ step int }
+
+func (w waits) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), fmt.Sprintf("step %d ", w.step)) {
+		select {} // what is left of the process waits to be killed
+	}
+	return len(b), nil
+}
+
 // TestMain lets the test binary be a training that another process can kill.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("MOEBOT_TEST_TRAIN_IN"); dir != "" {
+		step, err := strconv.Atoi(os.Getenv("MOEBOT_TEST_WAIT_AT"))
+		if err != nil {
+			panic(err)
+		}
 		p := kernel.NewPool(1)
 		defer p.Close()
-		if _, err := (Run{Dir: dir, Config: killed(), Train: corpus(), Pool: p, Out: io.Discard}).Do(context.Background(), false); err != nil {
+		if _, err := (Run{Dir: dir, Config: killed(), Train: corpus(), Pool: p, Out: waits{step}}).Do(context.Background(), false); err != nil {
 			panic(err)
 		}
 		return
@@ -35,8 +57,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A training that is killed at any moment goes on from its newest checkpoint, and
-// ends with the weights of the training that was left alone.
+func readLog(t *testing.T, dir string) []Record {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, "log.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	recs, err := ReadLog(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recs
+}
+
+// A training that is killed at any step goes on from its newest checkpoint, with the
+// losses and to the weights of the training that was left alone, bit for bit.
 func TestKilledRunEqualsTheUnbrokenOne(t *testing.T) {
 	whole := run(t, t.TempDir(), killed())
 	whole.Held = nil
@@ -44,28 +80,41 @@ func TestKilledRunEqualsTheUnbrokenOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, steps := range []int{3, 17} {
+	steps := readLog(t, whole.Dir)
+	if len(steps) != 60 {
+		t.Fatalf("%d records of 60 steps", len(steps))
+	}
+	for _, step := range []int{2 + rand.IntN(29), 31 + rand.IntN(29)} {
 		dir := t.TempDir()
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), "MOEBOT_TEST_TRAIN_IN="+dir)
+		cmd.Env = append(os.Environ(), "MOEBOT_TEST_TRAIN_IN="+dir, fmt.Sprint("MOEBOT_TEST_WAIT_AT=", step))
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			log, err := os.ReadFile(filepath.Join(dir, "log.jsonl"))
-			if err == nil && bytes.Count(log, []byte("\n")) >= steps {
+			if err == nil && bytes.Count(log, []byte("\n")) >= step {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatal("the training does not begin")
+				t.Fatalf("the training does not come to step %d", step)
 			}
 		}
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		if err := cmd.Wait(); err == nil {
-			t.Log("the training was over before it was killed")
+			t.Fatal("the training was over before it was killed")
 		}
+		// a kill within a write leaves half a line
+		log, err := os.OpenFile(filepath.Join(dir, "log.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := log.WriteString(`{"event":"tr`); err != nil {
+			t.Fatal(err)
+		}
+		log.Close()
 		r := run(t, dir, killed())
 		r.Held = nil
 		got, err := r.Do(t.Context(), true)
@@ -73,7 +122,158 @@ func TestKilledRunEqualsTheUnbrokenOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !equal(got, want) {
-			t.Errorf("killed after about %d steps: the weights at the end differ", steps)
+			t.Errorf("killed at step %d: the weights at the end differ", step)
+		}
+		again := readLog(t, dir)
+		if len(again) != len(steps) {
+			t.Fatalf("killed at step %d: %d records, want %d", step, len(again), len(steps))
+		}
+		for i, rec := range again {
+			if w := steps[i]; rec.Step != w.Step || rec.Loss != w.Loss || rec.Norm != w.Norm || !maps.Equal(rec.Sources, w.Sources) {
+				t.Fatalf("killed at step %d: step %d has loss %v, norm %v; unbroken step %d had %v, %v", step, rec.Step, rec.Loss, rec.Norm, w.Step, w.Loss, w.Norm)
+			}
+		}
+	}
+}
+
+// A mix that no shard stands for shows before the first step, whatever its phase.
+func TestMixesAreCheckedFirst(t *testing.T) {
+	c := recipe(20)
+	c.Phases[1].Mix.Weights = map[string]float64{"absent": 1}
+	dir := t.TempDir()
+	if _, err := run(t, dir, c).Do(t.Context(), false); err == nil || !strings.Contains(err.Error(), "phase 1") || !strings.Contains(err.Error(), "absent") {
+		t.Errorf("a mix without a shard gives %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "log.jsonl")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the training began (%v)", err)
+	}
+}
+
+// broken is a disk that takes no more after some lines.
+type broken struct{ left *int }
+
+func (b broken) Write(p []byte) (int, error) {
+	if *b.left--; *b.left < 0 {
+		return 0, errors.New("no more")
+	}
+	return len(p), nil
+}
+
+// A log that cannot be written ends the run, which loses no step.
+func TestAnErrorOfTheLogLosesNoStep(t *testing.T) {
+	left := 3
+	l := &loop{Run: run(t, t.TempDir(), recipe(60)), log: json.NewEncoder(broken{&left})}
+	if err := l.open(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.run(t.Context()); err == nil || !strings.Contains(err.Error(), "no more") {
+		t.Fatalf("a log that takes no more gives %v", err)
+	}
+	var st state
+	if _, err := checkpoint.Load(l.latest(), &st); err != nil || st.Step != 20 {
+		t.Errorf("saved at step %d, want 20 (%v)", st.Step, err)
+	}
+}
+
+// Two trainings in one directory would write over each other.
+func TestTheDirectoryIsLocked(t *testing.T) {
+	r := run(t, t.TempDir(), recipe(2))
+	asked := false
+	r.Sample = func(context.Context, []float32) ([]Sample, error) {
+		asked = true
+		if _, err := run(t, r.Dir, recipe(2)).Do(t.Context(), false); err == nil || !strings.Contains(err.Error(), "another training") {
+			t.Errorf("a second training gives %v", err)
+		}
+		return nil, nil
+	}
+	if _, err := r.Do(t.Context(), false); err != nil || !asked {
+		t.Errorf("the first: %v, asked %v", err, asked)
+	}
+}
+
+// What a run goes on with must be what it was begun with, as far as its checkpoint says it.
+func TestResumingWithOtherThingsIsRefused(t *testing.T) {
+	c := recipe(10)
+	c.LoRA, c.Optim.Muon = &LoRA{Rank: 2, Alpha: 4}, false
+	total, _ := c.Model.Parameters()
+	base := make([]float32, total)
+	backprop.Init(c.Model, base, 8)
+	begin := func(vocabulary string, change func(*Run)) Run {
+		r := run(t, t.TempDir(), c)
+		r.Init, r.Held = append([]float32(nil), base...), nil
+		for _, s := range r.Train {
+			s.Vocabulary = vocabulary
+		}
+		change(&r)
+		return r
+	}
+	first := begin("one", func(*Run) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	first.Out = cancelAfter{cancel, new(int), 1}
+	if _, err := first.Do(ctx, false); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	latest := filepath.Join(first.Dir, "latest.ckpt")
+	var st state
+	vectors, err := checkpoint.Load(latest, &st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := func(r *Run) { r.Init[5]++ }
+	repacked := func(r *Run) { r.Train[0].Tokens[7]++ }
+	for _, tc := range []struct {
+		name, vocabulary, want string
+		change                 func(*Run)
+	}{
+		{"all the same", "one", "", func(*Run) {}},
+		{"shards that do not say their vocabulary", "", "", func(*Run) {}},
+		{"another vocabulary", "two", "vocabulary", func(*Run) {}},
+		{"another base", "one", "other weights", other},
+		{"another text", "one", "source a", repacked},
+	} {
+		for _, known := range []bool{true, false} {
+			old := st
+			if !known {
+				old.Vocabulary, old.Data, old.Base = "", nil, ""
+			}
+			r := begin(tc.vocabulary, tc.change)
+			if err := checkpoint.Save(filepath.Join(r.Dir, "latest.ckpt"), old, vectors); err != nil {
+				t.Fatal(err)
+			}
+			_, err := r.Do(t.Context(), true)
+			if want := known && tc.want != ""; (err != nil) != want || want && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%s, said by the checkpoint %v: %v", tc.name, known, err)
+			}
+		}
+	}
+	if _, _, err := Weights(latest, testVocabulary(40)); err == nil || !strings.Contains(err.Error(), "another vocabulary") {
+		t.Errorf("weights for another vocabulary: %v", err)
+	}
+}
+
+func TestRecipesThatCannotWorkAreRefused(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"optim.eps is 0":         func(c *Config) { c.Optim.Eps = 0 },
+		"optim.beta1 is 1":       func(c *Config) { c.Optim.Beta1 = 1 },
+		"optim.beta2 is -0.1":    func(c *Config) { c.Optim.Beta2 = -0.1 },
+		"optim.momentum is NaN":  func(c *Config) { c.Optim.Momentum = math.NaN() },
+		"optim.weight_decay":     func(c *Config) { c.Optim.WeightDecay = -1 },
+		"schedule.warmup is 2":   func(c *Config) { c.Schedule.Warmup = 2 },
+		"schedule.decay is -1":   func(c *Config) { c.Schedule.Decay = -1 },
+		"schedule.floor is 1.5":  func(c *Config) { c.Schedule.Floor = 1.5 },
+		"losses.load_balance":    func(c *Config) { c.Losses.LoadBalance = -1 },
+		"losses.router_z":        func(c *Config) { c.Losses.RouterZ = -1 },
+		"dropout is 1":           func(c *Config) { c.Dropout = 1 },
+		"ema is 1":               func(c *Config) { c.EMA = 1 },
+		"routing.noise":          func(c *Config) { c.Routing.Noise = -1 },
+		"clip is -1":             func(c *Config) { c.Clip = -1 },
+		"phase 1: prompt_weight": func(c *Config) { c.Phases[1].Mix.PromptWeight = -1 },
+		"phase 0: weight of a":   func(c *Config) { c.Phases[0].Mix.Weights["a"] = -1 },
+	} {
+		c := recipe(10)
+		change(&c)
+		if err := c.check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want an error about %q, have %v", want, err)
 		}
 	}
 }

@@ -54,11 +54,14 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		}
 		seen[sourceName(path)] = path
 	}
-	p := packer{renderer: r, vocab: tok.Size(), dir: *dir, limit: *limit, strict: *strict}
+	p := packer{renderer: r, vocab: tok.Size(), vocabulary: dataset.VocabularyHash(tok.Spec()), dir: *dir, limit: *limit, strict: *strict}
 	if *without != "" {
 		held, err := readShards(*without)
 		if err != nil {
 			return err
+		}
+		if err := checkVocabulary(held, tok); err != nil {
+			return fmt.Errorf("%s: %w", *without, err)
 		}
 		p.held = dataset.HeldRuns(held)
 	}
@@ -67,12 +70,13 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 
 // packer turns corpus files into shards.
 type packer struct {
-	renderer *dataset.Renderer
-	vocab    int
-	dir      string
-	limit    int // tokens of a file; 0 is no limit
-	strict   bool
-	held     map[uint64]bool // runs of held-out text, see dataset.HeldRuns
+	renderer   *dataset.Renderer
+	vocab      int
+	vocabulary string
+	dir        string
+	limit      int // tokens of a file; 0 is no limit
+	strict     bool
+	held       map[uint64]bool // runs of held-out text, see dataset.HeldRuns
 
 	tokens atomic.Int64 // of all files so far
 }
@@ -144,7 +148,7 @@ func (p *packer) all(ctx context.Context, paths []string, workers int, out, errO
 }
 
 func (p *packer) file(ctx context.Context, path string) packed {
-	r := packed{path: path, shard: &dataset.Shard{Source: sourceName(path), Vocab: p.vocab}}
+	r := packed{path: path, shard: &dataset.Shard{Source: sourceName(path), Vocab: p.vocab, Vocabulary: p.vocabulary}}
 	s := r.shard
 	r.err = dataset.ReadFile(path, func(d dataset.Document, err error) bool {
 		if err != nil {

@@ -110,6 +110,9 @@ func (e *evaluation) printf(format string, args ...any) {
 	}
 }
 
+// evalPositions is the number of tokens that are measured at a time, if one sequence has not more.
+const evalPositions = 4096
+
 func (e *evaluation) open(path, shards string, length int) error {
 	c, weights, tok, err := importModel(path)
 	if err != nil {
@@ -125,7 +128,7 @@ func (e *evaluation) open(path, shards string, length int) error {
 		length = c.Context
 	}
 	e.tok = tok
-	e.opt.Length, e.opt.TokenBytes = length, make([]int, c.Vocab)
+	e.opt.Rows, e.opt.Length, e.opt.TokenBytes = max(1, evalPositions/length), length, make([]int, c.Vocab)
 	for i := range e.opt.TokenBytes {
 		if !e.tok.IsControl(int32(i)) {
 			e.opt.TokenBytes[i] = len(e.tok.Decode([]int32{int32(i)}))
@@ -144,10 +147,8 @@ func (e *evaluation) shards(dir string) ([]*dataset.Shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range data {
-		if s.Vocab != len(e.opt.TokenBytes) {
-			return nil, fmt.Errorf("%s: shard %s has a vocabulary of %d, the model one of %d", dir, s.Source, s.Vocab, len(e.opt.TokenBytes))
-		}
+	if err := checkVocabulary(data, e.tok); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return data, nil
 }

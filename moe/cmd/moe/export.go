@@ -38,11 +38,11 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if info, err := os.Stat(checkpoint); err == nil && info.IsDir() {
 		checkpoint = filepath.Join(checkpoint, "latest.ckpt")
 	}
-	c, weights, err := train.Weights(checkpoint)
+	tok, err := openTokenizer(*vocab)
 	if err != nil {
 		return err
 	}
-	tok, err := openTokenizer(*vocab)
+	c, weights, err := train.Weights(checkpoint, tok.Spec())
 	if err != nil {
 		return err
 	}

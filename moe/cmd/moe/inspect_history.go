@@ -78,9 +78,11 @@ func stagesOf(args []string) (row []stageFile, err error) {
 				var st struct {
 					Step int `json:"step"`
 				}
-				if _, err := checkpoint.Load(f, &st); err != nil {
+				c, err := checkpoint.Open(f, &st)
+				if err != nil {
 					return nil, err
 				}
+				c.Close()
 				s.step = st.Step
 			}
 			part = append(part, s)
@@ -129,7 +131,7 @@ func (p *inspection) stageFile(path string) (*gguf.File, error) {
 	if !strings.HasSuffix(path, ".ckpt") {
 		return openFile(path)
 	}
-	c, weights, err := train.Weights(path)
+	c, weights, err := train.Weights(path, p.lab.Tok.Spec())
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"moebot/moe/backprop"
 	"moebot/moe/dataset"
 	"moebot/moe/kernel"
+	"moebot/moe/tokenizer"
 	"moebot/moe/train"
 )
 
@@ -24,6 +25,8 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	held := fs.String("held", "", "`directory` of held-out shards; may be empty")
 	dir := fs.String("o", "", "`directory` of the run: checkpoints and log")
 	initial := fs.String("init", "", "GGUF `file` of the recipe's shape whose weights to start from, instead of fresh ones")
+	minutes := fs.Float64("minutes", 0, "train for so many `minutes`, whatever length the recipe gives")
+	steps := fs.Int("steps", 0, "train for so many `steps`, whatever length the recipe gives")
 	resume := fs.Bool("resume", false, "go on from the run's newest checkpoint")
 	plot := fs.String("plot", "", "draw the run's curves into `file`, .png or .svg, when it ends or is stopped")
 	listen := fs.String("listen", "", "serve a page that shows the run as it goes on at a loopback `address` such as 127.0.0.1:7070")
@@ -33,11 +36,20 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 		return err
 	}
 	if *config == "" || *shards == "" || *dir == "" {
-		return usageError{errors.New("usage: moe train -config RECIPE.json -data DIRECTORY [-held DIRECTORY] [-init MODEL.gguf] -o DIRECTORY [-resume] [-t THREADS]")}
+		return usageError{errors.New("usage: moe train -config RECIPE.json -data DIRECTORY [-held DIRECTORY] [-init MODEL.gguf] -o DIRECTORY [-minutes N | -steps N] [-resume] [-t THREADS]")}
+	}
+	if *minutes < 0 || *steps < 0 || *minutes > 0 && *steps > 0 {
+		return usageError{errors.New("-minutes and -steps exclude each other, and must not be negative")}
+	}
+	if *plot != "" && format(*plot) == "" {
+		return usageError{fmt.Errorf("-plot is %q, want a file .png or .svg", *plot)}
 	}
 	c, err := train.ReadConfig(*config)
 	if err != nil {
 		return err
+	}
+	if *minutes > 0 || *steps > 0 {
+		c.Minutes, c.Steps = *minutes, *steps
 	}
 	run := train.Run{Dir: *dir, Config: c, Out: out}
 	if run.Train, err = readShards(*shards); err != nil {
@@ -48,8 +60,8 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 			return err
 		}
 	}
-	if *initial != "" && !*resume {
-		if run.Init, err = initialWeights(*initial, c.Model); err != nil {
+	if *initial != "" && (!*resume || c.LoRA != nil) { // an adapter goes on beside what it changes
+		if run.Init, err = initialWeights(*initial, c.Model, run.Train); err != nil {
 			return err
 		}
 	}
@@ -65,7 +77,14 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 		if err != nil {
 			return err
 		}
-		run.Sample = replySampler(c.Model, tok, *threads)
+		if err := checkVocabulary(run.Train, tok); err != nil {
+			return err
+		}
+		if c.Routing.BiasRate > 0 {
+			fmt.Fprintln(out, "no sample replies: they would be made without the bias (routing.bias_rate) by which the experts are chosen")
+		} else {
+			run.Sample = replySampler(c.Model, tok, *threads)
+		}
 	}
 	_, err = run.Do(ctx, *resume)
 	if *plot != "" {
@@ -74,12 +93,15 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	return err
 }
 
-// initialWeights reads the weights of a model file, which must have the shape want.
-// Only the length of the context may differ.
-func initialWeights(path string, want backprop.Config) ([]float32, error) {
-	c, w, _, err := importModel(path)
+// initialWeights reads the weights of a model file, which must have the shape want and
+// the vocabulary of the shards. Only the length of the context may differ.
+func initialWeights(path string, want backprop.Config, shards []*dataset.Shard) ([]float32, error) {
+	c, w, tok, err := importModel(path)
 	if err != nil {
 		return nil, err
+	}
+	if err := checkVocabulary(shards, tok); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	have := c
 	have.Context = want.Context
@@ -114,4 +136,15 @@ func readShards(dir string) ([]*dataset.Shard, error) {
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// checkVocabulary refuses shards of another vocabulary than tok's.
+func checkVocabulary(shards []*dataset.Shard, tok *tokenizer.Tokenizer) error {
+	hash := dataset.VocabularyHash(tok.Spec())
+	for _, s := range shards {
+		if err := s.CheckVocabulary(tok.Size(), hash); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -166,7 +166,9 @@ func (t tuning) recipe(s *dataset.Shard) train.Config {
 // conversations reads the files in the model's own chat format. Which conversations
 // are held out depends on their text alone. held is nil if none are.
 func (t tuning) conversations(tok *tokenizer.Tokenizer, tmpl *prompt.Template, out io.Writer) (learn, held *dataset.Shard, err error) {
-	learn, held = &dataset.Shard{Source: "conversations", Vocab: tok.Size()}, &dataset.Shard{Source: "conversations", Vocab: tok.Size()}
+	empty := dataset.Shard{Source: "conversations", Vocab: tok.Size(), Vocabulary: dataset.VocabularyHash(tok.Spec())}
+	learnt, kept := empty, empty
+	learn, held = &learnt, &kept
 	read, texts, bad, long := 0, 0, 0, 0
 	var first error
 	for _, path := range t.files {

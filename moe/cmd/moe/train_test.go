@@ -1,0 +1,77 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moebot/moe/gguf"
+	"moebot/moe/train"
+)
+
+const tinyRecipe = `{"model":{"vocab":4096,"dim":16,"layers":1,"heads":2,"kv_heads":1,"head_dim":8,"hidden":16,"experts":2,"top_k":1,"context":32,"rope_base":10000,"norm_eps":1e-5,"tied":true},
+	"optim":{"beta1":0.9,"beta2":0.95,"eps":1e-9},"schedule":{"kind":"cosine"},"lr":0.01,"clip":1,"rows":2,"length":32,"micro":1,"minutes":600,"seed":1,"log_steps":1,
+	"phases":[{"until":1,"mix":{"weights":{"talk":1}}}]}`
+
+// A vocabulary of the embedded model's size that is not its own shows wherever the two
+// meet, and an adapter that was stopped goes on beside the weights that it changes.
+func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	write := func(name string, b []byte) string {
+		if err := os.WriteFile(file(name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file(name)
+	}
+	tok, err := openTokenizer("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := tok.Spec()
+	spec.Tokens = append([]string(nil), spec.Tokens...)
+	last := len(spec.Tokens) - 1
+	spec.Tokens[last], spec.Tokens[last-1] = spec.Tokens[last-1], spec.Tokens[last]
+	var b strings.Builder
+	if err := gguf.Write(&b, append([]gguf.KV{{Key: "general.architecture", Value: "llama"}}, train.VocabularyMetadata(spec)...), nil); err != nil {
+		t.Fatal(err)
+	}
+	other := write("other.gguf", []byte(b.String()))
+	talk := write("talk.jsonl", []byte(strings.Repeat(`{"messages":[{"role":"user","content":"who are you"},{"role":"assistant","content":"a cat"}]}`+"\n", 20)))
+	recipe := write("recipe.json", []byte(tinyRecipe))
+	ok(t, "", "data", "-m", other, "-o", file("shards"), talk)
+	said := ok(t, "", "train", "-config", recipe, "-steps", "3", "-data", file("shards"), "-o", file("run"), "-t", "1")
+	if !strings.Contains(said, "step 3 ") || strings.Contains(said, "step 4 ") {
+		t.Errorf("train -steps 3 says %q", said)
+	}
+	ok(t, "", "export", "-run", file("run"), "-m", other, "-o", file("base.gguf"), "-type", "F32")
+	lora := write("lora.json", []byte(strings.Replace(tinyRecipe, `"clip":1`, `"clip":1,"lora":{"rank":2,"alpha":4}`, 1)))
+	adapter := []string{"train", "-config", lora, "-data", file("shards"), "-o", file("adapter"), "-t", "1", "-init", file("base.gguf")}
+	ok(t, "", append(adapter, "-steps", "2")...)
+	if said := ok(t, "", append(adapter, "-steps", "4", "-resume")...); !strings.Contains(said, "resumed at step 2") || !strings.Contains(said, "step 4 ") {
+		t.Errorf("resuming an adapter says %q", said)
+	}
+	ok(t, "", "train", "-config", recipe, "-minutes", "0.0001", "-data", file("shards"), "-o", file("short"), "-t", "1")
+
+	for _, tc := range []struct {
+		status int
+		want   string
+		args   []string
+	}{
+		{1, "another vocabulary", []string{"export", "-run", file("run"), "-o", file("x.gguf")}},
+		{1, "another vocabulary", []string{"eval", "-data", file("shards")}},
+		{1, "another vocabulary", []string{"data", "-o", file("x"), "-without", file("shards"), talk}},
+		{1, "another vocabulary", []string{"train", "-config", recipe, "-data", file("shards"), "-o", file("x"), "-listen", "127.0.0.1:0"}},
+		{2, "exclude each other", []string{"train", "-config", recipe, "-data", file("shards"), "-o", file("x"), "-steps", "1", "-minutes", "1"}},
+		{2, `-plot is "x.gif"`, []string{"train", "-config", recipe, "-data", file("shards"), "-o", file("x"), "-plot", "x.gif"}},
+	} {
+		status, _, errOut := moe(t, "", tc.args...)
+		if status != tc.status || !strings.Contains(errOut, tc.want) {
+			t.Errorf("moe %v: status %d, %q; want %d and %q", tc.args, status, errOut, tc.status, tc.want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(file("x"), "log.jsonl")); err == nil {
+		t.Error("a training began that was refused")
+	}
+}
