@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -39,16 +40,16 @@ func (p Plan) Check() error {
 	return nil
 }
 
-// typeOf is the type for a tensor. Vectors and routers keep their numbers, which are few
+// TypeOf is the type for a tensor. Vectors and routers keep their numbers, which are few
 // and on which much depends. Rows that are no whole blocks of the type get the nearest
 // type that fits: Q8_0, else F16.
-func (p Plan) typeOf(t tensor.Tensor) tensor.Type {
-	if len(t.Shape) < 2 || strings.HasSuffix(t.Name, "ffn_gate_inp.weight") || strings.Contains(t.Name, "_norm") {
+func (p Plan) TypeOf(t tensor.Tensor) tensor.Type {
+	if !changes(t) {
 		return t.Type
 	}
 	typ := p.Type
 	for _, r := range p.Rules {
-		if ok, _ := path.Match(r.Pattern, t.Name); ok {
+		if r.matches(t) {
 			typ = r.Type
 		}
 	}
@@ -61,18 +62,37 @@ func (p Plan) typeOf(t tensor.Tensor) tensor.Type {
 	return tensor.F32
 }
 
+// changes reports whether a plan sets the type of t.
+func changes(t tensor.Tensor) bool {
+	return len(t.Shape) > 1 && !strings.HasSuffix(t.Name, "ffn_gate_inp.weight") && !strings.Contains(t.Name, "_norm")
+}
+
+func (r Rule) matches(t tensor.Tensor) bool {
+	ok, _ := path.Match(r.Pattern, t.Name)
+	return ok
+}
+
 // Tensors returns the tensors of f in the types of the plan, in the order of the file,
 // and what became of them. Tensors whose type stays share f's memory. A tensor of a
-// type that cannot be read here is an error.
+// type that cannot be read here is an error, and so is a rule that matches nothing, or
+// only vectors and routers.
 func Tensors(f *gguf.File, p Plan) ([]tensor.Tensor, Report, error) {
 	if err := p.Check(); err != nil {
 		return nil, nil, err
+	}
+	for _, r := range p.Rules {
+		if !slices.ContainsFunc(f.Names(), func(name string) bool {
+			t, _ := f.Tensor(name)
+			return changes(t) && r.matches(t)
+		}) {
+			return nil, nil, fmt.Errorf("quant: pattern %q matches no matrix whose type can be set", r.Pattern)
+		}
 	}
 	var out []tensor.Tensor
 	var report Report
 	for _, name := range f.Names() {
 		t, _ := f.Tensor(name)
-		to := p.typeOf(t)
+		to := p.TypeOf(t)
 		entry := Entry{Name: name, From: t.Type, To: to, Weights: t.Len(), Bytes: len(t.Data)}
 		if to != t.Type {
 			if !t.Type.Supported() {

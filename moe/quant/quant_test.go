@@ -76,7 +76,8 @@ func TestBadPlans(t *testing.T) {
 	for _, tc := range []struct {
 		p    Plan
 		want string
-	}{{Plan{Type: tensor.IQ4_NL}, "IQ4_NL"}, {Plan{Type: tensor.Q8_0, Rules: []Rule{{"[", tensor.F16}}}, `"["`}} {
+	}{{Plan{Type: tensor.IQ4_NL}, "IQ4_NL"}, {Plan{Type: tensor.Q8_0, Rules: []Rule{{"[", tensor.F16}}}, `"["`},
+		{Plan{Type: tensor.Q8_0, Rules: []Rule{{"blk.7.*", tensor.F16}}}, `"blk.7.*" matches no matrix`}, {Plan{Type: tensor.Q8_0, Rules: []Rule{{"*.ffn_gate_inp.weight", tensor.F16}}}, "matches no matrix"}} {
 		if _, _, err := Tensors(f, tc.p); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: error %v, want one about %s", tc.p, err, tc.want)
 		}

@@ -9,6 +9,7 @@ import (
 	"moebot/moe/backprop"
 	"moebot/moe/gguf"
 	"moebot/moe/model"
+	"moebot/moe/quant"
 	"moebot/moe/tensor"
 	"moebot/moe/tokenizer"
 )
@@ -21,9 +22,8 @@ type About struct {
 // chatTemplate is the training format as other programs read it (Jinja).
 const chatTemplate = `{{ '<|bos|>' }}{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}`
 
-// Export writes a model as GGUF, architecture llama. Matrices whose rows are whole
-// blocks get the type matrix; the router, the norms and other rows stay float32, as
-// llama.cpp's own quantiser keeps them.
+// Export writes a model as GGUF, architecture llama. Matrices get the type matrix, or
+// the nearest that fits their rows; the router and the norms stay float32 (quant.Plan).
 func Export(w io.Writer, c backprop.Config, weights []float32, vocab tokenizer.Spec, about About, matrix tensor.Type) error {
 	if len(vocab.Tokens) != c.Vocab {
 		return fmt.Errorf("export: the vocabulary has %d tokens, the model %d", len(vocab.Tokens), c.Vocab)
@@ -36,13 +36,11 @@ func Export(w io.Writer, c backprop.Config, weights []float32, vocab tokenizer.S
 	}
 	var tensors []tensor.Tensor
 	for _, p := range backprop.Params(c) {
-		typ := matrix
-		if p.Kind == backprop.Gain || p.Kind == backprop.Router || p.Shape[len(p.Shape)-1]%matrix.BlockLen() != 0 {
-			typ = tensor.F32
-		}
-		data := make([]byte, typ.Bytes(p.Len))
-		tensor.Quantize(data, typ, weights[p.Offset:p.Offset+p.Len])
-		tensors = append(tensors, tensor.Tensor{Name: p.Name, Type: typ, Shape: p.Shape, Data: data})
+		t := tensor.Tensor{Name: p.Name, Type: tensor.F32, Shape: p.Shape}
+		t.Type = quant.Plan{Type: matrix}.TypeOf(t)
+		t.Data = make([]byte, t.Type.Bytes(p.Len))
+		tensor.Quantize(t.Data, t.Type, weights[p.Offset:p.Offset+p.Len])
+		tensors = append(tensors, t)
 	}
 	return gguf.Write(w, append(metadata(c, about, matrix), VocabularyMetadata(vocab)...), tensors)
 }

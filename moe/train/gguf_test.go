@@ -108,6 +108,27 @@ func TestExportedModelAnswersAsTheTrainedOne(t *testing.T) {
 	}
 }
 
+// Rows that are no whole blocks of a type get the nearest that fits, not float32.
+func TestExportedTypes(t *testing.T) {
+	c := recipe(1).Model // rows of 32
+	c.Hidden = 24        // and of 24
+	total, _ := c.Parameters()
+	var b bytes.Buffer
+	if err := Export(&b, c, make([]float32, total), testVocabulary(40), About{}, tensor.Q4_K); err != nil {
+		t.Fatal(err)
+	}
+	f, err := gguf.Parse(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]tensor.Type{"token_embd.weight": tensor.Q8_0, "blk.1.attn_q.weight": tensor.Q8_0, "blk.0.ffn_down_exps.weight": tensor.F16,
+		"blk.0.ffn_gate_inp.weight": tensor.F32, "output_norm.weight": tensor.F32} {
+		if x, ok := f.Tensor(name); !ok || x.Type != want {
+			t.Errorf("%s has type %v, want %v", name, x.Type, want)
+		}
+	}
+}
+
 func TestVocabulariesKeepTheirTables(t *testing.T) {
 	for _, want := range []tokenizer.Spec{
 		{Model: "gpt2", Pre: "qwen2", Tokens: []string{"a", "b", "ab"}, Kinds: []tokenizer.Kind{1, 3, 1}, Merges: []string{"a b"}, BOS: 1, EOS: -1, EOT: 2, Pad: -1, AddBOS: true, ChatTemplate: "x"},
