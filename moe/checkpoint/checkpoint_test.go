@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -78,6 +79,29 @@ func TestReadIntoOtherVectors(t *testing.T) {
 		}
 		v[0].Data[0] = kept
 		f.Close()
+	}
+}
+
+// Reading needs no memory beside the vectors that it fills.
+func TestReadHoldsNoCopy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.ckpt")
+	v := []Vector{{"weights", make([]float32, 1<<20)}, {"m", make([]float32, 1<<20)}}
+	if err := Save(path, testState{1}, v); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f, err := Open(path, &testState{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Read(v); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+		t.Errorf("%d bytes are allocated to read 8 MiB", got)
 	}
 }
 

@@ -216,19 +216,13 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 	c.Model.Dim, c.Model.Layers, c.Model.Heads, c.Model.KVHeads, c.Model.Hidden = 8, 1, 1, 1, 8
 	c.EMA, c.Routing.BiasRate, c.Rows = 0.9, 0.01, 2
 	l := atWork(t, c, 50)
-	heap := func() int64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before := heap()
+	before := Heap()
 	for range 1000 {
 		if _, _, err := l.step(0.001); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if grown := heap() - before; grown > 64<<10 {
+	if grown := Heap() - before; grown > 64<<10 {
 		t.Errorf("the heap grew by %d bytes", grown)
 	}
 	runtime.KeepAlive(l)

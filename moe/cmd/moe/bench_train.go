@@ -6,6 +6,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"moebot/moe/backprop"
@@ -27,6 +29,7 @@ type trainRow struct {
 	Max        float64 `json:"max"`
 	GFLOPs     float64 `json:"gflop_s"` // at the median, by Config.FLOPsPerToken
 	MiB        float64 `json:"mib"`     // weights, gradients, two moments and one micro-batch's activations
+	Peak       float64 `json:"peak"`    // most memory taken from the system while steps went on, in multiples of MiB
 	Runs       int     `json:"runs"`
 	Threads    int     `json:"threads"`
 }
@@ -55,13 +58,14 @@ func benchTrain(ctx context.Context, out io.Writer, shape string, threads, runs 
 	pool := kernel.NewPool(threads)
 	defer pool.Close()
 	t := newTable(out, asJSON, func(r trainRow) string {
-		return fmt.Sprintf("%-8s %9.2f %9.2f %9.0f %9.0f %9.0f %9.1f %9.0f\n", r.Shape, float64(r.Parameters)/1e6, float64(r.Active)/1e6, r.Median, r.Min, r.Max, r.GFLOPs, r.MiB)
+		return fmt.Sprintf("%-8s %9.2f %9.2f %9.0f %9.0f %9.0f %9.1f %9.0f %8.2f\n", r.Shape, float64(r.Parameters)/1e6, float64(r.Active)/1e6, r.Median, r.Min, r.Max, r.GFLOPs, r.MiB, r.Peak)
 	})
 	t.print("whole training steps of %d × %d tokens, %d threads, %d runs\n\n", rows, length, threads, runs)
-	t.print("%-8s %9s %9s %9s %9s %9s %9s %9s\n", "shape", "total M", "active M", "median", "min", "max tok/s", "GFLOP/s", "MiB")
+	t.print("%-8s %9s %9s %9s %9s %9s %9s %9s %8s\n", "shape", "total M", "active M", "median", "min", "max tok/s", "GFLOP/s", "MiB", "× peak")
 	for _, name := range names {
 		c := shapes[name]
-		before := heap()
+		debug.FreeOSMemory() // what the shape before left
+		before, taken := train.Heap(), watchTaken()
 		net, err := backprop.New(c, nil, pool)
 		if err != nil {
 			return err
@@ -73,6 +77,7 @@ func benchTrain(ctx context.Context, out io.Writer, shape string, threads, runs 
 		var speeds []float64
 		for i := range runs + 1 {
 			if err := ctx.Err(); err != nil {
+				taken()
 				return err
 			}
 			start := time.Now()
@@ -84,8 +89,10 @@ func benchTrain(ctx context.Context, out io.Writer, shape string, threads, runs 
 			}
 		}
 		total, active := c.Parameters()
+		peak := taken()
 		row := trainRow{Shape: name, Parameters: total, Active: active, Rows: rows, Length: length, Runs: runs, Threads: threads,
-			MiB: float64(heap()-before) / (1 << 20)}
+			MiB: float64(train.Heap()-before) / (1 << 20)}
+		row.Peak = float64(peak) / (1 << 20) / row.MiB
 		row.Median, row.Min, row.Max = spread(speeds)
 		runtime.KeepAlive(net)
 		runtime.KeepAlive(opt)
@@ -95,12 +102,30 @@ func benchTrain(ctx context.Context, out io.Writer, shape string, threads, runs 
 	return t.end()
 }
 
-// heap is the memory in use, bytes.
-func heap() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
+// watchTaken looks every few milliseconds how much more memory the runtime has from the
+// system than now. The function that it returns ends that and says the most, bytes.
+func watchTaken() (most func() int64) {
+	taken := func() int64 {
+		s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+		metrics.Read(s)
+		return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
+	}
+	before, end, peak := taken(), make(chan struct{}), make(chan int64)
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		top := before
+		for going := true; going; {
+			select {
+			case <-tick.C:
+			case <-end:
+				going = false
+			}
+			top = max(top, taken())
+		}
+		peak <- top - before
+	}()
+	return func() int64 { close(end); return <-peak }
 }
 
 // randomTokens is a batch in which every token is a target and a row one document.

@@ -27,11 +27,8 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	without := fs.String("without", "", "`directory` of held-out shards: training text that repeats theirs is left out")
 	strict := fs.Bool("strict", false, "a malformed line ends the work")
 	workers := fs.Int("t", runtime.NumCPU(), "files packed at a time")
-	if err := fs.Parse(args); err != nil {
-		if isHelp(err) {
-			return err
-		}
-		return usageError{err}
+	if err := parseArgs(fs, args); err != nil {
+		return err
 	}
 	if *dir == "" || fs.NArg() == 0 {
 		return usageError{errors.New("usage: moe data [-m VOCABULARY.gguf] [-without DIRECTORY] -o DIRECTORY FILE.jsonl[.zst] and more")}
@@ -81,14 +78,42 @@ type packer struct {
 	tokens atomic.Int64 // of all files so far
 }
 
-// packed is what became of one file.
+// packed is what became of one file. The shard itself is on the disk by then.
 type packed struct {
-	path                 string
-	shard                *dataset.Shard
-	documents, bad, mute int // mute are those without a reply to learn
-	copies               int // sequences that repeat held-out text
-	first                error
-	err                  error
+	source            string
+	documents, mute   int // mute are those without a reply to learn
+	sequences, tokens int
+	copies            int // sequences that repeat held-out text
+	skipped           skipped
+	err               error
+}
+
+// skipped are the lines of a corpus file that are no documents.
+type skipped struct {
+	n     int
+	named []error // the first of them
+}
+
+func (s *skipped) add(err error) {
+	const most = 20
+	if s.n++; len(s.named) < most {
+		s.named = append(s.named, err)
+	}
+}
+
+// String names the lines, the first in the same line; it is empty if there are none.
+func (s skipped) String() string {
+	if s.n == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("  %d lines skipped, the first: %v", s.n, s.named[0])
+	for _, err := range s.named[1:] {
+		text += fmt.Sprintf("\n    %v", err)
+	}
+	if more := s.n - len(s.named); more > 0 {
+		text += fmt.Sprintf("\n    and %d more", more)
+	}
+	return text
 }
 
 // all packs files, some beside each other, and reports them in their order. The first
@@ -106,14 +131,14 @@ func (p *packer) all(ctx context.Context, paths []string, workers int, out, errO
 			select {
 			case slots <- struct{}{}:
 			case <-ctx.Done():
-				results[i] <- packed{path: path, err: ctx.Err()}
+				results[i] <- packed{err: ctx.Err()}
 				return
 			}
 			defer func() { <-slots }()
 			results[i] <- p.file(ctx, path)
 		})
 	}
-	show := newProgress(errOut, len(paths))
+	show := newBar(errOut)
 	defer show.clear()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -124,7 +149,9 @@ func (p *packer) all(ctx context.Context, paths []string, workers int, out, errO
 			case r = <-results[i]:
 				waiting = false
 			case <-tick.C:
-				show.draw(i, p.tokens.Load())
+				if show.terminal {
+					show.draw(barLine(i, len(paths), fmt.Sprintf("%d of %d files, %.1f M tokens", i, len(paths), float64(p.tokens.Load())/1e6)))
+				}
 			}
 		}
 		show.clear()
@@ -132,30 +159,24 @@ func (p *packer) all(ctx context.Context, paths []string, workers int, out, errO
 			cancel()
 			return r.err
 		}
-		fmt.Fprintf(out, "%-28s %7d documents %7d sequences %10d tokens", r.shard.Source, r.documents, r.shard.Sequences(), len(r.shard.Tokens))
+		fmt.Fprintf(out, "%-28s %7d documents %7d sequences %10d tokens", r.source, r.documents, r.sequences, r.tokens)
 		if r.mute > 0 {
 			fmt.Fprintf(out, "  %d documents without a reply", r.mute)
 		}
 		if r.copies > 0 {
 			fmt.Fprintf(out, "  %d sequences left out, they repeat held-out text", r.copies)
 		}
-		if r.bad > 0 {
-			fmt.Fprintf(out, "  %d lines skipped, the first: %v", r.bad, r.first)
-		}
-		fmt.Fprintln(out)
+		fmt.Fprintln(out, r.skipped)
 	}
 	return nil
 }
 
 func (p *packer) file(ctx context.Context, path string) packed {
-	r := packed{path: path, shard: &dataset.Shard{Source: sourceName(path), Vocab: p.vocab, Vocabulary: p.vocabulary}}
-	s := r.shard
+	r := packed{source: sourceName(path)}
+	s := &dataset.Shard{Source: r.source, Vocab: p.vocab, Vocabulary: p.vocabulary}
 	r.err = dataset.ReadFile(path, func(d dataset.Document, err error) bool {
 		if err != nil {
-			r.bad++
-			if r.first == nil {
-				r.first = err
-			}
+			r.skipped.add(err)
 			return !p.strict && ctx.Err() == nil
 		}
 		r.documents++
@@ -169,8 +190,8 @@ func (p *packer) file(ctx context.Context, path string) packed {
 		p.tokens.Add(int64(len(s.Tokens) - before))
 		return ctx.Err() == nil && (p.limit == 0 || len(s.Tokens) < p.limit)
 	})
-	if r.err == nil && p.strict {
-		r.err = r.first
+	if r.err == nil && p.strict && r.skipped.n > 0 {
+		r.err = r.skipped.named[0]
 	}
 	if r.err == nil {
 		r.err = ctx.Err() // what was read before it is no whole shard
@@ -182,6 +203,7 @@ func (p *packer) file(ctx context.Context, path string) packed {
 		r.err = fmt.Errorf("%s: nothing to train on in %d documents", path, r.documents)
 	}
 	if r.err == nil {
+		r.sequences, r.tokens = s.Sequences(), len(s.Tokens)
 		r.err = s.Write(filepath.Join(p.dir, s.Source+".shard"))
 	}
 	return r

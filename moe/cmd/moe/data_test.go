@@ -52,12 +52,31 @@ func TestDataInParallel(t *testing.T) {
 	}
 }
 
-func TestProgressLine(t *testing.T) {
+// Each malformed line is named, up to a bound.
+func TestDataNamesWhatItSkips(t *testing.T) {
+	dir := t.TempDir()
+	talk := filepath.Join(dir, "talk.jsonl")
+	line := `{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yo"}]}` + "\n"
+	if err := os.WriteFile(talk, []byte("broken\n"+line+"broken\n"+line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := ok(t, "", "data", "-o", filepath.Join(dir, "a"), talk); !strings.Contains(out, "2 lines skipped, the first: "+talk+":1:") || !strings.Contains(out, "\n    "+talk+":3:") {
+		t.Errorf("two broken lines: %q", out)
+	}
+	if err := os.WriteFile(talk, []byte(line+strings.Repeat("broken\n", 25)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := ok(t, "", "data", "-o", filepath.Join(dir, "b"), talk); !strings.Contains(out, "25 lines skipped") || !strings.Contains(out, "talk.jsonl:21:") || strings.Contains(out, "talk.jsonl:22:") || !strings.HasSuffix(out, "\n    and 5 more\n") {
+		t.Errorf("25 broken lines: %q", out)
+	}
+}
+
+func TestBarLine(t *testing.T) {
 	for _, tc := range []struct {
 		done, total int
 		want        string
-	}{{0, 4, "[" + strings.Repeat(".", 30) + "] 0 of 4"}, {2, 4, "[" + strings.Repeat("#", 15) + strings.Repeat(".", 15) + "] 2 of 4 files, 2.5 M tokens"}, {4, 4, "[" + strings.Repeat("#", 30) + "]"}} {
-		if got := progressLine(tc.done, tc.total, 2_500_000); !strings.HasPrefix(got, tc.want) {
+	}{{0, 4, "[" + strings.Repeat(".", 30) + "] 0 of 4"}, {2, 4, "[" + strings.Repeat("#", 15) + strings.Repeat(".", 15) + "] 2 of 4 files"}, {4, 4, "[" + strings.Repeat("#", 30) + "]"}} {
+		if got := barLine(tc.done, tc.total, fmt.Sprintf("%d of %d files", tc.done, tc.total)); !strings.HasPrefix(got, tc.want) {
 			t.Errorf("%d of %d: %q, want %q", tc.done, tc.total, got, tc.want)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"moebot/moe/gguf"
 	"moebot/moe/interp"
@@ -73,11 +72,8 @@ func (p *inspection) withText() *inspection {
 
 // start reads the flags and opens the model. close must be called after it, whatever it returns.
 func (p *inspection) start(args []string) error {
-	if err := p.Parse(args); err != nil {
-		if isHelp(err) {
-			return err
-		}
-		return usageError{err}
+	if err := parseArgs(p.FlagSet, args); err != nil {
+		return err
 	}
 	if format(*p.plot) == "" && *p.plot != "" {
 		return usageError{fmt.Errorf("-plot is %q, want a file .png or .svg", *p.plot)}
@@ -89,7 +85,7 @@ func (p *inspection) start(args []string) error {
 		return usageError{errors.New("-t and -tokens must not be negative, -length is 2 at least")}
 	}
 	p.pool = kernel.NewPool(*p.threads)
-	p.bar = &bar{w: p.errOut, start: time.Now()}
+	p.bar = newBar(p.errOut)
 	lab, err := p.another(*p.path)
 	p.lab = lab
 	return err
@@ -235,43 +231,4 @@ func (p *inspection) print(t interp.Table) error {
 		fmt.Fprintf(p.out, "and %d more (-rows 0 shows all)\n", more)
 	}
 	return nil
-}
-
-// bar tells on a terminal how far a long work is, from its second second on.
-type bar struct {
-	w     io.Writer
-	start time.Time
-	last  time.Time
-	drawn bool
-}
-
-func (b *bar) show(done, total int) {
-	now := time.Now()
-	if now.Sub(b.start) < 2*time.Second || now.Sub(b.last) < 200*time.Millisecond || total < 1 {
-		return
-	}
-	if !isTerminal(b.w) && now.Sub(b.last) < 10*time.Second { // a log wants few lines
-		return
-	}
-	b.last, b.drawn = now, true
-	share := min(1, float64(done)/float64(total))
-	const width = 30
-	full := int(share * width)
-	fmt.Fprintf(b.w, "\r[%s%s] %3.0f %%  %d s", strings.Repeat("#", full), strings.Repeat(".", width-full), 100*share, int(now.Sub(b.start).Seconds()))
-}
-
-func (b *bar) clear() {
-	if b.drawn {
-		fmt.Fprintf(b.w, "\r%s\r", strings.Repeat(" ", 60))
-		b.drawn = false
-	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

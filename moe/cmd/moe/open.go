@@ -24,13 +24,19 @@ func newFlags(name string, errOut io.Writer) *flag.FlagSet {
 
 func isHelp(err error) bool { return errors.Is(err, flag.ErrHelp) }
 
+// parseArgs reads the flags and leaves the arguments in fs.
+func parseArgs(fs *flag.FlagSet, args []string) error {
+	err := fs.Parse(args)
+	if err != nil && !isHelp(err) {
+		return usageError{err}
+	}
+	return err
+}
+
 // parse reads the flags; anything left over is an error.
 func parse(fs *flag.FlagSet, args []string) error {
-	if err := fs.Parse(args); err != nil {
-		if isHelp(err) {
-			return err
-		}
-		return usageError{err}
+	if err := parseArgs(fs, args); err != nil {
+		return err
 	}
 	if fs.NArg() > 0 {
 		return usageError{fmt.Errorf("unexpected argument %q", fs.Arg(0))}
@@ -105,6 +111,17 @@ func importModel(path string) (backprop.Config, []float32, *tokenizer.Tokenizer,
 		return c, nil, nil, fmt.Errorf("%s: %w", label(path), err)
 	}
 	return c, w, tok, nil
+}
+
+// licenseOf is the license that a model file names, "" if it names none.
+func licenseOf(path string) (string, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	s, _, err := f.String("general.license")
+	return s, err
 }
 
 // openModel loads a model; f must be closed after it.

@@ -63,7 +63,7 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 		defer file.Close()
 		in = file
 	}
-	b, err := io.ReadAll(io.LimitReader(in, maxTokensFile))
+	b, err := dataset.ReadText(in, maxTokensFile)
 	if err != nil {
 		return err
 	}

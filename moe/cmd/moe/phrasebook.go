@@ -20,11 +20,8 @@ func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut 
 	seed := fs.Uint64("seed", 1, "same books and seed, same conversations")
 	output := fs.String("o", "", "`file` to write, JSON lines")
 	show := fs.Bool("show", false, "print the conversations to read instead")
-	if err := fs.Parse(args); err != nil {
-		if isHelp(err) {
-			return err
-		}
-		return usageError{err}
+	if err := parseArgs(fs, args); err != nil {
+		return err
 	}
 	if fs.NArg() == 0 || *show == (*output != "") || *n < 1 {
 		return usageError{errors.New("usage: moe phrasebook [-n CONVERSATIONS] [-seed N] (-o FILE.jsonl | -show) BOOK.txt and more")}

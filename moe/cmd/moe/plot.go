@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"moebot/moe/train"
 	"moebot/moe/train/chart"
@@ -58,11 +57,10 @@ func plotLog(path, file string) error {
 
 // writeChart draws panels into file, whole or not at all.
 func writeChart(file string, panels []chart.Panel, columns int) error {
-	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(file)), ".")
-	if format != "png" && format != "svg" {
+	if format(file) == "" {
 		return usageError{fmt.Errorf("%s: want a name that ends in .png or .svg", file)}
 	}
-	return writeFile(file, func(w io.Writer) error { return chart.Draw(w, format, panels, columns) })
+	return writeFile(file, func(w io.Writer) error { return chart.Draw(w, format(file), panels, columns) })
 }
 
 // writeFile lets write fill a file beside path and puts it there once it is whole.

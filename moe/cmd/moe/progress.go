@@ -5,48 +5,59 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 )
 
-// progress is a bar on a terminal; elsewhere it shows nothing.
-type progress struct {
-	w     io.Writer // nil without a terminal
-	total int
-	drawn int // characters on the line
+// bar tells how far a long work is, on a terminal.
+type bar struct {
+	w        io.Writer
+	terminal bool
+	start    time.Time
+	last     time.Time // drawn
+	drawn    int       // characters on the line
 }
 
-func newProgress(w io.Writer, total int) *progress {
-	f, ok := w.(*os.File)
-	if !ok {
-		return &progress{}
+func newBar(w io.Writer) *bar {
+	b := &bar{w: w, start: time.Now()}
+	if f, ok := w.(*os.File); ok {
+		info, err := f.Stat()
+		b.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
 	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return &progress{}
-	}
-	return &progress{w: w, total: total}
+	return b
 }
 
-func (p *progress) draw(done int, tokens int64) {
-	if p.w == nil {
+// show draws from the work's second second on; elsewhere than on a terminal it shows now
+// and then how far it is, for a log wants few lines.
+func (b *bar) show(done, total int) {
+	pause := 200 * time.Millisecond
+	if !b.terminal {
+		pause = 10 * time.Second
+	}
+	now := time.Now()
+	if now.Sub(b.start) < 2*time.Second || now.Sub(b.last) < pause || total < 1 {
 		return
 	}
-	line := progressLine(done, p.total, tokens)
-	fmt.Fprint(p.w, "\r"+line+strings.Repeat(" ", max(0, p.drawn-len(line))))
-	p.drawn = len(line)
+	b.draw(barLine(done, total, fmt.Sprintf("%3.0f %%  %d s", min(100, 100*float64(done)/float64(total)), int(now.Sub(b.start).Seconds()))))
 }
 
-func (p *progress) clear() {
-	if p.w != nil && p.drawn > 0 {
-		fmt.Fprint(p.w, "\r"+strings.Repeat(" ", p.drawn)+"\r")
-		p.drawn = 0
+func (b *bar) draw(line string) {
+	fmt.Fprint(b.w, "\r"+line+strings.Repeat(" ", max(0, b.drawn-len(line))))
+	b.last, b.drawn = time.Now(), len(line)
+}
+
+func (b *bar) clear() {
+	if b.drawn > 0 {
+		fmt.Fprint(b.w, "\r"+strings.Repeat(" ", b.drawn)+"\r")
+		b.drawn = 0
 	}
 }
 
-// progressLine is a line such as "[#####.....] 5 of 10 files, 1.2 M tokens".
-func progressLine(done, total int, tokens int64) string {
+// barLine is a line such as "[#####.....] text".
+func barLine(done, total int, text string) string {
 	const width = 30
 	full := 0
 	if total > 0 {
-		full = width * done / total
+		full = min(width, width*done/total)
 	}
-	return fmt.Sprintf("[%s%s] %d of %d files, %.1f M tokens", strings.Repeat("#", full), strings.Repeat(".", width-full), done, total, float64(tokens)/1e6)
+	return fmt.Sprintf("[%s%s] %s", strings.Repeat("#", full), strings.Repeat(".", width-full), text)
 }

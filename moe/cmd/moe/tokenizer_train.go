@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -33,11 +32,8 @@ func runTokenizerTrain(ctx context.Context, args []string, _ io.Reader, out, err
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
 	fs.BoolVar(&c.strict, "strict", false, "a malformed line ends the work")
 	fs.Func("weight", "`N:PATTERN`: count the files of that name N times (3:chat/*); repeatable, the last that fits is used", c.addWeight)
-	if err := fs.Parse(args); err != nil {
-		if isHelp(err) {
-			return err
-		}
-		return usageError{err}
+	if err := parseArgs(fs, args); err != nil {
+		return err
 	}
 	if *path == "" || fs.NArg() == 0 {
 		return usageError{errors.New("usage: moe tokenizer train -o VOCABULARY.gguf [-vocab 4096] [-pre qwen2] [-weight N:PATTERN] FILES (.jsonl or .txt, with or without .zst)")}
@@ -51,54 +47,49 @@ func runTokenizerTrain(ctx context.Context, args []string, _ io.Reader, out, err
 		return err
 	}
 	// A path that cannot be written shows before the reading too.
-	tmp, err := os.CreateTemp(filepath.Dir(*path), ".tokenizer-*")
-	if err != nil {
+	text := ""
+	if err := writeFile(*path, func(w io.Writer) (err error) {
+		text, err = c.learn(ctx, w, o, *threads, errOut)
+		return err
+	}); err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
-	defer tmp.Close()
+	fmt.Fprintf(out, "%s: %s\n", *path, text)
+	return nil
+}
+
+// learn writes a vocabulary of the corpus to w, GGUF, and returns what it is in words.
+func (c *tokenizerCorpus) learn(ctx context.Context, w io.Writer, o bpetrain.Options, threads int, errOut io.Writer) (string, error) {
 	start := time.Now()
-	words, err := bpetrain.Count(ctx, *pre, *threads, func(yield func(string, int) bool) { c.read(ctx, yield) })
+	words, err := bpetrain.Count(ctx, o.Pre, threads, func(yield func(string, int) bool) { c.read(ctx, yield) })
 	if err = errors.Join(err, c.err); err != nil {
-		return err
+		return "", err
 	}
 	nWords, nBytes := words.Total()
 	if nWords == 0 {
-		return errors.New("there is no text to learn from")
+		return "", errors.New("there is no text to learn from")
 	}
 	counted := time.Now()
-	fmt.Fprintf(out, "%d words, %d distinct, %d bytes (weights included) counted in %.1f s\n", nWords, len(words), nBytes, counted.Sub(start).Seconds())
+	fmt.Fprintf(c.out, "%d words, %d distinct, %d bytes (weights included) counted in %.1f s\n", nWords, len(words), nBytes, counted.Sub(start).Seconds())
 	spec, err := bpetrain.Train(ctx, words, o)
 	if err != nil {
-		return err
+		return "", err
 	}
 	spec.BOS, spec.EOS, spec.EOT, spec.Pad, spec.AddBOS = 0, 1, 1, 5, true
-	fmt.Fprintf(out, "%d merges learnt in %.1f s\n", len(spec.Merges), time.Since(counted).Seconds())
-	if n := len(spec.Tokens); n < *size {
-		fmt.Fprintf(errOut, "warning: the text has words for %d tokens only, not for %d\n", n, *size)
+	fmt.Fprintf(c.out, "%d merges learnt in %.1f s\n", len(spec.Merges), time.Since(counted).Seconds())
+	if n := len(spec.Tokens); n < o.Vocab {
+		fmt.Fprintf(errOut, "warning: the text has words for %d tokens only, not for %d\n", n, o.Vocab)
 	}
 	tok, err := tokenizer.New(spec)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var nTokens int64
 	for w, n := range words {
 		nTokens += n * int64(len(tok.Encode(w, false)))
 	}
 	meta := append([]gguf.KV{{Key: "general.architecture", Value: "llama"}, {Key: "llama.vocab_size", Value: uint32(len(spec.Tokens))}}, train.VocabularyMetadata(spec)...)
-	if err := finishGGUF(tmp, *path, meta); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "%s: %d tokens, %.3f bytes a token on this text\n", *path, len(spec.Tokens), float64(nBytes)/float64(nTokens))
-	return nil
-}
-
-// finishGGUF writes a file of metadata to tmp and gives it its name.
-func finishGGUF(tmp *os.File, path string, meta []gguf.KV) error {
-	if err := errors.Join(tmp.Chmod(0o644), gguf.Write(tmp, meta, nil), tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(tmp.Name(), path)
+	return fmt.Sprintf("%d tokens, %.3f bytes a token on this text", len(spec.Tokens), float64(nBytes)/float64(nTokens)), gguf.Write(w, meta, nil)
 }
 
 // tokenizerCorpus is the files that a vocabulary is learnt from.
@@ -167,7 +158,7 @@ func (f textOnly) Encode(text string, _ bool) []int32 { f(text); return nil }
 func (c *tokenizerCorpus) read(ctx context.Context, yield func(string, int) bool) {
 	more := true
 	for i, path := range c.files {
-		weight, nBytes, documents, bad := c.weights[i], 0, 0, 0
+		weight, nBytes, documents := c.weights[i], 0, 0
 		if weight == 0 {
 			continue
 		}
@@ -176,13 +167,10 @@ func (c *tokenizerCorpus) read(ctx context.Context, yield func(string, int) bool
 			nBytes += len(text)
 			more = more && yield(text, weight)
 		})}
-		var first error
+		var bad skipped
 		err := dataset.ReadFile(path, func(d dataset.Document, err error) bool {
 			if err != nil {
-				bad++
-				if first == nil {
-					first = err
-				}
+				bad.add(err)
 				return !c.strict
 			}
 			if d.Text != "" || len(d.Messages) > 0 { // an empty text file is no document
@@ -191,8 +179,8 @@ func (c *tokenizerCorpus) read(ctx context.Context, yield func(string, int) bool
 			}
 			return more && ctx.Err() == nil
 		})
-		if err == nil && c.strict {
-			err = first
+		if err == nil && c.strict && bad.n > 0 {
+			err = bad.named[0]
 		}
 		if err != nil {
 			c.err = err
@@ -201,10 +189,6 @@ func (c *tokenizerCorpus) read(ctx context.Context, yield func(string, int) bool
 		if !more || ctx.Err() != nil {
 			return
 		}
-		fmt.Fprintf(c.out, "%-28s %7d documents %10d bytes  weight %d", sourceName(path), documents, nBytes, weight)
-		if bad > 0 {
-			fmt.Fprintf(c.out, "  %d lines skipped, the first: %v", bad, first)
-		}
-		fmt.Fprintln(c.out)
+		fmt.Fprintf(c.out, "%-28s %7d documents %10d bytes  weight %d%v\n", sourceName(path), documents, nBytes, weight, bad)
 	}
 }

@@ -47,11 +47,8 @@ func runTune(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	fs.Uint64Var(&t.seed, "seed", 1, "of the order of the conversations")
 	fs.BoolVar(&t.resume, "resume", false, "go on from the newest checkpoint")
 	fs.IntVar(&t.threads, "t", runtime.NumCPU(), "threads")
-	if err := fs.Parse(args); err != nil {
-		if isHelp(err) {
-			return err
-		}
-		return usageError{err}
+	if err := parseArgs(fs, args); err != nil {
+		return err
 	}
 	t.files = fs.Args()
 	if t.output == "" || len(t.files) == 0 {
@@ -71,6 +68,10 @@ func (t tuning) run(ctx context.Context, out io.Writer) error {
 	c, weights, tok, err := importModel(t.model)
 	if err != nil {
 		return err
+	}
+	license, err := licenseOf(t.model)
+	if err != nil {
+		return fmt.Errorf("%s: %w", label(t.model), err)
 	}
 	window := c.Context
 	if t.length == 0 {
@@ -106,7 +107,7 @@ func (t tuning) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	c.Context = window
-	about := train.About{Name: "tuned", Description: "fine-tuned from " + label(t.model)}
+	about := train.About{Name: "tuned", Description: "fine-tuned from " + label(t.model), License: license}
 	file := filepath.Join(t.output, "tuned.gguf")
 	if err := writeFile(file, func(w io.Writer) error { return train.Export(w, c, tuned, tok.Spec(), about, typ) }); err != nil {
 		return err
@@ -169,15 +170,13 @@ func (t tuning) conversations(tok *tokenizer.Tokenizer, tmpl *prompt.Template, o
 	empty := dataset.Shard{Source: "conversations", Vocab: tok.Size(), Vocabulary: dataset.VocabularyHash(tok.Spec())}
 	learnt, kept := empty, empty
 	learn, held = &learnt, &kept
-	read, texts, bad, long := 0, 0, 0, 0
-	var first error
+	read, texts, long := 0, 0, 0
+	var bad skipped
 	for _, path := range t.files {
 		err := dataset.ReadFile(path, func(d dataset.Document, err error) bool {
 			switch {
 			case err != nil:
-				if bad++; first == nil {
-					first = err
-				}
+				bad.add(err)
 				return true
 			case d.Text != "":
 				texts++
@@ -214,16 +213,13 @@ func (t tuning) conversations(tok *tokenizer.Tokenizer, tmpl *prompt.Template, o
 	if texts > 0 {
 		fmt.Fprintf(out, "; %d texts without turns left out", texts)
 	}
-	if bad > 0 {
-		fmt.Fprintf(out, "; %d lines skipped, the first: %v", bad, first)
-	}
 	if len(learn.Start) == 0 {
-		fmt.Fprintln(out)
+		fmt.Fprintln(out, bad)
 		return nil, nil, errors.New("nothing to learn from: no conversation has a reply, or all are held out")
 	}
 	if len(held.Start) == 0 {
 		held = nil
 	}
-	fmt.Fprintf(out, "; %d sequences of %d tokens to learn from\n", learn.Sequences(), len(learn.Tokens))
+	fmt.Fprintf(out, "; %d sequences of %d tokens to learn from%v\n", learn.Sequences(), len(learn.Tokens), bad)
 	return learn, held, os.MkdirAll(t.output, 0o755)
 }

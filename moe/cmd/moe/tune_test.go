@@ -83,7 +83,7 @@ func TestTuneGivesAFormat(t *testing.T) {
 	w := make([]float32, total)
 	backprop.Init(c, w, 1)
 	var file bytes.Buffer
-	if err := train.Export(&file, c, w, spec, train.About{}, tensor.F32); err != nil {
+	if err := train.Export(&file, c, w, spec, train.About{License: "mit"}, tensor.F32); err != nil {
 		t.Fatal(err)
 	}
 	base, mine := filepath.Join(dir, "base.gguf"), filepath.Join(dir, "mine.jsonl")
@@ -97,6 +97,9 @@ func TestTuneGivesAFormat(t *testing.T) {
 	out := filepath.Join(dir, "run")
 	if text := ok(t, "", "tune", "-m", base, "-o", out, "-lr", "0.01", "-epochs", "15", "-held", "0", "-type", "F32", mine); !strings.Contains(text, "plain words") {
 		t.Errorf("tune says %q", text)
+	}
+	if got, err := licenseOf(filepath.Join(out, "tuned.gguf")); err != nil || got != "mit" {
+		t.Errorf("the base's license is mit, the tuned model's %q (%v)", got, err)
 	}
 	if got := ok(t, "Knock?\n", "chat", "-m", filepath.Join(out, "tuned.gguf"), "-temperature", "0", "-repeat-penalty", "1"); !strings.Contains(got, "Who is it\n") {
 		t.Errorf("the tuned model says %q", got)

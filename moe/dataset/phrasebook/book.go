@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -235,8 +236,11 @@ func (b *reader) next(s string) error {
 	return nil
 }
 
-// check resolves names.
+// check resolves names and sees to it that talk can begin.
 func (b *reader) check() {
+	if len(b.errs) == 0 && !slices.ContainsFunc(b.intents, func(in *intent) bool { return in.start > 0 }) {
+		b.fail(max(1, b.line), errors.New("no intent begins a conversation: there is none, or all have start 0"))
+	}
 	for _, in := range b.intents {
 		if len(in.says) == 0 || len(in.reply) == 0 {
 			b.fail(in.line, fmt.Errorf("intent %q needs u and m lines", in.name))

@@ -140,6 +140,8 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"u x", `book:1: "u" stands outside an intent`},
 		{"list Pet: a", `book:1: list name "Pet"`},
 		{"table t(c): a", `book:1: row "a" has 1 cells, the table 2 columns`},
+		{"intent a\nstart 0\nu x\nm y", "book:4: no intent begins a conversation"},
+		{"# nothing", "book:1: no intent begins"},
 		{"intent a\nstart x", `book:2: start "x" is no weight`},
 	} {
 		_, err := Read("book", strings.NewReader(c.book))
@@ -158,9 +160,6 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		w := NewWriter([]*Book{b}, 1)
-		if w.total <= 0 {
-			return
-		}
 		for range 3 {
 			if d := w.Next(); len(d.Messages) < 2 {
 				t.Fatalf("%+v", d)

@@ -72,8 +72,7 @@ func (b *Book) styleNames() []string {
 	return out
 }
 
-// Next writes one conversation; it has at least one exchange. There must be an
-// intent with a start weight.
+// Next writes one conversation; it has at least one exchange. There must be a book.
 func (w *Writer) Next() dataset.Document {
 	t := &talk{w: w, hand: w.hand()}
 	t.people = w.people()

@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -222,7 +221,7 @@ func (c Comparison) run(ctx context.Context, v Variant, seed uint64) (Result, er
 	}
 	fmt.Fprintf(c.Out, "\n%s, seed %d\n", v.Name, seed)
 	_, err = os.Stat(filepath.Join(dir, "latest.ckpt"))
-	mem := &memory{Writer: c.Out, before: heap()}
+	mem := &memory{Writer: c.Out, before: train.Heap()}
 	if _, err := (train.Run{Dir: dir, Config: recipe, Train: c.Train, Held: c.Held, Pool: c.Pool, Out: mem}).Do(ctx, err == nil); err != nil {
 		return Result{}, err
 	}
@@ -312,15 +311,7 @@ type memory struct {
 func (m *memory) Write(b []byte) (int, error) {
 	if m.lines < 2 && bytes.Contains(b, []byte("tok/s")) {
 		m.lines++
-		m.bytes = max(m.bytes, heap()-m.before)
+		m.bytes = max(m.bytes, train.Heap()-m.before)
 	}
 	return m.Writer.Write(b)
-}
-
-// heap is the memory in use, bytes.
-func heap() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }

@@ -160,9 +160,15 @@ const forget = () => {
   for (const k in log) log[k].length = 0;
   skips = 0;
 };
-events.onopen = forget; // the server tells the whole story to every new connection
+const lost = ' · not connected';
+events.onopen = () => { // the server tells the whole story to every new connection
+  forget();
+  $('status').textContent = $('status').textContent.replace(lost, '');
+};
 events.addEventListener('restart', forget);
 events.onmessage = (e) => { take(JSON.parse(e.data)); later(); };
-events.onerror = () => { $('status').textContent += ' · not connected'; };
+events.onerror = () => { // again at every try
+  if (!$('status').textContent.endsWith(lost)) $('status').textContent += lost;
+};
 addEventListener('resize', later);
 $('when').addEventListener('input', () => { follow = $('when').value === $('when').max; samples(); });
