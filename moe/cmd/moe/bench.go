@@ -44,6 +44,7 @@ func runBench(ctx context.Context, args []string, in io.Reader, out, errOut io.W
 	only := fs.String("only", "", "the `tests` to do, by name with commas between (load, pp64, ..., rss); without it all")
 	advise := fs.Bool("advise", true, "while it waits for the disk, tell the system which experts are about to be used")
 	training := fs.Bool("train", false, "time whole training steps on random tokens instead")
+	bf16 := fs.Bool("bf16", false, "with -train, multiply numbers rounded to bfloat16")
 	shape := fs.String("shape", "", "with -train, one `shape` alone: default, mini or small")
 	scaling := fs.Bool("scale", false, "what a token of an answer costs against context length, batch and threads, and in random models against experts")
 	serving := fs.Bool("serve", false, "measure what a bot's users wait for: first tokens, continued conversations, shared prompts, long contexts, look-up")
@@ -62,7 +63,7 @@ func runBench(ctx context.Context, args []string, in io.Reader, out, errOut io.W
 		return nil
 	}
 	if *training {
-		return benchTrain(ctx, out, *shape, *threads, *runs, *asJSON)
+		return benchTrain(ctx, out, *shape, *bf16, *threads, *runs, *asJSON)
 	}
 	m, f, err := openModel(*path)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 // trainRow is one line of bench -train.
 type trainRow struct {
 	Shape      string  `json:"shape"`
+	BF16       bool    `json:"bf16"`
 	Parameters int     `json:"parameters"`
 	Active     int     `json:"active"` // per token
 	Rows       int     `json:"rows"`
@@ -46,7 +47,7 @@ func trainShapes() (names []string, shapes map[string]backprop.Config) {
 
 // benchTrain times whole training steps (forward, backward, clipping, AdamW) on
 // random tokens.
-func benchTrain(ctx context.Context, out io.Writer, shape string, threads, runs int, asJSON bool) error {
+func benchTrain(ctx context.Context, out io.Writer, shape string, bf16 bool, threads, runs int, asJSON bool) error {
 	const rows, length = 8, 256
 	names, shapes := trainShapes()
 	if shape != "" {
@@ -70,6 +71,7 @@ func benchTrain(ctx context.Context, out io.Writer, shape string, threads, runs 
 		if err != nil {
 			return err
 		}
+		net.BF16 = bf16
 		backprop.Init(c, net.Weights, 1)
 		recipe := train.Config{Model: c, Optim: optim.Options{Beta1: 0.9, Beta2: 0.95, Eps: 1e-9, WeightDecay: 0.1}}
 		opt := optim.New(len(net.Weights), recipe.Groups(), recipe.Optim, pool)
@@ -90,7 +92,7 @@ func benchTrain(ctx context.Context, out io.Writer, shape string, threads, runs 
 		}
 		total, active := c.Parameters()
 		peak := taken()
-		row := trainRow{Shape: name, Parameters: total, Active: active, Rows: rows, Length: length, Runs: runs, Threads: threads,
+		row := trainRow{Shape: name, BF16: bf16, Parameters: total, Active: active, Rows: rows, Length: length, Runs: runs, Threads: threads,
 			MiB: float64(train.Heap()-before) / (1 << 20)}
 		row.Peak = float64(peak) / (1 << 20) / row.MiB
 		row.Median, row.Min, row.Max = spread(speeds)

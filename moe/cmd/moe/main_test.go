@@ -113,7 +113,7 @@ func TestInspectAndBench(t *testing.T) {
 		t.Errorf("bench gives %s", got)
 	}
 	var training []trainRow
-	if err := json.Unmarshal([]byte(ok(t, "", "bench", "-train", "-shape", "default", "-json", "-r", "1")), &training); err != nil {
+	if err := json.Unmarshal([]byte(ok(t, "", "bench", "-train", "-bf16", "-shape", "default", "-json", "-r", "1")), &training); err != nil {
 		t.Fatal(err)
 	}
 	// weights, gradients and two moments of 4 bytes each, and some activations
