@@ -8,7 +8,8 @@
 // only there.
 //
 // Templates are foreign code: they can neither read nor change anything but the
-// values given, and their steps, depth and output are limited.
+// values given, and their steps, depth and output are limited. Steps count what is read
+// and made, too, so that they bound time and memory.
 //
 // A Template is safe for concurrent use. Values given to Render are not changed.
 package jinja

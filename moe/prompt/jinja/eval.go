@@ -256,10 +256,10 @@ func (b binary) eval(r *run, s *scope) any {
 // evaluated are a call's arguments.
 func (a callArgs) evaluated(r *run, s *scope) (args []any, named []any) {
 	for _, x := range a.positional {
-		args = append(args, x.eval(r, s))
+		args = append(args, r.weigh(x.eval(r, s)))
 	}
 	for _, x := range a.named {
-		named = append(named, x.eval(r, s))
+		named = append(named, r.weigh(x.eval(r, s)))
 	}
 	return args, named
 }
@@ -272,19 +272,19 @@ func (c call) eval(r *run, s *scope) any {
 	if !ok {
 		r.fail("%s is called", kind(of))
 	}
-	v := f(r, args, c.args.names, named)
+	v := r.weigh(f(r, args, c.args.names, named))
 	r.line = line
 	return v
 }
 
 func (f filterExpr) eval(r *run, s *scope) any {
-	of := f.of.eval(r, s)
+	of := r.weigh(f.of.eval(r, s))
 	args, named := f.args.evaluated(r, s)
-	return f.fn(&filterCall{r, f.name, of, args, f.args.names, named})
+	return r.weigh(f.fn(&filterCall{r, f.name, of, args, f.args.names, named}))
 }
 
 func (t testExpr) eval(r *run, s *scope) any {
-	of := t.of.eval(r, s)
+	of := r.weigh(t.of.eval(r, s))
 	var args []any
 	for _, x := range t.args {
 		args = append(args, x.eval(r, s))

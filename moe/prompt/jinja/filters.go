@@ -329,7 +329,7 @@ func mapped(c *filterCall) any {
 			out.Items = append(out.Items, x)
 			continue
 		}
-		out.Items = append(out.Items, fn(&filterCall{c.run, name, v, c.args[1:], c.names, c.named}))
+		out.Items = append(out.Items, c.weigh(fn(&filterCall{c.run, name, c.weigh(v), c.args[1:], c.names, c.named})))
 	}
 	return out
 }
@@ -365,7 +365,7 @@ func selected(c *filterCall) any {
 				x = c.item(x, part)
 			}
 		}
-		if test(c.run, x, args) == strings.HasPrefix(c.name, "select") {
+		if test(c.run, c.weigh(x), args) == strings.HasPrefix(c.name, "select") {
 			out.Items = append(out.Items, v)
 		}
 	}

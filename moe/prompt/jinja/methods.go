@@ -197,7 +197,12 @@ func strip(r *run, s string, chars any, left, right bool) string {
 		if !ok {
 			r.fail("%s as characters to strip", kind(chars))
 		}
-		cut = func(c rune) bool { return strings.ContainsRune(set, c) }
+		r.spend(len(set) / 8)
+		in := map[rune]bool{}
+		for _, c := range set {
+			in[c] = true
+		}
+		cut = func(c rune) bool { return in[c] }
 	}
 	if left {
 		s = strings.TrimLeftFunc(s, cut)
@@ -212,8 +217,8 @@ func texts(r *run, parts []string) *List {
 	out := &List{make([]any, len(parts))}
 	for i, p := range parts {
 		out.Items[i] = p
-	}
 	r.spend(len(parts))
+	}
 	return out
 }
 
@@ -332,6 +337,7 @@ func dictMethod(r *run, d *Dict, name string, args []any) any {
 		d.remove(key)
 	case name == "setdefault" && !ok:
 		d.Set(key, arg(1))
+		r.spend(len(d.keys))
 	case name == "pop" && len(args) < 2 && !ok:
 		r.fail("a dict has no %q", key)
 	}
@@ -363,6 +369,7 @@ func listMethod(r *run, l *List, name string, args []any) any {
 		l.Items = slices.Insert(l.Items, max(0, min(len(l.Items), r.whole(arg, "the place"))), args[1])
 		return nil
 	case "pop":
+		r.spend(len(l.Items) / 64)
 		i := len(l.Items) - 1
 		if arg != nil {
 			if i = r.whole(arg, "the place"); i < 0 {
@@ -375,6 +382,7 @@ func listMethod(r *run, l *List, name string, args []any) any {
 		v := l.Items[i]
 		l.Items = slices.Delete(l.Items, i, i+1)
 		return v
+		r.spend(len(l.Items) / 64)
 	}
 	n := int64(0)
 	for i, v := range l.Items {

@@ -25,7 +25,10 @@ func (p *parser) tupleOf(one func() expr) expr {
 func (p *parser) expression() expr {
 	defer p.deeper()()
 	x := p.or()
-	for p.accept("if") {
+	for n := 0; p.accept("if"); n++ {
+		if n > maxDepth*10 {
+			p.fail("an expression of too many parts")
+		}
 		c := conditional{test: p.or(), yes: x}
 		if p.accept("else") {
 			c.no = p.expression()

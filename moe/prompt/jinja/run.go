@@ -104,6 +104,19 @@ func (r *run) spend(n int) {
 	if r.steps += n; r.steps > maxSteps {
 		r.fail("more than %d steps", maxSteps)
 	}
+// weigh counts what is read or made as a whole; it returns the value.
+func (r *run) weigh(v any) any {
+	switch v := v.(type) {
+	case string:
+		r.spend(len(v) / 64)
+	case *List:
+		r.spend(len(v.Items) / 8)
+	case *Dict:
+		r.spend(len(v.keys))
+	}
+	return v
+}
+
 }
 
 // deeper is one step into values that hold each other; what it returns steps out.

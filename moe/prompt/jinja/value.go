@@ -145,6 +145,7 @@ func (r *run) equal(a, b any) bool {
 		return ok
 	case string:
 		s, ok := b.(string)
+		r.spend(len(a) / 64)
 		return ok && a == s
 	case *List:
 		l, ok := b.(*List)
@@ -192,6 +193,7 @@ func (r *run) compare(a, b any) int {
 	switch a := a.(type) {
 	case string:
 		if s, ok := b.(string); ok {
+			r.spend((len(a) + len(s)) / 64)
 			return strings.Compare(a, s)
 		}
 	case *List:
@@ -239,6 +241,7 @@ func (r *run) repr(b *strings.Builder, v any, depth int) {
 	case float64:
 		b.WriteString(showFloat(v))
 	case string:
+		r.spend(len(v) / 64)
 		quote := "'"
 		if strings.Contains(v, "'") && !strings.Contains(v, `"`) {
 			quote = `"`
@@ -303,11 +306,11 @@ func (r *run) elements(v any) []any {
 		}
 		return out
 	case string:
+		r.spend(utf8.RuneCountInString(v))
 		var out []any
 		for _, c := range v {
 			out = append(out, string(c))
 		}
-		r.spend(len(out))
 		return out
 	}
 	r.fail("%s cannot be gone through", kind(v))
