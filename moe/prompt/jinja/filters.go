@@ -51,11 +51,10 @@ func filterNamed(name string) filterFunc {
 		return func(c *filterCall) any { return titled(c.text()) }
 	case "string":
 		return func(c *filterCall) any { return c.text() }
-	case "safe", "e", "escape", "forceescape": // chat templates are not HTML: nothing is escaped
+	case "safe":
+		return func(c *filterCall) any { return c.of }
+	case "e", "escape", "forceescape":
 		return func(c *filterCall) any {
-			if c.name == "safe" {
-				return c.of
-			}
 			return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;").Replace(c.text())
 		}
 	case "length", "count":
