@@ -14,7 +14,7 @@ var globals = map[string]any{
 		if len(args) > 0 {
 			what = r.show(args[0])
 		}
-		panic(&RunError{Line: r.line, What: what, Raised: true})
+		panic(&RunError{r.line, what})
 	}),
 	"namespace": function(func(r *run, args []any, names []string, named []any) any {
 		n := &namespace{map[string]any{}}
@@ -184,10 +184,13 @@ func stringMethod(r *run, s, name string, args []any, names []string, named []an
 	case "isspace":
 		return every(unicode.IsSpace)
 	case "isupper":
-		return strings.ToUpper(s) == s && strings.ToLower(s) != s
+		return isUpper(s)
 	}
-	return strings.ToLower(s) == s && strings.ToUpper(s) != s // islower
+	return isLower(s)
 }
+
+func isUpper(s string) bool { return strings.ToUpper(s) == s && strings.ToLower(s) != s }
+func isLower(s string) bool { return strings.ToLower(s) == s && strings.ToUpper(s) != s }
 
 // strip cuts blanks, or the characters given, off the ends.
 func strip(r *run, s string, chars any, left, right bool) string {
@@ -214,10 +217,10 @@ func strip(r *run, s string, chars any, left, right bool) string {
 }
 
 func texts(r *run, parts []string) *List {
+	r.spend(len(parts))
 	out := &List{make([]any, len(parts))}
 	for i, p := range parts {
 		out.Items[i] = p
-	r.spend(len(parts))
 	}
 	return out
 }
@@ -334,10 +337,10 @@ func dictMethod(r *run, d *Dict, name string, args []any) any {
 	v, ok := d.values[key]
 	switch {
 	case name == "pop" && ok:
+		r.spend(len(d.keys))
 		d.remove(key)
 	case name == "setdefault" && !ok:
 		d.Set(key, arg(1))
-		r.spend(len(d.keys))
 	case name == "pop" && len(args) < 2 && !ok:
 		r.fail("a dict has no %q", key)
 	}
@@ -366,10 +369,10 @@ func listMethod(r *run, l *List, name string, args []any) any {
 		if len(args) < 2 {
 			r.fail("insert wants a place and a value")
 		}
+		r.spend(len(l.Items) / 64)
 		l.Items = slices.Insert(l.Items, max(0, min(len(l.Items), r.whole(arg, "the place"))), args[1])
 		return nil
 	case "pop":
-		r.spend(len(l.Items) / 64)
 		i := len(l.Items) - 1
 		if arg != nil {
 			if i = r.whole(arg, "the place"); i < 0 {
@@ -379,10 +382,10 @@ func listMethod(r *run, l *List, name string, args []any) any {
 		if i < 0 || i >= len(l.Items) {
 			r.fail("pop of item %d of %d", i, len(l.Items))
 		}
+		r.spend(len(l.Items) / 64)
 		v := l.Items[i]
 		l.Items = slices.Delete(l.Items, i, i+1)
 		return v
-		r.spend(len(l.Items) / 64)
 	}
 	n := int64(0)
 	for i, v := range l.Items {

@@ -11,8 +11,6 @@ import (
 type RunError struct {
 	Line int // about where, from 1
 	What string
-	// Raised says that the template itself refused its values, with raise_exception.
-	Raised bool
 }
 
 func (e *RunError) Error() string { return fmt.Sprintf("template line %d: %s", e.Line, e.What) }
@@ -104,6 +102,8 @@ func (r *run) spend(n int) {
 	if r.steps += n; r.steps > maxSteps {
 		r.fail("more than %d steps", maxSteps)
 	}
+}
+
 // weigh counts what is read or made as a whole; it returns the value.
 func (r *run) weigh(v any) any {
 	switch v := v.(type) {
@@ -115,8 +115,6 @@ func (r *run) weigh(v any) any {
 		r.spend(len(v.keys))
 	}
 	return v
-}
-
 }
 
 // deeper is one step into values that hold each other; what it returns steps out.

@@ -1,7 +1,5 @@
 package jinja
 
-import "strings"
-
 type testFunc func(r *run, v any, args []any) bool
 
 // testNamed finds a test, nil if there is none of that name.
@@ -52,15 +50,9 @@ func testNamed(name string) testFunc {
 	case "callable":
 		return simple(func(v any) bool { _, ok := v.(function); return ok })
 	case "lower":
-		return func(r *run, v any, _ []any) bool {
-			s := r.show(v)
-			return strings.ToLower(s) == s && strings.ToUpper(s) != s
-		}
+		return func(r *run, v any, _ []any) bool { return isLower(r.show(v)) }
 	case "upper":
-		return func(r *run, v any, _ []any) bool {
-			s := r.show(v)
-			return strings.ToUpper(s) == s && strings.ToLower(s) != s
-		}
+		return func(r *run, v any, _ []any) bool { return isUpper(r.show(v)) }
 	case "odd", "even":
 		return func(r *run, v any, _ []any) bool { return (r.whole(v, name)%2 == 0) == (name == "even") }
 	case "divisibleby":
