@@ -89,7 +89,7 @@ type Model struct {
 
 // Reply is how answers are made, unless a channel's own settings say otherwise.
 type Reply struct {
-	// Persona is the system text; empty is none.
+	// Persona is the system text, at most 4,000 characters; empty is none.
 	Persona string `toml:"persona"` // ""
 	// Temperature, 0 to 2: 0 always says the likeliest word.
 	Temperature float64 `toml:"temperature"` // 0.4
@@ -300,6 +300,9 @@ func (c Config) check() error {
 	in("reply.frequency_penalty", c.Reply.FrequencyPenalty, -2, 2)
 	in("reply.presence_penalty", c.Reply.PresencePenalty, -2, 2)
 	in("reply.dry_multiplier", c.Reply.DryMultiplier, 0, 10)
+	if n := utf8.RuneCountInString(c.Reply.Persona); n > 4000 {
+		bad("reply.persona", fmt.Sprintf("%d characters", n), "4000 at most")
+	}
 	in("reply.max_tokens", float64(c.Reply.MaxTokens), 1, 32768)
 	in("reply.queue_len", float64(c.Reply.QueueLen), 1, 1000)
 	in("session.max_turns", float64(c.Session.MaxTurns), 2, 10000)

@@ -68,6 +68,7 @@ func TestMistakesNameThePlace(t *testing.T) {
 		{"a Redis address in the file", "[session]\nredis_url = \"redis://\"\n", []string{"REDIS_URL"}},
 		{"out of range", "[reply]\ntemperature = 3\nmax_tokens = 0\n", []string{"reply.temperature is 3, want 0 to 2", "reply.max_tokens is 0"}},
 		{"a session shorter than the queue", "[session]\nmax_turns = 10\n", []string{"session.max_turns is 10, want at least 18"}},
+		{"a persona too long", "[reply]\npersona = \"" + strings.Repeat("é", 4001) + "\"\n", []string{"reply.persona is 4001 characters, want 4000 at most"}},
 		{"not a number", "[reply]\ntemperature = nan\n", []string{"reply.temperature is NaN"}},
 		{"no place", "[where]\nblock = [\"role:x\"]\nchime_in = 2.0\nbot_turns = 0\n", []string{`where.block is "role:x"`, "where.chime_in is 2", "where.bot_turns is 0"}},
 		{"an unknown word", "[discord]\ntemperature_role = \"boss\"\n", []string{`discord.temperature_role is "boss"`}},
