@@ -24,7 +24,7 @@ type ClientOptions struct {
 	// channel for itself.
 	Server   func(channel string) string
 	Timeout  time.Duration // of an answer whose context has no deadline; 2 minutes
-	MaxQueue int           // jobs in a stream, and waiting here; more are refused; 1000
+	MaxQueue int           // jobs that wait in a stream, and here; more are refused; 1000
 	Lease    time.Duration // of a worker without a sign of life; the same in all processes; 5 s
 	Keys     *session.Keys // seal what is said, in Redis; the workers need them, too. Nil leaves it readable
 	Log      *slog.Logger
@@ -122,8 +122,8 @@ func (c *Client) Generate(ctx context.Context, p chat.Prompt, emit func(string) 
 	return answer, err
 }
 
-// prepare makes a job of a prompt: with all settings, and a seed, so that every
-// attempt is the same.
+// prepare makes a job of a prompt: with all settings that workers read, and a seed, so
+// that every attempt is the same.
 func (c *Client) prepare(ctx context.Context, p chat.Prompt) *asked {
 	if c.opt.Defaults != nil {
 		p.Settings = c.opt.Defaults().Merge(p.Settings)
@@ -132,11 +132,23 @@ func (c *Client) prepare(ctx context.Context, p chat.Prompt) *asked {
 		seed := mathrand.Uint64N(1 << 63) // an int64, which is what servers of models take
 		p.Settings.Seed = &seed
 	}
+	p.Settings = forWorkers(p.Settings)
 	timeout := c.opt.Timeout
 	if d, ok := ctx.Deadline(); ok {
 		timeout = time.Until(d)
 	}
 	return &asked{job: job{id: rand.Text(), client: c.id, timeout: timeout, sealed: c.opt.Keys != nil, prompt: p}, news: make(chan struct{}, 1), heard: time.Now()}
+}
+
+// forWorkers are the settings that say how an answer is made. The others are the asking
+// side's, and those of all levels together may be more than one level may have.
+func forWorkers(s session.Settings) (out session.Settings) {
+	for _, f := range session.Fields() {
+		if f.Group == session.GroupAnswers || f.Name == "engine" || f.Name == "steering" {
+			f.Copy(&out, s)
+		}
+	}
+	return out
 }
 
 // follow puts the job into a stream and gives its pieces on until its end.
@@ -166,9 +178,13 @@ func (c *Client) follow(ctx context.Context, a *asked, release func(), emit func
 					return chat.Answer{}, err
 				}
 			case done:
-				answer, err := decodeAnswer(e.data, e.trace)
+				answer, err := decodeAnswer(e.data)
 				if err != nil {
 					return answer, err
+				}
+				if err := unpack(e.trace, &answer.Trace); err != nil { // the answer is whole without
+					answer.Trace = chat.Trace{}
+					c.opt.Log.Warn("how an answer came about cannot be read", "job", a.job.id, "err", err)
 				}
 				if first == 0 {
 					first = time.Since(start)

@@ -11,13 +11,13 @@ import (
 
 // asked is a job under way.
 type asked struct {
-	job    job
-	stream string // it was put into
-	entry  string // there
-	worker string // whose stream that is; "" for any
-	picky  bool   // it was refused by an older worker
+	job job
 
 	mu         sync.Mutex
+	stream     string // it was put into
+	entry      string // there
+	worker     string // whose stream that is; "" for any
+	picky      bool   // it was refused by an older worker
 	events     []event
 	news       chan struct{} // holds one
 	attempt, n int           // of the newest event taken
@@ -80,7 +80,7 @@ func (c *Client) listen() {
 				c.opt.Log.Warn("the workers' answers cannot be read; trying again", "err", err)
 			}
 			lost = true
-			pause(c.ctx, 100*time.Millisecond)
+			pause(c.ctx.Done(), 100*time.Millisecond)
 			continue
 		}
 		if lost {
@@ -114,10 +114,10 @@ func (c *Client) listen() {
 // blockTime is how long a reader waits for news before it looks around.
 const blockTime = 500 * time.Millisecond
 
-// pause waits, unless ctx ends before.
-func pause(ctx context.Context, d time.Duration) {
+// pause waits for d, or until over is closed.
+func pause(over <-chan struct{}, d time.Duration) {
 	select {
-	case <-ctx.Done():
+	case <-over:
 	case <-time.After(d):
 	}
 }

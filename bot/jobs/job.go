@@ -187,42 +187,50 @@ type answerV1 struct {
 	Decode  int64  `json:"decode_us"`
 }
 
-func encodeAnswer(a chat.Answer) (data, trace string, err error) {
+func encodeAnswer(a chat.Answer) (string, error) {
 	u := a.Usage
 	b, err := json.Marshal(answerV1{a.Text, a.Stop, u.PromptTokens, u.ReusedTokens, u.DecodedTokens, u.DroppedTurns, u.DecodeTime.Microseconds()})
 	if err != nil {
-		return "", "", fmt.Errorf("write an answer: %w", err)
+		return "", fmt.Errorf("write an answer: %w", err)
 	}
-	if len(a.Trace.Tokens) > 0 {
-		trace, err = pack(a.Trace)
-	}
-	return string(b), trace, err
+	return string(b), nil
 }
 
-func decodeAnswer(data, trace string) (chat.Answer, error) {
+func decodeAnswer(data string) (chat.Answer, error) {
 	var v answerV1
 	if err := json.Unmarshal([]byte(data), &v); err != nil {
 		return chat.Answer{}, fmt.Errorf("read an answer: %w", err)
 	}
-	a := chat.Answer{Text: v.Text, Stop: v.Stop, Usage: chat.Usage{PromptTokens: v.Prompt, ReusedTokens: v.Reused, DecodedTokens: v.Decoded,
-		DroppedTurns: v.Dropped, DecodeTime: time.Duration(v.Decode) * time.Microsecond}}
-	if trace != "" {
-		if err := unpack(trace, &a.Trace); err != nil {
-			return a, fmt.Errorf("read an answer's trace: %w", err)
-		}
-	}
-	return a, nil
+	return chat.Answer{Text: v.Text, Stop: v.Stop, Usage: chat.Usage{PromptTokens: v.Prompt, ReusedTokens: v.Reused, DecodedTokens: v.Decoded,
+		DroppedTurns: v.Dropped, DecodeTime: time.Duration(v.Decode) * time.Microsecond}}, nil
 }
 
 // maxTrace bounds a trace, bytes of JSON.
 const maxTrace = 32 << 20
 
+// bounded takes so many bytes and then no more.
+type bounded struct {
+	w    io.Writer
+	left int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, fmt.Errorf("it is longer than %d bytes", maxTrace)
+	}
+	return b.w.Write(p)
+}
+
 // pack writes a trace as JSON, deflated: it is ten times as long as the text otherwise.
+// One without tokens is "".
 func pack(t chat.Trace) (string, error) {
+	if len(t.Tokens) == 0 {
+		return "", nil
+	}
 	var b bytes.Buffer
 	w, err := flate.NewWriter(&b, flate.BestSpeed)
 	if err == nil {
-		err = json.NewEncoder(w).Encode(t)
+		err = json.NewEncoder(&bounded{w, maxTrace}).Encode(t)
 	}
 	if err == nil {
 		err = w.Close()
@@ -234,6 +242,9 @@ func pack(t chat.Trace) (string, error) {
 }
 
 func unpack(s string, t *chat.Trace) error {
+	if s == "" {
+		return nil
+	}
 	return json.NewDecoder(io.LimitReader(flate.NewReader(bytes.NewReader([]byte(s))), maxTrace)).Decode(t)
 }
 

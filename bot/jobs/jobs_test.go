@@ -287,11 +287,18 @@ func TestEncoding(t *testing.T) {
 	if diff := cmp.Diff(j, got, cmp.AllowUnexported(job{})); diff != "" {
 		t.Errorf("a job (-want +got):\n%s", diff)
 	}
-	data, trace, err := encodeAnswer(a)
+	data, err := encodeAnswer(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := decodeAnswer(data, trace)
+	trace, err := pack(a.Trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := decodeAnswer(data)
+	if err == nil {
+		err = unpack(trace, &back.Trace)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"moebot/bot/chat"
+	"moebot/session/redisstore"
 )
 
 // submit puts the job into a stream, trying again while Redis is away.
@@ -26,7 +26,7 @@ func (c *Client) submit(ctx context.Context, a *asked) error {
 			return err
 		}
 		var refused redis.Error
-		if errors.As(err, &refused) && !passing(refused) {
+		if errors.As(err, &refused) && !redisstore.Passing(refused) {
 			return fmt.Errorf("put a job: %v", err)
 		}
 		c.opt.Log.Warn("a job could not be handed to the workers; trying again", "job", a.job.id, "err", err)
@@ -52,7 +52,9 @@ func (c *Client) insistOn(ctx context.Context, a *asked) error {
 		case <-time.After(againTime):
 		}
 		if c.capable(a.job) {
+			a.mu.Lock()
 			a.picky = true
+			a.mu.Unlock()
 			return c.submit(ctx, a)
 		}
 		if time.Now().After(end) {
@@ -68,43 +70,27 @@ func (c *Client) capable(j job) bool {
 	return slices.ContainsFunc(c.workers, func(w card) bool { return w.Version >= j.version() })
 }
 
-// passing reports whether Redis refuses for now: while it loads, fails over, or is
-// short of disk or memory.
-func passing(err redis.Error) bool {
-	for _, s := range []string{"LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS", "OOM", "BUSY ", "ERR max number of clients"} {
-		if strings.HasPrefix(err.Error(), s) {
-			return true
-		}
-	}
-	return false
-}
-
 // put does it once. The job's own key comes first: a worker that finds none takes the
-// job for one that nobody wants.
+// job for one that nobody wants. If the job was put before, after all, only one of its
+// entries is begun.
 func (c *Client) put(ctx context.Context, a *asked, text string) error {
 	a.mu.Lock()
-	attempt, said, tokens := a.attempt, a.text, a.tokens
+	attempt, said, tokens, picky := a.attempt, a.text, a.tokens, a.picky
 	a.mu.Unlock()
 	if a.job.sealed && said != "" {
 		said = sealPiece(c.opt.Keys, a.job.id, said)
 	}
-	key := keys.job(c.id, a.job.id)
-	_, err := c.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, key)
-		p.HSet(ctx, key, "live", 1, "attempt", attempt, "n", 0, "text", said, "tokens", tokens)
-		p.PExpire(ctx, key, a.job.timeout+spare)
-		return nil
-	})
+	err := putScript.Run(ctx, c.rdb, []string{keys.job(c.id, a.job.id)}, attempt, said, tokens, (a.job.timeout + spare).Milliseconds()).Err()
 	if err != nil {
 		return err
 	}
-	worker := c.choose(a)
+	worker := c.choose(a, picky)
 	for {
 		stream, lease := keys.any(), keys.any()
 		if worker != "" {
 			stream, lease = keys.to(worker), keys.worker(worker)
 		}
-		answer, err := submitScript.Run(ctx, c.rdb, []string{stream, lease}, text, c.opt.MaxQueue).Text()
+		answer, err := submitScript.Run(ctx, c.rdb, []string{stream, lease}, text, c.opt.MaxQueue, group).Text()
 		switch {
 		case err != nil:
 			return err
@@ -125,9 +111,9 @@ func (c *Client) put(ctx context.Context, a *asked, text string) error {
 const spare = 30 * time.Second
 
 // choose is the worker whose stream a job goes into, "" for any: the first in the
-// order that the channel prefers, if it has a slot free or others cannot read the job.
-func (c *Client) choose(a *asked) string {
-	if a.job.prompt.Key == chat.OnceKey && !a.picky {
+// order that the channel prefers, if it has a slot free or (picky) others cannot read the job.
+func (c *Client) choose(a *asked, picky bool) string {
+	if a.job.prompt.Key == chat.OnceKey && !picky {
 		return "" // no conversation, no cache
 	}
 	c.mu.Lock()
@@ -153,7 +139,7 @@ func (c *Client) choose(a *asked) string {
 		}
 		b.mu.Unlock()
 	}
-	if max(best.Busy, mine) >= best.Slots && !a.picky {
+	if max(best.Busy, mine) >= best.Slots && !picky {
 		return ""
 	}
 	return best.ID

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"moebot/bot/chat"
+	"moebot/session/redisstore"
 )
 
 // Causes for which a job is broken off.
@@ -65,14 +66,14 @@ func (w *Worker) start(e entry, suspect bool) {
 	var err error
 	r.job, err = decode(e.text, w.opt.Keys)
 	w.mu.Lock()
-	w.running[e.id] = r
+	w.running[e.key()] = r
 	w.mu.Unlock()
 	w.jobs.Go(func() {
 		defer func() {
 			r.cancel(nil)
 			r.safe()
 			w.mu.Lock()
-			delete(w.running, e.id)
+			delete(w.running, e.key())
 			w.mu.Unlock()
 			<-w.slots
 		}()
@@ -181,7 +182,7 @@ func (w *Worker) insist(f func() error) error {
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		err := f()
 		var refused redis.Error
-		if err == nil || errors.As(err, &refused) && !passing(refused) {
+		if err == nil || errors.As(err, &refused) && !redisstore.Passing(refused) {
 			return err
 		}
 		select {
@@ -222,10 +223,14 @@ func (r *run) answer(said string, tokens int) error {
 	a.Usage.DecodedTokens += tokens
 	switch {
 	case err == nil:
-		data, trace, err := encodeAnswer(a)
+		data, err := encodeAnswer(a)
 		if err != nil {
 			w.opt.Log.Error("an answer cannot be written", "job", r.job.id, "err", err)
 			return r.say(failed, whyFailed, 0, "")
+		}
+		trace, err := pack(a.Trace)
+		if err != nil { // the answer is whole without
+			w.opt.Log.Warn("how an answer came about is not passed on", "job", r.job.id, "err", err)
 		}
 		return r.say(done, data, 0, trace)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -283,18 +288,8 @@ func (r *run) talk(over <-chan struct{}) {
 			return
 		}
 		if !last {
-			pauseOr(over, sayEvery)
+			pause(over, sayEvery)
 		}
-	}
-}
-
-// pauseOr waits for d, or until over is closed.
-func pauseOr(over <-chan struct{}, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-over:
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 
 // The scripts, one per step of a job. Their files say what they take and return.
 var (
+	//go:embed script/put.lua
+	putLua string
 	//go:embed script/submit.lua
 	submitLua string
 	//go:embed script/begin.lua
@@ -21,6 +23,7 @@ var (
 	//go:embed script/bury.lua
 	buryLua string
 
+	putScript    = redis.NewScript(putLua)
 	submitScript = redis.NewScript(submitLua)
 	beginScript  = redis.NewScript(beginLua)
 	sayScript    = redis.NewScript(sayLua)

@@ -31,8 +31,8 @@ func (w *Worker) beat() error {
 	defer cancel()
 	w.mu.Lock()
 	byStream := map[string][]string{}
-	for id, r := range w.running {
-		byStream[r.entry.stream] = append(byStream[r.entry.stream], id)
+	for _, r := range w.running {
+		byStream[r.entry.stream] = append(byStream[r.entry.stream], r.entry.id)
 	}
 	me := card{ID: w.id, Slots: w.opt.Slots, Busy: len(w.running), Version: version, Model: w.opt.Model}
 	w.mu.Unlock()

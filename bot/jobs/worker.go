@@ -55,7 +55,7 @@ type Worker struct {
 	risky atomic.Bool   // a job that another worker may have died of has just begun
 
 	mu      sync.Mutex
-	running map[string]*run // by entry
+	running map[string]*run // by entry.key
 	beaten  time.Time       // last sign of life that Redis took
 	length  int64           // entries of all streams of jobs
 
@@ -74,6 +74,9 @@ type Worker struct {
 
 // entry is a job as it stands in a stream.
 type entry struct{ stream, id, text string }
+
+// key tells an entry from those of other streams, whose ids may be the same.
+func (e entry) key() string { return e.stream + " " + e.id }
 
 // NewWorker returns a worker that takes jobs until Close; rdb and gen stay open.
 func NewWorker(rdb redis.UniversalClient, gen chat.Generator, o WorkerOptions) *Worker {
@@ -168,16 +171,27 @@ func (w *Worker) take() {
 		if len(entries) == 0 {
 			<-w.slots
 			if err != nil {
-				pause(w.intake, 100*time.Millisecond)
+				pause(w.intake.Done(), 100*time.Millisecond)
 			}
 			continue
 		}
-		for i, e := range entries {
-			if i > 0 { // rarely: both streams had one
-				w.slots <- struct{}{}
+		w.start(entries[0], after)
+		for _, e := range entries[1:] { // rarely: both streams had one
+			select {
+			case w.slots <- struct{}{}:
+				w.start(e, after)
+			default:
+				w.putBack(e)
 			}
-			w.start(e, after)
 		}
+	}
+}
+
+// putBack leaves an entry to whoever has a slot, at the end of its stream. If that fails it
+// is claimed, as nobody gives signs of life for it.
+func (w *Worker) putBack(e entry) {
+	if err := moveScript.Run(w.hard, w.rdb, []string{e.stream, e.stream}, e.id, group, e.text).Err(); err != nil {
+		w.opt.Log.Warn("a job that there is no slot for could not be put back; it is claimed later", "err", err)
 	}
 }
 
@@ -216,11 +230,16 @@ func entries(stream string, list []redis.XMessage) (out []entry) {
 	return out
 }
 
-// found makes the groups of streams, and the streams.
+// found makes the groups of streams, and those of the streams that this worker reads
+// itself: another's may be gone with it.
 func (w *Worker) found(streams ...string) error {
 	for _, s := range streams {
-		err := w.rdb.XGroupCreateMkStream(w.hard, s, group, "0").Err()
-		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
+		create := w.rdb.XGroupCreate
+		if s == keys.any() || s == keys.to(w.id) {
+			create = w.rdb.XGroupCreateMkStream
+		}
+		err := create(w.hard, s, group, "0").Err()
+		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") && !strings.Contains(err.Error(), "requires the key to exist") {
 			return err
 		}
 	}
@@ -233,7 +252,20 @@ func (w *Worker) steal() ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range others {
+	lengths := make([]*redis.IntCmd, len(others))
+	_, err = w.rdb.Pipelined(w.hard, func(p redis.Pipeliner) error {
+		for i, id := range others {
+			lengths[i] = p.XLen(w.hard, keys.to(id))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range others {
+		if lengths[i].Val() == 0 {
+			continue
+		}
 		got, err := w.read(-1, keys.to(id))
 		if err != nil {
 			return nil, err
@@ -271,17 +303,24 @@ func (w *Worker) claim() ([]entry, error) {
 		streams = append(streams, keys.to(id))
 	}
 	for _, s := range streams {
-		list, _, err := w.rdb.XAutoClaim(w.hard, &redis.XAutoClaimArgs{Stream: s, Group: group, Consumer: w.id, MinIdle: w.opt.Lease, Start: "0-0", Count: 1}).Result()
-		if err != nil && strings.HasPrefix(err.Error(), "NOGROUP") {
-			err = w.found(s)
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries(s, list) {
-			if !w.at(e.id) { // or else our own sign of life came late
-				w.claimed.Add(1)
-				return []entry{e}, nil
+		for at := "0-0"; ; { // one call looks at ten entries
+			list, next, err := w.rdb.XAutoClaim(w.hard, &redis.XAutoClaimArgs{Stream: s, Group: group, Consumer: w.id, MinIdle: w.opt.Lease, Start: at, Count: 1}).Result()
+			if err != nil && strings.HasPrefix(err.Error(), "NOGROUP") {
+				if err = w.found(s); err == nil {
+					break
+				}
+			}
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range entries(s, list) {
+				if !w.at(e) { // or else our own sign of life came late
+					w.claimed.Add(1)
+					return []entry{e}, nil
+				}
+			}
+			if at = next; at == "0-0" {
+				break
 			}
 		}
 	}
@@ -294,10 +333,10 @@ func (w *Worker) claim() ([]entry, error) {
 }
 
 // at reports whether an entry is being worked on here.
-func (w *Worker) at(id string) bool {
+func (w *Worker) at(e entry) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.running[id] != nil
+	return w.running[e.key()] != nil
 }
 
 // bury removes what is left of a dead worker, if nothing waits for it.
