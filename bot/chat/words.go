@@ -71,7 +71,7 @@ func (w Words) SoFar(text string) string {
 	if len(t) <= w.longest {
 		return ""
 	}
-	return w.mask(text, t, t[len(t)-w.longest-1].to)
+	return w.mask(text, t, t[len(t)-w.longest].from)
 }
 
 // mask masks text[:end]; a word that lies across end is left out.
@@ -83,17 +83,19 @@ func (w Words) mask(text string, t []spreadRune, end int) string {
 			end = min(end, start)
 			return false
 		}
-		out.WriteString(text[from:start])
-		out.WriteString(`\*\*\*`)
-		from = to
+		if to > from { // or another word in the same character has masked it
+			out.WriteString(text[from:max(from, start)])
+			out.WriteString(`\*\*\*`)
+			from = to
+		}
 		return true
 	})
 	out.WriteString(text[from:max(from, end)])
 	return out.String()
 }
 
-// each calls f with the bytes at which each word stands, in order and without overlap,
-// until f returns false.
+// each calls f with the bytes at which each word stands, in order and without overlap but
+// for a character that is compared as several, until f returns false.
 func (w Words) each(t []spreadRune, f func(start, to int) bool) {
 	if w.Empty() {
 		return
@@ -152,7 +154,11 @@ func spread(text string) []spreadRune {
 	it.InitString(norm.NFKC, text)
 	for !it.Done() {
 		from := it.Pos()
-		for _, r := range string(it.Next()) {
+		all := string(it.Next())
+		for !it.Done() && it.Pos() == from { // a character may be several segments
+			all += string(it.Next())
+		}
+		for _, r := range all {
 			add(r, from, it.Pos())
 		}
 	}
