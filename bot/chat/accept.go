@@ -23,8 +23,7 @@ func (s *Service) accept(q Question) {
 	}
 	if wait > 0 {
 		s.asked(q)
-		s.stats.refused.Add(1)
-		s.aside(q, func(q Question) { s.turnBack(q, TooFast(wait)) })
+		s.turnBack(q, TooFast(wait))
 		return
 	}
 	w := &work{q: q}
@@ -46,15 +45,14 @@ func (s *Service) accept(q Question) {
 	var before int
 	var err error
 	if q.patient {
-		before, err = s.turns.waitBehind(s.ctx, q.Key.Channel, job)
+		before, err = s.turns.wait(s.ctx, q.Key.Channel, job)
 	} else {
-		before, err = s.turns.addBehind(q.Key.Channel, job)
+		before, err = s.turns.add(q.Key.Channel, job)
 	}
 	switch {
 	case errors.Is(err, ErrFull):
-		s.stats.refused.Add(1)
+		s.turnBack(q, Full)
 		s.open.Delete(q.name())
-		s.aside(q, func(q Question) { s.turnBack(q, Full) })
 	case err != nil:
 		s.open.Delete(q.name())
 		s.leave(q)
@@ -78,7 +76,7 @@ func (s *Service) decide(q *Question) bool {
 	if refusal != "" {
 		s.stats.refused.Add(1)
 		if !q.Quiet {
-			s.aside(*q, func(q Question) { s.turnAway(q, refusal) })
+			s.notify(*q, func(q Question) { s.turnAway(q, refusal) })
 		}
 		return false
 	}
@@ -90,7 +88,7 @@ func (s *Service) decide(q *Question) bool {
 func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, ok bool) {
 	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
 	defer cancel()
-	if _, told := s.refused.Load(q.name()); told {
+	if s.refused.has(q.name()) {
 		s.stats.duplicates.Add(1)
 		return nil, 0, false
 	}
@@ -195,7 +193,7 @@ func (s *Service) turnAway(q Question, notice string) {
 // person was told, and is known, so that it is not taken when it is delivered again. If
 // another process has it by then, it is that one's: its answer stands for the notice.
 func (s *Service) refuse(q Question) {
-	s.refused.Store(q.name(), true)
+	s.refused.add(q.name())
 	s.later(chore{"the refused question is forgotten", q.Key.Channel, q.Turn.ID, func(ctx context.Context) error {
 		first, err := s.store.Claim(ctx, q.Key, q.Turn.ID)
 		mine := false
@@ -208,10 +206,10 @@ func (s *Service) refuse(q Question) {
 		if err != nil && !errors.Is(err, session.ErrNotFound) {
 			return err
 		}
-		s.refused.Delete(q.name())
+		s.refused.drop(q.name())
 		return nil
 	}})
-	s.aside(q, func(q Question) { s.say(q, sayAway) })
+	s.notify(q, func(q Question) { s.say(q, sayAway) })
 }
 
 // noticeTries is how often a notice is shown that finds Discord away, Options.Deliver
@@ -231,7 +229,7 @@ func (s *Service) sayWithin(q Question, text string, tries int) {
 	}
 	s.opt.Log.Error("a notice could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "tries_left", tries-1, "err", err)
 	if tries > 1 && errors.Is(err, context.DeadlineExceeded) && s.hard.Err() == nil {
-		s.aside(q, func(q Question) { s.sayWithin(q, text, tries-1) })
+		s.aside(q.Key.Channel, q, func(q Question) { s.sayWithin(q, text, tries-1) })
 	}
 }
 
@@ -242,13 +240,15 @@ func (s *Service) conclude(q Question, notice string) {
 	s.say(q, notice)
 }
 
-// turnBack is conclude for want of room or of time: quietly, if nobody asked.
+// turnBack is conclude for want of room or of time: quietly, if nobody asked. The question
+// is settled at once, or it would be taken for one that was left over while the notice
+// waits for those before it.
 func (s *Service) turnBack(q Question, notice string) {
-	if q.Quiet {
-		s.settle(q)
-		return
+	s.stats.refused.Add(1)
+	s.settle(q)
+	if !q.Quiet {
+		s.notify(q, func(q Question) { s.say(q, notice) })
 	}
-	s.conclude(q, notice)
 }
 
 // settle takes a question without an answer off the list of pending ones.
@@ -256,16 +256,8 @@ func (s *Service) settle(q Question) {
 	if q.once {
 		return
 	}
-	c := chore{"the question is settled", q.Key.Channel, q.Turn.ID, func(ctx context.Context) error {
+	s.attempt(chore{"the question is settled", q.Key.Channel, q.Turn.ID, func(ctx context.Context) error {
 		_, err := s.store.Finish(ctx, q.Key, q.Turn.ID, session.Turn{ID: q.Turn.ID, Role: session.RoleAssistant, Time: time.Now()})
 		return err
-	}}
-	ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
-	defer cancel()
-	if err := c.do(ctx); err != nil {
-		s.opt.Log.Error("a question could not be settled", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
-		if away(err) {
-			s.later(c)
-		}
-	}
+	}})
 }

@@ -14,18 +14,18 @@ import (
 // answer makes, shows and stores the answer to one question.
 func (s *Service) answer(w *work) {
 	q := w.q
-	if s.ctx.Err() != nil {
-		if !q.once {
-			s.leave(q)
-		}
-		return
-	}
 	start := time.Now()
 	ctx, cancel, ok := w.begin(s.ctx, s.opt.Timeout)
 	if !ok {
 		return // stopped, and settled by who stopped it
 	}
 	defer cancel()
+	if s.ctx.Err() != nil {
+		if !q.once {
+			s.leave(q)
+		}
+		return
+	}
 	p, err := s.prompt(w)
 	if err != nil {
 		if s.ctx.Err() != nil {
@@ -173,6 +173,8 @@ func withReferred(turns []session.Turn, m *session.Turn) []session.Turn {
 	return slices.Insert(slices.Clone(turns), n, *m)
 }
 
+// generate has an answer made and shows it on the way. Its text is what may be shown, with
+// what it begins with; it is empty if there is no more than that.
 func (s *Service) generate(ctx context.Context, r Reply, p Prompt) (Answer, error) {
 	var text strings.Builder
 	text.WriteString(p.Begin)
@@ -182,10 +184,23 @@ func (s *Service) generate(ctx context.Context, r Reply, p Prompt) (Answer, erro
 		r.Update(words.SoFar(s.soFar(text.String())))
 		return nil
 	})
-	if s.opt.Rules != nil {
-		a.Text, _ = s.opt.Rules.Mask(a.Text)
+	if strings.TrimSpace(a.Text) == "" {
+		a.Text = ""
+		return a, err
 	}
-	a.Text = words.Mask(a.Text)
+	mask := func(text string) string {
+		if s.opt.Rules != nil {
+			text, _ = s.opt.Rules.Mask(text)
+		}
+		return words.Mask(text)
+	}
+	whole := p.Begin + a.Text
+	if a.Text = mask(whole); a.Text != whole { // its tokens would tell what it is that may not be said
+		a.Trace = Trace{}
+	}
+	for i, t := range a.Trace.Tokens {
+		a.Trace.Tokens[i].Alternatives = slices.DeleteFunc(t.Alternatives, func(o Alternative) bool { return mask(o.Text) != o.Text })
+	}
 	return a, err
 }
 
@@ -260,25 +275,10 @@ func (s *Service) keep(q Question, turn session.Turn, a Answer, start time.Time)
 // away, later; it reports whether it is stored now.
 func (s *Service) store1(q Question, what string, do func(ctx context.Context) (bool, error)) bool {
 	done := false
-	c := chore{what, q.Key.Channel, q.Turn.ID, func(ctx context.Context) (err error) {
+	return s.attempt(chore{what, q.Key.Channel, q.Turn.ID, func(ctx context.Context) (err error) {
 		done, err = do(ctx)
 		return err
-	}}
-	ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
-	defer cancel()
-	err := c.do(ctx)
-	stored := done
-	switch {
-	case err == nil:
-	case away(err):
-		// the person has seen the answer, and a question left pending would be
-		// answered a second time after a restart
-		s.opt.Log.Error("an answer could not be stored; trying again", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
-		s.later(c)
-	default:
-		s.opt.Log.Error("an answer could not be stored", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
-	}
-	return stored
+	}}) && done
 }
 
 // Counters of the store.

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,33 @@ type chore struct {
 
 // maxChores bounds what is remembered while the store is away.
 const maxChores = 10000
+
+// attempt does a chore now or, if the store is away or one of the same message waits for
+// it, later. It reports whether it is done.
+func (s *Service) attempt(c chore) bool {
+	if s.late.has(c.channel, c.message) { // in their order
+		s.later(c)
+		return false
+	}
+	ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
+	defer cancel()
+	err := c.do(ctx)
+	if err == nil {
+		return true
+	}
+	s.opt.Log.Error("a call of the store failed", "not_done", c.what, "channel", c.channel, "message", c.message, "again", away(err), "err", err)
+	if away(err) {
+		s.later(c)
+	}
+	return false
+}
+
+// has reports whether a chore of a message waits.
+func (l *late) has(channel, message string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.chores, func(c chore) bool { return c.channel == channel && c.message == message })
+}
 
 // later hands a failed call over. It is dropped if there are too many of them.
 func (s *Service) later(c chore) {

@@ -2,7 +2,7 @@ package chat
 
 import "sync"
 
-// lately holds the last names that were added: of questions that the store has heard
+// lately holds the last names that were added, as of questions that the store has heard
 // of. What is delivered again is recognised by it, also while the store is away: who
 // asked must not be told so then, below the answer or in its place.
 type lately struct {
@@ -32,6 +32,13 @@ func (l *lately) add(name string) {
 	delete(l.known, l.ring[l.next])
 	l.ring[l.next] = name
 	l.next = (l.next + 1) % maxLately
+}
+
+// drop forgets a name before its time.
+func (l *lately) drop(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.known, name)
 }
 
 func (l *lately) has(name string) bool {

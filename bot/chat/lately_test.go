@@ -49,7 +49,7 @@ func TestDeliveredAgainWhileTheStoreIsAway(t *testing.T) {
 	w.until("they are recognised", func() bool { return w.s.Stats().Duplicates == 5 })
 	close(w.gen.wait)
 	same(t, w.board.wait(t, 4)[2:], []string{"2: 3 wait", "3: 5 behind it"})
-	w.until("the refused one is known", func() bool { _, told := w.s.refused.Load("c 4"); return !told })
+	w.until("the refused one is known", func() bool { return !w.s.refused.has("c 4") })
 	w.must("c", "4", "refused")
 	w.until("it is still recognised", func() bool { return w.s.Stats().Duplicates == 6 })
 	w.settle()

@@ -92,7 +92,7 @@ func TestRefusedQuestionOfAnotherProcess(t *testing.T) {
 		t.Fatalf("taken over: %v, %v", mine, err)
 	}
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if _, told := w.s.refused.Load(q.name()); !told {
+		if !w.s.refused.has(q.name()) {
 			break
 		}
 		if time.Now().After(end) {

@@ -77,6 +77,15 @@ func (w *work) known() *session.Session {
 	return sess
 }
 
+// edit notes that the question was edited; answered is told of its answer, if that is to
+// the question as it was. It reports whether the answer is stored already.
+func (w *work) edit(answered func(session.Turn)) (over bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.edited, w.sess, w.offer = w.edited || w.begun, nil, answered
+	return w.over
+}
+
 // stop breaks the work off. It reports whether that is its end: it had not begun.
 func (w *work) stop() (waited bool) {
 	w.mu.Lock()
@@ -163,20 +172,27 @@ func (s *Service) stop(w *work) {
 	if !w.stop() {
 		return
 	}
-	s.aside(w.q, func(q Question) {
-		if w.redo != nil {
-			s.restore(w.redo)
-			return
-		}
-		s.conclude(q, sayStopped)
-	})
+	if w.redo != nil {
+		s.aside(w.q.Key.Channel, w.q, func(Question) { s.restore(w.redo) })
+		return
+	}
+	s.aside(w.q.name(), w.q, s.settle) // not behind what is said before
+	s.notify(w.q, func(q Question) { s.say(q, sayStopped) })
 }
 
 // aside runs f beside the queue of questions, after what was put aside before in the
-// same channel: for what may take long and is no answer.
-func (s *Service) aside(q Question, f func(Question)) {
-	if err := s.notices.push(q.Key.Channel, func() { s.contain(q, f) }); err != nil {
-		s.opt.Log.Info("a notice is not shown: stopping", "channel", q.Key.Channel, "message", q.Turn.ID)
+// same lane: for what may take long and is no answer.
+func (s *Service) aside(lane string, q Question, f func(Question)) {
+	if err := s.notices.push(lane, func() { s.contain(q, f) }); err != nil {
+		s.opt.Log.Info("what is no answer is not done", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
+	}
+}
+
+// notify is aside, in the lane of the channel, for a notice. It is left out where
+// maxNotices wait already.
+func (s *Service) notify(q Question, f func(Question)) {
+	if _, err := s.notices.add(q.Key.Channel, func(int) { s.contain(q, f) }); err != nil {
+		s.opt.Log.Info("a notice is not shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 	}
 }
 
@@ -199,8 +215,7 @@ func (s *Service) each(f func(*work)) {
 // questions; redisstore lets others have them after three times that.
 const renewEvery = 5 * time.Second
 
-// keepCharge renews the charge of open questions until the service stops, and then
-// gives up those that are left.
+// keepCharge renews the charge of open questions until the service stops.
 func (s *Service) keepCharge() {
 	tick := time.NewTicker(s.opt.Renew)
 	defer tick.Stop()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,4 +173,78 @@ func TestOnceIsNotRemembered(t *testing.T) {
 	if keys := w.redis.Keys(); len(keys) > 0 {
 		t.Errorf("stored: %q", keys)
 	}
+}
+
+// patient is a Reply whose notices are shown when they may be.
+type patient struct {
+	boardReply
+	leave chan struct{}
+}
+
+func (p patient) Finish(ctx context.Context, e End) ([]string, error) {
+	if !e.Answer {
+		select {
+		case <-p.leave:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return p.boardReply.Finish(ctx, e)
+}
+
+// A question that is refused or stopped is no longer pending, however long the notices
+// before its own take, of which only so many wait.
+func TestRefusedIsSettledAtOnce(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	k := session.Key{Channel: "c"}
+	leave := make(chan struct{})
+	const n = maxNotices + 20
+	for i := range n {
+		err := w.s.AskWait(t.Context(), Question{Key: k, Reply: patient{boardReply{w.board, fmt.Sprint(i)}, leave},
+			Turn: session.Turn{ID: fmt.Sprint(i), Role: session.RoleUser, AuthorID: "u", Text: "wait", Time: time.Now()}, Decide: func(_ context.Context, q *Question) (string, bool) {
+				q.patient = false // asked in their order, and refused
+				return "", true
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until("all are refused", func() bool { return w.s.Stats().Refused == n-4 })
+	if got := w.pending(); got != 4 { // the one that is answered, and those behind it
+		t.Errorf("%d questions are pending", got)
+	}
+	w.s.Stop(k, "2")
+	w.until("the stopped one is settled", func() bool { return w.pending() == 3 })
+	if _, waiting := w.s.notices.depth(); waiting >= maxNotices {
+		t.Errorf("%d notices wait", waiting)
+	}
+	close(leave)
+	close(w.gen.wait)
+	w.board.wait(t, maxNotices+3)
+	w.settle()
+}
+
+// What waits when the service stops is left as it was: an answer to be made again shows
+// what there was, and a notice that a question was stopped stays.
+func TestCloseLeavesWhatWaits(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	k := session.Key{Channel: "c"}
+	w.must("c", "1", "hi")
+	w.board.wait(t, 1)
+	w.settle()
+	w.must("c", "2", "slow")
+	w.must("c", "3", "stopped")
+	w.accepted("2", "1", "3")
+	w.redo("c", "1", false)
+	w.s.Stop(k, "3")
+	w.board.wait(t, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.s.Close(ctx)
+	said := w.board.wait(t, 4)
+	same(t, said[:2], []string{"1: 1 hi", "3: " + sayStopped})
+	if !slices.Contains(said[2:], "1: 1 hi") {
+		t.Errorf("the answer is not shown again: %q", said)
+	}
+	same(t, w.board.withdrawn, nil)
 }

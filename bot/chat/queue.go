@@ -37,13 +37,9 @@ func (l *lane) leave() {
 
 func newQueue(limit int) *queue { return &queue{lanes: map[string]*lane{}, limit: limit} }
 
-// add appends a job to a lane and returns how many come before it. It never blocks.
-func (q *queue) add(name string, job func()) (before int, err error) {
-	return q.addBehind(name, func(int) { job() })
-}
-
-// addBehind is add for a job that is told how many came before it.
-func (q *queue) addBehind(name string, job func(before int)) (before int, err error) {
+// add appends a job to a lane and returns how many come before it, which the job is told,
+// too. It never blocks.
+func (q *queue) add(name string, job func(before int)) (before int, err error) {
 	before, _, err = q.try(name, q.limit, job)
 	return before, err
 }
@@ -83,14 +79,8 @@ func (q *queue) start(name string, job func()) {
 	q.wg.Go(func() { q.run(name) })
 }
 
-// wait appends a job to a lane as soon as there is room, and returns how many come
-// before it.
-func (q *queue) wait(ctx context.Context, name string, job func()) (before int, err error) {
-	return q.waitBehind(ctx, name, func(int) { job() })
-}
-
-// waitBehind is wait for a job that is told how many came before it.
-func (q *queue) waitBehind(ctx context.Context, name string, job func(before int)) (before int, err error) {
+// wait is add as soon as there is room.
+func (q *queue) wait(ctx context.Context, name string, job func(before int)) (before int, err error) {
 	for {
 		before, room, err := q.try(name, q.limit, job)
 		if !errors.Is(err, ErrFull) {

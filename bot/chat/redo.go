@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (s *Service) Redo(r Redo) error {
 	if _, taken := s.open.LoadOrStore(w.q.name(), w); taken {
 		return ErrUnderWay
 	}
-	before, err := s.turns.add(r.Key.Channel, func() {
+	before, err := s.turns.add(r.Key.Channel, func(int) {
 		defer s.open.Delete(w.q.name())
 		s.contain(w.q, func(Question) { s.again(w) })
 	})
@@ -59,10 +60,14 @@ const (
 func (s *Service) again(w *work) {
 	r, start := w.redo, time.Now()
 	ctx, cancel, ok := w.begin(s.ctx, s.opt.Timeout)
-	if !ok || s.ctx.Err() != nil {
+	if !ok {
 		return // a stopped one is restored by who stopped it
 	}
 	defer cancel()
+	if s.ctx.Err() != nil {
+		s.restore(r)
+		return
+	}
 	p, notice := s.redoPrompt(r)
 	if notice != "" {
 		s.fail(r, notice)
@@ -71,7 +76,7 @@ func (s *Service) again(w *work) {
 	r.Reply.Start()
 	a, err := s.generate(ctx, r.Reply, p)
 	text, notice := s.verdict(ctx, w.q, &a, err)
-	if strings.TrimSpace(text) == "" {
+	if text == "" {
 		if a.Stop == stopPerson {
 			notice = ""
 		} else if r.Continue && err == nil {
@@ -82,7 +87,7 @@ func (s *Service) again(w *work) {
 	}
 	turn := r.Old
 	if r.Continue {
-		turn.Extend(session.Variant{Text: strings.TrimSpace(p.Begin + text), Cut: a.cut()})
+		turn.Extend(session.Variant{Text: strings.TrimSpace(text), Cut: a.cut()})
 	} else {
 		turn.AddVariant(session.Variant{Text: strings.TrimSpace(text), Cut: a.cut()})
 	}
@@ -112,7 +117,7 @@ func (s *Service) again(w *work) {
 	}
 	s.count(w.q, a, start, stored)
 	if t, ok := s.gen.(Tracer); ok {
-		t.Keep(turn.ID, a.Trace, r.Continue)
+		t.Keep(turn.ID, a.Trace, r.Continue && len(a.Trace.Tokens) > 0)
 	}
 	if offer := w.end(stale); offer != nil {
 		s.markStale(r.Key, r.QuestionID, offer)
@@ -159,9 +164,38 @@ func (s *Service) fail(r *Redo, notice string) {
 func (s *Service) restore(r *Redo) {
 	ctx, cancel := context.WithTimeout(s.hard, s.opt.Deliver)
 	defer cancel()
-	if _, err := r.Reply.Finish(ctx, EndOf(r.Old)); err != nil {
+	ids, err := r.Reply.Finish(ctx, EndOf(r.Old))
+	if err != nil {
 		s.opt.Log.Error("an answer could not be shown as it was", "channel", r.Key.Channel, "message", r.QuestionID, "err", err)
 	}
+	s.attempt(chore{"the messages of an answer are noted", r.Key.Channel, r.QuestionID, func(ctx context.Context) error {
+		return s.Shown(ctx, r.Key, r.QuestionID, r.Old, ids)
+	}})
+}
+
+// Shown notes in which messages the answer to a question is shown, if they are others than
+// it says. One that is not remembered, or none, is no error.
+func (s *Service) Shown(ctx context.Context, k session.Key, questionID string, answer session.Turn, ids []string) error {
+	before := []string{answer.ID}
+	if answer.Answer != nil {
+		before = append(before, answer.Answer.More...)
+	}
+	if len(ids) == 0 || slices.Equal(ids, before) {
+		return nil
+	}
+	_, err := s.store.UpdateTurn(ctx, k, answer.ID, func(t *session.Turn) error {
+		a := session.Answer{To: questionID}
+		if t.Answer != nil {
+			a = *t.Answer
+		}
+		a.More = ids[1:]
+		t.ID, t.Answer = ids[0], &a
+		return nil
+	})
+	if errors.Is(err, session.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // Choose makes alternative n, from 0, of the answer to a question the one that is
@@ -199,55 +233,49 @@ func (s *Service) Edited(k session.Key, questionID, text string, answered func(s
 var errSame = errors.New("chat: nothing has changed")
 
 func (s *Service) edit(k session.Key, questionID, text string, answered func(session.Turn)) {
-	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
-	defer cancel()
-	_, err := s.store.UpdateTurn(ctx, k, questionID, func(t *session.Turn) error {
-		if t.Role != session.RoleUser || t.Text == text {
-			return errSame
+	s.attempt(chore{"the edited message is stored", k.Channel, questionID, func(ctx context.Context) error {
+		_, err := s.store.UpdateTurn(ctx, k, questionID, func(t *session.Turn) error {
+			if t.Role != session.RoleUser || t.Text == text {
+				return errSame
+			}
+			t.Text = text
+			return nil
+		})
+		switch {
+		case errors.Is(err, errSame), errors.Is(err, session.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
 		}
-		t.Text = text
+		if w := s.under(k, questionID); w == nil || w.edit(answered) {
+			s.markStale(k, questionID, answered)
+		}
 		return nil
-	})
-	switch {
-	case errors.Is(err, errSame), errors.Is(err, session.ErrNotFound):
-		return
-	case err != nil:
-		s.opt.Log.Error("an edited message could not be stored", "channel", k.Channel, "message", questionID, "err", err)
-		return
-	}
-	if w := s.under(k, questionID); w != nil {
-		w.mu.Lock()
-		over := w.over
-		w.edited, w.sess, w.offer = w.edited || w.begun, nil, answered
-		w.mu.Unlock()
-		if !over {
-			return
-		}
-	}
-	s.markStale(k, questionID, answered)
+	}})
 }
 
 // markStale marks the answer to a question, if there is one, as one to what the question
 // was before, and tells answered of it.
 func (s *Service) markStale(k session.Key, questionID string, answered func(session.Turn)) {
-	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
-	defer cancel()
-	sess, err := s.store.Load(ctx, k)
-	if err != nil {
-		return
-	}
-	if t, ok := sess.AnswerTo(questionID); ok {
-		t, err = s.store.UpdateTurn(ctx, k, t.ID, func(t *session.Turn) error {
-			a := session.Answer{To: questionID}
-			if t.Answer != nil {
-				a = *t.Answer
+	s.attempt(chore{"the answer to an edited message is marked", k.Channel, questionID, func(ctx context.Context) error {
+		sess, err := s.store.Load(ctx, k)
+		if t, ok := sess.AnswerTo(questionID); err == nil && ok {
+			t, err = s.store.UpdateTurn(ctx, k, t.ID, func(t *session.Turn) error {
+				a := session.Answer{To: questionID}
+				if t.Answer != nil {
+					a = *t.Answer
+				}
+				a.Stale = true
+				t.Answer = &a
+				return nil
+			})
+			if err == nil {
+				answered(t)
 			}
-			a.Stale = true
-			t.Answer = &a
-			return nil
-		})
-		if err == nil {
-			answered(t)
 		}
-	}
+		if errors.Is(err, session.ErrNotFound) { // reset meanwhile
+			return nil
+		}
+		return err
+	}})
 }

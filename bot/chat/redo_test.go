@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -203,4 +204,78 @@ func TestEditedWhileTheAnswerIsShown(t *testing.T) {
 	same(t, w.turns("c"), []string{"1 second", "a1 1 first"})
 	w.s.Edited(k, "1", "third", func(a session.Turn) { offered <- a }) // all is over
 	<-offered
+}
+
+// moved is a Reply that shows an answer in other messages than before.
+type moved struct{ boardReply }
+
+func (m moved) Finish(ctx context.Context, e End) ([]string, error) {
+	ids, err := m.boardReply.Finish(ctx, e)
+	return append(ids, "file"), err
+}
+
+func TestRestoredInOtherMessages(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "hi")
+	w.board.wait(t, 1)
+	w.settle()
+	k := session.Key{Channel: "c"}
+	edited := make(chan session.Turn, 1)
+	w.s.Edited(k, "1", "nothing", func(a session.Turn) { edited <- a })
+	old := <-edited
+	if err := w.s.Redo(Redo{Key: k, QuestionID: "1", Old: old, Reply: moved{boardReply{w.board, "1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	w.until("noted", func() bool { return slices.Equal(w.answerTo("c", "1").Answer.More, []string{"file"}) })
+	if a := w.answerTo("c", "1"); a.ID != "a1" || a.Text != "1 hi" || a.Answer.To != "1" || !a.Answer.Stale {
+		t.Errorf("noted as %+v, %+v", a, a.Answer)
+	}
+}
+
+// What is deleted or edited while the store is away is so when it is back, in that order.
+func TestDeletedAndEditedWhileTheStoreIsAway(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	k := session.Key{Channel: "c"}
+	w.must("c", "1", "hi")
+	w.must("c", "2", "hi")
+	w.board.wait(t, 2)
+	w.settle()
+	w.redis.SetError("MISCONF away")
+	offered := make(chan session.Turn, 2)
+	w.s.Remove(k, "1")
+	w.s.Edited(k, "2", "second", func(a session.Turn) { offered <- a })
+	w.until("both wait", func() bool { return w.s.late.has("c", "1") && w.s.late.has("c", "2") })
+	w.redis.SetError("")
+	w.s.Edited(k, "2", "third", func(a session.Turn) { offered <- a })
+	w.until("all is done", func() bool { return !w.s.late.has("c", "1") && !w.s.late.has("c", "2") })
+	same(t, w.turns("c"), []string{"a1 1 hi", "2 third", "a2 3 hi"})
+	if a := <-offered; !a.Answer.Stale || !w.answerTo("c", "2").Answer.Stale {
+		t.Errorf("the answer to what was edited: %+v", a.Answer)
+	}
+}
+
+// A phrase that is not to be said is not said in two parts, nor are its tokens kept.
+func TestContinueMasksTheWhole(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "cut")
+	w.board.wait(t, 1)
+	w.settle()
+	if got := w.gen.trace("a1"); len(got.Tokens) != 1 {
+		t.Fatalf("the trace is %+v", got)
+	}
+	_, err := w.store.UpdateSettings(t.Context(), session.Key{Channel: "c"}, func(s *session.Settings) error {
+		s.WordsOut = &[]string{"cut and"}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.redo("c", "1", true)
+	const want = `1 \*\*\* so on`
+	same(t, w.board.wait(t, 2)[1:], []string{"1: " + want})
+	w.until("stored", func() bool { return w.answerTo("c", "1").Text == want })
+	w.settle()
+	if got := w.gen.trace("a1"); len(got.Tokens) != 0 {
+		t.Errorf("the trace is %+v", got)
+	}
 }

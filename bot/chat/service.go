@@ -80,7 +80,7 @@ type Service struct {
 
 	late    late           // calls of the store to repeat
 	heard   lately         // questions that the store knows
-	refused sync.Map       // by Question.name: told that the store is away, which does not know it yet
+	refused lately         // questions whose authors were told that the store is away, which does not know it yet
 	open    sync.Map       // by Question.name: *work, accepted here and not settled yet
 	wg      sync.WaitGroup // of keepCharge
 
@@ -114,7 +114,7 @@ const maxNotices = 32
 // Ask takes a question and returns at once. ErrFull and ErrClosed mean that it was
 // not taken; it is no part of the conversation then. With ErrFull the person is told.
 func (s *Service) Ask(q Question) error {
-	_, err := s.intake.add(q.Key.Channel, func() { s.contain(q, s.accept); s.taken(q) })
+	_, err := s.intake.add(q.Key.Channel, func(int) { s.contain(q, s.accept); s.taken(q) })
 	if errors.Is(err, ErrFull) {
 		if !q.Quiet {
 			s.Refuse(q, Full)
@@ -141,7 +141,7 @@ func (s *Service) Once(p Prompt, r Reply) error {
 	if _, taken := s.open.LoadOrStore(q.name(), w); taken {
 		return ErrUnderWay
 	}
-	before, err := s.turns.add("once "+q.Turn.AuthorID, func() {
+	before, err := s.turns.add("once "+q.Turn.AuthorID, func(int) {
 		defer s.open.Delete(q.name())
 		s.contain(q, func(Question) { s.answer(w) })
 	})
@@ -161,7 +161,7 @@ func (s *Service) Once(p Prompt, r Reply) error {
 // It blocks while the queue of its channel is full, and never returns ErrFull.
 func (s *Service) AskWait(ctx context.Context, q Question) error {
 	q.patient = true
-	_, err := s.intake.wait(ctx, q.Key.Channel, func() { s.contain(q, s.accept); s.taken(q) })
+	_, err := s.intake.wait(ctx, q.Key.Channel, func(int) { s.contain(q, s.accept); s.taken(q) })
 	return err
 }
 
@@ -169,14 +169,12 @@ func (s *Service) AskWait(ctx context.Context, q Question) error {
 // with the questions of the channel. An answer under way to it ends there.
 func (s *Service) Remove(k session.Key, messageID string) {
 	err := s.intake.push(k.Channel, func() {
-		ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
-		defer cancel()
-		if err := s.store.Remove(ctx, k, messageID); err != nil && !errors.Is(err, session.ErrNotFound) {
-			s.opt.Log.Error("a deleted message could not be forgotten", "channel", k.Channel, "message", messageID, "err", err)
-		}
+		s.attempt(chore{"the deleted message is forgotten", k.Channel, messageID, func(ctx context.Context) error {
+			return s.store.Remove(ctx, k, messageID)
+		}})
 		if w := s.under(k, messageID); w != nil && w.redo == nil {
 			if w.delete() {
-				s.aside(w.q, func(q Question) { s.withdraw(q.Reply) })
+				s.aside(k.Channel, w.q, func(q Question) { s.withdraw(q.Reply) })
 			}
 		}
 	})
@@ -252,7 +250,7 @@ func (s *Service) Limited(ctx context.Context, serverID, personID string, set se
 func (s *Service) Refuse(q Question, notice string) {
 	s.stats.refused.Add(1)
 	if s.intake.addOver(q.Key.Channel, maxNotices, func() {
-		s.aside(q, func(q Question) { s.turnAway(q, notice) })
+		s.notify(q, func(q Question) { s.turnAway(q, notice) })
 	}) != nil {
 		s.opt.Log.Warn("a refusal is not shown: too many of them", "channel", q.Key.Channel, "message", q.Turn.ID)
 	}

@@ -55,6 +55,7 @@ func (e *echo) Generate(ctx context.Context, p Prompt, emit func(string) error) 
 		a.Stop = "length"
 		if p.Begin != "" {
 			say(" and so on")
+			a.Trace = Trace{Layers: 1, Experts: 2, Tokens: []TraceToken{{Text: a.Text}}}
 			return a, nil
 		}
 	case "mute":
@@ -71,6 +72,12 @@ func (e *echo) Generate(ctx context.Context, p Prompt, emit func(string) error) 
 	say(q)
 	a.Trace = Trace{Layers: 1, Experts: 2, Tokens: []TraceToken{{Text: q}}}
 	return a, nil
+}
+
+func (e *echo) trace(id string) Trace {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.traces[id]
 }
 
 func (e *echo) Keep(id string, t Trace, more bool) {
