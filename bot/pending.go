@@ -33,9 +33,12 @@ func (s *service) askAll(ctx context.Context, pending []session.Pending) {
 		byChannel[p.Key] = append(byChannel[p.Key], p)
 	}
 	var all sync.WaitGroup
+	free := make(chan struct{}, 8) // to ask Discord whose channels they are
 	for _, list := range byChannel {
 		all.Go(func() {
+			free <- struct{}{}
 			bot := s.bots.serving(ctx, list[0].Key.Channel)
+			<-free
 			if bot == nil {
 				return
 			}

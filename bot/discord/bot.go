@@ -62,6 +62,8 @@ type Options struct {
 	// new session of it may begin; nil waits for nothing.
 	Shard    Shard
 	Identify func(ctx context.Context) error
+	// Homes is shared by the bots of a process; nil is one of the bot's own.
+	Homes *Homes
 	// After is the bot that had this shard before in this process, closed: what it knows
 	// of places holds on. May be nil.
 	After *Bot
@@ -144,6 +146,9 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 	}
 	if o.Silence <= 0 {
 		o.Silence = 65 * time.Second // Discord asks for a heartbeat every 41.25 s
+	}
+	if o.Homes == nil {
+		o.Homes = &Homes{}
 	}
 	dg.ShardID, dg.ShardCount = o.Shard.ID, max(1, o.Shard.Count)
 	files := o.Transport // for what lies beside the API: not behind a REST proxy

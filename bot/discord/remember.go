@@ -199,7 +199,11 @@ func (b *Bot) recallPending(ctx context.Context) error {
 		return err
 	}
 	for _, p := range list {
-		if b.Serves(ctx, p.Key.Channel) {
+		mine, err := b.serves(ctx, p.Key.Channel)
+		if err != nil {
+			return err // what was found out holds, and need not be asked again
+		}
+		if mine {
 			b.seen.handled(p.Key.Channel, before(p.Turn.ID, outOfOrder))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/bwmarrin/discordgo"
 )
@@ -66,11 +67,61 @@ func ForGood(err error) bool {
 // Serves reports whether a channel belongs to this bot's shard; what cannot be found
 // out is none of its.
 func (b *Bot) Serves(ctx context.Context, channel string) bool {
+	yes, err := b.serves(ctx, channel)
+	return yes && err == nil
+}
+
+// serves is Serves; an error says that it may be found out later. A channel that is gone or
+// shut to the bot is nobody's.
+func (b *Bot) serves(ctx context.Context, channel string) (bool, error) {
 	if b.opt.Shard.all() {
-		return true
+		return true, nil
+	}
+	if server, ok := b.opt.Homes.find(channel); ok {
+		return b.opt.Shard.has(server), nil
 	}
 	c, err := b.channel(ctx, channel)
-	return err == nil && b.opt.Shard.has(c.GuildID)
+	if err != nil {
+		if passing(err) || ctx.Err() != nil {
+			return false, fmt.Errorf("discord: whose channel %s is: %w", channel, err)
+		}
+		return false, nil
+	}
+	b.opt.Homes.keep(channel, c.GuildID)
+	return b.opt.Shard.has(c.GuildID), nil
+}
+
+// Homes are the servers of channels that were asked for, "" for direct messages: they
+// never change, and a bot of one shard is told of its own only. It is safe for concurrent
+// use; the zero value knows none.
+type Homes struct {
+	mu      sync.Mutex
+	servers map[string]string
+}
+
+// maxHomes bounds the channels that are remembered.
+const maxHomes = 20000
+
+func (h *Homes) find(channel string) (server string, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	server, ok = h.servers[channel]
+	return server, ok
+}
+
+func (h *Homes) keep(channel, server string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.servers == nil {
+		h.servers = map[string]string{}
+	}
+	for old := range h.servers { // any: it is asked for again
+		if len(h.servers) < maxHomes {
+			break
+		}
+		delete(h.servers, old)
+	}
+	h.servers[channel] = server
 }
 
 // factOf is the name of a fact of this bot's part.
