@@ -15,7 +15,7 @@ import (
 // handled are the events that have handlers, but for READY and GUILD_CREATE: discordgo
 // goes through their lists before it hands anything on, and does not survive a null there.
 var handled = []string{"MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", "INTERACTION_CREATE",
-	"THREAD_CREATE", "THREAD_DELETE", "THREAD_LIST_SYNC", "THREAD_MEMBER_UPDATE", "THREAD_MEMBERS_UPDATE"}
+	"THREAD_CREATE", "THREAD_UPDATE", "THREAD_DELETE", "THREAD_LIST_SYNC", "THREAD_MEMBER_UPDATE", "THREAD_MEMBERS_UPDATE"}
 
 // nasty are values where others are expected.
 var nasty = []string{`null`, `""`, `"x"`, `0`, `-1`, `1e400`, `9007199254740993`, `true`, `[]`, `[null]`, `{}`, `{"id":null}`, `"\u0000"`, `"@everyone <@1> <@&3>"`}
@@ -26,7 +26,7 @@ func (h *madhouse) payloads() map[string][]string {
 		"MESSAGE_CREATE": {`{"id":"100","channel_id":"2","guild_id":"9","type":19,"content":"<@1> hi","timestamp":"2026-01-01T00:00:00Z","author":{"id":"7","username":"mia","bot":false},"member":{"nick":"M","roles":["3"]},"mentions":[{"id":"1","username":"moebot"}],"mention_roles":[],"mention_everyone":false,"attachments":[],"sticker_items":[],"referenced_message":{"id":"99","author":{"id":"1"},"content":"x"},"webhook_id":""}`},
 		"MESSAGE_UPDATE": {`{"id":"100","channel_id":"2","guild_id":"9","content":"<@1> ho","edited_timestamp":"2026-01-01T00:00:01Z","author":{"id":"7"},"mentions":[]}`},
 		"MESSAGE_DELETE": {`{"id":"100","channel_id":"2","guild_id":"9"}`}, "MESSAGE_DELETE_BULK": {`{"ids":["100","101"],"channel_id":"2","guild_id":"9"}`},
-		"THREAD_CREATE": {`{"id":"4","guild_id":"9","parent_id":"2","type":11,"member":{"id":"4","user_id":"1"}}`}, "THREAD_DELETE": {`{"id":"4","guild_id":"9","parent_id":"2","type":11}`},
+		"THREAD_CREATE": {`{"id":"4","guild_id":"9","parent_id":"2","type":11,"member":{"id":"4","user_id":"1"}}`}, "THREAD_UPDATE": {`{"id":"4","guild_id":"9","parent_id":"2","type":11,"thread_metadata":{"archived":true}}`}, "THREAD_DELETE": {`{"id":"4","guild_id":"9","parent_id":"2","type":11}`},
 		"THREAD_LIST_SYNC": {`{"guild_id":"9","threads":[{"id":"4","guild_id":"9","parent_id":"2","type":11}],"members":[{"id":"4","user_id":"1"}]}`}, "THREAD_MEMBER_UPDATE": {`{"id":"4","guild_id":"9","user_id":"1"}`},
 		"THREAD_MEMBERS_UPDATE": {`{"id":"4","guild_id":"9","member_count":2,"added_members":[{"id":"4","user_id":"1"}],"removed_member_ids":["7"]}`},
 	}

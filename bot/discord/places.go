@@ -69,6 +69,9 @@ func (p *places) keep(m *discordgo.Message) bool {
 	defer p.mu.Unlock()
 	held, ok := p.held[m.ChannelID]
 	if ok {
+		if len(held) >= maxMissed { // as many as are read of what came before
+			held = held[1:]
+		}
 		p.held[m.ChannelID] = append(held, m)
 	}
 	return ok
@@ -145,6 +148,19 @@ func (p *places) leave(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.threads, id)
+}
+
+// archive notes whether a thread is archived: it need not be known until it is no more,
+// unless the bot is in it.
+func (p *places) archive(id string, archived bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !archived:
+		p.threads[id] = p.threads[id] // known, and as it was
+	case !p.threads[id]:
+		delete(p.threads, id)
+	}
 }
 
 // in reports whether a channel is a thread the bot takes part in.

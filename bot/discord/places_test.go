@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -59,5 +60,31 @@ func TestOneAsksWhatWaitsInAChannel(t *testing.T) {
 	p.made("c", 3) // broken off
 	if !p.release("c") || say("7") {
 		t.Error("the channel waits for nobody")
+	}
+}
+
+// Neither the messages that wait nor the threads that were seen add up without end.
+func TestPlacesAreBounded(t *testing.T) {
+	p := newPlaces()
+	p.handled("c", "1")
+	p.hold()
+	for i := range maxMissed + 10 {
+		p.keep(&discordgo.Message{ID: fmt.Sprint(i), ChannelID: "c"})
+	}
+	if got := p.held["c"]; len(got) != maxMissed || got[0].ID != "10" {
+		t.Errorf("%d messages wait, the first is %s", len(got), got[0].ID)
+	}
+	p.thread("mine", true)
+	p.thread("other", false)
+	for _, id := range []string{"mine", "other"} {
+		p.archive(id, true)
+	}
+	if len(p.threads) != 1 || !p.in("mine") {
+		t.Errorf("of archived threads are known %v", p.threads)
+	}
+	p.archive("other", false)
+	p.handled("other", "5") // answered there, so the bot is in it
+	if !p.in("other") {
+		t.Error("a thread is not known when it is back")
 	}
 }
