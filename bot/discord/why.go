@@ -50,11 +50,12 @@ func spells(t chat.Trace, text string) bool {
 	for _, token := range t.Tokens {
 		all.WriteString(token.Text)
 	}
-	squeeze := func(s string) string {
-		s = strings.Join(strings.Fields(strings.ReplaceAll(s, "\uFFFD", "")), " ")
-		return s[:min(len(s), 40)]
+	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	got, want := squeeze(all.String()), squeeze(strings.TrimRight(text, " …"))
+	if n := strings.IndexRune(got, '\uFFFD'); n >= 0 { // a character of several tokens, which do not tell it
+		got, want = got[:n], want[:min(len(want), n)]
 	}
-	return strings.HasPrefix(squeeze(all.String()), squeeze(text)[:min(len(squeeze(text)), 20)])
+	return strings.HasPrefix(got, want)
 }
 
 // why shows the tokens of the last answer, how likely each was, and what else might
