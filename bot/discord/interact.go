@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -54,13 +56,13 @@ func (b *Bot) webhook(ctx context.Context, method, url string, body any, files [
 	}
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(payload))
 	if err != nil {
-		return nil, fmt.Errorf("discord: %w", err)
+		return nil, fmt.Errorf("discord: %w", withoutAddress(err))
 	}
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("User-Agent", b.dg.UserAgent)
 	res, err := b.dg.Client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("discord: %s for an interaction: %w", method, withoutAddress(err))
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, 4<<20))
@@ -84,6 +86,14 @@ func (b *Bot) webhook(ctx context.Context, method, url string, body any, files [
 		return nil, e
 	}
 	return answer, nil
+}
+
+// withoutAddress is the error of a request without its address, which has a token in it.
+func withoutAddress(err error) error {
+	if e := (*neturl.Error)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // acknowledge sends the first answer to an interaction, again if need be, while
