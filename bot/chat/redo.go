@@ -217,10 +217,10 @@ func (s *Service) Choose(ctx context.Context, k session.Key, questionID string, 
 }
 
 // Edited changes the text of a question: the conversation goes on from what it says
-// now. It acts in order with the questions of the channel. A question that waits is
+// now, which text finds out, and may wait for; if that is empty, all stays as it was. It acts in order with the questions of the channel. A question that waits is
 // answered as it is then; if there is an answer already, it is marked as stale, and
 // answered is called with it.
-func (s *Service) Edited(k session.Key, questionID, text string, answered func(session.Turn)) {
+func (s *Service) Edited(k session.Key, questionID string, text func(context.Context) string, answered func(session.Turn)) {
 	err := s.intake.push(k.Channel, func() {
 		s.contain(Question{}, func(Question) { s.edit(k, questionID, text, answered) })
 	})
@@ -232,13 +232,20 @@ func (s *Service) Edited(k session.Key, questionID, text string, answered func(s
 // errSame ends an UpdateTurn that would change nothing.
 var errSame = errors.New("chat: nothing has changed")
 
-func (s *Service) edit(k session.Key, questionID, text string, answered func(session.Turn)) {
+func (s *Service) edit(k session.Key, questionID string, text func(context.Context) string, answered func(session.Turn)) {
+	now := ""
 	s.attempt(chore{"the edited message is stored", k.Channel, questionID, func(ctx context.Context) error {
 		_, err := s.store.UpdateTurn(ctx, k, questionID, func(t *session.Turn) error {
-			if t.Role != session.RoleUser || t.Text == text {
+			if t.Role != session.RoleUser {
 				return errSame
 			}
-			t.Text = text
+			if now == "" { // once, and only of what is remembered
+				now = text(ctx)
+			}
+			if now == "" || now == t.Text {
+				return errSame
+			}
+			t.Text = now
 			return nil
 		})
 		switch {

@@ -107,7 +107,7 @@ func TestRedoThatFailsRestores(t *testing.T) {
 	w.settle()
 	// edited into something that fails
 	edited := make(chan session.Turn, 1)
-	w.s.Edited(k, "1", "fail", func(a session.Turn) { edited <- a })
+	w.s.Edited(k, "1", says("fail"), func(a session.Turn) { edited <- a })
 	if a := <-edited; !a.Answer.Stale || a.ID != "a1" {
 		t.Errorf("the answer to what was edited: %+v", a.Answer)
 	}
@@ -119,7 +119,7 @@ func TestRedoThatFailsRestores(t *testing.T) {
 	w.until("it is said", func() bool { _, busy := w.s.UnderWay(k, "1"); return !busy })
 	same(t, *failed, []string{sayFailed})
 	// edited back: the new answer is not stale
-	w.s.Edited(k, "1", "better", func(a session.Turn) { edited <- a })
+	w.s.Edited(k, "1", says("better"), func(a session.Turn) { edited <- a })
 	<-edited
 	w.settle()
 	w.redo("c", "1", false)
@@ -146,9 +146,9 @@ func TestEditedWhileItWaitsAndWhileItIsAnswered(t *testing.T) {
 	w.must("c", "2", "behnd")
 	w.accepted("1", "2")
 	none := func(session.Turn) { t.Error("there is no answer yet") }
-	w.s.Edited(k, "2", "behind", none)
-	w.s.Edited(k, "1", "slower", none)
-	w.s.Edited(k, "9", "unknown", none)
+	w.s.Edited(k, "2", says("behind"), none)
+	w.s.Edited(k, "1", says("slower"), none)
+	w.s.Edited(k, "9", says("unknown"), none)
 	w.until("edited", func() bool {
 		under := w.s.under(k, "1")
 		under.mu.Lock()
@@ -189,7 +189,7 @@ func TestEditedWhileTheAnswerIsShown(t *testing.T) {
 	}
 	<-reply.shown
 	offered := make(chan session.Turn, 1)
-	w.s.Edited(k, "1", "second", func(a session.Turn) { offered <- a })
+	w.s.Edited(k, "1", says("second"), func(a session.Turn) { offered <- a })
 	w.until("the edit is stored", func() bool {
 		under := w.s.under(k, "1")
 		under.mu.Lock()
@@ -202,7 +202,7 @@ func TestEditedWhileTheAnswerIsShown(t *testing.T) {
 	}
 	w.settle()
 	same(t, w.turns("c"), []string{"1 second", "a1 1 first"})
-	w.s.Edited(k, "1", "third", func(a session.Turn) { offered <- a }) // all is over
+	w.s.Edited(k, "1", says("third"), func(a session.Turn) { offered <- a }) // all is over
 	<-offered
 }
 
@@ -221,7 +221,7 @@ func TestRestoredInOtherMessages(t *testing.T) {
 	w.settle()
 	k := session.Key{Channel: "c"}
 	edited := make(chan session.Turn, 1)
-	w.s.Edited(k, "1", "nothing", func(a session.Turn) { edited <- a })
+	w.s.Edited(k, "1", says("nothing"), func(a session.Turn) { edited <- a })
 	old := <-edited
 	if err := w.s.Redo(Redo{Key: k, QuestionID: "1", Old: old, Reply: moved{boardReply{w.board, "1"}}}); err != nil {
 		t.Fatal(err)
@@ -243,10 +243,10 @@ func TestDeletedAndEditedWhileTheStoreIsAway(t *testing.T) {
 	w.redis.SetError("MISCONF away")
 	offered := make(chan session.Turn, 2)
 	w.s.Remove(k, "1")
-	w.s.Edited(k, "2", "second", func(a session.Turn) { offered <- a })
+	w.s.Edited(k, "2", says("second"), func(a session.Turn) { offered <- a })
 	w.until("both wait", func() bool { return w.s.late.has("c", "1") && w.s.late.has("c", "2") })
 	w.redis.SetError("")
-	w.s.Edited(k, "2", "third", func(a session.Turn) { offered <- a })
+	w.s.Edited(k, "2", says("third"), func(a session.Turn) { offered <- a })
 	w.until("all is done", func() bool { return !w.s.late.has("c", "1") && !w.s.late.has("c", "2") })
 	same(t, w.turns("c"), []string{"a1 1 hi", "2 third", "a2 3 hi"})
 	if a := <-offered; !a.Answer.Stale || !w.answerTo("c", "2").Answer.Stale {
@@ -278,4 +278,9 @@ func TestContinueMasksTheWhole(t *testing.T) {
 	if got := w.gen.trace("a1"); len(got.Tokens) != 0 {
 		t.Errorf("the trace is %+v", got)
 	}
+}
+
+// says is what an edited message says now.
+func says(text string) func(context.Context) string {
+	return func(context.Context) string { return text }
 }

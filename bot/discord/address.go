@@ -8,25 +8,17 @@ import (
 	"github.com/bwmarrin/discordgo"
 )
 
-// addressed decides whether a message is meant for the bot and returns what it says
-// without the bot's mention, other mentions by name.
+// addressed decides whether a message is meant for the bot.
 //
 // Meant for it are: direct messages, messages that mention it by name (not through
 // @everyone or a role), replies to it, and messages in a thread it takes part in,
 // unless they mention or reply to somebody else. Messages by bots, webhooks and Discord itself
 // never are. Settings may have more of them answered; see where.go.
-func addressed(m *discordgo.Message, self string, thread bool) (text string, ok bool) {
+func addressed(m *discordgo.Message, self string, thread bool) bool {
 	if !spoken(m, self) || m.Author.Bot {
-		return "", false
+		return false
 	}
-	switch {
-	case m.GuildID == "":
-	case named(m, self):
-	case thread && !toOthers(m, self) && m.Content != "":
-	default:
-		return "", false
-	}
-	return wording(m, self), true
+	return m.GuildID == "" || named(m, self) || thread && !toOthers(m, self) && m.Content != ""
 }
 
 // spoken reports whether a message is one that somebody else wrote: no webhook, and not

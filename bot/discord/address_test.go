@@ -55,8 +55,8 @@ func TestAddressed(t *testing.T) {
 		{"a join notice", msg("<@9>", func(m *discordgo.Message) { m.Type = discordgo.MessageTypeGuildMemberJoin }), false, "", false},
 		{"markup", msg("<@9> <:cat:123> <a:dance:4> in <#5> by <@&6> at <t:1700000000:R>", mentions(bot)), false, ":cat: :dance: in #a-channel by @a-role at a time", true},
 	} {
-		got, ok := addressed(tc.m, self, tc.thread)
-		if got != tc.want || ok != tc.ok {
+		got, ok := wording(tc.m, self), addressed(tc.m, self, tc.thread)
+		if ok && got != tc.want || ok != tc.ok {
 			t.Errorf("%s: %q, %v; want %q, %v", tc.name, got, ok, tc.want, tc.ok)
 		}
 	}
@@ -67,5 +67,6 @@ func FuzzReadable(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		m := &discordgo.Message{Author: &discordgo.User{ID: "1"}, Content: s, Mentions: []*discordgo.User{{ID: "2", Username: "x"}}}
 		addressed(m, "9", true)
+		wording(m, "9")
 	})
 }

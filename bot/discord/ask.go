@@ -193,7 +193,13 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 	if err != nil {
 		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
 	}
-	if b.policy.Load().Banned[m.Author.ID] || barredBy(tree.Merged(), p, m.Author.ID, nil) {
+	if m.Author.ID == person(i).ID { // the message does not say
+		m.Member = i.Member
+	}
+	short, cancel := soon(ctx)
+	defer cancel()
+	roles, ok := b.rolesOf(short, tree.Merged(), p, m)
+	if !ok || b.policy.Load().Banned[m.Author.ID] || barredBy(tree.Merged(), p, m.Author.ID, roles) {
 		return b.respond(ctx, i, sayBanned, true)
 	} else if why := b.unwelcome(i, p, tree.Merged(), text); why != "" {
 		return b.respond(ctx, i, why, true)
@@ -201,8 +207,11 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 	if err := b.respond(ctx, i, "I'm answering that.", true); err != nil {
 		return err
 	}
-	err = b.chat.Ask(chat.Question{Key: s.Key, Server: i.GuildID, Above: above(tree, p), Reply: b.newReply(i.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
-		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}})
+	q := chat.Question{Key: s.Key, Server: i.GuildID, Above: above(tree, p), Reply: b.newReply(i.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
+		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}}
+	m.GuildID, m.ChannelID = i.GuildID, i.ChannelID
+	b.withFiles(&q, m)
+	err = b.chat.Ask(q)
 	if errors.Is(err, chat.ErrFull) { // which the person was told
 		return nil
 	}

@@ -3,6 +3,7 @@ package discord
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -39,16 +40,38 @@ func textual(a *discordgo.MessageAttachment) bool {
 	return slices.Contains([]string{".txt", ".md", ".csv", ".json", ".log", ".go", ".py", ".js", ".c", ".h", ".java", ".rs", ".toml", ".yaml", ".yml", ".sh"}, strings.ToLower(path.Ext(a.Filename)))
 }
 
-// withFiles has the text files of a message read in its question's turn, before what
-// decides it now; the text is what was written, and the files after it.
-func (b *Bot) withFiles(q *chat.Question, m *discordgo.Message) {
-	var files []*discordgo.MessageAttachment
+// filesOf are the text files of a message that are read.
+func filesOf(m *discordgo.Message) (files []*discordgo.MessageAttachment) {
 	for _, a := range m.Attachments {
 		if a != nil && textual(a) && a.Size <= maxFileBytes && len(files) < maxFiles {
 			files = append(files, a)
 		}
 	}
-	if len(files) == 0 {
+	return files
+}
+
+// whole is what a message says with the text files after what was written; with an error
+// some of them are missing.
+func (b *Bot) whole(ctx context.Context, m *discordgo.Message) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, fileTime)
+	defer cancel()
+	text := wording(m, b.me())
+	var missing error
+	for _, a := range filesOf(m) {
+		body, err := b.fetch(ctx, a.URL, maxFileBytes)
+		if err != nil {
+			missing = errors.Join(missing, err)
+			continue
+		}
+		text += fmt.Sprintf("\n\n%s:\n%s", strings.Join(strings.Fields(a.Filename), " "), body)
+	}
+	return b.policy.Load().shorten(strings.TrimSpace(text)), missing
+}
+
+// withFiles has the text files of a message read in its question's turn, before what
+// decides it now.
+func (b *Bot) withFiles(q *chat.Question, m *discordgo.Message) {
+	if len(filesOf(m)) == 0 {
 		return
 	}
 	decide := q.Decide
@@ -58,18 +81,11 @@ func (b *Bot) withFiles(q *chat.Question, m *discordgo.Message) {
 				return refusal, ok
 			}
 		}
-		ctx, cancel := context.WithTimeout(ctx, fileTime)
-		defer cancel()
-		text := wording(m, b.me())
-		for _, a := range files {
-			body, err := b.fetch(ctx, a.URL, maxFileBytes)
-			if err != nil {
-				b.log.Warn("an attached file could not be read", "channel", m.ChannelID, "message", m.ID, "err", err)
-				continue
-			}
-			text += fmt.Sprintf("\n\n%s:\n%s", strings.Join(strings.Fields(a.Filename), " "), body)
+		text, err := b.whole(ctx, m)
+		if err != nil {
+			b.log.Warn("an attached file could not be read", "channel", m.ChannelID, "message", m.ID, "err", err)
 		}
-		if text = b.policy.Load().shorten(strings.TrimSpace(text)); text == "" {
+		if text == "" {
 			return "", true
 		}
 		q.Turn.Text = text
@@ -84,15 +100,15 @@ func (b *Bot) withFiles(q *chat.Question, m *discordgo.Message) {
 func (b *Bot) fetch(ctx context.Context, address string, limit int) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || !b.filesFrom(u) {
-		return "", fmt.Errorf("discord: files do not lie at %.60q", address)
+		return "", errors.New("discord: the address of a file is none of Discord's")
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return "", err
+		return "", withoutAddress(err)
 	}
 	res, err := b.files.Do(req)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("discord: a file: %w", withoutAddress(err))
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
@@ -103,7 +119,7 @@ func (b *Bot) fetch(ctx context.Context, address string, limit int) (string, err
 		return "", err
 	}
 	if len(body) > limit || bytes.IndexByte(body, 0) >= 0 || !utf8.Valid(body) {
-		return "", fmt.Errorf("discord: %s is no text of at most %d bytes", u.Path, limit)
+		return "", fmt.Errorf("discord: a file is no text of at most %d bytes", limit)
 	}
 	return strings.TrimSpace(strings.TrimPrefix(string(body), "\uFEFF")), nil
 }

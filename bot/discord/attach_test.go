@@ -1,12 +1,14 @@
 package discord
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/bwmarrin/discordgo"
 
 	"moebot/bot/discordtest"
+	"moebot/session"
 )
 
 func TestTextFilesAreRead(t *testing.T) {
@@ -45,5 +47,44 @@ func TestTextual(t *testing.T) {
 		if textual(&discordgo.MessageAttachment{Filename: name, ContentType: kind}) {
 			t.Errorf("%s (%s) is read", name, kind)
 		}
+	}
+}
+
+// A file stays with its question when that is edited, and is read of a message that is
+// answered from its menu.
+func TestFilesOfEditedMessages(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{MessageContent: true}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	m := w.send(c, w.mia.ID, w.at("whot is in it?"), discordtest.Attach("notes.txt", []byte("buy milk")))
+	w.says(c, "re: whot is in it?\n\nnotes.txt:\nbuy milk")
+	w.idle(c, m.ID)
+	if _, err := w.d.Edit(c, m.ID, w.mia.ID, w.at("what is in it?")); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the question is edited", func() bool {
+		s, err := w.store.Load(t.Context(), session.Key{Channel: c})
+		return err == nil && s.Turns[0].Text == "what is in it?\n\nnotes.txt:\nbuy milk"
+	})
+	w.run(c, w.mia.ID, "help")
+	m = w.send(c, w.mia.ID, "this one", discordtest.Attach("b.txt", []byte("bread")))
+	w.wait(w.d.CommandOn(c, w.mia.ID, menuAgain, m.ID))
+	w.says(c, "re: this one\n\nb.txt:\nbread")
+}
+
+// Errors that are logged have no address in them: it has a token.
+func TestErrorsHaveNoAddress(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{}, false)
+	if err := w.d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	i := &discordgo.Interaction{ID: "1", Token: "s3cret", AppID: "2"}
+	_, err := w.bot.webhook(t.Context(), http.MethodPost, discordgo.EndpointInteractionResponse(i.ID, i.Token), nil, nil)
+	if err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("a request for an interaction: %v", err)
+	}
+	w.bot.files.Transport = http.NewFileTransport(http.Dir(t.TempDir())) // which refuses https
+	_, err = w.bot.fetch(t.Context(), "https://cdn.discordapp.com/attachments/1/2/my.txt?hm=s3cret", 9)
+	if err == nil || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "my.txt") {
+		t.Errorf("a file: %v", err)
 	}
 }

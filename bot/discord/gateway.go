@@ -99,6 +99,11 @@ func (b *Bot) threadHandlers() {
 			b.seen.thread(e.ID, true)
 		}
 	})
+	handle(b, "thread", func(e *discordgo.ThreadUpdate) {
+		if e.Channel != nil && e.ThreadMetadata != nil {
+			b.seen.archive(e.ID, e.ThreadMetadata.Archived)
+		}
+	})
 	handle(b, "thread", func(e *discordgo.ThreadDelete) {
 		if e.Channel != nil {
 			b.seen.leave(e.ID)
@@ -199,11 +204,17 @@ func (b *Bot) onEdit(m *discordgo.Message) {
 	if b.ctx.Err() != nil || m == nil || m.EditedTimestamp == nil || m.Content == "" || m.Author == nil || m.Author.Bot {
 		return
 	}
-	text := b.policy.Load().shorten(wording(m, b.me()))
-	if text == "" || b.blockedAt(m.GuildID, m.ChannelID, text) {
-		return
-	}
-	b.chat.Edited(session.Key{Channel: m.ChannelID}, m.ID, text, func(a session.Turn) {
+	b.chat.Edited(session.Key{Channel: m.ChannelID}, m.ID, func(ctx context.Context) string {
+		text, err := b.whole(ctx, m)
+		if err != nil { // rather as it was than without its file
+			b.log.Warn("an edited message stays as it was: its file could not be read", "channel", m.ChannelID, "message", m.ID, "err", err)
+			return ""
+		}
+		if b.blockedAt(m.GuildID, m.ChannelID, text) {
+			return ""
+		}
+		return text
+	}, func(a session.Turn) {
 		b.begin(func() { b.contain("edit", func() { b.offer(m.ChannelID, m.ID, a) }) })
 	})
 }

@@ -1,11 +1,16 @@
 package discord
 
 import (
+	"context"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"moebot/bot/chat"
 	"moebot/bot/discordtest"
+	"moebot/session"
 )
 
 // longWords is what the parrot says to "long N".
@@ -88,4 +93,48 @@ func TestLongAnswersThroughFaults(t *testing.T) {
 	if n := len(w.replies(c)); n != 2 {
 		t.Errorf("%d messages, want 2", n)
 	}
+}
+
+// silent is a parrot that has nothing to say while on.
+type silent struct {
+	parrot
+	on *atomic.Bool
+}
+
+func (s silent) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
+	if s.on.Load() {
+		return chat.Answer{}, nil
+	}
+	return s.parrot.Generate(ctx, p, emit)
+}
+
+// A long answer that is to be made again, and is not, has its file in another message. The
+// next try finds that.
+func TestLongAnswerKept(t *testing.T) {
+	s := silent{newParrot(), &atomic.Bool{}}
+	w := newWorldOf(t, discordtest.Options{}, Options{}, parts{maxTurns: 500, generator: s}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	q := w.send(c, w.mia.ID, w.at("long 3000"))
+	before := w.filed(c, 2)
+	w.idle(c, q.ID)
+	s.on.Store(true)
+	w.press(before[1], w.mia.ID, "Regenerate")
+	stored := func() []string {
+		sess, err := w.store.Load(t.Context(), session.Key{Channel: c})
+		if a, ok := sess.AnswerTo(q.ID); err == nil && ok {
+			return a.Answer.More
+		}
+		return nil
+	}
+	w.until("the file is shown again, and noted", func() bool {
+		now := w.public(c)
+		return len(now) == 2 && now[1].ID != before[1].ID && slices.Equal(stored(), []string{now[1].ID})
+	})
+	w.idle(c, q.ID)
+	s.on.Store(false)
+	w.press(w.public(c)[1], w.mia.ID, "Regenerate")
+	w.until("there is one file, the new one", func() bool {
+		now := w.public(c)
+		return len(now) == 2 && len(now[1].Attachments) == 1 && strings.HasPrefix(string(now[1].Attachments[0].Bytes()), "re: long 3000 #2")
+	})
 }

@@ -3,7 +3,6 @@ package discord
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -166,7 +165,7 @@ func (b *Bot) redo(ctx context.Context, i *discordgo.Interaction, key session.Ke
 	if err != nil {
 		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
 	}
-	if why := b.unwelcome(i, p, t.Merged(), ""); why != "" {
+	if why := b.barred(ctx, i, p, t.Merged(), ""); why != "" { // it costs as much as a question
 		return b.whisper(ctx, i, why)
 	}
 	redo := chat.Redo{Key: key, QuestionID: question, Old: a, Continue: more, Above: above(t, p), Reply: b.newRedo(key.Channel, question, a, i.ID), Failed: tell}
@@ -214,26 +213,8 @@ func (b *Bot) showAgain(ctx context.Context, i *discordgo.Interaction, question 
 		r.shown[n] = face{row: unknownRow}
 	}
 	ids, err := r.Finish(ctx, chat.EndOf(a))
-	if err != nil || len(ids) == 0 {
+	if err != nil {
 		return err
 	}
-	if before := append([]string{a.ID}, more(a)...); !slices.Equal(before, ids) {
-		_, err = b.store.UpdateTurn(ctx, session.Key{Channel: i.ChannelID}, a.ID, func(t *session.Turn) error {
-			kept := session.Answer{To: question}
-			if t.Answer != nil {
-				kept = *t.Answer
-			}
-			t.ID, kept.More = ids[0], ids[1:]
-			t.Answer = &kept
-			return nil
-		})
-	}
-	return err
-}
-
-func more(t session.Turn) []string {
-	if t.Answer == nil {
-		return nil
-	}
-	return t.Answer.More
+	return b.chat.Shown(ctx, session.Key{Channel: i.ChannelID}, question, a, ids)
 }

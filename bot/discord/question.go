@@ -20,7 +20,7 @@ func (b *Bot) question(m *discordgo.Message, late bool) (chat.Question, bool) {
 	direct := m.Author.Bot && m.GuildID != "" && named(m, b.me())
 	if !m.Author.Bot {
 		b.talk.person(m.ChannelID)
-		_, direct = addressed(m, b.me(), b.seen.in(m.ChannelID))
+		direct = addressed(m, b.me(), b.seen.in(m.ChannelID))
 	}
 	if !direct && (m.Author.Bot || m.Content == "" || !b.content.Load()) {
 		return chat.Question{}, false
@@ -49,9 +49,9 @@ func (b *Bot) question(m *discordgo.Message, late bool) (chat.Question, bool) {
 	q.Decide = func(ctx context.Context, q *chat.Question) (string, bool) {
 		p := b.findPlace(ctx, m.GuildID, m.ChannelID)
 		t := b.treeAnyway(ctx, p)
-		var roles []string
-		if asksRoles(t.Merged()) {
-			roles = b.rolesOf(ctx, p, m)
+		roles, ok := b.rolesOf(ctx, t.Merged(), p, m)
+		if !ok {
+			return "", false
 		}
 		return b.settle(q, p, t, m, roles, direct, late)
 	}

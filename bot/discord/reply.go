@@ -286,16 +286,13 @@ func (r *reply) Withdraw(ctx context.Context) {
 	if r.old != nil {
 		return
 	}
-	ids := r.ids
-	if r.wait != "" {
-		ids = append(ids, r.wait)
-	}
-	for _, id := range ids {
+	r.unwait()
+	for _, id := range r.ids {
 		if err := insist(ctx, func() error { return r.rest.remove(ctx, r.channel, id) }); err != nil {
 			r.log.Warn("an answer to a deleted question could not be removed", "channel", r.channel, "message", id, "err", err)
 		}
 	}
-	r.ids, r.shown, r.wait = nil, nil, ""
+	r.ids, r.shown = nil, nil
 }
 
 // stopPreviews waits for the request the writer is at: were it broken off, it might

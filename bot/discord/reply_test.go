@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -380,5 +381,32 @@ func TestNoticeAndAnswerOfTwoProcesses(t *testing.T) {
 	end(w.reply(t, "7"), notice)
 	if got := w.reads(); len(got) != 1 || got[0] != "not now" {
 		t.Errorf("after a preview: %q", got)
+	}
+}
+
+// note is a surface that notes what is done there.
+type note struct{ did []string }
+
+func (n *note) create(_ context.Context, _ string, d draft) (string, face, error) {
+	n.did = append(n.did, "create "+d.nonce)
+	return "5", face{}, nil
+}
+
+func (n *note) edit(context.Context, string, string, string, buttons, bool) error { return nil }
+func (n *note) typing(context.Context, string) error                              { return nil }
+
+func (n *note) remove(_ context.Context, _, id string) error {
+	n.did = append(n.did, "remove "+id)
+	return nil
+}
+
+// What says that a question waits goes with it, also if Discord's answer to its creation
+// was lost: its nonce finds it.
+func TestWithdrawOfWhatIsNotKnown(t *testing.T) {
+	n := &note{}
+	r := &reply{rest: n, question: "1", lost: &draft{nonce: "1-w"}, later: func(f func(context.Context)) { f(t.Context()) }}
+	r.Withdraw(t.Context())
+	if want := []string{"create 1-w", "remove 5"}; !slices.Equal(n.did, want) {
+		t.Errorf("done: %q, want %q", n.did, want)
 	}
 }

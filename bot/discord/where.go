@@ -302,30 +302,34 @@ func draw(message string) float64 {
 	return float64(x>>11) / (1 << 53)
 }
 
-// rolesOf are the roles of a message's author; a message read by REST does not say.
-func (b *Bot) rolesOf(ctx context.Context, p place, m *discordgo.Message) []string {
+// rolesOf are the roles of a message's author, where the settings ask for any; a message read
+// by REST does not say. Where they are not known but might be blocked, it is false.
+func (b *Bot) rolesOf(ctx context.Context, set session.Settings, p place, m *discordgo.Message) (roles []string, ok bool) {
 	if m.Member != nil {
-		return m.Member.Roles
+		return m.Member.Roles, true
 	}
-	if p.server == "" {
-		return nil
+	if p.server == "" || !asksRoles(set) {
+		return nil, true
 	}
 	var member *discordgo.Member
 	err := insist(ctx, func() (err error) {
 		member, err = b.dg.GuildMember(p.server, m.Author.ID, once(ctx)...)
 		return err
 	})
-	if err != nil {
-		b.log.Debug("the roles of a message's author are not known", "message", m.ID, "err", err)
-		return nil
+	if code(err) == discordgo.ErrCodeUnknownMember { // who has left has none
+		return nil, true
 	}
-	return member.Roles
+	if err != nil {
+		b.log.Warn("the roles of a message's author are not known", "message", m.ID, "err", err)
+		return nil, !ofRoles(set.Block)
+	}
+	return member.Roles, true
 }
 
 // asksRoles reports whether lists speak of roles.
-func asksRoles(set session.Settings) bool {
-	role := func(list *[]string) bool {
-		return list != nil && slices.ContainsFunc(*list, func(e string) bool { kind, _, _ := session.ParseTarget(e); return kind == session.TargetRole })
-	}
-	return role(set.Allow) || role(set.Block)
+func asksRoles(set session.Settings) bool { return ofRoles(set.Allow) || ofRoles(set.Block) }
+
+// ofRoles reports whether a list speaks of roles.
+func ofRoles(list *[]string) bool {
+	return list != nil && slices.ContainsFunc(*list, func(e string) bool { kind, _, _ := session.ParseTarget(e); return kind == session.TargetRole })
 }

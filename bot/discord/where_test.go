@@ -3,9 +3,12 @@ package discord
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bwmarrin/discordgo"
 
 	"moebot/bot/discordtest"
 	"moebot/session"
@@ -258,5 +261,47 @@ func TestMutedAndModes(t *testing.T) {
 		if r := w.run(c, w.mia.ID, "ask", opt("question", "hi")); r.Message.Content != say {
 			t.Errorf("/ask while %s: %q", mode, r.Message.Content)
 		}
+	}
+}
+
+// Whose roles cannot be read is not answered where one is blocked.
+func TestRolesThatAreNotKnown(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{}, true)
+	role := w.d.AddRole(w.guild.ID, "rude", 0)
+	rude := w.d.AddUser("rude")
+	w.d.AddMember(w.guild.ID, rude.ID, role.ID)
+	m := &discordgo.Message{ID: "1", Author: &discordgo.User{ID: rude.ID}}
+	p := place{server: w.guild.ID, channel: "5"}
+	allow, block := session.Settings{Allow: ptr([]string{"role:" + role.ID})}, session.Settings{Block: ptr([]string{"role:" + role.ID})}
+	if roles, ok := w.bot.rolesOf(t.Context(), block, p, m); !ok || !slices.Equal(roles, []string{role.ID}) {
+		t.Errorf("roles %q, %v", roles, ok)
+	}
+	defer w.d.Faults().REST(discordtest.RESTFault{Route: "/guilds/{guild}/members/{user}", Status: 403})()
+	for _, c := range []struct {
+		set session.Settings
+		ok  bool
+	}{{block, false}, {allow, true}, {session.Settings{}, true}} {
+		if roles, ok := w.bot.rolesOf(t.Context(), c.set, p, m); roles != nil || ok != c.ok {
+			t.Errorf("%+v: roles %q, %v", c.set, roles, ok)
+		}
+	}
+}
+
+// The lists hold for the author of a message that is answered from its menu.
+func TestListsHoldForTheMenu(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	w.run(c, w.owner.ID, "help")
+	role := w.d.AddRole(w.guild.ID, "friends", 0)
+	friend := w.d.AddUser("friend")
+	w.d.AddMember(w.guild.ID, friend.ID, role.ID)
+	w.set(session.ServerKey(w.guild.ID), session.Settings{Allow: ptr([]string{"role:" + role.ID, "person:" + w.owner.ID})})
+	m := w.send(c, friend.ID, "well met")
+	w.wait(w.d.CommandOn(c, friend.ID, menuAgain, m.ID))
+	w.says(c, "re: well met")
+	w.set(session.ServerKey(w.guild.ID), session.Settings{Block: ptr([]string{"role:" + role.ID})})
+	m = w.send(c, friend.ID, "and now?")
+	if r := w.wait(w.d.CommandOn(c, w.owner.ID, menuAgain, m.ID)); r.Message.Content != sayBanned {
+		t.Errorf("a message of who is blocked, asked by another: %q", r.Message.Content)
 	}
 }
