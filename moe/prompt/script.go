@@ -162,7 +162,11 @@ func (f form) arrange(turns []Turn) []Turn {
 	system := ""
 	for _, turn := range turns {
 		turn.Text, turn.Name = turn.text(), ""
+		named := turn.Role == User && turn.Name != ""
 		switch last := len(out) - 1; {
+		if named {
+			turn.Text = indented(turn.Text)
+		}
 		case turn.Role == System && f == noSystem:
 			system += turn.Text + "\n\n"
 		case turn.Role == Assistant && (last < 0 || out[last].Role == System):
@@ -182,6 +186,9 @@ func (f form) arrange(turns []Turn) []Turn {
 }
 
 // text renders a conversation, what people say hidden so that it holds no control
+// indented is a text whose further lines do not begin as a speaker's.
+func indented(text string) string { return strings.ReplaceAll(text, "\n", "\n  ") }
+
 // token, and with open begins the assistant's next turn.
 func (s *script) text(turns []Turn, open bool) (string, error) {
 	messages := jinja.NewList()
