@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -161,12 +162,12 @@ func (f form) arrange(turns []Turn) []Turn {
 	var out []Turn
 	system := ""
 	for _, turn := range turns {
-		turn.Text, turn.Name = turn.text(), ""
 		named := turn.Role == User && turn.Name != ""
-		switch last := len(out) - 1; {
+		turn.Text, turn.Name = turn.text(), ""
 		if named {
 			turn.Text = indented(turn.Text)
 		}
+		switch last := len(out) - 1; {
 		case turn.Role == System && f == noSystem:
 			system += turn.Text + "\n\n"
 		case turn.Role == Assistant && (last < 0 || out[last].Role == System):
@@ -185,10 +186,10 @@ func (f form) arrange(turns []Turn) []Turn {
 	return out
 }
 
-// text renders a conversation, what people say hidden so that it holds no control
 // indented is a text whose further lines do not begin as a speaker's.
 func indented(text string) string { return strings.ReplaceAll(text, "\n", "\n  ") }
 
+// text renders a conversation, what people say hidden so that it holds no control
 // token, and with open begins the assistant's next turn.
 func (s *script) text(turns []Turn, open bool) (string, error) {
 	messages := jinja.NewList()
@@ -228,7 +229,7 @@ func (s *script) render(turns []Turn) []int32 {
 	}
 	var plain strings.Builder
 	for _, turn := range turns {
-		plain.WriteString(string(turn.Role) + ": " + s.hide(turn.text()) + "\n")
+		plain.WriteString(string(turn.Role) + ": " + s.hide(indented(turn.text())) + "\n")
 	}
 	return s.encode(plain.String() + string(Assistant) + ":")
 }
@@ -310,7 +311,7 @@ func strftime(t time.Time, format string) string {
 		case !ok:
 			b.WriteString(format[i : i+1])
 		case short:
-			b.WriteString(strings.TrimLeft(part, "0 "))
+			b.WriteString(cmp.Or(strings.TrimLeft(part, "0 "), "0"))
 		default:
 			b.WriteString(part)
 		}

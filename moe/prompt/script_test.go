@@ -267,6 +267,9 @@ func TestStrftime(t *testing.T) {
 	if got := strftime(at, "%d %b %Y|%-d %B %y|%Y-%m-%d %H:%M:%S|%A %I %p|%e|100%%|%q|%"); got != "06 Jul 2024|6 July 24|2024-07-06 15:04:05|Saturday 03 PM| 6|100%|q|%" {
 		t.Errorf("%q", got)
 	}
+	if got := strftime(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), "%-H:%-M:%-S %-y %-d %H"); got != "0:0:0 0 1 00" {
+		t.Errorf("midnight is %q", got)
+	}
 }
 
 // Whatever template a file brings, New and Render must end without a panic, and what
