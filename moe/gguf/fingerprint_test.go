@@ -8,11 +8,11 @@ import (
 )
 
 func TestFingerprint(t *testing.T) {
-	open := func(arch string, data []byte) [32]byte {
+	with := func(arch string, words uint32, data []byte) [32]byte {
 		t.Helper()
 		var b bytes.Buffer
 		x := tensor.Tensor{Name: "a.weight", Type: tensor.F32, Shape: []int{len(data) / 4}, Data: data}
-		if err := Write(&b, []KV{{Key: "general.architecture", Value: arch}, {Key: "tokenizer.x", Value: uint32(len(b.Bytes()))}}, []tensor.Tensor{x}); err != nil {
+		if err := Write(&b, []KV{{Key: "general.architecture", Value: arch}, {Key: "tokenizer.x", Value: words}}, []tensor.Tensor{x}); err != nil {
 			t.Fatal(err)
 		}
 		f, err := Parse(b.Bytes())
@@ -21,10 +21,14 @@ func TestFingerprint(t *testing.T) {
 		}
 		return f.Fingerprint()
 	}
+	open := func(arch string, data []byte) [32]byte { return with(arch, 1, data) }
 	data := make([]byte, 100<<10)
 	want := open("llama", data)
 	if open("llama", bytes.Clone(data)) != want {
 		t.Error("the same file has another fingerprint")
+	}
+	if with("llama", 2, data) != want {
+		t.Error("another vocabulary has another fingerprint")
 	}
 	if open("olmoe", data) == want || open("llama", data[:len(data)-4]) == want {
 		t.Error("other metadata or another shape has the same fingerprint")
