@@ -92,9 +92,6 @@ func (f *File) lookup(key string) (value, bool) {
 	return v, ok
 }
 
-// Has reports whether the metadata has key.
-func (f *File) Has(key string) bool { _, ok := f.lookup(key); return ok }
-
 // Keys lists the metadata keys in the order of the file. The caller must not change it.
 func (f *File) Keys() []string { return f.keys }
 
