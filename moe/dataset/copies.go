@@ -4,16 +4,18 @@ package dataset
 // when held-out text has them too.
 const CopyLength = 25
 
-// Runs calls f for each run of n tokens within sequence i, with the place of its first
-// token in s.Tokens and a hash of it (FNV-1a by token; 64 bits, so that runs of a corpus
-// do not meet by chance).
-func (s *Shard) Runs(i, n int, f func(at int, run uint64)) {
-	for at := s.Start[i]; at+n <= s.Start[i+1]; at++ {
-		h := uint64(0xcbf29ce484222325)
-		for _, id := range s.Tokens[at : at+n] {
-			h = (h ^ uint64(id)) * 0x100000001b3
+// EachRun calls f for each run of n tokens within a sequence, with the number of the
+// sequence, the place of the run's first token in s.Tokens and a hash of it (FNV-1a by
+// token; 64 bits, so that runs of a corpus do not meet by chance).
+func (s *Shard) EachRun(n int, f func(sequence, at int, run uint64)) {
+	for i := range s.Sequences() {
+		for at := s.Start[i]; at+n <= s.Start[i+1]; at++ {
+			h := uint64(0xcbf29ce484222325)
+			for _, id := range s.Tokens[at : at+n] {
+				h = (h ^ uint64(id)) * 0x100000001b3
+			}
+			f(i, at, h)
 		}
-		f(at, h)
 	}
 }
 
@@ -21,9 +23,7 @@ func (s *Shard) Runs(i, n int, f func(at int, run uint64)) {
 func HeldRuns(held []*Shard) map[uint64]bool {
 	runs := map[uint64]bool{}
 	for _, s := range held {
-		for i := range s.Sequences() {
-			s.Runs(i, CopyLength, func(_ int, run uint64) { runs[run] = true })
-		}
+		s.EachRun(CopyLength, func(_, _ int, run uint64) { runs[run] = true })
 	}
 	return runs
 }
@@ -31,42 +31,36 @@ func HeldRuns(held []*Shard) map[uint64]bool {
 // DropCopies takes out of s the sequences that repeat held-out text, a run of HeldRuns,
 // and returns how many they were: what is measured on held-out text then says what was
 // understood of it, not what was remembered (Lee et al. 2022, arXiv:2107.06499, section 4.2).
-// What more than one in a hundred of the sequences have, and more than ten, is a formula,
-// such as the line that begins every game of a collection, and no reason to drop them.
+// What more than one in a hundred of the sequences have, and more than ten (or half of
+// few), is a formula, such as the line that begins every game of a collection, and no
+// reason to drop them. A sequence shorter than a run is kept.
 func (s *Shard) DropCopies(held map[uint64]bool) int {
-	const rare = 10
-	in := map[uint64]int{} // sequences, by run
-	last := map[uint64]int{}
-	for i := range s.Sequences() {
-		s.Runs(i, CopyLength, func(_ int, run uint64) {
-			if !held[run] {
-				return
-			}
-			if at, ok := last[run]; !ok || at != i {
-				in[run]++
-			}
-			last[run] = i
-		})
-	}
-	if len(in) == 0 {
-		return 0
-	}
-	most := max(rare, s.Sequences()/100)
-	kept := &Shard{Source: s.Source, Vocab: s.Vocab, Vocabulary: s.Vocabulary}
-	for i := range s.Sequences() {
-		copied := false
-		s.Runs(i, CopyLength, func(_ int, run uint64) { copied = copied || held[run] && in[run] <= most })
-		if copied {
+	in, last := map[uint64]int{}, map[uint64]int{} // by run: sequences that have it, the last of them
+	s.EachRun(CopyLength, func(i, _ int, run uint64) {
+		if !held[run] {
+			return
+		}
+		if at, ok := last[run]; !ok || at != i {
+			in[run]++
+		}
+		last[run] = i
+	})
+	formula := min(max(10, s.Sequences()/100), max(1, s.Sequences()/2))
+	copied := make([]bool, max(0, s.Sequences()))
+	s.EachRun(CopyLength, func(i, _ int, run uint64) {
+		copied[i] = copied[i] || held[run] && in[run] <= formula
+	})
+	starts, tokens, dropped := s.Start[:min(1, len(s.Start))], 0, 0
+	for i, c := range copied {
+		if c {
+			dropped++
 			continue
 		}
-		if kept.Start == nil {
-			kept.Start = []int{0}
-		}
 		lo, hi := s.Start[i], s.Start[i+1]
-		kept.Tokens, kept.Reply = append(kept.Tokens, s.Tokens[lo:hi]...), append(kept.Reply, s.Reply[lo:hi]...)
-		kept.Start = append(kept.Start, len(kept.Tokens))
+		copy(s.Reply[tokens:], s.Reply[lo:hi])
+		tokens += copy(s.Tokens[tokens:], s.Tokens[lo:hi])
+		starts = append(starts, tokens)
 	}
-	dropped := s.Sequences() - max(0, len(kept.Start)-1)
-	*s = *kept
+	s.Start, s.Tokens, s.Reply = starts, s.Tokens[:tokens], s.Reply[:tokens]
 	return dropped
 }

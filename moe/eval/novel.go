@@ -17,10 +17,10 @@ const RunLength = 13
 func Novel(held, training []*dataset.Shard) map[string][]bool {
 	seen := map[uint64]bool{} // by the runs of held-out text
 	for _, s := range held {
-		eachRun(s, func(_ int, run uint64) { seen[run] = false })
+		s.EachRun(RunLength, func(_, _ int, run uint64) { seen[run] = false })
 	}
 	for _, s := range training {
-		eachRun(s, func(_ int, run uint64) {
+		s.EachRun(RunLength, func(_, _ int, run uint64) {
 			if _, wanted := seen[run]; wanted {
 				seen[run] = true
 			}
@@ -32,7 +32,7 @@ func Novel(held, training []*dataset.Shard) map[string][]bool {
 		for i := range marks {
 			marks[i] = true
 		}
-		eachRun(s, func(at int, run uint64) {
+		s.EachRun(RunLength, func(_, at int, run uint64) {
 			if seen[run] {
 				clear(marks[at : at+RunLength])
 			}
@@ -40,11 +40,4 @@ func Novel(held, training []*dataset.Shard) map[string][]bool {
 		novel[s.Source] = marks
 	}
 	return novel
-}
-
-// eachRun calls f for each run of RunLength tokens within a sequence of s.
-func eachRun(s *dataset.Shard, f func(at int, run uint64)) {
-	for i := range s.Sequences() {
-		s.Runs(i, RunLength, f)
-	}
 }

@@ -28,6 +28,7 @@ func multiply(p *Pool, half, transA, transB bool, m, n, k int, alpha float32, a 
 		return
 	}
 	checkMatrix("Gemm: C", m, n, len(c), ldc)
+	var s *gemmScratch
 	if k > 0 && alpha != 0 {
 		ra, ca := m, k
 		if transA {
@@ -39,6 +40,10 @@ func multiply(p *Pool, half, transA, transB bool, m, n, k int, alpha float32, a 
 		}
 		checkMatrix("Gemm: A", ra, ca, len(a), lda)
 		checkMatrix("Gemm: B", rb, cb, len(b), ldb)
+		if half && !useBF16 {
+			s = gemmScratches.Get().(*gemmScratch)
+			a, b, half = rounded(&s.a, ra, ca, a, lda), rounded(&s.b, rb, cb, b, ldb), false
+		}
 	}
 	g := gemmJobs.Get().(*gemmJob)
 	g.gemm = gemm{half: half, transA: transA, transB: transB, m: m, n: n, k: k, lda: lda, ldb: ldb, ldc: ldc, alpha: alpha, beta: beta, a: a, b: b, c: c}
@@ -46,6 +51,9 @@ func multiply(p *Pool, half, transA, transB bool, m, n, k int, alpha float32, a 
 	p.Run(g.down*g.across, g.run)
 	g.gemm = gemm{} // keeps nobody's matrices alive
 	gemmJobs.Put(g)
+	if s != nil {
+		gemmScratches.Put(s)
+	}
 }
 
 // checkMatrix panics unless a slice of have elements holds rows×cols elements with

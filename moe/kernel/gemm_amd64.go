@@ -59,10 +59,11 @@ func gemmTile(half bool, rows, cols, k int, a []float32, rs, cs int, b []float32
 	case cols == largeTile.cols:
 		kernels = gemmTilesAVX512
 	}
-	for i := 0; i < rows; {
-		t := &kernels[rows-i]
-		t.f(k, &a[i*rs], rs, cs, &b[0], ldb, &c[i*ldc], ldc, alpha, beta)
-		i += t.rows
+	i := 0
+	for _, t := range kernels {
+		for ; rows-i >= t.rows; i += t.rows {
+			t.f(k, &a[i*rs], rs, cs, &b[0], ldb, &c[i*ldc], ldc, alpha, beta)
+		}
 	}
 }
 
@@ -72,23 +73,16 @@ type gemmKernel struct {
 	f    func(k int, a *float32, rs, cs int, b *float32, ldb int, c *float32, ldc int, alpha, beta float32)
 }
 
-// These have, for each number of rows left, the kernel to take next.
+// The tallest come first.
 var (
 	gemmTilesAVX2 = []gemmKernel{
-		1: {1, gemmTile1AVX2}, 2: {2, gemmTile2AVX2}, 3: {3, gemmTile3AVX2},
-		4: {4, gemmTile4AVX2}, 5: {5, gemmTile5AVX2}, 6: {6, gemmTile6AVX2},
+		{6, gemmTile6AVX2}, {5, gemmTile5AVX2}, {4, gemmTile4AVX2}, {3, gemmTile3AVX2}, {2, gemmTile2AVX2}, {1, gemmTile1AVX2},
 	}
 	gemmTilesAVX512 = []gemmKernel{
-		1: {1, gemmTile1AVX512}, 2: {2, gemmTile2AVX512}, 3: {2, gemmTile2AVX512},
-		4: {4, gemmTile4AVX512}, 5: {4, gemmTile4AVX512}, 6: {4, gemmTile4AVX512}, 7: {4, gemmTile4AVX512},
-		8: {8, gemmTile8AVX512}, 9: {8, gemmTile8AVX512}, 10: {8, gemmTile8AVX512}, 11: {8, gemmTile8AVX512},
-		12: {12, gemmTile12AVX512},
+		{12, gemmTile12AVX512}, {8, gemmTile8AVX512}, {4, gemmTile4AVX512}, {2, gemmTile2AVX512}, {1, gemmTile1AVX512},
 	}
 	gemmTilesBF16 = []gemmKernel{
-		1: {1, gemmTile1BF16}, 2: {2, gemmTile2BF16}, 3: {2, gemmTile2BF16},
-		4: {4, gemmTile4BF16}, 5: {4, gemmTile4BF16}, 6: {4, gemmTile4BF16}, 7: {4, gemmTile4BF16},
-		8: {8, gemmTile8BF16}, 9: {8, gemmTile8BF16}, 10: {8, gemmTile8BF16}, 11: {8, gemmTile8BF16},
-		12: {12, gemmTile12BF16},
+		{12, gemmTile12BF16}, {8, gemmTile8BF16}, {4, gemmTile4BF16}, {2, gemmTile2BF16}, {1, gemmTile1BF16},
 	}
 )
 
@@ -108,8 +102,6 @@ func packCols(dst, src []float32, ld, k, cols, width int) {
 		packCols16AVX2(&dst[0], &src[0], ld, k)
 	case 32:
 		packCols32AVX2(&dst[0], &src[0], ld, k)
-	default:
-		packColsGo(dst, src, ld, k, cols, width)
 	}
 }
 
@@ -141,8 +133,6 @@ func pairCols(dst, src []float32, ld, k, cols, width int) {
 		pairCols12BF16(&dst[0], &src[0], ld, even)
 	case 32:
 		pairCols32BF16(&dst[0], &src[0], ld, even)
-	default:
-		even = 0
 	}
 	if even < k {
 		pairColsGo(dst[even/2*width:], src[even*ld:], ld, k-even, cols, width)

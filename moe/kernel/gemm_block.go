@@ -6,7 +6,7 @@ import "sync"
 // matrix multiplication"): a panel of B stays in the first cache while the tiles of
 // a block of A pass by, and that block stays in the second. Sizes in elements.
 const (
-	blockK = 320  // of the sum; 320·16 floats of B are 20 KiB
+	blockK = 320  // of the sum; 320·16 floats of B are 20 KiB, 320·32 (AVX-512) 40
 	blockM = 144  // rows of A, a multiple of each tile's
 	blockN = 1024 // columns of B
 )
@@ -34,10 +34,10 @@ type gemmJob struct {
 	run          func(i int)
 }
 
-// gemmScratch is what one goroutine needs for a block.
+// gemmScratch is what one goroutine needs for a block, or for copies of the operands.
 type gemmScratch struct {
 	a, b []float32
-	row  []float32        // MatMulRows: widened weights
+	row  []float32        // widened weights; rows of pairs
 	edge [12 * 32]float32 // a tile that is not whole
 }
 

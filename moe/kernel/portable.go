@@ -5,7 +5,7 @@ package kernel
 import "moebot/moe/tensor"
 
 // These are always false here; tests set them elsewhere.
-var useAVX2, useAVX512 = false, false
+var useAVX2, useAVX512, useBF16 = false, false, false
 
 func pause() {}
 
@@ -17,17 +17,9 @@ func gemmTile(_ bool, rows, cols, k int, a []float32, rs, cs int, b []float32, l
 
 func (g *gemm) few(*gemmScratch, int, int, int, int) bool { return false }
 
-var useBF16 = false
-
-func pairCols(dst, src []float32, ld, k, cols, width int) {
-	pairColsGo(dst, src, ld, k, cols, width)
-}
-
-func pairRows(dst, src []float32, ld, rows, k int) {
-	for i := range rows {
-		pairColsGo(dst[i*((k+1)/2):], src[i*ld:], 1, k, 1, 1)
-	}
-}
+// Without the instructions nothing is packed in pairs.
+func pairCols(_, _ []float32, _, _, _, _ int) {}
+func pairRows(_, _ []float32, _, _, _ int)    {}
 
 func packCols(dst, src []float32, ld, k, cols, width int) {
 	packColsGo(dst, src, ld, k, cols, width)

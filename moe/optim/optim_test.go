@@ -108,6 +108,31 @@ func TestMuonTreatsTallAndWideMatricesAlike(t *testing.T) {
 	}
 }
 
+// Rounded to bfloat16, Muon's products make another update, but nearly the same.
+func TestMuonInBF16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 9))
+	const r, c = 12, 40
+	var got [2][]float32
+	g := make([]float32, r*c)
+	for i := range g {
+		g[i] = float32(rng.NormFloat64())
+	}
+	for i := range got {
+		o := New(r*c, []Group{{Len: r * c, Rows: r, Cols: c, Orthogonal: true}}, Options{Momentum: 0.95, Muon: true}, nil)
+		o.BF16 = i == 1
+		got[i] = make([]float32, r*c)
+		o.Update(got[i], g, 1, 1)
+	}
+	sum, diff := 0.0, 0.0
+	for i, v := range got[0] {
+		sum += float64(v * v)
+		diff += float64((v - got[1][i]) * (v - got[1][i]))
+	}
+	if diff == 0 || diff > 0.002*sum {
+		t.Errorf("the square of the difference is %.2g of the update's %.2g", diff, sum)
+	}
+}
+
 func TestSchedule(t *testing.T) {
 	w := Schedule{Kind: "wsd", Warmup: 0.1, Decay: 0.4, Floor: 0.1}
 	c := Schedule{Kind: "cosine", Warmup: 0.1, Floor: 0.1}

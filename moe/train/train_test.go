@@ -138,6 +138,38 @@ func TestResumedRunEqualsTheUnbrokenOne(t *testing.T) {
 	}
 }
 
+func TestPhaseInBF16(t *testing.T) {
+	var loss [2]float64
+	var weights [2][]float32
+	for i := range loss {
+		c := recipe(20)
+		c.Phases = slices.Clone(c.Phases)
+		c.Phases[1].BF16 = i == 1
+		r := run(t, t.TempDir(), c)
+		var err error
+		if weights[i], err = r.Do(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(filepath.Join(r.Dir, "log.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, err := ReadLog(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range log {
+			if rec.Event == "train" {
+				loss[i] = rec.Loss
+			}
+		}
+	}
+	if slices.Equal(weights[0], weights[1]) || math.Abs(loss[0]-loss[1]) > 0.05*loss[0] {
+		t.Errorf("weights equal is %v, losses are %v", slices.Equal(weights[0], weights[1]), loss)
+	}
+}
+
 func testResume(t *testing.T, c Config) {
 	whole, err := run(t, t.TempDir(), c).Do(t.Context(), false)
 	if err != nil {

@@ -62,6 +62,9 @@ func runBench(ctx context.Context, args []string, in io.Reader, out, errOut io.W
 		burn(ctx, in, min(*burning, time.Minute))
 		return nil
 	}
+	if *bf16 && !*training {
+		return usageError{errors.New("-bf16 goes with -train")}
+	}
 	if *training {
 		return benchTrain(ctx, out, *shape, *bf16, *threads, *runs, *asJSON)
 	}

@@ -61,7 +61,11 @@ func benchTrain(ctx context.Context, out io.Writer, shape string, bf16 bool, thr
 	t := newTable(out, asJSON, func(r trainRow) string {
 		return fmt.Sprintf("%-8s %9.2f %9.2f %9.0f %9.0f %9.0f %9.1f %9.0f %8.2f\n", r.Shape, float64(r.Parameters)/1e6, float64(r.Active)/1e6, r.Median, r.Min, r.Max, r.GFLOPs, r.MiB, r.Peak)
 	})
-	t.print("whole training steps of %d × %d tokens, %d threads, %d runs\n\n", rows, length, threads, runs)
+	numbers := "float32"
+	if bf16 {
+		numbers = "bfloat16"
+	}
+	t.print("whole training steps of %d × %d tokens in %s, %d threads, %d runs\n\n", rows, length, numbers, threads, runs)
 	t.print("%-8s %9s %9s %9s %9s %9s %9s %9s %8s\n", "shape", "total M", "active M", "median", "min", "max tok/s", "GFLOP/s", "MiB", "× peak")
 	for _, name := range names {
 		c := shapes[name]

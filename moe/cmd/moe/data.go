@@ -196,11 +196,11 @@ func (p *packer) file(ctx context.Context, path string) packed {
 	if r.err == nil {
 		r.err = ctx.Err() // what was read before it is no whole shard
 	}
-	if r.err == nil && len(p.held) > 0 && len(s.Start) > 0 {
+	if r.err == nil {
 		r.copies = s.DropCopies(p.held)
 	}
-	if r.err == nil && len(s.Start) == 0 {
-		r.err = fmt.Errorf("%s: nothing to train on in %d documents", path, r.documents)
+	if r.err == nil && s.Sequences() < 1 {
+		r.err = fmt.Errorf("%s: nothing to train on in %d documents, %d sequences of which repeat held-out text", path, r.documents, r.copies)
 	}
 	if r.err == nil {
 		r.sequences, r.tokens = s.Sequences(), len(s.Tokens)

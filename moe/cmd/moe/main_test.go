@@ -117,7 +117,7 @@ func TestInspectAndBench(t *testing.T) {
 		t.Fatal(err)
 	}
 	// weights, gradients and two moments of 4 bytes each, and some activations
-	if len(training) != 1 || training[0].Median <= 0 || training[0].MiB < 4*4*float64(training[0].Parameters)/(1<<20) ||
+	if len(training) != 1 || !training[0].BF16 || training[0].Median <= 0 || training[0].MiB < 4*4*float64(training[0].Parameters)/(1<<20) ||
 		!(training[0].Peak > 0.95 && training[0].Peak < 1.3) {
 		t.Errorf("bench -train gives %+v", training)
 	}

@@ -83,64 +83,75 @@ func (m *remake) path(name ...string) string {
 	return filepath.Join(append([]string{m.dir}, name...)...)
 }
 
-// begun keeps what the products of the directory depend on in made.json, and refuses to
-// mix them with those of other settings.
+// begun keeps in made.json what the products of the directory depend on, beside this
+// program, and refuses to mix them with those of other settings.
 func (m *remake) begun() error {
-	now := map[string]string{"steps": strconv.Itoa(m.steps), "talks": strconv.Itoa(m.talks)}
-	for _, pattern := range []string{"recipe-*.json", "*.sha256", filepath.Join("dialogues", "*.txt")} {
-		files, err := existing(m.recipe, pattern)
+	now := map[string]string{"steps": strconv.Itoa(m.steps), "talks": strconv.Itoa(m.talks), "name": remakeName}
+	for what, pattern := range map[string]string{
+		"recipe": filepath.Join(m.recipe, "recipe-*.json"), "phrasebooks": filepath.Join(m.recipe, "dialogues", "*.txt"),
+		"corpus": filepath.Join(m.corpus, "*", "*.jsonl*"), "held-out part": filepath.Join(m.held, "*", "*.jsonl*"),
+	} {
+		files, err := existing(pattern)
 		if err != nil {
 			return err
 		}
+		all := sha256.New()
 		for _, f := range files {
-			if now[filepath.Base(f)], err = sum(f); err != nil {
+			one, err := sum(f)
+			if err != nil {
 				return err
 			}
+			fmt.Fprintln(all, one, filepath.Base(f))
 		}
+		now[what] = hex.EncodeToString(all.Sum(nil))
 	}
 	path := m.path("made.json")
 	data, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-	case err != nil:
-		return err
-	default:
-		before := map[string]string{}
-		if err := json.Unmarshal(data, &before); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+	if errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(m.path("phrasebook.jsonl")); err == nil && !m.other {
+			return fmt.Errorf("it is not known what %s was made with; take another directory, or -other to go on with what is there", m.dir)
 		}
-		var changed []string
-		for _, what := range slices.Sorted(maps.Keys(now)) {
-			if before[what] != now[what] {
-				changed = append(changed, what)
-			}
-		}
-		if len(changed) > 0 && !m.other {
-			return fmt.Errorf("what is in %s was made with another %s; take another directory, or -other to go on with what is there",
-				m.dir, strings.Join(changed, ", "))
+		return writeFile(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(now) })
+	}
+	before := map[string]string{}
+	if err == nil {
+		err = json.Unmarshal(data, &before)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var changed []string
+	for _, what := range slices.Sorted(maps.Keys(now)) {
+		if before[what] != now[what] {
+			changed = append(changed, what)
 		}
 	}
-	if data, err = json.MarshalIndent(now, "", " "); err != nil {
-		return err
+	if len(changed) > 0 && !m.other {
+		return fmt.Errorf("what is in %s was made with another %s; take another directory, or -other to go on with what is there",
+			m.dir, strings.Join(changed, ", "))
 	}
-	return os.WriteFile(path, data, 0o644)
+	return nil
 }
 
 // verify compares the files in dir with a list of SHA-256 sums of the recipe, which is
 // in the format of sha256sum.
 func (m *remake) verify(list, dir string) error {
-	f, err := os.Open(filepath.Join(m.recipe, list))
+	path := filepath.Join(m.recipe, list)
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	listed := map[string]bool{}
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		want, name, ok := strings.Cut(lines.Text(), "  ")
 		if !ok {
-			return fmt.Errorf("%s:%d: want a sum, two spaces and a name", f.Name(), n)
+			return fmt.Errorf("%s:%d: want a sum, two spaces and a name", path, n)
 		}
-		got, err := sum(filepath.Join(dir, filepath.FromSlash(name)))
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		listed[file] = true
+		got, err := sum(file)
 		if err == nil && got != want {
 			err = fmt.Errorf("%s is not the file of the recipe: its SHA-256 is %s, not %s", name, got, want)
 		}
@@ -148,7 +159,16 @@ func (m *remake) verify(list, dir string) error {
 			return fmt.Errorf("%w; -other goes on with another corpus", err)
 		}
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	files, err := existing(dir, "*", "*.jsonl*")
+	for _, file := range files {
+		if !listed[file] {
+			return fmt.Errorf("%s is not in %s; -other goes on with another corpus", file, path)
+		}
+	}
+	return err
 }
 
 func sum(path string) (string, error) {

@@ -105,7 +105,12 @@ func TestRemakeStopsAtTheFirstFailure(t *testing.T) {
 func TestRemakeRefusesAnotherCorpus(t *testing.T) {
 	recipe, corpus, held := smallRecipe(t)
 	file := filepath.Join(corpus, "chat", "talk.jsonl")
-	args := []string{"remake", "-recipe", recipe, "-corpus", corpus, "-held", held, "-o", filepath.Join(t.TempDir(), "made"), "-steps", "1", "-talks", "5", "-t", "1"}
+	made := filepath.Join(t.TempDir(), "made")
+	args := []string{"remake", "-recipe", recipe, "-corpus", corpus, "-held", held, "-o", made, "-steps", "1", "-talks", "5", "-t", "1"}
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(file, []byte(`{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}`+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +119,26 @@ func TestRemakeRefusesAnotherCorpus(t *testing.T) {
 	}
 	if status, _, errOut := moe(t, "", append(args, "-other")...); status != 0 {
 		t.Errorf("with -other, status %d: %s", status, errOut)
+	}
+	// what the other corpus gave is not taken for what the recipe's gives
+	if err := os.WriteFile(file, whole, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errOut := moe(t, "", args...); status != 1 || !strings.Contains(errOut, "made with another corpus;") {
+		t.Errorf("status %d: %s", status, errOut)
+	}
+	if err := os.Remove(filepath.Join(made, "made.json")); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errOut := moe(t, "", args...); status != 1 || !strings.Contains(errOut, "not known what") {
+		t.Errorf("status %d: %s", status, errOut)
+	}
+	extra := filepath.Join(corpus, "chat", "extra.jsonl")
+	if err := os.WriteFile(extra, whole, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errOut := moe(t, "", args...); status != 1 || !strings.Contains(errOut, "extra.jsonl is not in") {
+		t.Errorf("status %d: %s", status, errOut)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
