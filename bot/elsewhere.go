@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -19,13 +20,13 @@ type elsewhere struct {
 }
 
 // openElsewhere returns nil if the configuration names no server.
-func openElsewhere(c config.Config, defaults func() session.Settings) (*elsewhere, error) {
+func openElsewhere(c config.Config, defaults func() session.Settings, log *slog.Logger) (*elsewhere, error) {
 	e := c.Engine
 	if e.URL == "" {
 		return nil, nil
 	}
 	client, err := openai.New(openai.Options{URL: e.URL, Model: e.Model, Key: c.EngineKey.Reveal(), Window: e.ContextTokens, Extras: e.Extras, Chances: e.Chances,
-		Defaults: defaults, Client: &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: time.Duration(c.Reply.Timeout)}}})
+		Defaults: defaults, Log: log, Client: &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: time.Duration(c.Reply.Timeout)}}})
 	if err != nil {
 		return nil, fmt.Errorf("engine.url: %w", err)
 	}
@@ -34,14 +35,14 @@ func openElsewhere(c config.Config, defaults func() session.Settings) (*elsewher
 
 // makes reports whether the other server makes the answer to p. A channel that asks for
 // it where there is none is answered by the own model.
-func (e *elsewhere) makes(p chat.Prompt) bool {
-	switch {
-	case e == nil:
-		return false
-	case p.Settings.Engine == nil:
-		return e.everywhere
+func (e *elsewhere) makes(p chat.Prompt) bool { return e.by(p.Settings) != "" }
+
+// by names who makes the answers where settings hold, "" if that is the own model.
+func (e *elsewhere) by(set session.Settings) string {
+	if e == nil || set.Engine == nil && !e.everywhere || set.Engine != nil && *set.Engine != session.EngineServer {
+		return ""
 	}
-	return *p.Settings.Engine == session.EngineServer
+	return e.Describe()
 }
 
 // describe names the other model for people, after the own one's name.

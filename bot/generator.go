@@ -55,7 +55,7 @@ func openMind(c config.Config, log *slog.Logger) (*mind, error) {
 	m := &mind{traces: map[string]chat.Trace{}}
 	m.setDefaults(c.Reply)
 	var err error
-	if m.elsewhere, err = openElsewhere(c, m.settings); err != nil {
+	if m.elsewhere, err = openElsewhere(c, m.settings, log); err != nil {
 		return nil, err
 	}
 	name := c.Model.File

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,6 +38,7 @@ type Options struct {
 	Chances  bool
 	Defaults func() session.Settings // what a channel without its own has; every field set
 	Client   *http.Client            // nil is http.DefaultClient
+	Log      *slog.Logger            // is told at level debug what the server says of its errors: it may repeat the request
 }
 
 // Client is a chat.Generator, safe for concurrent use.
@@ -130,7 +132,7 @@ func (c *Client) Generate(ctx context.Context, p chat.Prompt, emit func(string) 
 	if res.StatusCode != http.StatusOK {
 		return chat.Answer{}, c.refusal(res)
 	}
-	s := stream{began: began, emit: emit, leading: p.Begin == ""}
+	s := stream{began: began, emit: emit, leading: p.Begin == "", room: body.MaxTokens * tokenBytes}
 	err = s.read(res.Body)
 	a := s.answer()
 	a.Usage.DroppedTurns = dropped
@@ -139,6 +141,9 @@ func (c *Client) Generate(ctx context.Context, p chat.Prompt, emit func(string) 
 		a.Stop = "cancelled"
 		return a, ctx.Err()
 	case err != nil:
+		if e := (serverError{}); errors.As(err, &e) {
+			c.note(e)
+		}
 		return a, fmt.Errorf("%s: %w", c.host, c.hide(err))
 	}
 	return a, nil
@@ -151,7 +156,7 @@ func (c *Client) request(p chat.Prompt) (request, int) {
 	r := request{Model: c.o.Model, Stream: true, StreamOptions: map[string]any{"include_usage": true},
 		MaxTokens: room, Temperature: *s.Temperature, TopP: *s.TopP, Seed: s.Seed}
 	if c.o.Chances {
-		r.Logprobs, r.TopLogprobs = true, 5
+		r.Logprobs, r.TopLogprobs = true, alternatives
 	}
 	if c.o.Extras {
 		r.TopK, r.MinP, r.RepeatPenalty, r.RepetitionPenalty = s.TopK, s.MinP, s.RepeatPenalty, s.RepeatPenalty
@@ -224,19 +229,45 @@ func guess(text string) int {
 func (c *Client) refusal(res *http.Response) error {
 	b, _ := io.ReadAll(io.LimitReader(res.Body, 2000))
 	var e struct {
-		Error struct {
-			Message string `json:"message"`
-		} `json:"error"`
+		Error serverError `json:"error"`
 	}
-	why := strings.TrimSpace(string(b))
-	if json.Unmarshal(b, &e) == nil && e.Error.Message != "" {
-		why = e.Error.Message
+	if json.Unmarshal(b, &e) != nil || e.Error.Message == "" {
+		e.Error.Message = string(b)
 	}
-	err := fmt.Errorf("%s: %s: %s", c.host, res.Status, strings.Join(strings.Fields(c.without(why)), " "))
+	c.note(e.Error)
+	err := fmt.Errorf("%s: %s: %w", c.host, res.Status, c.hide(e.Error))
 	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
 	return err
+}
+
+// serverError is what a server says of an error. Its message may repeat what was asked, so it is no
+// part of the error's text.
+type serverError struct {
+	Message string `json:"message"`
+	Type    any    `json:"type"`
+	Code    any    `json:"code"`
+}
+
+// Error is the type and the code, as far as they are names or numbers.
+func (s serverError) Error() string {
+	text := "the server reports an error"
+	for _, v := range []any{s.Type, s.Code} {
+		if v := fmt.Sprint(v); v != "<nil>" && len(v) <= 60 && !strings.ContainsFunc(v, func(r rune) bool {
+			return r != '_' && r != '-' && r != '.' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		}) {
+			text += ", " + v
+		}
+	}
+	return text
+}
+
+// note logs the message of an error.
+func (c *Client) note(e serverError) {
+	if c.o.Log != nil {
+		c.o.Log.Debug("the server of the model reports an error", "host", c.host, "says", strings.Join(strings.Fields(c.without(e.Message)), " "))
+	}
 }
 
 // hide keeps the key out of an error's text.

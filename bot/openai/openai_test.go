@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -140,6 +141,8 @@ func TestStream(t *testing.T) {
 		{"too long", []string{delta("a"), strings.Replace(stop, `"stop"`, `"length"`, 1)}, "", []string{"a"}, "a", "length", [3]int{0, 1, 0}},
 		{"what follows a beginning keeps its blank", []string{delta(" more"), stop}, "One", []string{" more"}, " more", "end", [3]int{0, 1, 0}},
 		{"nothing", []string{stop}, "", nil, "", "end", [3]int{}},
+		{"ends as only this server does", []string{delta("a"), strings.Replace(stop, `"stop"`, `"tool_calls"`, 1)}, "", []string{"a"}, "a", "stop", [3]int{0, 1, 0}},
+		{"goes on without end", []string{delta("a"), delta(strings.Repeat("x", 64*tokenBytes)), delta("b"), stop}, "", []string{"a"}, "a", "length", [3]int{0, 1, 0}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := open(t, nil, events(tc.parts...))
@@ -181,24 +184,34 @@ func TestErrors(t *testing.T) {
 		name   string
 		handle http.HandlerFunc
 		want   string
+		says   string // of the server: only for who looks for it
 		busy   bool
 		text   string // what is kept
 	}{
-		{"a reason", status(404, `{"error":{"message":"no model big"}}`), "404 Not Found: no model big", false, ""},
-		{"a page", status(502, "<html>\nbad gateway</html>"), "502 Bad Gateway: <html> bad gateway</html>", false, ""},
-		{"too many", status(429, `{"error":{"message":"slow down"}}`), "slow down", true, ""},
-		{"loading", status(503, `{"error":{"message":"loading model"}}`), "loading model", true, ""},
-		{"the key comes back", status(401, `{"error":{"message":"wrong key s3cret"}}`), "wrong key (hidden)", false, ""},
-		{"an error in the stream", events(delta("So far"), `data: {"error":{"message":"out of memory"}}`+"\n\n"), "out of memory", false, "So far"},
-		{"the stream breaks off", events(delta("So far")), "ended too early", false, "So far"},
-		{"no JSON", events(delta("So far"), "data: {\n\n"), "no JSON", false, "So far"},
-		{"a line without end", events("data: " + strings.Repeat("x", maxEvent+1)), "too long", false, ""},
+		{"a reason", status(404, `{"error":{"message":"no model big"}}`), "404 Not Found", "no model big", false, ""},
+		{"a kind", status(400, `{"error":{"message":"hello is no JSON","type":"invalid_request_error","code":400}}`), "invalid_request_error, 400", "hello is no JSON", false, ""},
+		{"a kind that is none", status(400, `{"error":{"message":"what","type":"you asked: hello","code":{"a":"s3cret"}}}`), "400 Bad Request: the server reports an error", "what", false, ""},
+		{"a page", status(502, "<html>\nbad gateway</html>"), "502 Bad Gateway", "<html> bad gateway</html>", false, ""},
+		{"too many", status(429, `{"error":{"message":"slow down"}}`), "429 Too Many Requests", "slow down", true, ""},
+		{"loading", status(503, `{"error":{"message":"loading model"}}`), "503 Service Unavailable", "loading model", true, ""},
+		{"the key comes back", status(401, `{"error":{"message":"wrong key s3cret","code":"s3cret"}}`), "401 Unauthorized", "wrong key (hidden)", false, ""},
+		{"an error in the stream", events(delta("So far"), `data: {"error":{"message":"out of memory","type":"server_error"}}`+"\n\n"), "server_error", "out of memory", false, "So far"},
+		{"the stream breaks off", events(delta("So far")), "ended too early", "", false, "So far"},
+		{"no JSON", events(delta("So far"), "data: {\n\n"), "no JSON", "", false, "So far"},
+		{"a line without end", events("data: " + strings.Repeat("x", maxEvent+1)), "too long", "", false, ""},
+		{"an event without end", events(strings.Repeat("data: "+strings.Repeat("x", 1000)+"\n", maxEvent/1000)), "too long", "", false, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := open(t, func(o *Options) { o.Key = "s3cret" }, tc.handle)
+			var log strings.Builder
+			c := open(t, func(o *Options) {
+				o.Key, o.Log = "s3cret", slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			}, tc.handle)
 			a, _, err := generate(c, chat.Prompt{Turns: []session.Turn{said("A", "b")}})
 			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), c.host) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("error %v", err)
+			}
+			if told := log.String(); tc.says != "" && (strings.Contains(err.Error(), tc.says) || !strings.Contains(told, tc.says)) || strings.Contains(told, "s3cret") {
+				t.Errorf("error %v; told of %s", err, told)
 			}
 			if errors.Is(err, ErrBusy) != tc.busy || a.Text != tc.text {
 				t.Errorf("busy %v, kept %q", errors.Is(err, ErrBusy), a.Text)
@@ -270,7 +283,7 @@ func FuzzStream(f *testing.F) {
 	f.Add("data: {\"choices\":null}\n\ndata: [DONE]\n\n")
 	f.Fuzz(func(t *testing.T, in string) {
 		var got strings.Builder
-		s := stream{leading: true, emit: func(p string) error { got.WriteString(p); return nil }}
+		s := stream{leading: true, room: 1 << 20, emit: func(p string) error { got.WriteString(p); return nil }}
 		err := s.read(strings.NewReader(in))
 		if a := s.answer(); strings.TrimRight(got.String(), " \n") != a.Text || err == nil && a.Stop == "" {
 			t.Errorf("emitted %q, answer %+v, error %v", got.String(), a, err)

@@ -13,8 +13,13 @@ import (
 	"moebot/bot/chat"
 )
 
-// maxEvent bounds one event of a stream, bytes.
-const maxEvent = 1 << 20
+// Bounds of what a server may send: of one event, bytes; of what is kept for each token
+// that was asked for, bytes of text and of tokens' names; and of the alternatives of a token.
+const (
+	maxEvent     = 1 << 20
+	tokenBytes   = 512
+	alternatives = 5
+)
 
 // stream is an answer that comes in server-sent events
 // (https://html.spec.whatwg.org/multipage/server-sent-events.html).
@@ -22,6 +27,7 @@ type stream struct {
 	began   time.Time
 	emit    func(string) error
 	leading bool // blanks at the beginning are left out
+	room    int  // for what is kept, bytes: a server may go on past the tokens it was asked for
 
 	text   strings.Builder
 	reason string
@@ -55,21 +61,26 @@ type chunk struct {
 			CachedTokens int `json:"cached_tokens"`
 		} `json:"prompt_tokens_details"`
 	} `json:"usage"`
-	Error *struct {
-		Message string `json:"message"`
-	} `json:"error"`
+	Error *serverError `json:"error"`
 }
 
-var errBroken = errors.New("the stream of the answer ended too early")
+var (
+	errBroken = errors.New("the stream of the answer ended too early")
+	errLong   = errors.New("an event of the stream is too long")
+)
 
 // read takes events until the end of the answer. What came before an error is kept.
 func (s *stream) read(r io.Reader) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4096), maxEvent)
 	var data []string
+	size := 0
 	for lines.Scan() {
 		line := lines.Text()
 		if value, ok := strings.CutPrefix(line, "data:"); ok {
+			if size += len(line); size > maxEvent {
+				return errLong
+			}
 			data = append(data, strings.TrimPrefix(value, " "))
 			continue
 		}
@@ -80,7 +91,7 @@ func (s *stream) read(r io.Reader) error {
 		if done || err != nil {
 			return err
 		}
-		data = data[:0]
+		data, size = data[:0], 0
 	}
 	if err := lines.Err(); err != nil {
 		return err
@@ -109,7 +120,7 @@ func (s *stream) event(data string) (done bool, err error) {
 		return false, fmt.Errorf("an event that is no JSON: %w", err)
 	}
 	if c.Error != nil {
-		return false, errors.New(c.Error.Message)
+		return false, *c.Error
 	}
 	if u := c.Usage; u != nil {
 		s.usage.PromptTokens, s.usage.DecodedTokens, s.usage.ReusedTokens = u.PromptTokens, u.CompletionTokens, u.PromptDetails.CachedTokens
@@ -118,19 +129,25 @@ func (s *stream) event(data string) (done bool, err error) {
 		if choice.Logprobs != nil {
 			for _, t := range choice.Logprobs.Content {
 				token := chat.TraceToken{Text: strings.ToValidUTF8(t.Token, "\uFFFD"), Prob: math.Exp(t.Logprob)}
-				for _, a := range t.TopLogprobs {
+				s.room -= len(t.Token)
+				for _, a := range t.TopLogprobs[:min(len(t.TopLogprobs), alternatives)] {
+					s.room -= len(a.Token)
 					token.Alternatives = append(token.Alternatives, chat.Alternative{Text: strings.ToValidUTF8(a.Token, "\uFFFD"), Prob: math.Exp(a.Logprob)})
 				}
 				s.trace.Tokens = append(s.trace.Tokens, token)
 			}
+		}
+		if s.room -= len(choice.Delta.Content) + 1; s.room < 0 {
+			s.reason = "length"
+			return true, nil
 		}
 		if err := s.piece(choice.Delta.Content); err != nil {
 			return false, err
 		}
 		if choice.FinishReason != "" {
 			s.reason = stops[choice.FinishReason]
-			if s.reason == "" {
-				s.reason = choice.FinishReason
+			if s.reason == "" { // of a server's own
+				s.reason = "stop"
 			}
 		}
 	}
