@@ -56,6 +56,9 @@ func TestTheSettingEngineChooses(t *testing.T) {
 			if b := m.Measure(p); (b.Window == c.Engine.ContextTokens) != tc.far {
 				t.Errorf("measured %+v", b)
 			}
+			if by := m.elsewhere.by(p.Settings); strings.HasPrefix(by, "big at ") != tc.far {
+				t.Errorf("the answers are made by %q", by)
+			}
 			if says := strings.Contains(m.describe(), "big at "); says != (tc.url != "") {
 				t.Errorf("described as %q", m.describe())
 			}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -235,7 +236,7 @@ func (s *service) closeStore() {
 func (s *service) openDiscord() error {
 	d := s.cfg.Discord
 	o := discord.Options{Token: s.cfg.Token.Reveal(), APIBase: d.APIBase, MessageContent: d.MessageContent, CommandGuild: d.CommandGuild,
-		Policy: policy(s.cfg), EditInterval: time.Duration(d.EditInterval), Report: s.report, Activity: s.activityOf, Measure: s.mind.Measure, Trace: s.mind.Trace, Status: s.statusLines,
+		Policy: policy(s.cfg), EditInterval: time.Duration(d.EditInterval), Report: s.report, Activity: s.activityOf, Measure: s.mind.Measure, Trace: s.mind.Trace, Status: s.statusLines, Elsewhere: s.mind.elsewhere.by,
 		Retention: time.Duration(s.cfg.Session.TTL), Before: s.askPending, Homes: &discord.Homes{}, Log: s.log}
 	var store discord.Store = forgetful{s.store, s.mind}
 	if o.Token == "" {
@@ -339,7 +340,7 @@ func (s *service) readyz(w http.ResponseWriter, r *http.Request) {
 		state["discord"], status = why, http.StatusServiceUnavailable
 	}
 	if s.workers != nil { // without one questions wait; that is no reason to take the gateway away
-		state["workers"] = itoa(s.workers.Stats().Workers)
+		state["workers"] = strconv.Itoa(s.workers.Stats().Workers)
 	}
 	if s.worker != nil && !s.worker.Ready() {
 		state["jobs"], status = "Redis has not heard of this worker lately", http.StatusServiceUnavailable

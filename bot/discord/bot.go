@@ -51,9 +51,12 @@ type Options struct {
 	// Measure tells what the model sees of a prompt, for /context, and Trace how an
 	// answer came about, for /why and /experts. Status has more lines for /status.
 	// They may be nil.
-	Measure   func(chat.Prompt) chat.Budget
-	Trace     func(messageID string) (chat.Trace, bool)
-	Status    func(ctx context.Context) []string
+	Measure func(chat.Prompt) chat.Budget
+	Trace   func(messageID string) (chat.Trace, bool)
+	Status  func(ctx context.Context) []string
+	// Elsewhere names the model on another server that makes the answers where settings
+	// hold, "" where the one inside the program does. It may be nil.
+	Elsewhere func(session.Settings) string
 	Steering  *Steering     // what /steer needs; nil is a bot without it
 	Retention time.Duration // how long a conversation is kept, for /privacy
 	RescanAge time.Duration // messages older than this are not answered after a gap; 0 is an hour

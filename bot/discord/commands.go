@@ -80,7 +80,7 @@ func (b *Bot) onCommand(ctx context.Context, i *discordgo.Interaction, name stri
 	case "forget-me":
 		return b.forgetMe(ctx, i)
 	case "privacy":
-		return b.respond(ctx, i, b.privacy(), true)
+		return b.respond(ctx, i, b.privacy(b.elsewhere(ctx, i)), true)
 	case "steer":
 		return b.steer(ctx, i)
 	case "status":
@@ -88,7 +88,7 @@ func (b *Bot) onCommand(ctx context.Context, i *discordgo.Interaction, name stri
 	case "stats":
 		return b.stats(ctx, i)
 	case "help":
-		return b.respond(ctx, i, b.help(), true)
+		return b.respond(ctx, i, b.help(b.elsewhere(ctx, i)), true)
 	case menuAbout:
 		return b.about(ctx, i)
 	case menuAgain:

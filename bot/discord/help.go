@@ -12,33 +12,54 @@ import (
 	"moebot/session"
 )
 
-// help fits the channel: who may set what, and what is read here.
-func (b *Bot) help() string {
-	text := "I'm moebot: a small language model that runs inside this very program.\n" +
+// elsewhere names the model on another server that makes the answers in an interaction's
+// channel, "" if that is the one inside the program.
+func (b *Bot) elsewhere(ctx context.Context, i *discordgo.Interaction) string {
+	if b.opt.Elsewhere == nil {
+		return ""
+	}
+	short, cancel := soon(ctx)
+	defer cancel()
+	return b.opt.Elsewhere(b.treeAnyway(short, b.findPlace(short, i.GuildID, i.ChannelID)).Merged())
+}
+
+// help fits the channel: who answers, and what is read here. Elsewhere is as of the
+// function of that name.
+func (b *Bot) help(elsewhere string) string {
+	text := "I'm moebot: a small language model that runs inside this very program.\n"
+	if elsewhere != "" {
+		text = "I'm moebot. My answers here are made by a language model on another server: " + plain(elsewhere) + ".\n"
+	}
+	text +=
 		"- **Talk to me**: mention me, reply to me, write me a direct message, or go on in a thread I'm in.\n" +
-		"- **Buttons** below an answer: *Stop*, *Regenerate*, *Continue* where it was cut, ◀️ ▶️ between alternatives; the one you see is the one I remember. If you edit your question, I offer a new answer.\n" +
-		"- **/ask** asks one question, if you like for you alone; **/regenerate** and **/stop** do what the buttons do. *Apps → Ask about this* in a message's menu asks about it.\n" +
-		"- **/temperature** and **/sampling** show or set how I choose words, **/persona** who I am here.\n" +
-		"- **/settings** shows and sets all of it, for a server, a channel or a thread; **/admin** says whom I answer, for who manages the server.\n" +
-		"- **/context** shows what I see of the conversation, **/why** how sure I was of the last answer, **/experts** who in me gave it.\n" +
-		"- **/reset** makes me forget this channel's conversation (with Undo), **/export** gives it to you.\n" +
-		"- **/privacy** says what I keep, **/forget-me** removes what you said; **/status** says how I am.\n" +
-		"I don't learn from what you write. I often get facts wrong."
+			"- **Buttons** below an answer: *Stop*, *Regenerate*, *Continue* where it was cut, ◀️ ▶️ between alternatives; the one you see is the one I remember. If you edit your question, I offer a new answer.\n" +
+			"- **/ask** asks one question, if you like for you alone; **/regenerate** and **/stop** do what the buttons do. *Apps → Ask about this* in a message's menu asks about it.\n" +
+			"- **/temperature** and **/sampling** show or set how I choose words, **/persona** who I am here.\n" +
+			"- **/settings** shows and sets all of it, for a server, a channel or a thread; **/admin** says whom I answer, for who manages the server.\n" +
+			"- **/context** shows what I see of the conversation, **/why** how sure I was of the last answer, **/experts** who in me gave it.\n" +
+			"- **/reset** makes me forget this channel's conversation (with Undo), **/export** gives it to you.\n" +
+			"- **/privacy** says what I keep, **/forget-me** removes what you said; **/status** says how I am.\n" +
+			"I don't learn from what you write. I often get facts wrong."
 	if !b.content.Load() {
 		text += "\nI can only read messages that mention me or reply to me, and direct messages."
 	}
 	return text
 }
 
-// privacy says what is kept, in words.
-func (b *Bot) privacy() string {
+// privacy says what is kept, in words, and who reads it. Elsewhere is as of the function of
+// that name.
+func (b *Bot) privacy(elsewhere string) string {
+	who := "and what is said here leaves this program for nobody: the model runs inside it."
+	if elsewhere != "" {
+		who = "but what is said here is sent to another server, whose model makes the answers: " + plain(elsewhere) + ". What becomes of it there, I don't know."
+	}
 	kept := "for a while"
 	if d := b.opt.Retention; d > 0 {
 		kept = "for " + days(d) + " after the last message there"
 	}
 	return "**What I keep**: of messages meant for me, the text, your name and id, when it was, and my answers, by channel, " + kept + ". " +
 		"Nothing of other messages; one that you reply to is read with your question. Settings of a channel, and sums such as how many messages there were.\n" +
-		"**What for**: to answer in context. I don't learn from it, and it leaves this program for nobody: the model runs inside it.\n" +
+		"**What for**: to answer in context. I don't learn from it, " + who + "\n" +
 		"**How to be rid of it**: delete a message and I forget it; **/reset** forgets a channel's conversation (ten minutes it can be undone); " +
 		"**/forget-me** removes everything you said to me, everywhere, and my answers to it. **/export** shows you what there is of this channel."
 }
