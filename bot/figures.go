@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -155,7 +156,7 @@ func (p put) engine(e engine.Stats) {
 	const load = "Tokens that an expert of a layer took part in."
 	for layer, experts := range e.ExpertLoad {
 		for expert, n := range experts {
-			p(sum, "expert_tokens_total", load, float64(n), "layer", itoa(layer), "expert", itoa(expert))
+			p(sum, "expert_tokens_total", load, float64(n), "layer", strconv.Itoa(layer), "expert", strconv.Itoa(expert))
 		}
 	}
 }

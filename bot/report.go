@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"strconv"
 	"time"
 
 	"moebot/bot/discord"
@@ -58,5 +57,3 @@ func (s *service) statusLines(context.Context) []string {
 	return []string{"**The model** is " + s.mind.describe() + ".",
 		fmt.Sprintf("**Awake** for %s, version %s.", time.Since(s.since).Round(time.Second), programVersion())}
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

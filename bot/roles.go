@@ -15,14 +15,7 @@ import (
 // remote is a chat.Generator whose work the workers do; the traces stay here.
 type remote struct {
 	*jobs.Client
-	*mind
-}
-
-var _ chat.Tracer = remote{}
-
-// Generate is chat.Generator.
-func (r remote) Generate(ctx context.Context, p chat.Prompt, emit func(string) error) (chat.Answer, error) {
-	return r.Client.Generate(ctx, p, emit)
+	chat.Tracer
 }
 
 // generator is who makes the answers: the engine here, or, in a gateway, the workers.
