@@ -32,22 +32,21 @@ func (s *Server) begin(i *Interaction, c *channel, data map[string]any, message 
 	}
 	// Interactions need no intent.
 	s.dispatch(event{guildID: c.GuildID, name: "INTERACTION_CREATE", data: j})
-	i.timers = append(i.timers,
-		s.after(ackDeadline, func() {
-			if i.ack == 0 {
-				// "If the 3 second deadline is exceeded, the token will be invalidated."
-				delete(s.tokens, i.token)
-				i.fail("The application did not respond")
-			}
-		}),
-		s.after(tokenLife, func() {
+	s.after(ackDeadline, func() {
+		if i.ack == 0 {
+			// "If the 3 second deadline is exceeded, the token will be invalidated."
 			delete(s.tokens, i.token)
-			delete(s.interactions, i.ID)
-			s.unstore(i.files)
-			if i.state == InteractionDeferred {
-				i.fail("The application did not respond")
-			}
-		}))
+			i.fail("The application did not respond")
+		}
+	})
+	s.after(tokenLife, func() {
+		delete(s.tokens, i.token)
+		delete(s.interactions, i.ID)
+		s.unstore(i.files)
+		if i.state == InteractionDeferred {
+			i.fail("The application did not respond")
+		}
+	})
 	s.publishInteraction(i)
 }
 

@@ -34,7 +34,6 @@ type interactionState struct {
 	choices   []Choice
 	optionOf  OptionType   // of the focused option, for autocompletion
 	files     []Attachment // given as options; the CDN has them for the life of the token
-	timers    []*timer
 }
 
 // invocation is an option with its value as the bot gets it. Documentation: "Application Command Interaction

@@ -267,11 +267,16 @@ func (r *restorer) message(c *channel, in savedMessage) {
 		r.fail("message %s of channel %s is out of order, of another channel, or by the unknown person %q", m.ID, c.ID, m.Author.ID)
 		return
 	}
+	people := slices.Clone(m.Mentions)
 	for _, reaction := range m.Reactions {
-		for _, id := range reaction.Users {
-			if r.users[id] == nil {
-				r.fail("message %s has a reaction of the unknown person %q", m.ID, id)
-			}
+		people = append(people, reaction.Users...)
+	}
+	if m.Interaction != nil {
+		people = append(people, m.Interaction.UserID)
+	}
+	for _, id := range people {
+		if r.users[id] == nil {
+			r.fail("message %s has the unknown person %q", m.ID, id)
 		}
 	}
 	m.Author, m.replyPing, m.webhook = *u, in.ReplyPing, in.Webhook

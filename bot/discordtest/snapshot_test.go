@@ -153,6 +153,13 @@ func TestRestoreRefuses(t *testing.T) {
 				}
 			}
 		},
+		"mention": func(m map[string]any) {
+			for _, c := range m["channels"].([]any) {
+				if log, ok := c.(map[string]any)["Log"].([]any); ok && len(log) > 0 {
+					log[0].(map[string]any)["Mentions"] = []string{"5"}
+				}
+			}
+		},
 		"owner": func(m map[string]any) { m["guilds"].([]any)[0].(map[string]any)["OwnerID"] = "5" },
 	} {
 		var m map[string]any
