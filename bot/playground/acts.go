@@ -3,6 +3,7 @@ package playground
 import (
 	"net/http"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"moebot/bot/discordtest"
@@ -11,6 +12,8 @@ import (
 const (
 	maxName   = 32  // characters of a person's name, as on Discord
 	maxPeople = 200 // users in the local Discord; a page that adds more has gone wild
+
+	zeroWidthJoiner = '\u200d' // in emoji of several people
 )
 
 type sendRequest struct {
@@ -227,8 +230,8 @@ func personName(name string) (string, error) {
 		return "", &refusal{http.StatusBadRequest, "A name has 1 to 32 characters."}
 	}
 	for _, r := range name {
-		if r < ' ' || r == '@' || r == '#' || r == ':' || r == '`' {
-			return "", &refusal{http.StatusBadRequest, "A name has no @, #, : or backtick."}
+		if unicode.Is(unicode.C, r) && r != zeroWidthJoiner || strings.ContainsRune("@#:`", r) {
+			return "", &refusal{http.StatusBadRequest, "A name has no @, #, : or backtick, and nothing that is not seen."}
 		}
 	}
 	return name, nil

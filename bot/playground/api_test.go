@@ -80,6 +80,8 @@ func TestActsRefused(t *testing.T) {
 		{"person without a name", "/api/person", "application/json", `{"name":" "}`, 400, "1 to 32"},
 		{"person with a long name", "/api/person", "application/json", fmt.Sprintf(`{"name":%q}`, strings.Repeat("n", 33)), 400, "1 to 32"},
 		{"person with a mention for a name", "/api/person", "application/json", `{"name":"@everyone"}`, 400, "no @"},
+		{"person of whom nothing is seen", "/api/person", "application/json", `{"name":"\u200b"}`, 400, "not seen"},
+		{"person whose name runs backwards", "/api/person", "application/json", `{"name":"\u202eniboR"}`, 400, "not seen"},
 		{"person who is there", "/api/person", "application/json", `{"name":"robin"}`, 409, "already"},
 		{"unknown act", "/api/nothing", "application/json", `{}`, 404, "nothing here"},
 	} {

@@ -1,10 +1,12 @@
 package playground_test
 
 import (
+	"bufio"
 	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -37,6 +39,7 @@ func TestComplete(t *testing.T) {
 	w := newWorld(t)
 	w.bot(t)
 	general, robin := w.channel(t, "general"), w.person(t, "Robin")
+	_, state := w.call(t, "GET", "/api/state", "", "")
 	status, answer := w.post(t, "/api/complete", map[string]any{"channel": general, "as": robin, "name": "pick", "focused": "fruit", "options": []any{map[string]any{"name": "fruit", "value": "p"}}})
 	choices, _ := answer["choices"].([]any)
 	if status != http.StatusOK || len(choices) != 1 || choices[0].(map[string]any)["value"] != "pear" || choices[0].(map[string]any)["name"] != "The pear" {
@@ -47,5 +50,20 @@ func TestComplete(t *testing.T) {
 	}
 	if status, _ := w.post(t, "/api/complete", map[string]any{"channel": general, "as": w.discord.Bot().ID, "name": "pick", "focused": "fruit"}); status != http.StatusForbidden {
 		t.Errorf("as the bot: %d", status)
+	}
+	// No page hears of it: what is not answered in time would be told as a failure.
+	if _, err := w.discord.Send(general, robin, "that is all"); err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Timeout: 10 * time.Second}
+	response, err := client.Get(w.url + "/api/events?after=" + state["position"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	for lines := bufio.NewScanner(response.Body); lines.Scan() && lines.Text() != "event: message"; {
+		if lines.Text() == "event: interaction" {
+			t.Error("suggestions are told to all pages")
+		}
 	}
 }

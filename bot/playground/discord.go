@@ -48,7 +48,8 @@ func (s *Server) carry(e discordtest.Event) {
 			s.hub.publish("typing", map[string]string{"channel": e.ChannelID, "user": e.User.ID})
 		}
 	case discordtest.InteractionChanged:
-		if i := e.Interaction; i != nil {
+		// Suggestions are waited for where they are asked for, and none are no failure.
+		if i := e.Interaction; i != nil && i.Type != discordtest.AutocompleteInteraction {
 			s.hub.publish("interaction", interactionView{ID: i.ID, User: i.UserID, State: string(i.State), Error: i.Error, Form: formOf(i.Response.Modal)})
 		}
 	case discordtest.ChannelChanged:

@@ -89,21 +89,23 @@ func TestKeepForgets(t *testing.T) {
 		}
 		return m.ID
 	}
-	answer := func(question, name string) {
-		first := say(bot, name+" gone 1", discordtest.ReplyTo(question), discordtest.WithNonce(question+"-0"))
-		say(bot, name+" gone 2", discordtest.WithNonce(question+"-1"))
-		say(bot, name+" gone again", discordtest.WithNonce(question+"+2"))
-		say(bot, name+" gone file", discordtest.WithNonce(question+"-f"), discordtest.Attach("answer.md", []byte("x")))
-		press := fmt.Sprint(first[:len(first)-1], "9") // of a button: no message has that id
-		say(bot, name+" made again", discordtest.WithNonce(press+"-1"))
+	remove := func(id string) {
+		t.Helper()
+		if err := d.Delete(channel, id, ada); err != nil {
+			t.Fatal(err)
+		}
 	}
 	deleted := say(ada, "gone soon")
 	say(bot, "gone with what it answers", discordtest.ReplyTo(deleted))
-	if err := d.Delete(channel, deleted, ada); err != nil {
-		t.Fatal(err)
-	}
+	remove(deleted)
 	hers, his := say(ada, "gone question"), say(jun, "stays: question")
-	answer(hers, "hers")
+	say(bot, "gone 1", discordtest.ReplyTo(hers), discordtest.WithNonce(hers+"-0"))
+	say(bot, "gone 2", discordtest.WithNonce(hers+"-1"))
+	say(bot, "gone again", discordtest.WithNonce(hers+"+2"))
+	say(bot, "gone file", discordtest.WithNonce(hers+"-f"), discordtest.Attach("answer.md", []byte("x")))
+	press := say(ada, "gone") // an id that no message has, as that of a press of a button
+	remove(press)
+	say(bot, "gone: made again", discordtest.WithNonce(press+"-1"))
 	say(bot, "stays 1", discordtest.ReplyTo(his), discordtest.WithNonce(his+"-0"))
 	say(bot, "stays 2", discordtest.WithNonce(his+"-1"))
 	say(bot, "stays: a note")

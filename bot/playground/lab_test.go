@@ -183,6 +183,11 @@ func testInterventionsByKeyboard(t *testing.T, p *tab) {
 	eval[any](p, slider+".focus()")
 	p.press("ArrowRight")
 	p.waitText(".edit-code", "head:2.0=0.1")
+	// Controls drawn anew keep the focus.
+	eval[any](p, `document.querySelector(".edit select").focus()`)
+	pick(p, ".edit select", "1")
+	p.waitText(".edit-code", "head:1.0=0.1")
+	p.wait(`document.activeElement === document.querySelector(".edit select")`)
 }
 
 func testOwnDirection(t *testing.T, p *tab) {
@@ -261,6 +266,7 @@ func testTourInChinese(t *testing.T, p *tab) {
 	p.waitText("#tour .step-title", "A chain of tokens")
 	pick(p, "#tour .lab-top select", "zh")
 	p.waitText("#tour .step-title", "一串 token")
+	p.wait(`document.querySelector("#tour").lang === "zh"`)
 	p.waitText("#panel-tabs", "干预")
 	for i, s := range tourSteps {
 		p.waitText("#tour .step-title", fmt.Sprintf("%d. ", i+1))

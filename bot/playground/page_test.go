@@ -37,6 +37,7 @@ func TestPage(t *testing.T) {
 		{"colours", desktop, testColours},
 		{"connection lost", desktop, testConnectionLost},
 		{"too long", desktop, testTooLong},
+		{"many messages", desktop, testMany},
 		{"phone", phone, testPhone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -381,4 +382,56 @@ func testPhone(t *testing.T, w *world, p *tab) {
 	p.wait(`document.querySelector(".embed img")?.naturalWidth === 480`)
 	narrow("picture")
 	p.shot("stats")
+}
+
+// testMany: of a channel's messages none is missing between those that are loaded, and not all stay on the page.
+func testMany(t *testing.T, w *world, p *tab) {
+	channel, jun := w.channel(t, "small-talk"), w.person(t, "Jun")
+	var ids []string
+	say := func(from, to int) {
+		t.Helper()
+		for i := from; i < to; i++ {
+			m, err := w.discord.Send(channel, jun, fmt.Sprint("number ", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, m.ID)
+		}
+	}
+	edit := func(i int) {
+		t.Helper()
+		if _, err := w.discord.Edit(channel, ids[i], jun, fmt.Sprint("number ", i, ", edited")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shown := func(first, n int) {
+		t.Helper()
+		p.wait(fmt.Sprintf(`document.querySelectorAll(".message").length === %d && document.querySelector(".message").dataset.id === %q`, n, ids[first]))
+		if wrong := eval[[]int](p, fmt.Sprintf(`[...document.querySelectorAll(".message .text")].flatMap((e, i) => e.textContent.startsWith("number " + (%d + i)) ? [] : [%d + i])`, first, first)); len(wrong) > 0 {
+			t.Errorf("not in their place: %v", wrong)
+		}
+	}
+	p.do(chromedp.Navigate("about:blank")) // so that it need not draw them one by one
+	say(0, 290)
+	p.do(chromedp.Navigate(w.url))
+	p.wait(`document.body.classList.contains("is-ready")`)
+	edit(10) // not loaded, like the whole channel
+	if _, err := w.discord.Send(w.channel(t, "general"), jun, "edited"); err != nil {
+		t.Fatal(err)
+	}
+	p.waitText(".message .text", "edited")
+	eval[any](p, `[...document.querySelectorAll(".channel")].find((e) => e.textContent.includes("small-talk")).click()`)
+	shown(190, 100)
+	edit(20) // not loaded
+	edit(289)
+	p.waitText(".message .text", "289, edited")
+	for _, first := range []int{90, 0} {
+		eval[any](p, `document.querySelector("#intro .button").click()`)
+		shown(first, 290-first)
+	}
+	eval[any](p, `document.querySelector("#scroller").scrollTop = 1e9`)
+	p.wait(`document.querySelector("#jump").hidden`)
+	say(290, 301)
+	shown(151, 150)
+	p.waitText("#intro .button", "Show earlier messages")
 }

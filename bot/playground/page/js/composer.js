@@ -198,7 +198,7 @@ function pressed(event) {
 // Names typed as @name become mentions on their way out, the longest names first, and names again for an edit.
 function toMentions(text) {
   const people = [...state.users.values()].sort((a, b) => b.name.length - a.name.length);
-  for (const u of people) text = text.replaceAll(new RegExp(`(^|[\\s(])@${RegExp.escape?.(u.name) ?? u.name.replace(/[^\p{L}\p{N}]/gu, "\\$&")}(?![\\p{L}\\p{N}_])`, "giu"), `$1<@${u.id}>`);
+  for (const u of people) text = text.replaceAll(new RegExp(`(^|[\\s(])@${u.name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")}(?![\\p{L}\\p{N}_])`, "giu"), `$1<@${u.id}>`);
   return text;
 }
 
@@ -236,6 +236,7 @@ async function send() {
   const sent = await attempt(() => kept.editing
     ? post("api/edit", { channel: where, message: kept.editing.id, as: state.me, content })
     : post("api/send", { channel: where, as: state.me, content, reply: kept.answering?.id ?? "" }));
+  if (!sent && where !== state.channel && !kept.editing && !drafts.get(where)) drafts.set(where, kept.value);
   if (sent || where !== state.channel || entry.value) return;
   entry.value = kept.value; // what was refused is not lost
   answering = kept.answering && findMessage(where, kept.answering.id) ? kept.answering : null;

@@ -90,6 +90,11 @@ export function avatar(user, size = 40) {
   return h("span", props, initials(user.name));
 }
 
+/** newest takes the oldest out of a Map or Set until no more than n are left. */
+export function newest(all, n) {
+  while (all.size > n) all.delete(all.keys().next().value);
+}
+
 /** remember and recall keep a preference in this browser; they do nothing where storage is forbidden. */
 export function remember(key, value) {
   try { localStorage.setItem(`moebot.${key}`, value); } catch { /* not kept, then */ }

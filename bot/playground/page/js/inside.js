@@ -1,5 +1,5 @@
 // The panel "Inside the reply": which reply it shows, its tokens, and how they are shaded.
-import { $, h, icon } from "./dom.js";
+import { $, h, icon, newest } from "./dom.js";
 import { state, on, user, log, findMessage } from "./store.js";
 import { get } from "./api.js";
 import { plain } from "./markdown.js";
@@ -79,7 +79,7 @@ async function showReply(id, attempt = 0) {
       return;
     }
     traces.set(id, trace);
-    if (traces.size > 60) traces.delete(traces.keys().next().value);
+    newest(traces, 60);
   }
   draw(traces.get(id));
 }

@@ -1,4 +1,5 @@
 // Commands and buttons on their way: what was sent and has no answer yet, and what failed.
+import { newest } from "./dom.js";
 import { on, state } from "./store.js";
 import { toast } from "./toast.js";
 import { openForm } from "./forms.js";
@@ -21,16 +22,17 @@ function settle(id) {
   waiting.get(id)?.();
   waiting.delete(id);
   settled.add(id);
-  if (settled.size > 200) settled.delete(settled.values().next().value);
+  newest(settled, 200);
 }
 
 /** install listens for the fate of interactions. */
 export function install() {
   on("interaction", (i) => {
-    if (i.state === "failed") toast(i.error || "The application did not respond in time.");
+    if (i.state === "failed" && i.user === state.me) toast(i.error || "The application did not respond in time.");
     if (i.state !== "sent") settle(i.id);
     if (i.form && i.user === state.me && !opened.has(i.id)) {
       opened.add(i.id);
+      newest(opened, 200);
       openForm(i);
     }
   });

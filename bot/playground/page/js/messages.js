@@ -1,6 +1,6 @@
 // The messages of the channel shown: drawn once, then each changed in place while a reply streams.
 import { $, h, icon, avatar, hueOf } from "./dom.js";
-import { state, on, user, log, visible, findMessage, loadLog, channel } from "./store.js";
+import { state, on, user, log, trim, visible, findMessage, loadLog, channel } from "./store.js";
 import { plain } from "./markdown.js";
 import { attempt } from "./toast.js";
 import { body, names } from "./message-body.js";
@@ -35,8 +35,7 @@ function clear() {
 export function redraw() {
   clear();
   drawIntro();
-  const list = log().list.filter(visible);
-  for (const message of list) place(message);
+  $("log").append(...log().list.filter(visible).map(made));
   regroup();
 }
 
@@ -69,14 +68,18 @@ async function older() {
   scroller.scrollTop = scroller.scrollHeight - fromEnd;
 }
 
-function place(message) {
+function made(message) {
   const el = draw(message);
   elements.set(message.id, el);
+  return el;
+}
+
+function place(message) {
+  const el = made(message);
   const list = log().list;
   const at = list.findIndex((m) => m.id === message.id);
   const next = list.slice(at + 1).find((m) => elements.has(m.id) && elements.get(m.id) !== el);
   $("log").insertBefore(el, next ? elements.get(next.id) : null);
-  return el;
 }
 
 function draw(message) {
@@ -152,9 +155,9 @@ function touched(event, el) {
 // A message opens a group unless the same person wrote shortly before, on the same day, and it answers nothing.
 function regroup() {
   let before = null;
-  for (const el of $("log").querySelectorAll(".message")) {
-    const m = findMessage(state.channel, el.dataset.id);
-    if (!m) continue;
+  for (const m of log().list) {
+    const el = elements.get(m.id);
+    if (!el) continue;
     const sameDay = before && new Date(before.at).toDateString() === new Date(m.at).toDateString();
     const joined = sameDay && before.author === m.author && !m.reply && !m.command && Boolean(before.only_for) === Boolean(m.only_for)
       && Date.parse(m.at) - Date.parse(before.at) < GROUP_MS;
@@ -199,6 +202,7 @@ function changed({ message, fresh }) {
     document.querySelector("#log > .loading")?.remove();
     place(message);
     regroup();
+    if (fresh && following && !$("log").contains(document.activeElement) && trim(message.channel)) redraw();
   } else {
     fill(el, message);
     setTimeout(() => el.classList.toggle("is-growing", isGrowing(message)), GROWING_MS + 50);

@@ -4,7 +4,7 @@ import { $, h, icon } from "./dom.js";
 import { state, on, channel, me, user } from "./store.js";
 import { post } from "./api.js";
 import { toast } from "./toast.js";
-import { w } from "./words.js";
+import { w, lang } from "./words.js";
 import { detail, percent } from "./experts.js";
 import { choose, languages, later, model, problem, replies, sentence, slider } from "./lab.js";
 import { card, fresh, usesOwn, written } from "./edits.js";
@@ -35,6 +35,7 @@ export async function open() {
 const again = later(() => { if (settings.live && asked) run(); }, 350);
 
 function draw() {
+  $("steer").lang = lang();
   const where = channel()?.kind === "dm" ? "DM" : `#${channel()?.name ?? ""}`;
   const entry = h("input", { id: "steer-text", class: "field", type: "text", value: settings.text, maxlength: 2000, placeholder: w("sayHint"), autocomplete: "off",
     oninput: () => { settings.text = entry.value; again(); },
@@ -69,8 +70,11 @@ function draw() {
   drawSides();
 }
 
+// drawEdits keeps the focus where it is, on the control of the same name.
 function drawEdits() {
   const box = $("edits");
+  const held = document.activeElement;
+  const at = [...box.children].findIndex((el) => el.contains(held));
   const parts = edits.map((e, i) => card(e, shape, {
     changed: () => { box.children[i]?.querySelector(".edit-code")?.replaceChildren(written(e)); again(); },
     redraw: () => { drawEdits(); again(); },
@@ -85,6 +89,7 @@ function drawEdits() {
     }
   }
   box.replaceChildren(...parts);
+  if (at >= 0) [...box.children[at]?.querySelectorAll("[aria-label]") ?? []].find((el) => el.getAttribute("aria-label") === held.getAttribute("aria-label"))?.focus();
 }
 
 const lines = (text) => text.split("\n").map((l) => l.trim()).filter(Boolean);
@@ -99,7 +104,6 @@ async function run() {
   const mine = running = new AbortController();
   asked = true;
   sides = [[], []];
- 
   chosen = null;
   trouble = "";
   drawSides();

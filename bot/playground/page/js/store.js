@@ -1,5 +1,8 @@
 // What the page knows about the local Discord, and the one place where it changes.
+import { newest } from "./dom.js";
 import { get, follow } from "./api.js";
+
+const LONGEST = 300; // messages of a channel; of more the newest half stay, the others can be loaded again
 
 export const state = {
   guilds: [], roles: [], channels: new Map(), users: new Map(), commands: [], notices: [],
@@ -94,6 +97,8 @@ export async function loadLog(id, older = false) {
   const entry = state.logs.get(id) ?? { list: [], more: false, ready: false };
   const seen = new Set(entry.list.map((m) => m.id));
   entry.list = [...answer.messages.filter((m) => !seen.has(m.id) && !state.gone.has(m.id)), ...entry.list].sort(byID);
+  // What an edit brought in before is not there twice, nor are there gaps: older messages are asked for by the oldest here.
+  if (answer.more) entry.list = entry.list.filter((m) => byID(m, answer.messages[0]) >= 0);
   entry.more = answer.more;
   entry.ready = true;
   state.logs.set(id, entry);
@@ -102,12 +107,22 @@ export async function loadLog(id, older = false) {
 // Snowflakes grow with time; they are longer than a double is exact, so they compare as text by length first.
 const byID = (a, b) => a.id.length - b.id.length || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
+/** trim lets go of the oldest messages of a channel that has many, and tells whether it did. */
+export function trim(id) {
+  const entry = log(id);
+  if (entry.list.length <= LONGEST) return false;
+  entry.list = entry.list.slice(-LONGEST / 2);
+  entry.more = true;
+  return true;
+}
+
 const receivers = {
   message(m) {
     const entry = state.logs.get(m.channel) ?? { list: [], more: false, ready: false };
     state.logs.set(m.channel, entry);
     const i = entry.list.findIndex((x) => x.id === m.id);
     const fresh = i < 0;
+    if (fresh && entry.ready && entry.more && byID(m, entry.list[0] ?? m) < 0) return; // an edit of one that is not loaded
     if (fresh) {
       entry.list.push(m);
       entry.list.sort(byID);
@@ -115,15 +130,19 @@ const receivers = {
         state.unread.set(m.channel, (state.unread.get(m.channel) ?? 0) + 1);
         emit("unread");
       }
+      if (m.channel !== state.channel) trim(m.channel);
     } else {
       entry.list[i] = m;
     }
+    state.touched.delete(m.id);
     state.touched.set(m.id, Date.now());
+    newest(state.touched, 200);
     if (state.typing.get(m.channel)?.delete(m.author)) emit("typing");
     emit("message", { message: m, fresh });
   },
   delete({ channel: id, message }) {
     state.gone.add(message);
+    newest(state.gone, 1000);
     const entry = state.logs.get(id);
     if (entry) entry.list = entry.list.filter((m) => m.id !== message);
     emit("delete", { channel: id, id: message });

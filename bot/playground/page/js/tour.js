@@ -1,7 +1,7 @@
 // The tab "Tour": eight steps from a chain of tokens to two experts at work, on the visitor's own sentence.
 import { $, h, remember, recall } from "./dom.js";
 import { on } from "./store.js";
-import { w } from "./words.js";
+import { w, lang } from "./words.js";
 import { languages, later, look, model, problem } from "./lab.js";
 import { STEPS } from "./tour-steps.js";
 
@@ -25,6 +25,7 @@ export async function open() {
   place.layer = Math.min(place.layer, shape.layers - 1);
   const entry = h("input", { id: "tour-text", class: "field", type: "text", value: place.text, maxlength: 300, autocomplete: "off", oninput: () => { place.text = entry.value; place.position = -1; soon(); } });
   const step = STEPS[place.step];
+  $("tour").lang = lang();
   $("tour").replaceChildren(h("div", { class: "lab-scroll" },
     h("div", { class: "lab-top" }, h("label", { class: "lab-title", for: "tour-text" }, w("sentence")), languages()),
     entry,
