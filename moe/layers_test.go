@@ -53,7 +53,7 @@ var rules = map[string]rule{
 	"bot/chat":     {layer: 4, may: []string{"session"}, vendors: []string{"*"}},
 
 	"moe/train":       {layer: 5, may: []string{"1", "2", "3", "4"}, vendors: []string{"*"}},
-	"bot/jobs":        {layer: 5, may: []string{"bot/chat", "session"}, vendors: []string{"*"}},
+	"bot/jobs":        {layer: 5, may: []string{"bot/chat", "session", "session/redisstore"}, vendors: []string{"*"}},
 	"bot/discord":     {layer: 5, may: []string{"bot/chat", "session"}, vendors: []string{"*"}},
 	"bot/discordtest": {layer: 5, may: []string{"bot/chat"}, vendors: []string{"*"}},
 	"bot/openai":      {layer: 5, may: []string{"bot/chat", "session"}},
