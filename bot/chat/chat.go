@@ -26,7 +26,7 @@ type Store interface {
 	Hold(ctx context.Context, k session.Key, questionID string) (bool, error)
 	Renew(ctx context.Context, questions []session.Pending) error
 	Release(ctx context.Context, questions []session.Pending) error
-	Take(ctx context.Context, name string, size int, every time.Duration) (wait time.Duration, err error)
+	TakeAll(ctx context.Context, messageID string, limits []session.Limit) (wait time.Duration, err error)
 	Count(ctx context.Context, k session.Key, amounts map[string]int64) error
 }
 

@@ -90,7 +90,7 @@ func TestRules(t *testing.T) {
 	if all := strings.Join(w.turns("c"), "\n"); strings.Contains(all, "never stored") {
 		t.Errorf("stored: %s", all)
 	}
-	if wait := w.s.Limited(t.Context(), "", "other", session.Settings{}); wait != 0 {
+	if wait := w.s.Limited(t.Context(), "i0", "", "other", session.Settings{}); wait != 0 {
 		t.Errorf("another person waits %v", wait)
 	}
 }
@@ -123,13 +123,16 @@ func TestLimitOfAServer(t *testing.T) {
 			t.Errorf("%s of server %s: %q", c.person, c.server, said)
 		}
 	}
-	if wait := w.s.Limited(t.Context(), "6", "eve", session.Settings{}); wait == 0 {
+	if wait := w.s.Limited(t.Context(), "i1", "6", "eve", session.Settings{}); wait == 0 {
 		t.Error("commands have a bucket of their own")
 	}
-	if wait := w.s.Limited(t.Context(), "6", "fay", session.Settings{}); wait != 0 {
+	if wait := w.s.Limited(t.Context(), "i2", "6", "fay", session.Settings{}); wait != 0 {
 		t.Errorf("fay waits %v", wait)
 	}
-	if wait := w.s.Limited(t.Context(), "6", "hal", session.Settings{}); wait == 0 {
+	if wait := w.s.Limited(t.Context(), "i3", "6", "hal", session.Settings{}); wait == 0 {
 		t.Error("the server's bucket has more than it had")
+	}
+	if wait := w.s.Limited(t.Context(), "i4", "7", "hal", session.Settings{}); wait != 0 {
+		t.Errorf("hal, whom one server refused, waits %v in another", wait)
 	}
 }

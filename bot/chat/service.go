@@ -227,22 +227,18 @@ func (s *Service) failed(kind string) {
 	}
 }
 
-// Limited counts a question of a person that does not come through Ask; it returns how
-// long they have to wait, 0 if it may be answered. Without the store all may.
-func (s *Service) Limited(ctx context.Context, serverID, personID string, set session.Settings) time.Duration {
+// Limited counts a question of a person that does not come through Ask, and that id tells
+// from others; it returns how long they have to wait, 0 if it may be answered. Without the
+// store all may.
+func (s *Service) Limited(ctx context.Context, id, serverID, personID string, set session.Settings) time.Duration {
 	if s.opt.Rules == nil {
 		return 0
 	}
-	for _, l := range s.opt.Rules.Limits(serverID, personID, set) {
-		wait, err := s.store.Take(ctx, l.Name, l.Size, l.Every)
-		if err != nil {
-			s.opt.Log.Warn("a person's questions could not be counted", "err", err)
-		}
-		if wait > 0 {
-			return wait
-		}
+	wait, err := s.store.TakeAll(ctx, id, s.opt.Rules.Limits(serverID, personID, set))
+	if err != nil {
+		s.opt.Log.Warn("a person's questions could not be counted", "err", err)
 	}
-	return 0
+	return wait
 }
 
 // Refuse tells a person, once for all processes, why a message is not answered. It is

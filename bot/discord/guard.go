@@ -71,7 +71,7 @@ func (b *Bot) barred(ctx context.Context, i *discordgo.Interaction, p place, set
 	if why := b.unwelcome(i, p, set, text); why != "" {
 		return why
 	}
-	if wait := b.chat.Limited(ctx, i.GuildID, person(i).ID, set); wait > 0 {
+	if wait := b.chat.Limited(ctx, i.ID, i.GuildID, person(i).ID, set); wait > 0 {
 		return chat.TooFast(wait)
 	}
 	return ""

@@ -191,4 +191,9 @@ func (r *reopening) Take(ctx context.Context, name string, size int, every time.
 	return
 }
 
+func (r *reopening) TakeAll(ctx context.Context, id string, limits []session.Limit) (d time.Duration, err error) {
+	r.with(func(s *redisstore.Store) { d, err = s.TakeAll(ctx, id, limits) })
+	return
+}
+
 func (r *reopening) Kind() string { return "embedded" }

@@ -57,14 +57,11 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 	calls = append(calls, call{script: acceptScript,
 		keys: []string{s.channelKey(k, "log"), s.channelKey(k, "seen"), s.channelKey(k, "wait"), s.key(p, "waiting"), total, day, s.holdKey(k, t.ID)},
 		args: []any{t.ID, entry, token, ms(now), s.o.MaxTurns, duration(s.o.TTL), s.o.SeenIDs, member(k, t.ID), ms(now.Add(-s.o.PendingTTL)), duration(dayTTL), s.seenTTL(), s.o.Owner, duration(s.o.HoldTTL), s.openable}})
-	for _, l := range limits {
-		if err := session.ValidateID("bucket", l.Name); err != nil {
-			return fail(err)
-		}
-		take := s.take(l)
-		take.keys = append(take.keys, s.key(partition(l.Name), "rated", l.Name, t.ID))
-		calls = append(calls, take)
+	takes, err := s.takes(t.ID, limits)
+	if err != nil {
+		return fail(err)
 	}
+	calls = append(calls, takes...)
 	var log *redis.StringSliceCmd
 	var cfg *redis.StringCmd
 	replies := s.runAll(ctx, calls, func(p redis.Pipeliner) {
@@ -77,20 +74,7 @@ func (s *Store) Admit(ctx context.Context, k session.Key, t session.Turn, limits
 		s.keepToken(member(k, t.ID), token)
 		return fail(err)
 	}
-	var taken []session.Limit
-	for i, r := range replies[1:] {
-		n, err := r.Int64()
-		if err != nil {
-			s.o.Log.Warn("a bucket could not be asked", "bucket", limits[i].Name, "err", wrap(ctx, err))
-		} else if n == 0 {
-			taken = append(taken, limits[i])
-		}
-		wait = max(wait, time.Duration(n)*time.Millisecond)
-	}
-	if wait > 0 {
-		s.giveBack(ctx, taken, t.ID)
-	}
-	return sess, accepted, wait, nil
+	return sess, accepted, s.taken(ctx, t.ID, limits, replies[1:]), nil
 }
 
 // readAccepted reads what accept.lua returned for a message, and the session as it was

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"moebot/session"
 )
 
@@ -28,6 +30,50 @@ func (s *Store) Take(ctx context.Context, name string, size int, every time.Dura
 		return 0, fmt.Errorf("take from bucket %s: %w", name, err)
 	}
 	return time.Duration(n) * time.Millisecond, nil
+}
+
+// TakeAll takes a token out of each bucket of limits for a message, as Admit does and with
+// what it says of them. It returns 0, or, if one of them was empty, how long until all of
+// them have a token.
+func (s *Store) TakeAll(ctx context.Context, messageID string, limits []session.Limit) (time.Duration, error) {
+	calls, err := s.takes(messageID, limits)
+	if err != nil {
+		return 0, fmt.Errorf("take from buckets for message %s: %w", messageID, err)
+	}
+	return s.taken(ctx, messageID, limits, s.runAll(ctx, calls, nil)), nil
+}
+
+// takes are the calls that take a token out of each bucket for a message, once.
+func (s *Store) takes(messageID string, limits []session.Limit) ([]call, error) {
+	var calls []call
+	for _, l := range limits {
+		if err := session.ValidateID("bucket", l.Name); err != nil {
+			return nil, err
+		}
+		c := s.take(l)
+		c.keys = append(c.keys, s.key(partition(l.Name), "rated", l.Name, messageID))
+		calls = append(calls, c)
+	}
+	return calls, nil
+}
+
+// taken is how long it is until all buckets have a token, by what takes were answered; if
+// one had none, the others get theirs back.
+func (s *Store) taken(ctx context.Context, messageID string, limits []session.Limit, replies []*redis.Cmd) (wait time.Duration) {
+	var taken []session.Limit
+	for i, r := range replies {
+		n, err := r.Int64()
+		if err != nil {
+			s.o.Log.Warn("a bucket could not be asked", "bucket", limits[i].Name, "err", wrap(ctx, err))
+		} else if n == 0 {
+			taken = append(taken, limits[i])
+		}
+		wait = max(wait, time.Duration(n)*time.Millisecond)
+	}
+	if wait > 0 {
+		s.giveBack(ctx, taken, messageID)
+	}
+	return wait
 }
 
 // giveBack puts the tokens back that a message took out of buckets. If that fails, they

@@ -36,6 +36,19 @@ func testAdmit(t *testing.T, s Store) {
 	if wait, err := s.Take(ctx, person.Name, person.Size, each); err != nil || wait == 0 {
 		t.Errorf("Take shares no buckets with Admit: wait %v, %v", wait, err)
 	}
+	alone := session.Limit{Name: "server/6", Size: 1, Every: each}
+	for _, c := range []struct {
+		id      string
+		limits  []session.Limit
+		limited bool
+	}{{"t1", []session.Limit{person, alone}, true}, {"t2", []session.Limit{alone}, false}, {"t2", []session.Limit{alone}, false}, {"t3", []session.Limit{alone}, true}, {"t4", nil, false}} {
+		if wait, err := s.TakeAll(ctx, c.id, c.limits); err != nil || (wait > 0) != c.limited || wait > each {
+			t.Errorf("TakeAll(%s, %v) = %v, %v; want limited %v", c.id, c.limits, wait, err, c.limited)
+		}
+	}
+	if _, err := s.TakeAll(ctx, "t5", []session.Limit{{Name: "a b", Size: 1, Every: each}}); err == nil {
+		t.Error("a bucket whose name has a blank: TakeAll has no error")
+	}
 	holds(t, s, room, "1", "3", "4", "4.1", "5") // a limited question is closed by who admitted it
 	if p, err := s.Pending(ctx); err != nil || len(p) != 6 {
 		t.Errorf("%d pending, %v; want 6", len(p), err)

@@ -31,6 +31,7 @@ type Store interface {
 	Release(context.Context, []session.Pending) error
 	Forget(ctx context.Context, userID string) (int, error)
 	Take(ctx context.Context, name string, size int, every time.Duration) (time.Duration, error)
+	TakeAll(ctx context.Context, messageID string, limits []session.Limit) (time.Duration, error)
 	Settings(context.Context, session.Key) (session.Settings, error)
 	SetSettings(context.Context, session.Key, session.Settings) error
 	UpdateSettings(context.Context, session.Key, func(*session.Settings) error) (session.Settings, error)
