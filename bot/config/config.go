@@ -189,7 +189,8 @@ type Roles struct {
 	// ShardLease is the time without a sign of life after which other gateways take over
 	// a gateway's shards and questions. The same in all processes.
 	ShardLease Duration `toml:"shard_lease"` // "20s"
-	// MaxQueue is how many answers may wait for the workers; more questions are refused.
+	// MaxQueue is how many answers may be in one queue, each worker's own or that of all,
+	// counting those being made; more questions are refused.
 	MaxQueue int `toml:"max_queue"` // 1000
 }
 

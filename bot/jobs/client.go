@@ -24,7 +24,7 @@ type ClientOptions struct {
 	// channel for itself.
 	Server   func(channel string) string
 	Timeout  time.Duration // of an answer whose context has no deadline; 2 minutes
-	MaxQueue int           // jobs that wait in a stream, and here; more are refused; 1000
+	MaxQueue int           // jobs in a stream, those being answered too, and waiting here; more are refused; 1000
 	Lease    time.Duration // of a worker without a sign of life; the same in all processes; 5 s
 	Keys     *session.Keys // seal what is said, in Redis; the workers need them, too. Nil leaves it readable
 	Log      *slog.Logger

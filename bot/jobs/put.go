@@ -90,7 +90,7 @@ func (c *Client) put(ctx context.Context, a *asked, text string) error {
 		if worker != "" {
 			stream, lease = keys.to(worker), keys.worker(worker)
 		}
-		answer, err := submitScript.Run(ctx, c.rdb, []string{stream, lease}, text, c.opt.MaxQueue, group).Text()
+		answer, err := submitScript.Run(ctx, c.rdb, []string{stream, lease}, text, c.opt.MaxQueue).Text()
 		switch {
 		case err != nil:
 			return err

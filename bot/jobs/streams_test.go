@@ -225,34 +225,6 @@ func TestTraceTooLong(t *testing.T) {
 	}
 }
 
-// Jobs that are being answered take no room from those that may wait.
-func TestRoomToWait(t *testing.T) {
-	w := newWorld(t)
-	c := w.client(ClientOptions{MaxQueue: 1})
-	worker := w.worker(&counter{every: time.Hour}, WorkerOptions{Slots: 1})
-	ctx, cancel := context.WithCancel(t.Context())
-	ask := func(id string) <-chan error {
-		p := prompt("", id, "count 1")
-		p.Key = chat.OnceKey // which goes to any worker
-		_, _, errs := w.ask(ctx, c, p)
-		return errs
-	}
-	first := ask("10")
-	w.until("one is being answered", func() bool { return worker.Stats().Running == 1 })
-	second := ask("11")
-	w.until("one waits", func() bool { n, err := w.rdb.XLen(ctx, keys.any()).Result(); return n == 2 && err == nil })
-	if err := <-ask("12"); !errors.Is(err, ErrBusy) {
-		t.Errorf("one too many: %v", err)
-	}
-	cancel()
-	for _, errs := range []<-chan error{first, second} {
-		if err := <-errs; !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	}
-	w.clean(c)
-}
-
 // The stream of a worker that is gone is not made again by who looks for its jobs; one that
 // it left with jobs, and never read, is read.
 func TestStreamsOfTheGone(t *testing.T) {
