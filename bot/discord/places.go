@@ -155,10 +155,11 @@ func (p *places) leave(id string) {
 func (p *places) archive(id string, archived bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	member, known := p.threads[id]
 	switch {
-	case !archived:
-		p.threads[id] = p.threads[id] // known, and as it was
-	case !p.threads[id]:
+	case !archived && !known:
+		p.threads[id] = false
+	case archived && !member:
 		delete(p.threads, id)
 	}
 }
