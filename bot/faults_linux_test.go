@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,17 @@ func (f *fleet) during(each int, strike func()) result {
 		f.t.Error("everything was refused")
 	}
 	return r
+}
+
+// untilRefused waits until somebody heard that the memory is away, and a second more.
+func (f *fleet) untilRefused() {
+	f.t.Helper()
+	waitFor(f.t, "a question is refused", time.Minute, func() bool {
+		return slices.ContainsFunc(f.channels, func(c string) bool {
+			return slices.ContainsFunc(f.d.Messages(c), func(m discordtest.Message) bool { return strings.Contains(m.Content, "reach my memory") })
+		})
+	})
+	time.Sleep(time.Second)
 }
 
 // times is how often a fault strikes.
@@ -158,7 +170,7 @@ func TestFaultNoRoom(t *testing.T) {
 		f.mayRefuse = true
 		result := f.during(60, func() {
 			waitFor(t, "the disk is full", time.Minute, func() bool { return strings.Contains(r.Ask("INFO", "persistence"), "aof_last_write_status:err") })
-			time.Sleep(time.Second)
+			f.untilRefused()
 			r.Enlarge()
 		})
 		if result.refused == 0 {
@@ -172,7 +184,7 @@ func TestFaultNoRoom(t *testing.T) {
 		f.mayRefuse = true
 		result := f.during(60, func() {
 			r.Ask("CONFIG", "SET", "maxmemory", "1mb") // less than an empty one has
-			time.Sleep(time.Second)
+			f.untilRefused()
 			r.Ask("CONFIG", "SET", "maxmemory", "0")
 		})
 		if result.refused == 0 {
