@@ -259,7 +259,7 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(cut, "cut.shard"), []byte("moeshrd1 and then nothing of a shard"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	recipe := filepath.Join("..", "..", "defaultmodel", "recipe-3.json")
+	recipe := filepath.Join("..", "..", "defaultmodel", "recipe-1.json")
 	foreign, bad := write("foreign.gguf", "not a model"), write("bad.json", `{"tokens":[1,99999]}`)
 	for _, tc := range []struct {
 		status int

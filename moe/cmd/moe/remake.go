@@ -27,9 +27,10 @@ const (
 	remakeTalks     = 150000 // conversations from the phrasebooks
 	remakeHeldTalks = "600"
 	remakeLimit     = "6000000" // tokens of a corpus file at most: cuts the novels
-	remakeName      = "moebot-4"
+	remakeName      = "moebot-5"
 	remakeType      = "Q5_0"
-	remakeEval      = "60000" // tokens of a held-out source
+	remakeSet       = "*attn_*=Q8_0" // see the card
+	remakeEval      = "60000"        // tokens of a held-out source
 )
 
 // runRemake makes the embedded model again, from the corpus and the phrasebooks to
@@ -230,7 +231,7 @@ func (m *remake) all() error {
 		return err
 	}
 	if err := m.make(m.path("default.gguf"), func(to string) error {
-		return m.run(runQuantize, "-m", trained, "-type", remakeType, "-o", to)
+		return m.run(runQuantize, "-m", trained, "-type", remakeType, "-set", remakeSet, "-o", to)
 	}); err != nil {
 		return err
 	}
