@@ -59,7 +59,7 @@ func TestWorkersKilled(t *testing.T) {
 	each, big := quantity(t, len(f.channels))
 	every := 10 * time.Second
 	if !big {
-		every, f.pace = 500*time.Millisecond, 150*time.Millisecond
+		every, f.pace = time.Second, 150*time.Millisecond
 	}
 	end := f.killing(every, workers)
 	start := time.Now()
