@@ -101,11 +101,12 @@ func TestSealedJobsWithoutTheKey(t *testing.T) {
 	if a, err := without.Generate(t.Context(), prompt("1", "2", "count 3"), (&heard{}).emit); err != nil || a.Text != counted(3) {
 		t.Errorf("a client without keys: %q, %v", a.Text, err)
 	}
+	w.until("the worker counts the job", func() bool { return worker.Stats().Done > 0 }) // after its client has heard all
+	w.clean(with)
+	w.clean(without)
 	if n := worker.Stats().Done; n != 1 {
 		t.Errorf("%d jobs done, want 1", n)
 	}
-	w.clean(with)
-	w.clean(without)
 }
 
 // All of a sealed job arrives; what is sealed of one job is no other's.
