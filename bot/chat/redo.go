@@ -217,9 +217,10 @@ func (s *Service) Choose(ctx context.Context, k session.Key, questionID string, 
 }
 
 // Edited changes the text of a question: the conversation goes on from what it says
-// now, which text finds out, and may wait for; if that is empty, all stays as it was. It acts in order with the questions of the channel. A question that waits is
-// answered as it is then; if there is an answer already, it is marked as stale, and
-// answered is called with it.
+// now, which text finds out, and may wait for; if that is empty, all stays as it was.
+// It acts in order with the questions of the channel. A question that waits is answered
+// as it is then; if there is an answer already, it is marked as stale, and answered is
+// called with it.
 func (s *Service) Edited(k session.Key, questionID string, text func(context.Context) string, answered func(session.Turn)) {
 	err := s.intake.push(k.Channel, func() {
 		s.contain(Question{}, func(Question) { s.edit(k, questionID, text, answered) })

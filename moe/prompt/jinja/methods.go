@@ -189,9 +189,6 @@ func stringMethod(r *run, s, name string, args []any, names []string, named []an
 	return isLower(s)
 }
 
-func isUpper(s string) bool { return strings.ToUpper(s) == s && strings.ToLower(s) != s }
-func isLower(s string) bool { return strings.ToLower(s) == s && strings.ToUpper(s) != s }
-
 // strip cuts blanks, or the characters given, off the ends.
 func strip(r *run, s string, chars any, left, right bool) string {
 	cut := unicode.IsSpace

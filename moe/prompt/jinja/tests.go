@@ -1,5 +1,7 @@
 package jinja
 
+import "strings"
+
 type testFunc func(r *run, v any, args []any) bool
 
 // testNamed finds a test, nil if there is none of that name.
@@ -82,3 +84,6 @@ func testNamed(name string) testFunc {
 	}
 	return nil
 }
+
+func isUpper(s string) bool { return strings.ToUpper(s) == s && strings.ToLower(s) != s }
+func isLower(s string) bool { return strings.ToLower(s) == s && strings.ToUpper(s) != s }
