@@ -11,8 +11,6 @@ import (
 	"moebot/bot/discordtest"
 	"moebot/bot/playground"
 	"moebot/session"
-	"moebot/session/embedded"
-	"moebot/session/redisstore"
 )
 
 // contents are the texts of a channel's messages, for everybody.
@@ -135,16 +133,7 @@ func TestPlaygroundIsKept(t *testing.T) {
 // What the bot does not remember again stays out of the file.
 func TestUndoKeepsWhatIsRemembered(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	local, err := embedded.Open(t.Context(), embedded.Options{Dir: t.TempDir(), Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer local.Close()
-	store, err := redisstore.New(local.Client(), redisstore.Options{MaxTurns: 10, Kind: "embedded", Owner: "embedded", Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
+	store := embeddedStore(t, log)
 	file := filepath.Join(t.TempDir(), playgroundFile)
 	d, keeper, _, err := playground.Keep(file, discordtest.Options{}, log)
 	if err != nil {

@@ -51,16 +51,7 @@ func TestARestartIsWarm(t *testing.T) {
 // What the store is told to forget is in no file of the model's, and not in its memory.
 func TestWhatIsForgottenIsNotKeptWarm(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	local, err := embedded.Open(t.Context(), embedded.Options{Dir: t.TempDir(), Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer local.Close()
-	store, err := redisstore.New(local.Client(), redisstore.Options{MaxTurns: 10, Kind: "embedded", Owner: "embedded", Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
+	store := embeddedStore(t, log)
 	for name, forget := range map[string]func(ctx context.Context, f forgetful) error{
 		"reset":     func(ctx context.Context, f forgetful) error { return f.Reset(ctx, session.Key{Channel: "room"}) },
 		"remove":    func(ctx context.Context, f forgetful) error { return f.Remove(ctx, session.Key{Channel: "room"}, "1") },
@@ -121,4 +112,20 @@ func TestWhereNothingIsKeptWarm(t *testing.T) {
 			t.Errorf("%s: kept in %q, the log says %q", name, s.Dir, said.String())
 		}
 	}
+}
+
+// embeddedStore is a store of sessions in a Redis inside this process.
+func embeddedStore(t *testing.T, log *slog.Logger) *redisstore.Store {
+	t.Helper()
+	local, err := embedded.Open(t.Context(), embedded.Options{Dir: t.TempDir(), Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { local.Close() })
+	store, err := redisstore.New(local.Client(), redisstore.Options{MaxTurns: 10, Kind: "embedded", Owner: "embedded", Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store
 }
