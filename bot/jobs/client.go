@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -185,6 +186,11 @@ func (c *Client) follow(ctx context.Context, a *asked, release func(), emit func
 				if err := unpack(e.trace, &answer.Trace); err != nil { // the answer is whole without
 					answer.Trace = chat.Trace{}
 					c.opt.Log.Warn("how an answer came about cannot be read", "job", a.job.id, "err", err)
+				}
+				if rest, ok := strings.CutPrefix(answer.Text, a.said()); ok && rest != "" { // a failover lost it
+					if err := emit(rest); err != nil {
+						return chat.Answer{}, err
+					}
 				}
 				if first == 0 {
 					first = time.Since(start)

@@ -21,9 +21,12 @@
 // Versions may differ: a worker refuses a job that a newer program wrote, and the client
 // puts it into the stream of one that reads it, if such a one lives.
 //
-// Every step of a job is one Lua script that compares the attempt, so that a worker
+// Every step of a job is one Lua script that compares the attempt's token, so that a worker
 // that was taken for dead and is not says nothing more (it is fenced off), and running
-// a script again, as the client of Redis does when a reply was lost, changes nothing.
+// a script again, as the client of Redis does when a reply was lost, changes nothing. A
+// failover may lose what a replica had not heard of: a worker says again what is missing
+// before its next piece, the client takes of a piece what it does not have yet, and a job
+// that stands as begun but has no entry is put again.
 // Leases end by Redis's clock alone; the clocks of the processes may differ.
 //
 // # Key layout
@@ -40,7 +43,8 @@
 //	mb:{<client>}:job:<job>     hash    one job: attempt, text so far, done; until the client drops it
 //
 // An entry of a job's stream is {job: its encoding}; of out, {j: job, a: attempt,
-// n: number in the attempt, k: kind, d: data, c: tokens, z: trace}. Jobs carry the
+// n: number in the attempt, k: kind, d: data, c: tokens, z: trace, o: bytes of the answer
+// before it}. Jobs carry the
 // conversation for as long as they are under way: sealed, with what is said of them, if
 // the client has session.Keys. Ids of channels and questions, numbers and lengths stay
 // readable.

@@ -18,6 +18,7 @@ type asked struct {
 	entry      string // there
 	worker     string // whose stream that is; "" for any
 	picky      bool   // it was refused by an older worker
+	gone       string // entry that was begun and is in no stream any more
 	events     []event
 	news       chan struct{} // holds one
 	attempt, n int           // of the newest event taken
@@ -44,15 +45,27 @@ func (a *asked) next(ctx context.Context) ([]event, error) {
 	}
 }
 
-// hear takes an event, unless it is old: one that was read before.
+// hear takes an event, unless it is old: one that was read before. Of a piece it takes what
+// is new: an attempt that goes on after a failover may begin before what was heard. If there
+// is something missing between, the end of the answer brings it.
 func (a *asked) hear(e event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if e.kind == began && e.attempt == a.attempt {
+		a.n = -1 // a failover lost the beginning that had this number
+	}
 	if e.attempt < a.attempt || e.attempt == a.attempt && e.n <= a.n {
 		return
 	}
 	a.attempt, a.n, a.heard = e.attempt, e.n, time.Now()
 	if e.kind == piece {
+		if e.at >= 0 {
+			known := len(a.text) - e.at
+			if known < 0 || known >= len(e.data) {
+				return
+			}
+			e.data = e.data[known:]
+		}
 		a.text += e.data
 		a.tokens += e.tokens
 	}
@@ -61,6 +74,13 @@ func (a *asked) hear(e event) {
 	case a.news <- struct{}{}:
 	default:
 	}
+}
+
+// said is the text of all pieces taken.
+func (a *asked) said() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.text
 }
 
 // listen reads the events of this client's jobs.

@@ -163,6 +163,7 @@ type event struct {
 	attempt, n int
 	kind, data string
 	tokens     int // of a piece
+	at         int // bytes of the answer's text before a piece; -1 from a worker that does not say
 	trace      string
 }
 
@@ -173,6 +174,10 @@ func readEvent(m redis.XMessage) event {
 	e.attempt, _ = strconv.Atoi(get("a")) // 0 is before all attempts
 	e.n, _ = strconv.Atoi(get("n"))
 	e.tokens, _ = strconv.Atoi(get("c"))
+	var err error
+	if e.at, err = strconv.Atoi(get("o")); err != nil {
+		e.at = -1
+	}
 	return e
 }
 

@@ -75,12 +75,12 @@ func (c *Client) capable(j job) bool {
 // entries is begun.
 func (c *Client) put(ctx context.Context, a *asked, text string) error {
 	a.mu.Lock()
-	attempt, said, tokens, picky := a.attempt, a.text, a.tokens, a.picky
+	attempt, said, tokens, picky, gone := a.attempt, a.text, a.tokens, a.picky, a.gone
 	a.mu.Unlock()
 	if a.job.sealed && said != "" {
 		said = sealPiece(c.opt.Keys, a.job.id, said)
 	}
-	err := putScript.Run(ctx, c.rdb, []string{keys.job(c.id, a.job.id)}, attempt, said, tokens, (a.job.timeout + spare).Milliseconds()).Err()
+	err := putScript.Run(ctx, c.rdb, []string{keys.job(c.id, a.job.id)}, attempt, said, tokens, (a.job.timeout + spare).Milliseconds(), gone).Err()
 	if err != nil {
 		return err
 	}

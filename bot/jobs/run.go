@@ -34,7 +34,9 @@ type run struct {
 	suspect bool // another worker may have died of it
 
 	attempt int
-	n       int // of the last thing said
+	token   string  // of the attempt: no other has it
+	at      int     // bytes of the answer's text that are said
+	pieces  []event // said in this attempt
 
 	mu     sync.Mutex
 	text   strings.Builder // to be said
@@ -141,12 +143,13 @@ func (r *run) work(unreadable error) {
 
 // begin asks who wants the job and what was said of it; see begin.lua.
 func (r *run) begin() (said string, tokens int, verdict string) {
-	w, token, blame := r.w, rand.Text(), 0
+	w, blame := r.w, 0
+	r.token = rand.Text()
 	if r.suspect || w.alone() {
 		blame = 1
 	}
 	err := w.insist(func() error {
-		res, err := beginScript.Run(w.hard, w.rdb, r.keys(), r.job.id, r.entry.id, token, w.id, tries, maxDeaths, outTTL.Milliseconds(), blame).Slice()
+		res, err := beginScript.Run(w.hard, w.rdb, r.keys(), r.job.id, r.entry.id, r.token, w.id, tries, maxDeaths, outTTL.Milliseconds(), blame).Slice()
 		if err != nil {
 			return err
 		}
@@ -196,6 +199,7 @@ func (w *Worker) insist(f func() error) error {
 // answer makes the answer, from what was said of it before on, and says it.
 func (r *run) answer(said string, tokens int) error {
 	w, p := r.w, r.job.prompt
+	r.at = len(said)
 	ctx, stop := context.WithTimeout(r.ctx, r.job.timeout)
 	defer stop()
 	var talk sync.WaitGroup
@@ -296,13 +300,24 @@ func (r *run) talk(over <-chan struct{}) {
 // say says the next thing of the job; errFenced and errGone are its end here.
 func (r *run) say(kind, data string, tokens int, trace string) error {
 	w := r.w
-	r.n++
-	data, trace = r.job.seal(w.opt.Keys, kind, data, trace)
-	var heard int
-	err := w.insist(func() (err error) {
-		heard, err = sayScript.Run(w.hard, w.rdb, r.keys(), r.job.id, r.attempt, r.n, kind, data, tokens, outTTL.Milliseconds(), trace).Int()
-		return err
-	})
+	e := event{n: len(r.pieces) + 1, at: r.at, kind: kind, tokens: tokens}
+	if kind == piece {
+		r.at += len(data)
+	}
+	e.data, e.trace = r.job.seal(w.opt.Keys, kind, data, trace)
+	heard, err := r.sayOne(e)
+	for err == nil && heard == tailLost {
+		heard = 1
+		for i := 0; err == nil && heard == 1 && i < len(r.pieces); i++ {
+			heard, err = r.sayOne(r.pieces[i])
+		}
+		if err == nil && heard == 1 {
+			heard, err = r.sayOne(e)
+		}
+	}
+	if kind == piece {
+		r.pieces = append(r.pieces, e)
+	}
 	switch {
 	case err != nil && w.hard.Err() != nil:
 		return errYield // too late even for that: the entry is claimed
@@ -315,6 +330,20 @@ func (r *run) say(kind, data string, tokens int, trace string) error {
 	}
 	r.safe()
 	return nil
+}
+
+// tailLost is what say.lua returns if what this attempt said before is lost, by a failover
+// to a replica that had not heard of it.
+const tailLost = -2
+
+// sayOne says a numbered thing, once more if it was said: then nothing changes.
+func (r *run) sayOne(e event) (heard int, err error) {
+	w := r.w
+	err = w.insist(func() (err error) {
+		heard, err = sayScript.Run(w.hard, w.rdb, r.keys(), r.job.id, r.attempt, e.n, e.kind, e.data, e.tokens, outTTL.Milliseconds(), e.trace, e.at, r.token).Int()
+		return err
+	})
+	return heard, err
 }
 
 // settle takes the entry off its stream. If that fails it is claimed, and found done.
@@ -336,7 +365,7 @@ func (r *run) handOver() {
 	w := r.w
 	mine := 0
 	err := w.insist(func() (err error) {
-		mine, err = yieldScript.Run(w.hard, w.rdb, r.keys()[:1], r.attempt).Int()
+		mine, err = yieldScript.Run(w.hard, w.rdb, r.keys()[:1], r.token).Int()
 		return err
 	})
 	if err == nil && mine == 0 {

@@ -23,7 +23,7 @@ func (w *world) enter(c *Client, stream, id string, p chat.Prompt) *asked {
 		c.mu.Lock()
 		c.asked[a.job.id] = a
 		c.mu.Unlock()
-		err = putScript.Run(w.t.Context(), w.rdb, []string{keys.job(c.id, a.job.id)}, 0, "", 0, time.Minute.Milliseconds()).Err()
+		err = putScript.Run(w.t.Context(), w.rdb, []string{keys.job(c.id, a.job.id)}, 0, "", 0, time.Minute.Milliseconds(), "").Err()
 	}
 	if err == nil {
 		err = w.rdb.XAdd(w.t.Context(), &redis.XAddArgs{Stream: stream, ID: id, Values: []any{"job", text}}).Err()
@@ -183,12 +183,12 @@ func TestPutAgain(t *testing.T) {
 	begin("t1", "go", 1)
 	put() // the reply to the first was lost
 	begin("t2", "gone", 0)
-	if n, err := sayScript.Run(ctx, w.rdb, names, a.job.id, 1, 1, failed, whyVersion, 0, outTTL.Milliseconds(), "").Int(); n != 1 || err != nil {
+	if n, err := sayScript.Run(ctx, w.rdb, names, a.job.id, 1, 1, failed, whyVersion, 0, outTTL.Milliseconds(), "", 0, "t1").Int(); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	put() // for a worker that reads it; nothing was heard of the first attempt yet
 	begin("t3", "go", 2)
-	if n, err := sayScript.Run(ctx, w.rdb, names, a.job.id, 1, 2, piece, "x", 1, outTTL.Milliseconds(), "").Int(); n != 0 || err != nil {
+	if n, err := sayScript.Run(ctx, w.rdb, names, a.job.id, 1, 2, piece, "x", 1, outTTL.Milliseconds(), "", 0, "t1").Int(); n != 0 || err != nil {
 		t.Errorf("the first attempt says more: %d, %v; want 0", n, err)
 	}
 }

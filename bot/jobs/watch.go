@@ -112,7 +112,7 @@ func (c *Client) wants(a *asked) bool {
 }
 
 // lost reports whether nothing more will be heard of a job: its key is gone, its end was
-// said, or nobody began it and its entry is gone. Being wrong costs only a worker's time.
+// said, or its entry is gone. Being wrong costs only a worker's time.
 func (c *Client) lost(a *asked) bool {
 	a.mu.Lock()
 	stream, entry, silence := a.stream, a.entry, time.Since(a.heard)
@@ -128,11 +128,39 @@ func (c *Client) lost(a *asked) bool {
 		return true
 	case h[2] != nil: // it is done, and that is on its way or was lost
 		return silence > 3*c.opt.Lease
-	case h[1] != nil:
-		return false // a worker is at it
+	case h[1] == nil:
+		return c.missing(ctx, entry, stream)
+	case h[1] == "" || silence <= 3*c.opt.Lease:
+		return false // a worker is at it, or it waits to be gone on with
 	}
-	left, err := c.rdb.XRange(ctx, stream, entry, entry).Result()
-	return err == nil && len(left) == 0
+	// A failover may have lost the end, after which the worker gave the entry back.
+	entry, _ = h[1].(string)
+	ids, err := c.rdb.SMembers(ctx, keys.workers()).Result()
+	if err != nil {
+		return false
+	}
+	streams := []string{stream, keys.any()}
+	for _, id := range ids {
+		streams = append(streams, keys.to(id))
+	}
+	if !c.missing(ctx, entry, streams...) {
+		return false
+	}
+	a.mu.Lock()
+	a.gone = entry
+	a.mu.Unlock()
+	return true
+}
+
+// missing reports whether an entry is in none of the streams.
+func (c *Client) missing(ctx context.Context, entry string, streams ...string) bool {
+	for _, s := range streams {
+		left, err := c.rdb.XRange(ctx, s, entry, entry).Result()
+		if err != nil || len(left) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // ClientStats are figures of a client, now and since it was made.

@@ -2,9 +2,9 @@
 -- this attempt is none of those that died.
 --
 -- KEYS 1 job
--- ARGV 1 attempt
+-- ARGV 1 token of the attempt
 -- Returns 1; 0 if another attempt has begun or nobody wants the job any more.
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
   return 0
 end
 if redis.call('HGET', KEYS[1], 'entry') ~= '' then
