@@ -211,6 +211,9 @@ function finished() {
   return wants && !text.includes(`<@${state.bot}>`) ? `<@${state.bot}> ${text}` : text;
 }
 
+// The last message on its way: the next waits for it, so that what was said first arrives first.
+let underWay = Promise.resolve();
+
 async function send() {
   const typedText = entry.value.trim();
   if (typedText === "") return;
@@ -233,9 +236,10 @@ async function send() {
   list.hide();
   lastTyping = 0;
   const where = state.channel;
-  const sent = await attempt(() => kept.editing
-    ? post("api/edit", { channel: where, message: kept.editing.id, as: state.me, content })
-    : post("api/send", { channel: where, as: state.me, content, reply: kept.answering?.id ?? "" }));
+  const as = state.me;
+  const sent = await (underWay = underWay.then(() => attempt(() => kept.editing
+    ? post("api/edit", { channel: where, message: kept.editing.id, as, content })
+    : post("api/send", { channel: where, as, content, reply: kept.answering?.id ?? "" }))));
   if (!sent && where !== state.channel && !kept.editing && !drafts.get(where)) drafts.set(where, kept.value);
   if (sent || where !== state.channel || entry.value) return;
   entry.value = kept.value; // what was refused is not lost
