@@ -14,7 +14,7 @@ import (
 func TestFeaturesNameTests(t *testing.T) {
 	there := map[string]bool{} // "folder TestName"
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
-	for _, top := range []string{"../bot", "../session", "../moe/prompt"} {
+	for _, top := range []string{"../bot", "../session", "../moe/prompt", "../moe/engine"} {
 		err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, "_test.go") {
 				return err

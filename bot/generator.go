@@ -97,7 +97,7 @@ func (m *mind) open(c config.Config, log *slog.Logger) error {
 		m.lab = lab.New(m.model, tok, nil)
 		return nil
 	}
-	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Model.Threads, ContextTokens: c.Model.ContextTokens, Slots: c.Model.Slots,
+	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Model.Threads, ContextTokens: c.Model.ContextTokens, Slots: c.Model.Slots * m.bestOf(),
 		CacheBytes: c.Model.CacheMiB << 20, CacheType: cacheType(c.Model.CacheType), Lookup: c.Model.Lookup, Snapshots: snapshots(c, m.file), Log: log})
 	if err == nil {
 		m.lab = lab.New(m.model, tok, m.engine)
@@ -249,7 +249,7 @@ func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) er
 	if r.Plan, err = m.plan(ctx, p.Settings); err != nil {
 		return chat.Answer{}, err
 	}
-	res, err := m.engine.Generate(ctx, r, emit)
+	res, err := m.engine.Best(ctx, r, m.bestOf(), emit)
 	u := res.Usage
 	text := strings.TrimRight(res.Text, " \n")
 	if p.Begin == "" {
@@ -259,6 +259,14 @@ func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) er
 		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: dropped,
 			TimeToFirstToken: u.TimeToFirstToken, DecodeTime: u.DecodeTime}}
 	return a, err
+}
+
+// bestOf is how many answers are made for one that is said.
+func (m *mind) bestOf() int {
+	if n := m.reply.Load().BestOf; n > 0 {
+		return n
+	}
+	return engine.BestOf(m.model)
 }
 
 // stats are the engine's figures, zeros without one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -134,6 +135,38 @@ func TestSeedAndTrace(t *testing.T) {
 	}
 	if tr, ok := m.Trace(fmt.Sprint(maxTraces + 9)); !ok || len(tr.Tokens) != len(a.Trace.Tokens) {
 		t.Error("the newest trace is not kept")
+	}
+}
+
+// The embedded model answers with the likeliest of six, unless the configuration says
+// another number.
+func TestBestOf(t *testing.T) {
+	m := testMind(t)
+	single := *m.reply.Load()
+	single.BestOf = 1
+	score := func(a chat.Answer) (sum float64) {
+		for _, tok := range a.Trace.Tokens {
+			sum += math.Log(tok.Prob) / math.Pow(float64(len(a.Trace.Tokens)), 0.6)
+		}
+		return sum
+	}
+	likelier := 0
+	for i, line := range []string{"hi", "who are you", "I lost my keys", "tell me a joke", "what is the capital of France?", "my day was long", "cats or dogs?", "good night"} {
+		hot, seed := 0.9, uint64(i)
+		s := session.Settings{Temperature: &hot, Seed: &seed}
+		six := answer(t, m, fmt.Sprint("six", i), s, turn(session.RoleUser, "", line))
+		all := m.reply.Swap(&single)
+		one := answer(t, m, fmt.Sprint("one", i), s, turn(session.RoleUser, "", line))
+		m.reply.Store(all)
+		switch a, b := score(six), score(one); {
+		case a > b:
+			likelier++
+		case six.Text != one.Text && six.Stop == one.Stop:
+			t.Errorf("%q: of six %q (%.2f), of one %q (%.2f)", line, six.Text, a, one.Text, b)
+		}
+	}
+	if likelier < 3 {
+		t.Errorf("the likeliest of six was likelier than the first in %d of 8", likelier)
 	}
 }
 

@@ -110,6 +110,10 @@ type Reply struct {
 	// DryMultiplier, 0 to 10, makes going on with a repetition less likely ("don't repeat
 	// yourself"), more so the longer it is; 0 is off, 0.8 usual.
 	DryMultiplier float64 `toml:"dry_multiplier"` // 0
+	// BestOf is how many answers are made at once, of which the likeliest is said, when it is
+	// whole; 0 is 6 with a model as small as the embedded one, 1 with others. It costs so many
+	// times the computing.
+	BestOf int `toml:"best_of"` // 0
 	// MaxTokens of an answer; never more than half the context window.
 	MaxTokens int `toml:"max_tokens"` // 256
 	// Timeout of an answer, from its turn in the queue.
@@ -304,6 +308,7 @@ func (c Config) check() error {
 	if n := utf8.RuneCountInString(c.Reply.Persona); n > 4000 {
 		bad("reply.persona", fmt.Sprintf("%d characters", n), "4000 at most")
 	}
+	in("reply.best_of", float64(c.Reply.BestOf), 0, 16)
 	in("reply.max_tokens", float64(c.Reply.MaxTokens), 1, 32768)
 	in("reply.queue_len", float64(c.Reply.QueueLen), 1, 1000)
 	in("session.max_turns", float64(c.Session.MaxTurns), 2, 10000)

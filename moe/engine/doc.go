@@ -13,5 +13,7 @@
 // The same Request gives the same reply, whatever else is going on, was going on
 // before, and on how many threads: model.Forward promises the same for logits.
 //
+// Best makes several replies and gives out the likeliest.
+//
 // An Engine is safe for concurrent use.
 package engine

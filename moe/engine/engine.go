@@ -86,6 +86,8 @@ type Request struct {
 	// Plan changes what the model does in this request, and in no other; nil, nothing.
 	// What was cached under another plan is not used.
 	Plan *steer.Plan
+
+	beside bool // made beside another of which it is no request of its own; see Best
 }
 
 // StopReason says why a reply ended.

@@ -162,7 +162,9 @@ func (s *stepper) start(q *sequence) bool {
 	}
 	q.read = n
 	q.result.Usage.ReusedTokens = n
-	s.counters.start(len(ids), n)
+	if !q.req.beside {
+		s.counters.start(len(ids), n)
+	}
 	s.counters.busy.Add(1)
 	s.counters.kept(len(s.all), s.all.bytes())
 	return true
@@ -202,7 +204,9 @@ func (s *stepper) ready(c *conversation) bool {
 		}
 		if k := min(q.leader.cache.Prefix(q.req.Tokens), len(q.req.Tokens)-1); k > q.read && q.leader.plan == c.plan {
 			c.cache.CopyPrefix(q.leader.cache, k)
-			s.counters.more(k-q.read, q.result.Usage.ReusedTokens == 0)
+			if !q.req.beside {
+				s.counters.more(k-q.read, q.result.Usage.ReusedTokens == 0)
+			}
 			q.read, q.result.Usage.ReusedTokens = k, k
 		}
 		if q.leader = nil; gone { // another may be reading the same

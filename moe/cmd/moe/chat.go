@@ -35,6 +35,7 @@ func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	name := fs.String("name", "", "your name, as the model reads it")
 	system := fs.String("system", "", "system text")
 	limit := fs.Int("n", 256, "tokens of a reply at most")
+	best := fs.Int("best-of", 0, "replies made at once, of which the likeliest is said; 0 is 6 with a model as small as the embedded one, 1 with others")
 	threads := fs.Int("t", 0, "threads; 0 is one for each processor")
 	if err := parse(fs, args); err != nil {
 		return err
@@ -45,11 +46,17 @@ func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	if *limit < 1 {
 		return usageError{fmt.Errorf("-n is %d, want at least 1", *limit)}
 	}
+	if *best < 0 || *best > 16 {
+		return usageError{fmt.Errorf("-best-of is %d, want 0 to 16", *best)}
+	}
 	m, f, err := openModel(*path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if *best == 0 {
+		*best = engine.BestOf(m)
+	}
 	tok, err := tokenizerOf(*path, f)
 	if err != nil {
 		return err
@@ -61,12 +68,12 @@ func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	if tmpl.Warning != nil {
 		fmt.Fprintf(out, "ChatML is used: %v\n", tmpl.Warning)
 	}
-	e, err := engine.New(m, tok, engine.Options{Threads: *threads, Slots: 1})
+	e, err := engine.New(m, tok, engine.Options{Threads: *threads, Slots: *best})
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	c := &chat{engine: e, tmpl: tmpl, params: p, name: *name, limit: *limit, out: out, forbid: tmpl.Unsaid()}
+	c := &chat{engine: e, tmpl: tmpl, params: p, name: *name, limit: *limit, best: *best, out: out, forbid: tmpl.Unsaid()}
 	if *system != "" {
 		c.turns = []prompt.Turn{{Role: prompt.System, Text: *system}}
 	}
@@ -85,6 +92,7 @@ type chat struct {
 	params sample.Params
 	name   string
 	limit  int
+	best   int // replies made for one that is said
 	out    io.Writer
 	forbid []int32
 	turns  []prompt.Turn
@@ -190,11 +198,11 @@ func (c *chat) answer(ctx context.Context, line string) error {
 	c.turns = append(c.turns, prompt.Turn{Role: prompt.User, Name: c.name, Text: line})
 	window := c.engine.ContextTokens()
 	fit := c.tmpl.Fit(c.turns, window-min(c.limit, window/4))
-	res, err := c.engine.Generate(ctx, engine.Request{Key: "chat", Tokens: fit.Tokens, MaxTokens: c.limit, Sampling: c.params, Forbid: c.forbid, StopTokens: []int32{c.tmpl.End()}},
-		func(piece string) error {
-			_, err := io.WriteString(c.out, piece)
-			return err
-		})
+	r := engine.Request{Key: "chat", Tokens: fit.Tokens, MaxTokens: c.limit, Sampling: c.params, Forbid: c.forbid, StopTokens: []int32{c.tmpl.End()}}
+	res, err := c.engine.Best(ctx, r, c.best, func(piece string) error {
+		_, err := io.WriteString(c.out, piece)
+		return err
+	})
 	fmt.Fprintln(c.out)
 	if ctx.Err() != nil {
 		return nil // interrupted: the end of the chat, no failure

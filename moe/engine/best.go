@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"moebot/moe/model"
+)
+
+// A model with at most so many parameters at work for a token answers within a few
+// hundredths of a second, so that there is time to choose among several replies.
+const (
+	smallModel = 10_000_000
+	bestOf     = 6
+)
+
+// BestOf is how many replies Best should make with a model, unless somebody has chosen: 6
+// with a model as small as the embedded one, 1 with others.
+func BestOf(m *model.Model) int {
+	if _, active := m.Parameters(); active <= smallModel {
+		return bestOf
+	}
+	return 1
+}
+
+// lengthPower makes replies of different lengths comparable: a sum of log-probabilities
+// prefers the shortest, their mean what goes on without surprises. It is that of beam search
+// in Wu et al., "Google's Neural Machine Translation System" (2016), section 7.
+const lengthPower = 0.6
+
+// Best is Generate with a choice: it makes n replies at once, one by the request's seed and
+// the others by seeds made of it, and gives out the one that the model itself finds
+// likeliest for its length. Nothing is emitted before all have ended. With n 1, or at
+// temperature 0, which draws nothing, it is Generate. While there is no room for the others
+// the choice is among fewer.
+func (e *Engine) Best(ctx context.Context, r Request, n int, emit func(piece string) error) (Result, error) {
+	if n <= 1 || r.Sampling.Temperature == 0 {
+		return e.Generate(ctx, r, emit)
+	}
+	start, drafts := time.Now(), make([]draft, n)
+	var all sync.WaitGroup
+	for i := range drafts {
+		mine := r
+		mine.Watch, mine.Trace = nil, true
+		if i > 0 {
+			mine.Key, mine.beside = "", true
+			mine.Sampling.Seed += uint64(i) * 0x9e3779b97f4a7c15 // far from each other, and from seeds chosen by counting
+		}
+		all.Go(func() { drafts[i].make(ctx, e, mine) })
+	}
+	all.Wait()
+	best := &drafts[0]
+	for i := range drafts {
+		if drafts[i].better(best) {
+			best = &drafts[i]
+		}
+	}
+	if best.err != nil { // of all
+		return Result{Stop: best.Stop}, best.err
+	}
+	res := best.Result
+	if first := drafts[0]; first.err == nil {
+		res.Usage.ReusedTokens = first.Usage.ReusedTokens // the others may have copied more of it
+	}
+	res.Usage.TimeToFirstToken = time.Since(start)
+	if r.Watch != nil {
+		for _, t := range res.Trace {
+			r.Watch(t)
+		}
+	}
+	if !r.Trace {
+		res.Trace = nil
+	}
+	for _, piece := range best.pieces {
+		if err := emit(piece); err != nil {
+			res.Stop = StopCancelled
+			return res, err
+		}
+	}
+	return res, nil
+}
+
+// draft is one of several replies.
+type draft struct {
+	Result
+	err    error
+	pieces []string
+}
+
+func (d *draft) make(ctx context.Context, e *Engine, r Request) {
+	d.Result, d.err = e.Generate(ctx, r, func(piece string) error {
+		d.pieces = append(d.pieces, piece)
+		return nil
+	})
+}
+
+// better compares two replies: any is better than an error, or an empty one, one that has
+// ended than one that was cut off, and else the likelier.
+func (d *draft) better(than *draft) bool {
+	if d.err != nil || than.err != nil {
+		return d.err == nil
+	}
+	if full := d.Text != ""; full != (than.Text != "") {
+		return full
+	}
+	if ended := d.ended(); ended != than.ended() {
+		return ended
+	}
+	return d.score() > than.score()
+}
+
+func (d *draft) ended() bool { return d.Stop == StopEnd || d.Stop == StopString }
+
+// score is the reply's log-probability over its length to the power of lengthPower.
+func (d *draft) score() float64 {
+	if len(d.Trace) == 0 {
+		return math.Inf(-1)
+	}
+	sum := 0.0
+	for _, t := range d.Trace {
+		sum += math.Log(float64(t.Prob))
+	}
+	return sum / math.Pow(float64(len(d.Trace)), lengthPower)
+}
