@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -255,7 +256,7 @@ func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) er
 	if p.Begin == "" {
 		text = strings.TrimSpace(text)
 	}
-	a := chat.Answer{Text: text, Stop: string(res.Stop), Trace: m.trace(res.Trace),
+	a := chat.Answer{Text: text, Stop: string(res.Stop), Trace: m.trace(res),
 		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: dropped,
 			TimeToFirstToken: u.TimeToFirstToken, DecodeTime: u.DecodeTime}}
 	return a, err
@@ -282,10 +283,15 @@ func tooMany(err error) bool {
 	return errors.Is(err, engine.ErrBusy) || errors.Is(err, jobs.ErrBusy) || errors.Is(err, openai.ErrBusy)
 }
 
-func (m *mind) trace(tokens []engine.TokenTrace) chat.Trace {
+func (m *mind) trace(res engine.Result) chat.Trace {
 	c := m.model.Config
 	t := chat.Trace{Layers: c.Layers, Experts: max(c.Experts, 1)}
-	for _, tok := range tokens {
+	for _, d := range res.Drafts {
+		if !math.IsInf(d.Score, 0) { // an empty one, which JSON cannot say either
+			t.Drafts = append(t.Drafts, chat.Draft{Text: strings.TrimSpace(d.Text), Score: d.Score})
+		}
+	}
+	for _, tok := range res.Trace {
 		out := chat.TraceToken{Text: strings.ToValidUTF8(tok.Text, "\uFFFD"), Prob: float64(tok.Prob)}
 		for _, a := range tok.Alternatives {
 			out.Alternatives = append(out.Alternatives, chat.Alternative{Text: strings.ToValidUTF8(a.Text, "\uFFFD"), Prob: float64(a.Prob)})
@@ -313,7 +319,7 @@ func (m *mind) Keep(messageID string, t chat.Trace, more bool) {
 		m.order = append(m.order, messageID)
 	}
 	if more {
-		t.Tokens = append(before.Tokens[:len(before.Tokens):len(before.Tokens)], t.Tokens...)
+		t.Tokens, t.Drafts = append(before.Tokens[:len(before.Tokens):len(before.Tokens)], t.Tokens...), nil // those were of the rest
 	}
 	m.traces[messageID] = t
 	if len(m.order) > maxTraces {

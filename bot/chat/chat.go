@@ -86,6 +86,14 @@ type Usage struct {
 type Trace struct {
 	Layers, Experts int // layers of the model, experts in each
 	Tokens          []TraceToken
+	Drafts          []Draft // answers of which this was chosen, this one first; nil if there was no choice
+}
+
+// Draft is an answer that might have been given, and how it compares: the highest score is
+// given. Nobody has checked its words.
+type Draft struct {
+	Text  string
+	Score float64
 }
 
 // TraceToken is one token of an answer.

@@ -84,7 +84,11 @@ func whyText(t chat.Trace) string {
 		nats -= math.Log(max(token.Prob, 1e-9))
 	}
 	n := float64(len(t.Tokens))
-	out := fmt.Sprintf("**%d tokens**, each with a chance of %.0f %% on average; perplexity %.1f. Where I was least sure:", len(t.Tokens), 100*sum/n, math.Exp(nats/n))
+	out := fmt.Sprintf("**%d tokens**, each with a chance of %.0f %% on average; perplexity %.1f.", len(t.Tokens), 100*sum/n, math.Exp(nats/n))
+	if n := len(t.Drafts); n > 1 {
+		out += fmt.Sprintf(" I made %d answers at once, and found this one the likeliest.", n)
+	}
+	out += " Where I was least sure:"
 	order := make([]int, len(t.Tokens))
 	for n := range order {
 		order[n] = n

@@ -238,5 +238,8 @@ func traceOf(t chat.Trace) traceView {
 		}
 		view.Tokens[i] = v
 	}
+	for _, d := range t.Drafts {
+		view.Drafts = append(view.Drafts, draftView(d))
+	}
 	return view
 }

@@ -91,6 +91,12 @@ type traceView struct {
 	Layers  int         `json:"layers"`
 	Experts int         `json:"experts"`
 	Tokens  []tokenView `json:"tokens"`
+	Drafts  []draftView `json:"drafts,omitempty"` // that it was chosen from, itself first
+}
+
+type draftView struct {
+	Text  string  `json:"text"`
+	Score float64 `json:"score"`
 }
 
 type tokenView struct {

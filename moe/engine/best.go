@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,20 +52,30 @@ func (e *Engine) Best(ctx context.Context, r Request, n int, emit func(piece str
 		all.Go(func() { drafts[i].make(ctx, e, mine) })
 	}
 	all.Wait()
-	best := &drafts[0]
-	for i := range drafts {
-		if drafts[i].better(best) {
-			best = &drafts[i]
+	first := drafts[0]
+	slices.SortStableFunc(drafts, func(a, b draft) int {
+		switch {
+		case a.better(&b):
+			return -1
+		case b.better(&a):
+			return 1
 		}
-	}
+		return 0
+	})
+	best := drafts[0]
 	if best.err != nil { // of all
-		return Result{Stop: best.Stop}, best.err
+		return Result{Stop: first.Stop}, first.err
 	}
 	res := best.Result
-	if first := drafts[0]; first.err == nil {
+	if first.err == nil {
 		res.Usage.ReusedTokens = first.Usage.ReusedTokens // the others may have copied more of it
 	}
 	res.Usage.TimeToFirstToken = time.Since(start)
+	for _, d := range drafts {
+		if d.err == nil {
+			res.Drafts = append(res.Drafts, Draft{d.Text, d.score()})
+		}
+	}
 	if r.Watch != nil {
 		for _, t := range res.Trace {
 			r.Watch(t)

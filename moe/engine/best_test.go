@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -45,6 +47,9 @@ func TestBest(t *testing.T) {
 		}
 		if watched != res.Usage.DecodedTokens || res.Trace != nil {
 			t.Errorf("%d tokens watched of %d, trace of %d though not asked for", watched, res.Usage.DecodedTokens, len(res.Trace))
+		}
+		if len(res.Drafts) != n || res.Drafts[0].Text != want || math.Abs(res.Drafts[0].Score-best) > 1e-9 || !slices.IsSortedFunc(res.Drafts, func(a, b Draft) int { return cmp.Compare(b.Score, a.Score) }) {
+			t.Errorf("drafts are %+v, want %d beginning with %q at %g", res.Drafts, n, want, best)
 		}
 		if u := res.Usage; u.PromptTokens != 50 || u.TimeToFirstToken < u.DecodeTime {
 			t.Errorf("usage is %+v", u)

@@ -118,6 +118,15 @@ type Result struct {
 	Stop  StopReason
 	Usage Usage
 	Trace []TokenTrace // one for each token of the reply, if asked for
+	// Drafts are the replies that Best chose among, this one first, then by their score;
+	// nil if there was no choice.
+	Drafts []Draft
+}
+
+// Draft is a reply that might have been given.
+type Draft struct {
+	Text  string
+	Score float64 // of which the highest is given; see Best
 }
 
 // TokenTrace tells how one token came about.

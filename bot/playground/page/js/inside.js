@@ -98,7 +98,7 @@ function draw(trace, problem) {
     h("div", { class: "inside-scroll", tabindex: "-1" },
       message && h("p", { class: "inside-quote" }, plain(message.content, names).slice(0, 160) || "…"),
       pinned && current !== latest() ? h("button", { class: "button is-small", type: "button", onclick: () => { pinned = false; showReply(latest()); } }, "Back to the latest reply") : null,
-      figures(trace), shadeChoice(trace),
+      figures(trace), drafts(trace), shadeChoice(trace),
       h("div", { class: "tokens", role: "group", "aria-label": "Tokens of the reply. Arrow keys move between them." }, trace.tokens.map((t, i) => chip(trace, t, i))),
       legend(trace), trace.layers && trace.experts ? loadTable(trace, cellPressed) : null),
     h("div", { class: "detail", role: "region", "aria-label": "One token", "aria-live": "polite" }));
@@ -127,6 +127,16 @@ function figures(trace) {
     figure(percent(2 ** -bits), "typical chance", "The geometric mean of the tokens' chances"),
     figure(bits.toFixed(2), "bits of surprise", "Mean surprise per token: minus the binary logarithm of its chance"),
     figure(percent(first / n), "first choice", "How often the likeliest token was taken"));
+}
+
+// The other answers that were made at once, likeliest first.
+function drafts(trace) {
+  const others = trace.drafts?.slice(1) ?? [];
+  if (others.length === 0) return null;
+  return h("details", { class: "drafts" },
+    h("summary", null, `Chosen from ${others.length + 1} drafts`),
+    h("p", { class: "hint" }, `This reply has ${trace.drafts[0].score.toFixed(2)}: the sum of the logarithms of its tokens' chances, over its length to the power of 0.6. The highest is said.`),
+    h("ol", null, others.map((d) => h("li", null, h("strong", null, d.score.toFixed(2)), ` ${d.text || "…"}`))));
 }
 
 function shadeChoice(trace) {
