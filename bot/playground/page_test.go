@@ -90,9 +90,9 @@ func testInside(t *testing.T, w *world, p *tab) {
 	p.say("what do you like?")
 	tokens := len(traceFor(answer[len(answer)-1]).Tokens)
 	p.wait(fmt.Sprintf(`document.querySelectorAll(".token").length === %d`, tokens))
-	p.waitText(".drafts", "Chosen from 2 drafts")
+	p.waitText(".drafts", "Chosen from 3 drafts")
 	p.do(chromedp.Click(chromedp.CSS(".drafts summary")))
-	p.waitText(".drafts li", "-3.25 It is <b>late</b>.")
+	p.waitText(".drafts li", "-3.25 It is <b>late</b>. ×2")
 	p.do(chromedp.Click(chromedp.CSS(".drafts summary")))
 	// The one it was least sure of is shown first; the pointer shows others.
 	p.waitText(".detail-chance", "8.0 %")

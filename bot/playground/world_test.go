@@ -304,7 +304,7 @@ func picture(t *testing.T) []byte {
 
 // traceFor makes a trace of a text: words as tokens, chances and experts from a fixed pattern.
 func traceFor(text string) chat.Trace {
-	trace := chat.Trace{Layers: 4, Experts: 8, Drafts: []chat.Draft{{Text: text, Score: -2.5}, {Text: "It is <b>late</b>.", Score: -3.254}}}
+	trace := chat.Trace{Layers: 4, Experts: 8, Drafts: []chat.Draft{{Text: text, Score: -2.5}, {Text: "It is <b>late</b>.", Score: -3.254}, {Text: "It is <b>late</b>.", Score: -3.254}}}
 	for i, word := range strings.SplitAfter(text, " ") {
 		p := []float64{0.93, 0.61, 0.34, 0.78, 0.08, 0.99}[i%6]
 		token := chat.TraceToken{Text: word, Prob: p, Alternatives: []chat.Alternative{{Text: word, Prob: p}, {Text: "the ", Prob: (1 - p) / 2}, {Text: "a ", Prob: (1 - p) / 4}}}

@@ -129,14 +129,19 @@ function figures(trace) {
     figure(percent(first / n), "first choice", "How often the likeliest token was taken"));
 }
 
-// The other answers that were made at once, likeliest first.
+// The other answers that were made at once, likeliest first, equal ones together.
 function drafts(trace) {
-  const others = trace.drafts?.slice(1) ?? [];
-  if (others.length === 0) return null;
+  const all = trace.drafts ?? [];
+  if (all.length < 2) return null;
+  const others = new Map();
+  for (const d of all.slice(1)) {
+    if (!others.has(d.text)) others.set(d.text, { ...d, times: 0 });
+    others.get(d.text).times++;
+  }
   return h("details", { class: "drafts" },
-    h("summary", null, `Chosen from ${others.length + 1} drafts`),
-    h("p", { class: "hint" }, `This reply has ${trace.drafts[0].score.toFixed(2)}: the sum of the logarithms of its tokens' chances, over its length to the power of 0.6. The highest is said.`),
-    h("ol", null, others.map((d) => h("li", null, h("strong", null, d.score.toFixed(2)), ` ${d.text || "…"}`))));
+    h("summary", null, `Chosen from ${all.length} drafts`),
+    h("p", { class: "hint" }, `This reply has ${all[0].score.toFixed(2)}: the sum of the logarithms of its tokens' chances, over its length to the power of 0.6. The highest is said.`),
+    h("ol", null, [...others.values()].map((d) => h("li", null, h("strong", null, d.score.toFixed(2)), ` ${d.text === all[0].text ? "the same" : d.text || "…"}${d.times > 1 ? ` ×${d.times}` : ""}`))));
 }
 
 function shadeChoice(trace) {
