@@ -49,7 +49,11 @@ func (e *Engine) Best(ctx context.Context, r Request, n int, emit func(piece str
 			mine.Key, mine.beside = "", true
 			mine.Sampling.Seed += uint64(i) * 0x9e3779b97f4a7c15 // far from each other, and from seeds chosen by counting
 		}
-		all.Go(func() { drafts[i].make(ctx, e, mine) })
+		d := &drafts[i]
+		q, res, err := e.enter(ctx, mine) // the first in front: it reads what is new for all
+		if d.Result, d.err = res, err; err == nil {
+			all.Go(func() { d.listen(q) })
+		}
 	}
 	all.Wait()
 	first := drafts[0]
@@ -68,7 +72,7 @@ func (e *Engine) Best(ctx context.Context, r Request, n int, emit func(piece str
 	}
 	res := best.Result
 	if first.err == nil {
-		res.Usage.ReusedTokens = first.Usage.ReusedTokens // the others may have copied more of it
+		res.Usage.ReusedTokens = first.Usage.ReusedTokens // the others copied more, of it
 	}
 	res.Usage.TimeToFirstToken = time.Since(start)
 	for _, d := range drafts {
@@ -100,8 +104,8 @@ type draft struct {
 	pieces []string
 }
 
-func (d *draft) make(ctx context.Context, e *Engine, r Request) {
-	d.Result, d.err = e.Generate(ctx, r, func(piece string) error {
+func (d *draft) listen(q *sequence) {
+	d.Result, d.err = q.listen(nil, func(piece string) error {
 		d.pieces = append(d.pieces, piece)
 		return nil
 	})

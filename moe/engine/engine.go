@@ -207,30 +207,45 @@ func (e *Engine) Close() {
 // has ended; an error leaves in Result what was emitted. If ctx ends, the reply
 // stops within a token and the error is the context's; if emit fails, its error.
 func (e *Engine) Generate(ctx context.Context, r Request, emit func(piece string) error) (Result, error) {
-	if err := e.check(r); err != nil {
-		return Result{}, err
-	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
+	q, res, err := e.enter(inner, r)
+	if err != nil {
+		return res, err
+	}
+	return q.listen(cancel, emit)
+}
+
+// enter submits a request, or says in Result and error what Generate does of one that it
+// cannot submit.
+func (e *Engine) enter(ctx context.Context, r Request) (*sequence, Result, error) {
+	if err := e.check(r); err != nil {
+		return nil, Result{}, err
+	}
 	if e.counters.queued.Add(1) > int64(e.opt.QueueLen) {
 		e.counters.queued.Add(-1)
-		return Result{}, ErrBusy
+		return nil, Result{}, ErrBusy
 	}
-	q := e.newSequence(inner, r)
+	q := e.newSequence(ctx, r)
 	select {
 	case e.submit <- q: // from now on the loop will end it
+		return q, Result{}, nil
 	case <-e.quit:
 		e.counters.queued.Add(-1)
-		return Result{Stop: StopCancelled}, ErrClosed
+		return nil, Result{Stop: StopCancelled}, ErrClosed
 	case <-ctx.Done():
 		e.counters.queued.Add(-1)
-		return Result{Stop: StopCancelled}, ctx.Err()
+		return nil, Result{Stop: StopCancelled}, ctx.Err()
 	}
+}
+
+// listen gives out what the loop makes until the sequence has ended; cancel ends its context.
+func (q *sequence) listen(cancel func(), emit func(piece string) error) (Result, error) {
 	var emitErr error
 	give := func() {
 		pieces, tokens := q.out.take()
 		for _, t := range tokens {
-			r.Watch(t)
+			q.req.Watch(t)
 		}
 		for _, piece := range pieces {
 			if emitErr == nil {
