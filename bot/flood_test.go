@@ -169,6 +169,7 @@ func (f *fleet) check(questions map[string][]string) (r result) {
 		for i := 1; i < len(order); i++ {
 			if at[order[i]] < at[order[i-1]] {
 				r.outOfOrder++
+				f.t.Logf("channel %s: question %d is answered after %d", c, at[order[i]], at[order[i-1]])
 			}
 		}
 	}

@@ -33,6 +33,7 @@ type mind struct {
 	model  *model.Model
 	engine *engine.Engine // nil in a gateway: workers have one
 	window int            // context window, tokens
+	bestOf int            // answers made for one that is said
 	// forgetThere has workers forget a channel; nil where there are none.
 	forgetThere func(channel string)
 	template    *prompt.Template
@@ -94,11 +95,14 @@ func (m *mind) open(c config.Config, log *slog.Logger) error {
 	if m.window = m.model.Config.Context; c.Model.ContextTokens > 0 {
 		m.window = c.Model.ContextTokens
 	}
+	if m.bestOf = c.Reply.BestOf; m.bestOf == 0 {
+		m.bestOf = engine.BestOf(m.model)
+	}
 	if c.Roles.Role == "gateway" {
 		m.lab = lab.New(m.model, tok, nil)
 		return nil
 	}
-	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Model.Threads, ContextTokens: c.Model.ContextTokens, Slots: c.Model.Slots * m.bestOf(),
+	m.engine, err = engine.New(m.model, tok, engine.Options{Threads: c.Model.Threads, ContextTokens: c.Model.ContextTokens, Slots: c.Model.Slots * m.bestOf,
 		CacheBytes: c.Model.CacheMiB << 20, CacheType: cacheType(c.Model.CacheType), Lookup: c.Model.Lookup, Snapshots: snapshots(c, m.file), Log: log})
 	if err == nil {
 		m.lab = lab.New(m.model, tok, m.engine)
@@ -237,7 +241,7 @@ func (m *mind) request(p chat.Prompt) (r engine.Request, dropped int) {
 		key = "" // there will be no more of it
 	}
 	return engine.Request{Key: key, Tokens: append(in.fit.Tokens, in.begin...), MaxTokens: in.room, Sampling: m.sampling(s), Forbid: m.template.Unsaid(),
-		Never: m.pings, Before: p.Begin, Begun: len(in.begin), StopTokens: []int32{m.template.End()}, Trace: true}, in.fit.Dropped
+		Never: m.pings, Before: p.Begin, Begun: len(in.begin), StopTokens: []int32{m.template.End()}, Unlike: p.Unlike, Trace: true}, in.fit.Dropped
 }
 
 // Generate is chat.Generator.
@@ -250,7 +254,7 @@ func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) er
 	if r.Plan, err = m.plan(ctx, p.Settings); err != nil {
 		return chat.Answer{}, err
 	}
-	res, err := m.engine.Best(ctx, r, m.bestOf(), emit)
+	res, err := m.engine.Best(ctx, r, m.bestOf, emit)
 	u := res.Usage
 	text := strings.TrimRight(res.Text, " \n")
 	if p.Begin == "" {
@@ -260,14 +264,6 @@ func (m *mind) Generate(ctx context.Context, p chat.Prompt, emit func(string) er
 		Usage: chat.Usage{PromptTokens: u.PromptTokens, ReusedTokens: u.ReusedTokens, DecodedTokens: u.DecodedTokens, DroppedTurns: dropped,
 			TimeToFirstToken: u.TimeToFirstToken, DecodeTime: u.DecodeTime}}
 	return a, err
-}
-
-// bestOf is how many answers are made for one that is said.
-func (m *mind) bestOf() int {
-	if n := m.reply.Load().BestOf; n > 0 {
-		return n
-	}
-	return engine.BestOf(m.model)
 }
 
 // stats are the engine's figures, zeros without one.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +18,7 @@ import (
 	"moebot/session"
 )
 
-func testMind(t *testing.T) *mind {
+func testMind(t testing.TB) *mind {
 	t.Helper()
 	c := config.Default()
 	c.Reply.MaxTokens = 16
@@ -142,31 +142,62 @@ func TestSeedAndTrace(t *testing.T) {
 // another number.
 func TestBestOf(t *testing.T) {
 	m := testMind(t)
-	single := *m.reply.Load()
-	single.BestOf = 1
-	score := func(a chat.Answer) (sum float64) {
-		for _, tok := range a.Trace.Tokens {
-			sum += math.Log(tok.Prob) / math.Pow(float64(len(a.Trace.Tokens)), 0.6)
-		}
-		return sum
-	}
-	likelier := 0
+	chosen := 0
 	for i, line := range []string{"hi", "who are you", "I lost my keys", "tell me a joke", "what is the capital of France?", "my day was long", "cats or dogs?", "good night"} {
 		hot, seed := 0.9, uint64(i)
 		s := session.Settings{Temperature: &hot, Seed: &seed}
 		six := answer(t, m, fmt.Sprint("six", i), s, turn(session.RoleUser, "", line))
-		all := m.reply.Swap(&single)
+		all := m.bestOf
+		m.bestOf = 1
 		one := answer(t, m, fmt.Sprint("one", i), s, turn(session.RoleUser, "", line))
-		m.reply.Store(all)
-		switch a, b := score(six), score(one); {
-		case a > b:
-			likelier++
-		case six.Text != one.Text && six.Stop == one.Stop:
-			t.Errorf("%q: of six %q (%.2f), of one %q (%.2f)", line, six.Text, a, one.Text, b)
+		m.bestOf = all
+		drafts := six.Trace.Drafts
+		if len(drafts) != 6 || drafts[0].Text != six.Text || !slices.ContainsFunc(drafts, func(d chat.Draft) bool { return d.Text == one.Text }) {
+			t.Errorf("%q: of six %q, of one %q; drafts %+v", line, six.Text, one.Text, drafts)
+		}
+		if six.Text != one.Text {
+			chosen++
+		}
+		if one.Trace.Drafts != nil {
+			t.Errorf("%q: one answer has the drafts %+v", line, one.Trace.Drafts)
 		}
 	}
-	if likelier < 3 {
-		t.Errorf("the likeliest of six was likelier than the first in %d of 8", likelier)
+	if chosen < 3 {
+		t.Errorf("another than the first was chosen %d times of 8", chosen)
+	}
+}
+
+// What choosing among several answers costs: an answer in a conversation that is known but for
+// the last line.
+func BenchmarkBestOf(b *testing.B) {
+	talk := []session.Turn{turn(session.RoleUser, "mia", "hi, how are you?"), turn(session.RoleAssistant, "", "I'm fine, thank you! And you?"),
+		turn(session.RoleUser, "mia", "a bit tired, I had to work late"), turn(session.RoleAssistant, "", "I'm sorry. What kept you so long?"), turn(session.RoleUser, "mia", "my boss wanted a report, and then the bus did not come")}
+	for _, n := range []int{1, 6} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			m := testMind(b)
+			r := *m.reply.Load()
+			r.MaxTokens, m.bestOf = 256, n
+			m.setDefaults(r)
+			first, tokens := time.Duration(0), 0
+			for i := range b.N {
+				seed := uint64(i)
+				ask := func(turns []session.Turn) chat.Answer {
+					a, err := m.Generate(b.Context(), chat.Prompt{Key: session.Key{Channel: fmt.Sprint(i)}, Turns: turns, Settings: session.Settings{Seed: &seed}}, func(string) error { return nil })
+					if err != nil {
+						b.Fatal(err)
+					}
+					return a
+				}
+				b.StopTimer()
+				ask(talk[:3])
+				b.StartTimer()
+				a := ask(talk)
+				first += a.Usage.TimeToFirstToken
+				tokens += a.Usage.DecodedTokens
+			}
+			b.ReportMetric(first.Seconds()*1e3/float64(b.N), "ms-to-first-word")
+			b.ReportMetric(float64(tokens)/float64(b.N), "tokens/answer")
+		})
 	}
 }
 

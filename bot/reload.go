@@ -52,7 +52,7 @@ func (s *service) reload(r reloads, was config.Config) config.Config {
 	// what needs a restart stays what it is, also in the next comparison
 	is := was
 	is.Reply = c.Reply
-	is.Reply.Timeout, is.Reply.QueueLen = was.Reply.Timeout, was.Reply.QueueLen
+	is.Reply.Timeout, is.Reply.QueueLen, is.Reply.BestOf = was.Reply.Timeout, was.Reply.QueueLen, was.Reply.BestOf
 	is.Where, is.Safety, is.Log.Level, is.Discord.TemperatureRole = c.Where, c.Safety, c.Log.Level, c.Discord.TemperatureRole
 	s.log.Info("the configuration was read again", "changed", strings.Join(changed, " "))
 	if len(later) > 0 {
@@ -76,7 +76,7 @@ func differences(was, is config.Config) (now, later []string) {
 		switch key {
 		case "log.level", "discord.temperature_role":
 			return true
-		case "reply.timeout", "reply.queue_len":
+		case "reply.timeout", "reply.queue_len", "reply.best_of":
 			return false
 		}
 		return strings.HasPrefix(key, "reply.") || strings.HasPrefix(key, "where.") || strings.HasPrefix(key, "safety.")

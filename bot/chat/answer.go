@@ -201,6 +201,7 @@ func (s *Service) generate(ctx context.Context, r Reply, p Prompt) (Answer, erro
 	for i, t := range a.Trace.Tokens {
 		a.Trace.Tokens[i].Alternatives = slices.DeleteFunc(t.Alternatives, func(o Alternative) bool { return mask(o.Text) != o.Text })
 	}
+	a.Trace.Drafts = slices.DeleteFunc(a.Trace.Drafts, func(d Draft) bool { return mask(d.Text) != d.Text })
 	return a, err
 }
 

@@ -39,6 +39,8 @@ type Prompt struct {
 	// Begin is how the answer begins: one that was cut is gone on with. The
 	// Generator gives only what follows it, blanks included.
 	Begin string
+	// Unlike are answers that were given before: if there is a choice, another is.
+	Unlike []string
 }
 
 // OnceKey is the key of questions outside of any conversation.
@@ -86,11 +88,11 @@ type Usage struct {
 type Trace struct {
 	Layers, Experts int // layers of the model, experts in each
 	Tokens          []TraceToken
-	Drafts          []Draft // answers of which this was chosen, this one first; nil if there was no choice
+	Drafts          []Draft // answers of which this was chosen, the better first, which is this one; nil if there was no choice
 }
 
-// Draft is an answer that might have been given, and how it compares: the highest score is
-// given. Nobody has checked its words.
+// Draft is an answer that might have been given. A higher score is better, of those that
+// came to an end.
 type Draft struct {
 	Text  string
 	Score float64

@@ -146,6 +146,12 @@ func (s *Service) redoPrompt(r *Redo) (p Prompt, notice string) {
 		p.Begin = now.Text
 	} else {
 		p.Settings.Seed = nil // or the same would be said again
+		p.Unlike = []string{now.Text}
+		if now.Answer != nil {
+			for _, v := range now.Answer.Variants {
+				p.Unlike = append(p.Unlike, v.Text)
+			}
+		}
 	}
 	return p, ""
 }

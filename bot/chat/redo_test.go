@@ -45,6 +45,9 @@ func TestAgainInPlace(t *testing.T) {
 	w.redo("c", "1", false)
 	w.board.wait(t, 3)
 	w.until("stored", func() bool { return w.answerTo("c", "1").Answer.Of() == 2 })
+	w.gen.mu.Lock()
+	same(t, w.gen.unlike, []string{"1 hi"}) // another one is wanted
+	w.gen.mu.Unlock()
 	a := w.answerTo("c", "1")
 	if a.Text != "1 hi" || a.ID != "a1" || a.Answer.Chosen != 1 || a.Answer.For != "u" {
 		t.Errorf("the second answer: %+v, %+v", a, a.Answer)

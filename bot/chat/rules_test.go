@@ -90,6 +90,9 @@ func TestRules(t *testing.T) {
 	if all := strings.Join(w.turns("c"), "\n"); strings.Contains(all, "never stored") {
 		t.Errorf("stored: %s", all)
 	}
+	if d := w.gen.trace("a2").Drafts; len(d) != 2 || d[1].Text != "be kind" { // what may not be said is not told of
+		t.Errorf("drafts are %+v", d)
+	}
 	if wait := w.s.Limited(t.Context(), "i0", "", "other", session.Settings{}); wait != 0 {
 		t.Errorf("another person waits %v", wait)
 	}

@@ -27,11 +27,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type echo struct {
 	mu     sync.Mutex
 	traces map[string]Trace
+	unlike []string      // of the last prompt
 	wait   chan struct{} // "wait" blocks until it closes
 }
 
 func (e *echo) Generate(ctx context.Context, p Prompt, emit func(string) error) (Answer, error) {
 	q := p.Turns[len(p.Turns)-1].Text
+	e.mu.Lock()
+	e.unlike = p.Unlike
+	e.mu.Unlock()
 	a := Answer{Stop: "end", Usage: Usage{PromptTokens: 10, DecodedTokens: 3}}
 	say := func(s string) {
 		a.Text += s
@@ -70,7 +74,7 @@ func (e *echo) Generate(ctx context.Context, p Prompt, emit func(string) error) 
 	}
 	say(fmt.Sprintf("%d ", len(p.Turns)))
 	say(q)
-	a.Trace = Trace{Layers: 1, Experts: 2, Tokens: []TraceToken{{Text: q}}}
+	a.Trace = Trace{Layers: 1, Experts: 2, Tokens: []TraceToken{{Text: q}}, Drafts: []Draft{{a.Text, -1}, {"be hush", -2}, {"be kind", -3}}}
 	return a, nil
 }
 

@@ -44,7 +44,7 @@
 //
 // An entry of a job's stream is {job: its encoding}; of out, {j: job, a: attempt,
 // n: number in the attempt, k: kind, d: data, c: tokens, z: trace, o: bytes of the answer
-// before it}. Jobs carry the
+// before it, t: token of an attempt that begins}. Jobs carry the
 // conversation for as long as they are under way: sealed, with what is said of them, if
 // the client has session.Keys. Ids of channels and questions, numbers and lengths stay
 // readable.

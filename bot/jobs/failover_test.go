@@ -83,6 +83,11 @@ func TestFailoverLosesTheTail(t *testing.T) {
 			}
 			client := NewClient(w.connect(l), ClientOptions{Lease: lease, Keys: k, Log: w.log})
 			t.Cleanup(client.Close)
+			t.Cleanup(func() { // or Close would wait for it
+				if l.isCut() {
+					l.plug()
+				}
+			})
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			words := 400

@@ -22,6 +22,7 @@ type asked struct {
 	events     []event
 	news       chan struct{} // holds one
 	attempt, n int           // of the newest event taken
+	token      string        // of that attempt
 	heard      time.Time     // when that was
 	text       string        // of all pieces taken
 	tokens     int           // of them
@@ -51,13 +52,16 @@ func (a *asked) next(ctx context.Context) ([]event, error) {
 func (a *asked) hear(e event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if e.kind == began && e.attempt == a.attempt {
+	if e.kind == began && e.attempt == a.attempt && e.token != a.token {
 		a.n = -1 // a failover lost the beginning that had this number
 	}
 	if e.attempt < a.attempt || e.attempt == a.attempt && e.n <= a.n {
 		return
 	}
 	a.attempt, a.n, a.heard = e.attempt, e.n, time.Now()
+	if e.kind == began {
+		a.token = e.token
+	}
 	if e.kind == piece {
 		if e.at >= 0 {
 			known := len(a.text) - e.at

@@ -72,12 +72,13 @@ type wordsV1 struct {
 	Turns    []string `json:"turns,omitempty"`
 	Settings string   `json:"settings,omitempty"`
 	Begin    string   `json:"begin,omitempty"`
+	Unlike   []string `json:"unlike,omitempty"`
 }
 
 // encode writes a job; k seals one that is to be sealed.
 func (j job) encode(k *session.Keys) (string, error) {
 	v := jobV1{ID: j.id, Client: j.client, Timeout: j.timeout.Milliseconds(), Channel: j.prompt.Key.Channel, Question: j.prompt.QuestionID}
-	v.Begin = j.prompt.Begin
+	v.Begin, v.Unlike = j.prompt.Begin, j.prompt.Unlike
 	for _, t := range j.prompt.Turns {
 		s, err := session.EncodeTurn(t)
 		if err != nil {
@@ -126,7 +127,7 @@ func decode(s string, k *session.Keys) (job, error) {
 			return j, fmt.Errorf("read a job: %w", err)
 		}
 	}
-	j.prompt = chat.Prompt{Key: session.Key{Channel: v.Channel}, QuestionID: v.Question, Begin: v.Begin}
+	j.prompt = chat.Prompt{Key: session.Key{Channel: v.Channel}, QuestionID: v.Question, Begin: v.Begin, Unlike: v.Unlike}
 	for _, s := range v.Turns {
 		t, err := session.DecodeTurn(s)
 		if err != nil {
@@ -165,12 +166,13 @@ type event struct {
 	tokens     int // of a piece
 	at         int // bytes of the answer's text before a piece; -1 from a worker that does not say
 	trace      string
+	token      string // of the attempt that begins; "" from a worker that does not say
 }
 
 // readEvent reads an entry of out; fields of newer programs are ignored.
 func readEvent(m redis.XMessage) event {
 	get := func(k string) string { s, _ := m.Values[k].(string); return s }
-	e := event{job: get("j"), kind: get("k"), data: get("d"), trace: get("z")}
+	e := event{job: get("j"), kind: get("k"), data: get("d"), trace: get("z"), token: get("t")}
 	e.attempt, _ = strconv.Atoi(get("a")) // 0 is before all attempts
 	e.n, _ = strconv.Atoi(get("n"))
 	e.tokens, _ = strconv.Atoi(get("c"))

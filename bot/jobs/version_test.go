@@ -31,7 +31,10 @@ func (w *world) old(ctx context.Context, id, other string, refused *atomic.Int64
 				begun, err := beginScript.Run(ctx, w.rdb, names, v.ID, e.id, e.id, id, tries, maxDeaths, outTTL.Milliseconds(), 0).Slice()
 				if err == nil && begun[0] == "go" {
 					refused.Add(1)
-					sayScript.Run(ctx, w.rdb, names, v.ID, begun[1], 1, failed, whyVersion, 0, outTTL.Milliseconds(), "")
+					said, err := sayScript.Run(ctx, w.rdb, names, v.ID, begun[1], 1, failed, whyVersion, 0, outTTL.Milliseconds(), "", 0, e.id).Int()
+					if ctx.Err() == nil && (said != 1 || err != nil) {
+						w.t.Errorf("the refusal is not said: %d, %v", said, err)
+					}
 				}
 				w.rdb.XAck(ctx, e.stream, group, e.id)
 				w.rdb.XDel(ctx, e.stream, e.id)

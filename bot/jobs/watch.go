@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -115,7 +116,7 @@ func (c *Client) wants(a *asked) bool {
 // said, or its entry is gone. Being wrong costs only a worker's time.
 func (c *Client) lost(a *asked) bool {
 	a.mu.Lock()
-	stream, entry, silence := a.stream, a.entry, time.Since(a.heard)
+	stream, entry, gone, silence := a.stream, a.entry, a.gone, time.Since(a.heard)
 	a.mu.Unlock()
 	ctx, cancel := context.WithTimeout(c.ctx, time.Second)
 	defer cancel()
@@ -130,11 +131,11 @@ func (c *Client) lost(a *asked) bool {
 		return silence > 3*c.opt.Lease
 	case h[1] == nil:
 		return c.missing(ctx, entry, stream)
-	case h[1] == "" || silence <= 3*c.opt.Lease:
+	case silence <= 3*c.opt.Lease:
 		return false // a worker is at it, or it waits to be gone on with
 	}
 	// A failover may have lost the end, after which the worker gave the entry back.
-	entry, _ = h[1].(string)
+	begun, _ := h[1].(string)
 	ids, err := c.rdb.SMembers(ctx, keys.workers()).Result()
 	if err != nil {
 		return false
@@ -143,24 +144,28 @@ func (c *Client) lost(a *asked) bool {
 	for _, id := range ids {
 		streams = append(streams, keys.to(id))
 	}
-	if !c.missing(ctx, entry, streams...) {
+	if begun == "" { // handed over, under an id that nobody here knows, unless it was put again
+		return gone != "" && c.missing(ctx, entry, streams...)
+	}
+	if !c.missing(ctx, begun, streams...) {
 		return false
 	}
 	a.mu.Lock()
-	a.gone = entry
+	a.gone = begun
 	a.mu.Unlock()
 	return true
 }
 
 // missing reports whether an entry is in none of the streams.
 func (c *Client) missing(ctx context.Context, entry string, streams ...string) bool {
-	for _, s := range streams {
-		left, err := c.rdb.XRange(ctx, s, entry, entry).Result()
-		if err != nil || len(left) > 0 {
-			return false
+	left := make([]*redis.XMessageSliceCmd, len(streams))
+	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // one round trip: Redis may be slow
+		for i, s := range streams {
+			left[i] = p.XRange(ctx, s, entry, entry)
 		}
-	}
-	return true
+		return nil
+	})
+	return err == nil && !slices.ContainsFunc(left, func(c *redis.XMessageSliceCmd) bool { return len(c.Val()) > 0 })
 }
 
 // ClientStats are figures of a client, now and since it was made.

@@ -183,6 +183,12 @@ func (l *line) plug() {
 	l.cut = nil
 }
 
+func (l *line) isCut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cut != nil
+}
+
 func (l *line) wait() {
 	l.mu.Lock()
 	cut := l.cut

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,9 +35,10 @@ const lengthPower = 0.6
 
 // Best is Generate with a choice: it makes n replies at once, one by the request's seed and
 // the others by seeds made of it, and gives out the one that the model itself finds
-// likeliest for its length. Nothing is emitted before all have ended. With n 1, or at
-// temperature 0, which draws nothing, it is Generate. While there is no room for the others
-// the choice is among fewer.
+// likeliest for its length, of those that came to an end, if any did. Nothing is emitted
+// before all are made. With n 1, or at temperature 0, which draws nothing, it is Generate.
+// The others take slots that are free, and no one's place in the queue: while there are
+// none the choice is among fewer.
 func (e *Engine) Best(ctx context.Context, r Request, n int, emit func(piece string) error) (Result, error) {
 	if n <= 1 || r.Sampling.Temperature == 0 {
 		return e.Generate(ctx, r, emit)
@@ -51,11 +54,20 @@ func (e *Engine) Best(ctx context.Context, r Request, n int, emit func(piece str
 		}
 		d := &drafts[i]
 		q, res, err := e.enter(ctx, mine) // the first in front: it reads what is new for all
+		if err != nil && i == 0 {
+			return res, err
+		}
 		if d.Result, d.err = res, err; err == nil {
 			all.Go(func() { d.listen(q) })
 		}
 	}
 	all.Wait()
+	if err := ctx.Err(); errors.Is(err, context.Canceled) { // nothing is wanted any more, whole or not
+		return Result{Stop: StopCancelled}, err
+	}
+	for i := range drafts {
+		drafts[i].known = slices.Contains(r.Unlike, strings.TrimSpace(drafts[i].Text))
+	}
 	first := drafts[0]
 	slices.SortStableFunc(drafts, func(a, b draft) int {
 		switch {
@@ -102,6 +114,7 @@ type draft struct {
 	Result
 	err    error
 	pieces []string
+	known  bool // it is one of Request.Unlike
 }
 
 func (d *draft) listen(q *sequence) {
@@ -111,14 +124,17 @@ func (d *draft) listen(q *sequence) {
 	})
 }
 
-// better compares two replies: any is better than an error, or an empty one, one that has
-// ended than one that was cut off, and else the likelier.
+// better compares two replies: any is better than an error, or an empty one, a new one than
+// one that is known, one that has ended than one that was cut off, and else the likelier.
 func (d *draft) better(than *draft) bool {
 	if d.err != nil || than.err != nil {
 		return d.err == nil
 	}
-	if full := d.Text != ""; full != (than.Text != "") {
+	if full := d.full(); full != than.full() {
 		return full
+	}
+	if d.known != than.known {
+		return than.known
 	}
 	if ended := d.ended(); ended != than.ended() {
 		return ended
@@ -126,16 +142,19 @@ func (d *draft) better(than *draft) bool {
 	return d.score() > than.score()
 }
 
+func (d *draft) full() bool { return strings.TrimSpace(d.Text) != "" }
+
 func (d *draft) ended() bool { return d.Stop == StopEnd || d.Stop == StopString }
 
-// score is the reply's log-probability over its length to the power of lengthPower.
+// score is the reply's log-probability, that of its end included, over its length to the
+// power of lengthPower.
 func (d *draft) score() float64 {
-	if len(d.Trace) == 0 {
-		return math.Inf(-1)
-	}
-	sum := 0.0
+	sum, n := 0.0, len(d.Trace)
 	for _, t := range d.Trace {
 		sum += math.Log(float64(t.Prob))
 	}
-	return sum / math.Pow(float64(len(d.Trace)), lengthPower)
+	if d.Stop == StopEnd {
+		sum, n = sum+math.Log(float64(d.end)), n+1
+	}
+	return sum / math.Pow(float64(max(n, 1)), lengthPower)
 }

@@ -29,8 +29,13 @@ func TestBest(t *testing.T) {
 			res := generate(t, alone, one)
 			sum := 0.0
 			for _, x := range res.Trace {
-				sum += math.Log(float64(x.Prob)) / math.Pow(float64(len(res.Trace)), 0.6)
+				sum += math.Log(float64(x.Prob))
 			}
+			length := len(res.Trace)
+			if res.Stop == StopEnd {
+				sum, length = sum+math.Log(float64(res.end)), length+1
+			}
+			sum /= math.Pow(float64(length), 0.6)
 			if len(res.Trace) > 0 && sum > best {
 				want, best, at = res.Text, sum, i
 			}
@@ -85,6 +90,24 @@ func TestBestOfOne(t *testing.T) {
 	}
 }
 
+// What was given before is not given again.
+func TestBestUnlike(t *testing.T) {
+	e := start(t, Options{})
+	r := request("", 9, 1, 2, 3)
+	said := map[string]bool{}
+	for range 4 {
+		res, err := e.Best(t.Context(), r, 4, quiet)
+		if err != nil || said[res.Text] {
+			t.Fatalf("%q, %v, after %v", res.Text, err, said)
+		}
+		said[res.Text] = true
+		r.Unlike = append(r.Unlike, strings.TrimSpace(res.Text))
+	}
+	if res, err := e.Best(t.Context(), r, 4, quiet); err != nil || !said[res.Text] {
+		t.Errorf("where all were given: %q, %v", res.Text, err)
+	}
+}
+
 // What goes wrong is told as Generate tells it, and nothing is said of a reply that is not
 // chosen.
 func TestBestGoesWrong(t *testing.T) {
@@ -110,7 +133,7 @@ func TestBestGoesWrong(t *testing.T) {
 
 func TestBetter(t *testing.T) {
 	of := func(text string, stop StopReason, probs ...float32) *draft {
-		d := &draft{Result: Result{Text: text, Stop: stop}}
+		d := &draft{Result: Result{Text: text, Stop: stop, end: 0.9}}
 		for _, p := range probs {
 			d.Trace = append(d.Trace, TokenTrace{Prob: p})
 		}
@@ -119,6 +142,8 @@ func TestBetter(t *testing.T) {
 	sure, unsure := of("a", StopEnd, 0.9), of("b", StopEnd, 0.1)
 	failed := of("c", StopEnd, 1)
 	failed.err = ErrBusy
+	known := of("k", StopEnd, 0.99)
+	known.known = true
 	for _, c := range []struct {
 		name   string
 		better *draft
@@ -128,6 +153,9 @@ func TestBetter(t *testing.T) {
 		{"one that has ended", unsure, of("d", StopLength, 0.99)},
 		{"one that has ended before a stop string", of("e", StopString, 0.1), of("d", StopContext, 0.99)},
 		{"one with words", of("f", StopLength, 0.01), of("", StopEnd)},
+		{"one with more than blanks", of("f", StopLength, 0.01), of(" \n", StopEnd, 0.99)},
+		{"a new one", of("n", StopLength, 0.01), known},
+		{"one whose end is likely", of("a", StopEnd, 0.9), &draft{Result: Result{Text: "a", Stop: StopEnd, end: 0.01, Trace: []TokenTrace{{Prob: 0.9}}}}},
 		{"the longer of equal words", of("g", StopEnd, 0.5, 0.99, 0.99), of("h", StopEnd, 0.4)},
 		{"one without an error", sure, failed},
 	} {

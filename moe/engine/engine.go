@@ -79,6 +79,7 @@ type Request struct {
 	Never       *sample.Ban // strings that the reply may not spell, nor complete of those that Before ends with; nil for none
 	Before      string      // text in the prompt that the reply goes on with
 	Begun       int         // tokens at the end of the prompt that are that text: penalties count them as the reply's, whose own text stands right behind theirs
+	Unlike      []string    // texts, but for blanks around them, that Best does not give if it has another
 	Trace       bool        // collect Result.Trace
 	// Watch is told each token as it is drawn, with the trace Result.Trace would have of
 	// it, on the goroutine that called Generate. May be nil.
@@ -118,15 +119,17 @@ type Result struct {
 	Stop  StopReason
 	Usage Usage
 	Trace []TokenTrace // one for each token of the reply, if asked for
-	// Drafts are the replies that Best chose among, this one first, then by their score;
-	// nil if there was no choice.
+	// Drafts are the replies that Best chose among, the better first, which is this one; nil
+	// if there was no choice.
 	Drafts []Draft
+
+	end float32 // probability of the token that ended it, with StopEnd and a trace
 }
 
 // Draft is a reply that might have been given.
 type Draft struct {
 	Text  string
-	Score float64 // of which the highest is given; see Best
+	Score float64 // higher is better, of those that came to an end; see Best
 }
 
 // TokenTrace tells how one token came about.
@@ -222,7 +225,11 @@ func (e *Engine) enter(ctx context.Context, r Request) (*sequence, Result, error
 	if err := e.check(r); err != nil {
 		return nil, Result{}, err
 	}
-	if e.counters.queued.Add(1) > int64(e.opt.QueueLen) {
+	room := int64(e.opt.QueueLen)
+	if r.beside { // of slots, for all that have one or wait for one
+		room = int64(e.opt.Slots) - e.counters.busy.Load()
+	}
+	if e.counters.queued.Add(1) > room {
 		e.counters.queued.Add(-1)
 		return nil, Result{}, ErrBusy
 	}

@@ -226,5 +226,7 @@ func (s *stepper) finish(c *conversation, stop StopReason, err error) {
 	s.counters.busy.Add(-1)
 	s.counters.kept(len(s.all), s.all.bytes())
 	q.end(stop, err)
-	s.counters.end(q.result.Usage)
+	if !q.req.beside {
+		s.counters.end(q.result.Usage)
+	}
 }

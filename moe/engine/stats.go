@@ -8,7 +8,8 @@ import (
 	"moebot/moe/model"
 )
 
-// Stats are figures since the engine started.
+// Stats are figures since the engine started. Of the replies that Best makes for one
+// request the first counts, but for the slots and experts they take.
 type Stats struct {
 	Requests      int64 // started
 	CacheHits     int64 // of them, those that found part of their prompt in a cache

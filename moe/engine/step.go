@@ -232,6 +232,9 @@ func (s *stepper) advance(sp span, i int) bool {
 		return false
 	}
 	if s.tok.IsEnd(id) || s.tok.IsControl(id) || slices.Contains(q.req.StopTokens, id) {
+		if traced {
+			q.result.end = s.dist.prob(id)
+		}
 		s.finish(sp.of, StopEnd, nil)
 		return false
 	}

@@ -24,7 +24,7 @@ if h[4] ~= ARGV[3] then
     return {'poison', begun}
   end
   redis.call('HSET', KEYS[1], 'entry', ARGV[2], 'token', ARGV[3], 'attempt', attempt, 'mute', mute + tonumber(ARGV[8]), 'blame', ARGV[8], 'begun', begun + 1, 'n', '0')
-  redis.call('XADD', KEYS[2], '*', 'j', ARGV[1], 'a', attempt, 'n', '0', 'k', 'begin', 'd', ARGV[4])
+  redis.call('XADD', KEYS[2], '*', 'j', ARGV[1], 'a', attempt, 'n', '0', 'k', 'begin', 'd', ARGV[4], 't', ARGV[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[7])
 end
 return {'go', attempt, h[7] or '', tonumber(h[8] or '0')}

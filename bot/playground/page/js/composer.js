@@ -211,8 +211,8 @@ function finished() {
   return wants && !text.includes(`<@${state.bot}>`) ? `<@${state.bot}> ${text}` : text;
 }
 
-// The last message on its way: the next waits for it, so that what was said first arrives first.
-let underWay = Promise.resolve();
+// The last message on its way to each channel: the next waits for it, so that what was said first arrives first.
+const underWay = new Map();
 
 async function send() {
   const typedText = entry.value.trim();
@@ -237,9 +237,11 @@ async function send() {
   lastTyping = 0;
   const where = state.channel;
   const as = state.me;
-  const sent = await (underWay = underWay.then(() => attempt(() => kept.editing
+  const mine = (underWay.get(where) ?? Promise.resolve()).then(() => attempt(() => kept.editing
     ? post("api/edit", { channel: where, message: kept.editing.id, as, content })
-    : post("api/send", { channel: where, as, content, reply: kept.answering?.id ?? "" }))));
+    : post("api/send", { channel: where, as, content, reply: kept.answering?.id ?? "" })));
+  underWay.set(where, mine);
+  const sent = await mine;
   if (!sent && where !== state.channel && !kept.editing && !drafts.get(where)) drafts.set(where, kept.value);
   if (sent || where !== state.channel || entry.value) return;
   entry.value = kept.value; // what was refused is not lost

@@ -140,7 +140,7 @@ function drafts(trace) {
   }
   return h("details", { class: "drafts" },
     h("summary", null, `Chosen from ${all.length} drafts`),
-    h("p", { class: "hint" }, `This reply has ${all[0].score.toFixed(2)}: the sum of the logarithms of its tokens' chances, over its length to the power of 0.6. The highest is said.`),
+    h("p", { class: "hint" }, `This reply has ${all[0].score.toFixed(2)}: the sum of the logarithms of its tokens' chances, that of its end included, over its length to the power of 0.6. The highest of those that came to an end is said.`),
     h("ol", null, [...others.values()].map((d) => h("li", null, h("strong", null, d.score.toFixed(2)), ` ${d.text === all[0].text ? "the same" : d.text || "…"}${d.times > 1 ? ` ×${d.times}` : ""}`))));
 }
 
