@@ -4,7 +4,7 @@
 // with the chat.Generator it is given.
 //
 //	client.go fair.go put.go hear.go watch.go   the asking side
-//	worker.go run.go tend.go                    the answering side
+//	worker.go run.go say.go tend.go             the answering side
 //	job.go seal.go script.go                    what both know
 //
 // A job waits in the stream of the worker that its channel prefers (rendezvous
