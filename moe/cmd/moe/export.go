@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"moebot/moe/backprop"
 	"moebot/moe/tensor"
 	"moebot/moe/train"
 )
@@ -19,6 +20,8 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	run := fs.String("run", "", "`directory` of the training run, or one of its checkpoints")
 	vocab := fs.String("m", "", "GGUF `file` with the vocabulary the model was trained with; without it the embedded model's")
 	output := fs.String("o", "", "`file` to write")
+	other := fs.String("average", "", "GGUF `file` of the same shape, such as the run began with, to average the weights with")
+	share := fs.Float64("share", 0.5, "of that file's weights, 0 to 1")
 	typ := fs.String("type", "Q8_0", "type of the matrices: F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K, Q4_0 and others")
 	about := train.About{License: "apache-2.0"}
 	fs.StringVar(&about.Name, "name", "moe", "the model's name")
@@ -28,7 +31,10 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		return err
 	}
 	if *run == "" || *output == "" {
-		return usageError{errors.New("usage: moe export -run DIRECTORY [-m VOCABULARY.gguf] -o MODEL.gguf [-type Q8_0]")}
+		return usageError{errors.New("usage: moe export -run DIRECTORY [-m VOCABULARY.gguf] -o MODEL.gguf [-type Q8_0] [-average OTHER.gguf [-share 0.5]]")}
+	}
+	if !(*share >= 0 && *share <= 1) {
+		return usageError{fmt.Errorf("-share is %g, want 0 to 1", *share)}
 	}
 	t, err := exportType(*typ)
 	if err != nil {
@@ -46,12 +52,34 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if err != nil {
 		return err
 	}
+	if *other != "" {
+		if err := average(weights, c, *other, *share); err != nil {
+			return err
+		}
+	}
 	err = writeFile(*output, func(w io.Writer) error { return train.Export(w, c, weights, tok.Spec(), about, t) })
 	if err != nil {
 		return err
 	}
 	total, active := c.Parameters()
 	fmt.Fprintf(out, "%s: %.2f M parameters, %.2f M active per token, %v\n", *output, float64(total)/1e6, float64(active)/1e6, t)
+	return nil
+}
+
+// average mixes the weights of a model file, that share of them, into weights of shape c. Two
+// ends of one training lie in one valley of the loss, and what is between them is often
+// better than both (Wortsman et al., "Model soups", 2022).
+func average(weights []float32, c backprop.Config, path string, share float64) error {
+	have, other, _, err := importModel(path)
+	if err != nil {
+		return err
+	}
+	if !sameShape(have, c) {
+		return fmt.Errorf("%s: its shape is %+v, the run's %+v", path, have, c)
+	}
+	for i, w := range other {
+		weights[i] = float32(share*float64(w) + (1-share)*float64(weights[i]))
+	}
 	return nil
 }
 

@@ -103,15 +103,20 @@ func initialWeights(path string, want backprop.Config, shards []*dataset.Shard) 
 	if err := checkVocabulary(shards, tok); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	have := c
-	have.Context = want.Context
-	if float32(have.NormEps) == float32(want.NormEps) && float32(have.RopeBase) == float32(want.RopeBase) {
-		have.NormEps, have.RopeBase = want.NormEps, want.RopeBase // the file keeps them as float32
-	}
-	if have != want {
+	if !sameShape(c, want) {
 		return nil, fmt.Errorf("%s: its shape is %+v, the recipe's %+v", path, c, want)
 	}
 	return w, nil
+}
+
+// sameShape compares the shape in a model file with that of a recipe, but for the length of
+// the context.
+func sameShape(file, want backprop.Config) bool {
+	file.Context = want.Context
+	if float32(file.NormEps) == float32(want.NormEps) && float32(file.RopeBase) == float32(want.RopeBase) {
+		file.NormEps, file.RopeBase = want.NormEps, want.RopeBase // the file keeps them as float32
+	}
+	return file == want
 }
 
 // readShards loads all shards of a directory, in the order of their names.

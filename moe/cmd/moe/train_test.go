@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,27 @@ func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
 		t.Errorf("resuming an adapter says %q", said)
 	}
 	ok(t, "", "train", "-config", recipe, "-minutes", "0.0001", "-data", file("shards"), "-o", file("short"), "-t", "1")
+	ok(t, "", "export", "-run", file("short"), "-m", other, "-o", file("short.gguf"), "-type", "F32")
+	ok(t, "", "export", "-run", file("run"), "-m", other, "-o", file("mix.gguf"), "-type", "F32", "-average", file("short.gguf"), "-share", "0.25")
+	mean := map[string][]float32{}
+	for _, name := range []string{"base", "short", "mix"} {
+		_, w, _, err := importModel(file(name + ".gguf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mean[name] = w
+	}
+	apart := false
+	for i, got := range mean["mix"] {
+		a, b := mean["base"][i], mean["short"][i]
+		apart = apart || a != b
+		if want := 0.75*float64(a) + 0.25*float64(b); math.Abs(float64(got)-want) > 1e-6 {
+			t.Fatalf("weight %d of the average is %g, want %g of %g and %g", i, got, want, a, b)
+		}
+	}
+	if !apart {
+		t.Error("both runs ended with the same weights: nothing was averaged")
+	}
 
 	for _, tc := range []struct {
 		status int
@@ -60,6 +82,8 @@ func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
 		args   []string
 	}{
 		{1, "another vocabulary", []string{"export", "-run", file("run"), "-o", file("x.gguf")}},
+		{1, "its shape is", []string{"export", "-run", file("run"), "-m", other, "-o", file("x.gguf"), "-average", "../../defaultmodel/default.gguf"}},
+		{2, "-share is 2", []string{"export", "-run", file("run"), "-o", file("x.gguf"), "-share", "2"}},
 		{1, "another vocabulary", []string{"eval", "-data", file("shards")}},
 		{1, "another vocabulary", []string{"data", "-o", file("x"), "-without", file("shards"), talk}},
 		{1, "another vocabulary", []string{"train", "-config", recipe, "-data", file("shards"), "-o", file("x"), "-listen", "127.0.0.1:0"}},
