@@ -284,7 +284,7 @@ func TestFaultTwoVersions(t *testing.T) {
 			f.pace = 100 * time.Millisecond
 			f.during(100, func() {
 				for range 2 {
-					time.Sleep(2 * time.Second)
+					time.Sleep(3 * time.Second) // a lease is 2: what the dead left is taken over, and not just when the next dies
 					old.kill()
 					old = f.startProgram(other, "worker")
 				}
