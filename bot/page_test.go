@@ -267,6 +267,9 @@ func TestEveryCommandInThePage(t *testing.T) {
 		t.Fatalf("only %d commands are offered", len(rest))
 	}
 	for _, c := range said {
+		if c.path == "stop" { // when the answer that /regenerate asked for is there
+			p.wait(`[...document.querySelectorAll(".message")].some((m) => m.textContent.includes("2/2"))`)
+		}
 		n := p.count()
 		p.run(c.path, c.options)
 		p.answered(n, c.want)
