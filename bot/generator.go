@@ -283,7 +283,7 @@ func (m *mind) trace(res engine.Result) chat.Trace {
 	c := m.model.Config
 	t := chat.Trace{Layers: c.Layers, Experts: max(c.Experts, 1)}
 	for _, d := range res.Drafts {
-		if !math.IsInf(d.Score, 0) { // an empty one, which JSON cannot say either
+		if !math.IsInf(d.Score, 0) { // of a probability of 0, which JSON cannot say
 			t.Drafts = append(t.Drafts, chat.Draft{Text: strings.TrimSpace(d.Text), Score: d.Score})
 		}
 	}

@@ -113,7 +113,7 @@ func (c *Client) wants(a *asked) bool {
 }
 
 // lost reports whether nothing more will be heard of a job: its key is gone, its end was
-// said, or its entry is gone. Being wrong costs only a worker's time.
+// said, or its entry is gone, which is noted for put. Being wrong costs only a worker's time.
 func (c *Client) lost(a *asked) bool {
 	a.mu.Lock()
 	stream, entry, gone, silence := a.stream, a.entry, a.gone, time.Since(a.heard)
