@@ -24,7 +24,7 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	shards := fs.String("data", "", "`directory` of token shards, made by moe data")
 	held := fs.String("held", "", "`directory` of held-out shards; may be empty")
 	dir := fs.String("o", "", "`directory` of the run: checkpoints and log")
-	initial := fs.String("init", "", "GGUF `file` of the recipe's shape whose weights to start from, instead of fresh ones")
+	initial := fs.String("init", "", "GGUF `file` whose weights to start from, instead of fresh ones: of the recipe's shape, or with fewer layers, which are then added to without a change of what it computes")
 	minutes := fs.Float64("minutes", 0, "train for so many `minutes`, whatever length the recipe gives")
 	steps := fs.Int("steps", 0, "train for so many `steps`, whatever length the recipe gives")
 	resume := fs.Bool("resume", false, "go on from the run's newest checkpoint")
@@ -94,7 +94,8 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 }
 
 // initialWeights reads the weights of a model file, which must have the shape want and
-// the vocabulary of the shards. Only the length of the context may differ.
+// the vocabulary of the shards. The length of the context may differ, and the file may
+// have fewer layers: it is deepened.
 func initialWeights(path string, want backprop.Config, shards []*dataset.Shard) ([]float32, error) {
 	c, w, tok, err := importModel(path)
 	if err != nil {
@@ -103,8 +104,13 @@ func initialWeights(path string, want backprop.Config, shards []*dataset.Shard) 
 	if err := checkVocabulary(shards, tok); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if !sameShape(c, want) {
+	shallow := want
+	shallow.Layers = c.Layers
+	if !sameShape(c, shallow) {
 		return nil, fmt.Errorf("%s: its shape is %+v, the recipe's %+v", path, c, want)
+	}
+	if w, err = backprop.Deepen(shallow, want, w); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return w, nil
 }

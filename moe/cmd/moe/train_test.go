@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -76,11 +78,20 @@ func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
 		t.Error("both runs ended with the same weights: nothing was averaged")
 	}
 
+	deeper := write("deeper.json", []byte(strings.Replace(tinyRecipe, `"layers":1`, `"layers":2`, 1)))
+	ok(t, "", "train", "-config", deeper, "-steps", "1", "-data", file("shards"), "-o", file("deep"), "-t", "1", "-init", file("base.gguf"))
+	shallow, deep := firstLoss(t, file("adapter")), firstLoss(t, file("deep"))
+	if shallow != deep { // an adapter begins as what it changes, and with the same batch
+		t.Errorf("the first loss is %g, of the deepened model %g", shallow, deep)
+	}
+	tooDeep := write("too-deep.json", []byte(strings.Replace(tinyRecipe, `"layers":1`, `"layers":3`, 1)))
+
 	for _, tc := range []struct {
 		status int
 		want   string
 		args   []string
 	}{
+		{1, "1 layers cannot be deepened to 3", []string{"train", "-config", tooDeep, "-steps", "1", "-data", file("shards"), "-o", file("x"), "-init", file("base.gguf")}},
 		{1, "another vocabulary", []string{"export", "-run", file("run"), "-o", file("x.gguf")}},
 		{1, "its shape is", []string{"export", "-run", file("run"), "-m", other, "-o", file("x.gguf"), "-average", "../../defaultmodel/default.gguf"}},
 		{2, "-share is 2", []string{"export", "-run", file("run"), "-o", file("x.gguf"), "-share", "2"}},
@@ -98,6 +109,20 @@ func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(file("x"), "log.jsonl")); err == nil {
 		t.Error("a training began that was refused")
 	}
+}
+
+// firstLoss is the loss of the first step of the run in dir, in nats.
+func firstLoss(t *testing.T, dir string) float64 {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "log.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first train.Record
+	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&first); err != nil || first.Step != 1 || first.Loss == 0 {
+		t.Fatalf("%s: the first record is %+v: %v", dir, first, err)
+	}
+	return first.Loss
 }
 
 // What is no file, as /dev/null, is written to and not replaced.
