@@ -81,6 +81,35 @@ func TestCloseDoesNotHang(t *testing.T) {
 	}
 }
 
+// Nobody is refused because many questions of before are being taken up: most of them were
+// answered long ago.
+func TestQuestionsOfBeforeTakeNoRoom(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	gate := make(chan struct{})
+	open := sync.OnceFunc(func() { close(gate) })
+	defer open()
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	for i := 0; ; i++ {
+		q := Question{Key: session.Key{Channel: "c"}, Turn: session.Turn{ID: fmt.Sprint(i)}, Decide: func(context.Context, *Question) (string, bool) {
+			<-gate
+			return "", false
+		}}
+		if err := w.s.AskWait(ctx, q); err != nil { // there is no more room for them
+			if i < 4 {
+				t.Errorf("only %d were taken up: %v", i, err)
+			}
+			break
+		}
+	}
+	w.must("c", "1000", "hello")
+	open()
+	if said := w.board.wait(t, 1); said[0] != "1000: 1 hello" {
+		t.Errorf("said %q", said)
+	}
+	w.settle()
+}
+
 func TestAskWaitWaitsForRoom(t *testing.T) {
 	w := newWorld(t, time.Minute)
 	w.must("c", "0", "wait")

@@ -17,14 +17,28 @@ var ErrClosed = errors.New("chat: closing")
 type queue struct {
 	mu     sync.Mutex
 	lanes  map[string]*lane
-	limit  int // jobs of a lane, the running one included
+	limit  int  // jobs of a lane, the running one included
+	apart  bool // jobs added by wait take no room from others
 	closed bool
 	wg     sync.WaitGroup
 }
 
 type lane struct {
-	jobs []func()      // the first is running
-	room chan struct{} // closed when a job ends; nil when nobody waits for that
+	jobs    []job         // the first is running
+	patient int           // of the jobs, those added by wait
+	room    chan struct{} // closed when a job ends; nil when nobody waits for that
+}
+
+type job struct {
+	run     func()
+	patient bool
+}
+
+func (l *lane) append(j job) {
+	l.jobs = append(l.jobs, j)
+	if j.patient {
+		l.patient++
+	}
 }
 
 // leave wakes those who wait for room.
@@ -39,8 +53,8 @@ func newQueue(limit int) *queue { return &queue{lanes: map[string]*lane{}, limit
 
 // add appends a job to a lane and returns how many come before it, which the job is told,
 // too. It never blocks.
-func (q *queue) add(name string, job func(before int)) (before int, err error) {
-	before, _, err = q.try(name, q.limit, job)
+func (q *queue) add(name string, f func(before int)) (before int, err error) {
+	before, _, err = q.try(name, q.limit, false, f)
 	return before, err
 }
 
@@ -52,13 +66,13 @@ func (q *queue) idle(name string) bool {
 }
 
 // addOver appends a job to a lane that may hold that many more than others do.
-func (q *queue) addOver(name string, more int, job func()) error {
-	_, _, err := q.try(name, q.limit+more, func(int) { job() })
+func (q *queue) addOver(name string, more int, f func()) error {
+	_, _, err := q.try(name, q.limit+more, false, func(int) { f() })
 	return err
 }
 
 // push appends a job to a lane whatever its length: one that must not be lost.
-func (q *queue) push(name string, job func()) error {
+func (q *queue) push(name string, f func()) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lanes[name]
@@ -66,23 +80,25 @@ func (q *queue) push(name string, job func()) error {
 	case q.closed:
 		return ErrClosed
 	case l == nil:
-		q.start(name, job)
+		q.start(name, job{run: f})
 	default:
-		l.jobs = append(l.jobs, job)
+		l.append(job{run: f})
 	}
 	return nil
 }
 
 // start makes a lane with its first job; mu is held.
-func (q *queue) start(name string, job func()) {
-	q.lanes[name] = &lane{jobs: []func(){job}}
+func (q *queue) start(name string, j job) {
+	l := &lane{}
+	l.append(j)
+	q.lanes[name] = l
 	q.wg.Go(func() { q.run(name) })
 }
 
 // wait is add as soon as there is room.
-func (q *queue) wait(ctx context.Context, name string, job func(before int)) (before int, err error) {
+func (q *queue) wait(ctx context.Context, name string, f func(before int)) (before int, err error) {
 	for {
-		before, room, err := q.try(name, q.limit, job)
+		before, room, err := q.try(name, q.limit, true, f)
 		if !errors.Is(err, ErrFull) {
 			return before, err
 		}
@@ -95,19 +111,24 @@ func (q *queue) wait(ctx context.Context, name string, job func(before int)) (be
 }
 
 // try appends a job, or returns what is closed when there may be room.
-func (q *queue) try(name string, limit int, job func(before int)) (before int, room <-chan struct{}, err error) {
+func (q *queue) try(name string, limit int, patient bool, f func(before int)) (before int, room <-chan struct{}, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lanes[name]
-	switch {
-	case q.closed:
+	if q.closed {
 		return 0, nil, ErrClosed
-	case l == nil:
-		q.start(name, func() { job(0) })
+	}
+	if l == nil {
+		q.start(name, job{func() { f(0) }, patient})
 		return 0, nil, nil
-	case len(l.jobs) < limit:
+	}
+	length := len(l.jobs)
+	if !patient && q.apart {
+		length -= l.patient
+	}
+	if length < limit {
 		before = len(l.jobs)
-		l.jobs = append(l.jobs, func() { job(before) })
+		l.append(job{func() { f(before) }, patient})
 		return before, nil, nil
 	}
 	if l.room == nil {
@@ -120,12 +141,15 @@ func (q *queue) run(name string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for l := q.lanes[name]; ; {
-		job := l.jobs[0]
+		j := l.jobs[0]
 		q.mu.Unlock()
-		job()
+		j.run()
 		q.mu.Lock()
-		l.jobs[0] = nil
+		l.jobs[0] = job{}
 		l.jobs = l.jobs[1:]
+		if j.patient {
+			l.patient--
+		}
 		l.leave()
 		if len(l.jobs) == 0 {
 			delete(q.lanes, name)

@@ -93,6 +93,7 @@ type Service struct {
 // New returns a service. Close it.
 func New(store Store, gen Generator, o Options) *Service {
 	s := &Service{store: store, gen: gen, opt: o, intake: newQueue(o.QueueLen + 1), turns: newQueue(o.QueueLen), notices: newQueue(maxNotices)}
+	s.intake.apart = true // nobody is refused because the questions of a gap are being looked up
 	if s.opt.Renew <= 0 {
 		s.opt.Renew = renewEvery
 	}
