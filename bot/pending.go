@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"moebot/bot/chat"
 	"moebot/session"
 )
 
@@ -26,7 +25,7 @@ func (s *service) askPending(ctx context.Context) {
 }
 
 // askAll returns when all questions of this process's gateway shards have a place in
-// their queues.
+// their queues, or among what was missed.
 func (s *service) askAll(ctx context.Context, pending []session.Pending) {
 	byChannel := map[session.Key][]session.Pending{} // in each the oldest first
 	for _, p := range pending {
@@ -43,10 +42,7 @@ func (s *service) askAll(ctx context.Context, pending []session.Pending) {
 				return
 			}
 			for _, p := range list {
-				err := s.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: bot.Reply(p.Key.Channel, p.Turn), Decide: bot.Settle})
-				if err != nil {
-					s.log.Warn("an unanswered question of before is left", "channel", p.Key.Channel, "message", p.Turn.ID, "err", err)
-				}
+				bot.TakeUp(ctx, p)
 			}
 		})
 	}

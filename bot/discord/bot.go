@@ -71,7 +71,8 @@ type Options struct {
 	// of places holds on. May be nil.
 	After *Bot
 	// Before runs once, when connected, before the first gap is read: the place to ask
-	// what was left unanswered, so that it comes before what was missed. May be nil.
+	// what was left unanswered (see TakeUp), so that it finds its place among what was
+	// missed. May be nil.
 	Before func(ctx context.Context)
 	Log    *slog.Logger
 }
@@ -295,9 +296,4 @@ func (b *Bot) Server(channel string) string {
 		return ""
 	}
 	return c.GuildID
-}
-
-// Reply returns the way to answer a message, for questions found after a restart.
-func (b *Bot) Reply(channel string, question session.Turn) chat.Reply {
-	return b.newReply(channel, question.ID, question.AuthorID)
 }

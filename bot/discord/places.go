@@ -1,12 +1,16 @@
 package discord
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
+
+	"moebot/session"
 )
 
 // places is what the bot knows of where it talks: the threads it takes part in, and
@@ -20,6 +24,9 @@ type places struct {
 	// held are the messages that came while their channel's gap was still being read:
 	// they wait behind those that came before. A channel without a gap has no entry.
 	held map[string][]*discordgo.Message
+	// left are the questions without an answer of channels that wait, which are asked in
+	// their places among what was missed. Oldest first.
+	left map[string][]session.Pending
 	// makers are those who ask what waits in a channel, by the number of the gap: one for
 	// each channel, or what one has taken off the list is overtaken.
 	makers map[string]int64
@@ -36,7 +43,7 @@ type places struct {
 }
 
 func newPlaces() *places {
-	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, makers: map[string]int64{}, open: map[string][]string{}, unsure: map[string]int64{}, fresh: make(chan struct{}, 1)}
+	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, left: map[string][]session.Pending{}, makers: map[string]int64{}, open: map[string][]string{}, unsure: map[string]int64{}, fresh: make(chan struct{}, 1)}
 }
 
 // heir knows the same, but holds nothing.
@@ -77,11 +84,43 @@ func (p *places) keep(m *discordgo.Message) bool {
 	return ok
 }
 
+// keepLeft takes a question that was left without an answer if its channel waits.
+func (p *places) keepLeft(q session.Pending) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	channel := q.Key.Channel
+	if _, ok := p.held[channel]; !ok {
+		return false
+	}
+	at, known := slices.BinarySearchFunc(p.left[channel], q, func(x, y session.Pending) int { return byAge(x.Turn.ID, y.Turn.ID) })
+	if !known {
+		p.left[channel] = slices.Insert(p.left[channel], at, q)
+	}
+	return true
+}
+
+// nextLeft takes the oldest question that was left in a channel off the list if it is not
+// younger than a message, which may be "" for any.
+func (p *places) nextLeft(channel, message string) (q session.Pending, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.left[channel]
+	if len(list) == 0 || message != "" && later(list[0].Turn.ID, message) {
+		return q, false
+	}
+	if q = list[0]; len(list) == 1 {
+		delete(p.left, channel)
+	} else {
+		p.left[channel] = list[1:]
+	}
+	return q, true
+}
+
 // release ends a channel's waiting if nothing waits there.
 func (p *places) release(channel string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, made := p.makers[channel]; made || len(p.held[channel]) > 0 {
+	if _, made := p.makers[channel]; made || len(p.held[channel])+len(p.left[channel]) > 0 {
 		return false
 	}
 	p.settle(channel)
@@ -119,22 +158,23 @@ func (p *places) settle(channel string) {
 	}
 }
 
-// next returns the messages that wait in a channel; if there are none, the channel waits
-// no longer. None are for who began in a gap before.
-func (p *places) next(channel string, gap int64) []*discordgo.Message {
+// next returns the messages that wait in a channel. If there are none, nor questions that
+// were left, the channel waits no longer, and that was all. So it is for who began in a gap
+// before.
+func (p *places) next(channel string, gap int64) (held []*discordgo.Message, all bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.makers[channel] != gap {
-		return nil
+		return nil, true
 	}
-	held := p.held[channel]
-	if len(held) == 0 {
+	held = p.held[channel]
+	if len(held)+len(p.left[channel]) == 0 {
 		p.settle(channel)
 		delete(p.makers, channel)
-		return nil
+		return nil, true
 	}
 	p.held[channel] = nil
-	return held
+	return held, false
 }
 
 // thread notes a thread; once in, always in until leave.
@@ -178,7 +218,7 @@ func (p *places) forget(channel string) {
 	delete(p.last, channel)
 	delete(p.unsure, channel)
 	delete(p.open, channel)
-	if len(p.held[channel]) == 0 {
+	if len(p.held[channel])+len(p.left[channel]) == 0 {
 		delete(p.held, channel)
 	}
 	p.changed = true
@@ -252,6 +292,11 @@ func (p *places) handled(channel, message string) {
 
 // later compares snowflakes, which are numbers without leading zeros.
 func later(a, b string) bool { return len(a) > len(b) || len(a) == len(b) && a > b }
+
+// byAge is for sorting, oldest first.
+func byAge(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
+}
 
 func (p *places) snapshot() map[string]string {
 	p.mu.Lock()

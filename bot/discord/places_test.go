@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/bwmarrin/discordgo"
+
+	"moebot/session"
 )
 
 // What waits in a channel is asked by one: who finds more meanwhile leaves it to them, and
@@ -13,7 +15,7 @@ import (
 func TestOneAsksWhatWaitsInAChannel(t *testing.T) {
 	p := newPlaces()
 	say := func(id string) bool { return p.keep(&discordgo.Message{ID: id, ChannelID: "c"}) }
-	ids := func(list []*discordgo.Message) (out []string) {
+	ids := func(list []*discordgo.Message, _ bool) (out []string) {
 		for _, m := range list {
 			out = append(out, m.ID)
 		}
@@ -37,7 +39,7 @@ func TestOneAsksWhatWaitsInAChannel(t *testing.T) {
 	if got := ids(p.next("c", 1)); !slices.Equal(got, []string{"2", "4"}) {
 		t.Errorf("then waits %q", got)
 	}
-	if p.next("c", 1) != nil || say("5") {
+	if _, all := p.next("c", 1); !all || say("5") {
 		t.Error("the channel waits for ever")
 	}
 	// a new gap: who is at the old one has nothing more to do, and takes nothing with them
@@ -47,7 +49,10 @@ func TestOneAsksWhatWaitsInAChannel(t *testing.T) {
 		t.Fatal("nobody asks")
 	}
 	p.hold()
-	if !p.make("c", nil, 3) || p.next("c", 2) != nil {
+	if !p.make("c", nil, 3) {
+		t.Error("nobody asks")
+	}
+	if _, all := p.next("c", 2); !all {
 		t.Error("the old gap goes on")
 	}
 	p.made("c", 2)
@@ -60,6 +65,46 @@ func TestOneAsksWhatWaitsInAChannel(t *testing.T) {
 	p.made("c", 3) // broken off
 	if !p.release("c") || say("7") {
 		t.Error("the channel waits for nobody")
+	}
+}
+
+// Questions that were left wait in a channel that waits, each once and the oldest first,
+// and the channel does not stop waiting before they are asked.
+func TestWhatWasLeftWaits(t *testing.T) {
+	p := newPlaces()
+	left := func(id string) bool {
+		return p.keepLeft(session.Pending{Key: session.Key{Channel: "c"}, Turn: session.Turn{ID: id}})
+	}
+	p.handled("c", "1")
+	if left("5") {
+		t.Error("it waits without a gap")
+	}
+	p.hold()
+	for _, id := range []string{"9", "10", "5", "9"} {
+		if !left(id) {
+			t.Errorf("%s does not wait", id)
+		}
+	}
+	if p.release("c") || !p.make("c", nil, 1) {
+		t.Fatal("nobody asks")
+	}
+	var order []string
+	for _, than := range []string{"4", "5", "8", "11", "11", ""} {
+		q, _ := p.nextLeft("c", than)
+		order = append(order, q.Turn.ID)
+	}
+	if want := []string{"", "5", "", "9", "10", ""}; !slices.Equal(order, want) {
+		t.Errorf("their order is %q, want %q", order, want)
+	}
+	left("12")
+	if _, all := p.next("c", 1); all {
+		t.Error("what was left is forgotten")
+	}
+	if q, ok := p.nextLeft("c", ""); !ok || q.Turn.ID != "12" {
+		t.Errorf("left is %+v", q)
+	}
+	if _, all := p.next("c", 1); !all || left("13") {
+		t.Error("the channel waits for ever")
 	}
 }
 

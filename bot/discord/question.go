@@ -94,9 +94,9 @@ func (b *Bot) referred(m *discordgo.Message) *session.Turn {
 	return &t
 }
 
-// Settle gives a question that was left unanswered the settings of its place. It is for
+// settleLeft gives a question that was left unanswered the settings of its place. It is for
 // chat.Question.Decide, and never refuses.
-func (b *Bot) Settle(ctx context.Context, q *chat.Question) (refusal string, ok bool) {
+func (b *Bot) settleLeft(ctx context.Context, q *chat.Question) (refusal string, ok bool) {
 	p := place{channel: q.Key.Channel}
 	if c, err := b.channel(ctx, q.Key.Channel); err == nil {
 		p = b.findPlace(ctx, c.GuildID, c.ID)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"moebot/bot/chat"
 	"moebot/session"
 )
 
@@ -105,21 +106,50 @@ func (b *Bot) skipQuiet(channels []*discordgo.Channel) {
 	}
 }
 
-// makeUp asks what was missed in a channel, and then what waited behind it.
+// makeUp asks what was missed in a channel, and then what waited behind it, in the order
+// of the messages with what was left there.
 func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
 	if !b.seen.make(channel, missed, gap) {
 		return
 	}
 	for b.ctx.Err() == nil && b.gaps.Load() == gap {
+		oldest := ""
+		if len(missed) > 0 {
+			oldest = missed[0].ID
+		}
+		if left, ok := b.seen.nextLeft(channel, oldest); ok {
+			b.contain("rescan", func() { b.askLeft(b.ctx, left) })
+			continue
+		}
 		if len(missed) == 0 {
-			if missed = b.seen.next(channel, gap); missed == nil {
+			var all bool
+			if missed, all = b.seen.next(channel, gap); all {
 				return
 			}
+			continue
 		}
 		b.contain("rescan", func() { b.take(missed[0]) })
 		missed = missed[1:]
 	}
 	b.seen.made(channel, gap)
+}
+
+// TakeUp asks a question that was left without an answer, where a gap of its channel is
+// being read in its place among what was missed there. Who has a shard in turn with others
+// leaves it as it is while nothing is heard of Discord: what was missed before it is not
+// known yet, and it is found again.
+func (b *Bot) TakeUp(ctx context.Context, p session.Pending) {
+	if b.leased() && !b.ready.Load() || b.seen.keepLeft(p) {
+		return
+	}
+	b.askLeft(ctx, p)
+}
+
+func (b *Bot) askLeft(ctx context.Context, p session.Pending) {
+	q := chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: b.newReply(p.Key.Channel, p.Turn.ID, p.Turn.AuthorID), Decide: b.settleLeft}
+	if err := b.chat.AskWait(ctx, q); err != nil && b.ctx.Err() == nil {
+		b.log.Warn("an unanswered question of before is left", "channel", p.Key.Channel, "message", p.Turn.ID, "err", err)
+	}
 }
 
 // maxMissed bounds the messages read of one channel after a gap, readTime the time

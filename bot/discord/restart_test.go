@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,9 +37,7 @@ func (w *world) restart(store chat.Store) {
 			w.t.Error(err)
 		}
 		for _, p := range left {
-			if err := w.chat.AskWait(ctx, chat.Question{Key: p.Key, Turn: p.Turn, Known: true, Reply: w.bot.Reply(p.Key.Channel, p.Turn)}); err != nil && ctx.Err() == nil {
-				w.t.Error(err)
-			}
+			w.bot.TakeUp(ctx, p)
 		}
 	}
 	if w.bot, err = New(w.chat, w.store, o); err != nil {
@@ -120,6 +119,47 @@ func TestRestart(t *testing.T) {
 	}
 	if n := len(answers[slow.ID]); n != 1 {
 		t.Errorf("the question broken off has %d answers", n)
+	}
+}
+
+// A process accepted a question and died, and one before it was lost on the way there, and
+// one behind it came when nobody listened: they are answered in the order in which they
+// were asked.
+func TestLeftQuestionsKeepTheirPlace(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{MessageContent: true}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	quiet := w.d.AddChannel(w.guild.ID, "quiet").ID
+	for _, channel := range []string{c, quiet} {
+		w.send(channel, w.mia.ID, w.at("hello"))
+		w.says(channel, "re: hello")
+	}
+	w.stop(time.Second)
+	asked := []discordtest.Message{w.send(c, w.mia.ID, w.at("lost")), w.send(c, w.mia.ID, w.at("left")), w.send(c, w.mia.ID, w.at("lost too")), w.send(c, w.mia.ID, w.at("left too"))}
+	alone := w.send(quiet, w.mia.ID, w.at("left"))
+	for _, m := range []discordtest.Message{asked[1], asked[3], alone} {
+		turn := session.Turn{ID: m.ID, Role: session.RoleUser, AuthorID: w.mia.ID, Text: strings.TrimPrefix(m.Content, w.at(""))}
+		if _, ok, err := w.store.Accept(t.Context(), session.Key{Channel: m.ChannelID}, turn); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	w.restart(w.store)
+	w.says(c, "re: left too")
+	w.says(quiet, "re: left")
+	var order []string
+	for _, m := range w.replies(c)[1:] {
+		order = append(order, m.ReplyTo)
+	}
+	var want []string
+	for _, m := range asked {
+		want = append(want, m.ID)
+	}
+	if !slices.Equal(order, want) {
+		t.Errorf("answered are %q, asked were %q", order, want)
+	}
+	w.send(c, w.mia.ID, w.at("live"))
+	w.says(c, "re: live")
+	if n := len(w.replies(c)); n != 6 {
+		t.Errorf("%d answers to 6 questions", n)
 	}
 }
 
