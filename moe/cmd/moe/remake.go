@@ -24,10 +24,10 @@ const remakeUsage = "usage: moe remake -corpus DIRECTORY -held DIRECTORY -o DIRE
 
 // How the embedded model is made, beside its recipe.
 const (
-	remakeTalks     = 240000 // conversations from the phrasebooks
+	remakeTalks     = 300000 // conversations from the phrasebooks
 	remakeHeldTalks = "600"
 	remakeLimit     = "6000000" // tokens of a corpus file at most: cuts the novels
-	remakeName      = "moebot-6"
+	remakeName      = "moebot-7"
 	remakeType      = "Q5_0"
 	remakeSet       = "*attn_*=Q8_0" // see the card
 	remakeEval      = "60000"        // tokens of a held-out source
