@@ -25,6 +25,7 @@ type Store interface {
 	Load(ctx context.Context, k session.Key) (session.Session, error)
 	UpdateTurn(ctx context.Context, k session.Key, turnID string, change func(*session.Turn) error) (session.Turn, error)
 	Pending(ctx context.Context) ([]session.Pending, error)
+	Hold(ctx context.Context, k session.Key, questionID string) (bool, error)
 	Undo(ctx context.Context, k session.Key) (turns int, err error)
 	Forget(ctx context.Context, personID string) (turns int, err error)
 	Take(ctx context.Context, name string, size int, every time.Duration) (wait time.Duration, err error)

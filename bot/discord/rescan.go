@@ -118,7 +118,11 @@ func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
 			oldest = missed[0].ID
 		}
 		if left, ok := b.seen.nextLeft(channel, oldest); ok {
-			b.contain("rescan", func() { b.askLeft(b.ctx, left) })
+			b.contain("rescan", func() {
+				for b.gaps.Load() == gap && b.othersAt(left) && b.sleep(b.ctx, othersPoll) == nil {
+				}
+				b.askLeft(b.ctx, left)
+			})
 			continue
 		}
 		if len(missed) == 0 {
@@ -143,6 +147,24 @@ func (b *Bot) TakeUp(ctx context.Context, p session.Pending) {
 		return
 	}
 	b.askLeft(ctx, p)
+}
+
+// othersPoll is how often it is looked up whether another process is still at a question.
+const othersPoll = 200 * time.Millisecond
+
+// othersAt reports whether another process is at a question that was left: one that had
+// this shard before and lives. What was asked after it waits for that.
+func (b *Bot) othersAt(p session.Pending) bool {
+	if _, here := b.chat.UnderWay(p.Key, p.Turn.ID); here {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, 3*time.Second)
+	defer cancel()
+	if mine, err := b.store.Hold(ctx, p.Key, p.Turn.ID); mine || err != nil {
+		return false
+	}
+	list, err := b.store.Pending(ctx)
+	return err == nil && slices.ContainsFunc(list, func(q session.Pending) bool { return q.Key == p.Key && q.Turn.ID == p.Turn.ID })
 }
 
 func (b *Bot) askLeft(ctx context.Context, p session.Pending) {

@@ -9,9 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"moebot/bot/chat"
 	"moebot/bot/discordtest"
 	"moebot/session"
+	"moebot/session/redisstore"
 )
 
 // stop ends the bot as a signal does; answers under way get the time.
@@ -160,6 +163,39 @@ func TestLeftQuestionsKeepTheirPlace(t *testing.T) {
 	w.says(c, "re: live")
 	if n := len(w.replies(c)); n != 6 {
 		t.Errorf("%d answers to 6 questions", n)
+	}
+}
+
+// Another process that had the shard before lives, and is still at a question: what was
+// asked after it is answered after it.
+func TestWhatAnotherProcessIsAtComesFirst(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{MessageContent: true}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	w.send(c, w.mia.ID, w.at("hello"))
+	w.says(c, "re: hello")
+	w.stop(time.Second)
+	other, err := redisstore.New(redis.NewClient(&redis.Options{Addr: w.redis.Addr(), ContextTimeoutEnabled: true}), redisstore.Options{MaxTurns: 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	first, k := w.send(c, w.mia.ID, w.at("first")), session.Key{Channel: c}
+	if _, ok, err := other.Accept(t.Context(), k, session.Turn{ID: first.ID, Role: session.RoleUser, AuthorID: w.mia.ID, Text: "first"}); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	w.send(c, w.mia.ID, w.at("second"))
+	w.restart(w.store)
+	w.send(c, w.mia.ID, w.at("third"))
+	time.Sleep(2 * othersPoll)
+	if n := len(w.replies(c)); n != 1 {
+		t.Errorf("%d answers while the other process is at the first question", n)
+	}
+	if done, err := other.Finish(t.Context(), k, first.ID, session.Turn{ID: "1", Role: session.RoleAssistant, Text: "said elsewhere"}); err != nil || !done {
+		t.Fatal(done, err)
+	}
+	w.says(c, "re: third")
+	if n := len(w.replies(c)); n != 3 {
+		t.Errorf("%d answers, want those to hello, second and third", n)
 	}
 }
 
