@@ -71,6 +71,9 @@ func (f *fleet) flood(each int, patience time.Duration) (map[string][]string, *t
 			if !ours {
 				continue
 			}
+			if !finished(m) {
+				f.notices.Store(m.ID, true)
+			}
 			tl.mu.Lock()
 			was := tl.answered[m.ReplyTo]
 			tl.answered[m.ReplyTo] = true
@@ -119,6 +122,21 @@ func (f *fleet) flood(each int, patience time.Duration) (map[string][]string, *t
 	return questions, tl
 }
 
+// logged are the lines of all processes in which one of the words is.
+func (f *fleet) logged(words ...string) string {
+	var out strings.Builder
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, p := range f.processes {
+		for line := range strings.Lines(p.log.String()) {
+			if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(line, w) }) {
+				fmt.Fprintf(&out, "%s %d: %s", p.role, i, line)
+			}
+		}
+	}
+	return out.String()
+}
+
 // result is what became of questions.
 type result struct{ asked, once, refused, lost, doubled, outOfOrder, unfinished int }
 
@@ -149,8 +167,8 @@ func (f *fleet) check(questions map[string][]string) (r result) {
 				}
 			}
 			n[m.ReplyTo]++
-			if finished(&m) { // a notice does not wait for its turn
-				order = append(order, m.ReplyTo)
+			if _, notice := f.notices.Load(m.ID); finished(&m) && !notice {
+				order = append(order, m.ReplyTo) // a notice does not wait for its turn, even if an answer takes its place
 			}
 		}
 		at := map[string]int{}
@@ -169,7 +187,7 @@ func (f *fleet) check(questions map[string][]string) (r result) {
 		for i := 1; i < len(order); i++ {
 			if at[order[i]] < at[order[i-1]] {
 				r.outOfOrder++
-				f.t.Logf("channel %s: question %d is answered after %d", c, at[order[i]], at[order[i-1]])
+				f.t.Logf("channel %s: question %d is answered after %d:\n%s", c, at[order[i]], at[order[i-1]], f.logged(order[i], order[i-1], "shard"))
 			}
 		}
 	}

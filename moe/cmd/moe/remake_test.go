@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,16 +28,16 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
 	for _, root := range []string{corpus, held} {
 		write(talk, root, "chat", "talk.jsonl")
 	}
-	for _, name := range []string{"recipe-1.json", "recipe-2.json"} {
-		write(`{
- "model": {"vocab": 4096, "dim": 16, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 8, "hidden": 16, "experts": 2, "top_k": 1,
+	for n := range 2 { // the second with one layer more
+		write(fmt.Sprintf(`{
+ "model": {"vocab": 4096, "dim": 16, "layers": %d, "heads": 2, "kv_heads": 1, "head_dim": 8, "hidden": 16, "experts": 2, "top_k": 1,
   "context": 64, "rope_base": 10000, "norm_eps": 1e-5, "tied": true},
  "losses": {"load_balance": 0.01},
  "optim": {"beta1": 0.9, "beta2": 0.95, "eps": 1e-9},
  "schedule": {"kind": "wsd", "warmup": 0.1, "decay": 0.3, "floor": 0.1},
  "lr": 0.01, "clip": 1, "rows": 2, "length": 64, "micro": 1, "steps": 1000, "seed": 1, "log_steps": 1, "checkpoint_minutes": 1,
  "phases": [{"until": 1, "mix": {"prompt_weight": 1, "weights": {"talk": 1, "phrasebook": 1}}}]
-}`, recipe, name)
+}`, n+1), recipe, fmt.Sprintf("recipe-%d.json", n+1))
 	}
 	write("intent greet\n  u hello | hi\n  m Hello! How are you?\n", recipe, "dialogues", "greet.txt")
 	got, err := sum(filepath.Join(corpus, "chat", "talk.jsonl"))
