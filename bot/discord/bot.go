@@ -19,13 +19,14 @@ import (
 	"moebot/session"
 )
 
-// Store is what commands read and change of a channel, and small facts that outlive
-// the process.
+// Store is what commands read and change of a channel, what was left without an answer,
+// and small facts that outlive the process.
 type Store interface {
 	Load(ctx context.Context, k session.Key) (session.Session, error)
 	UpdateTurn(ctx context.Context, k session.Key, turnID string, change func(*session.Turn) error) (session.Turn, error)
 	Pending(ctx context.Context) ([]session.Pending, error)
 	Hold(ctx context.Context, k session.Key, questionID string) (bool, error)
+	Waits(ctx context.Context, k session.Key, questionID string) (bool, error)
 	Undo(ctx context.Context, k session.Key) (turns int, err error)
 	Forget(ctx context.Context, personID string) (turns int, err error)
 	Take(ctx context.Context, name string, size int, every time.Duration) (wait time.Duration, err error)

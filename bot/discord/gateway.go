@@ -153,7 +153,6 @@ func (b *Bot) onReady(e *discordgo.Ready) {
 		app = e.Application.ID
 	}
 	b.app.Store(&app)
-	b.ready.Store(true)
 	b.trouble.Store(nil)
 	b.log.Info("connected to Discord", "bot", e.User.Username, "servers", len(e.Guilds), "message_content", b.content.Load())
 	// Each READY was an IDENTIFY, of which Discord allows 1000 a day; see connect.
@@ -162,6 +161,7 @@ func (b *Bot) onReady(e *discordgo.Ready) {
 	gap := b.gaps.Add(1)
 	b.seen.hold()
 	b.seen.listen(time.Now())
+	b.ready.Store(true) // what waits is known, see TakeUp
 	if end := b.endScan.Load(); end != nil {
 		(*end)()
 	}

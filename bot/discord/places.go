@@ -100,12 +100,12 @@ func (p *places) keepLeft(q session.Pending) bool {
 }
 
 // nextLeft takes the oldest question that was left in a channel off the list if it is not
-// younger than a message, which may be "" for any.
-func (p *places) nextLeft(channel, message string) (q session.Pending, ok bool) {
+// younger than a message, which may be "" for any. None is for who began in a gap before.
+func (p *places) nextLeft(channel, message string, gap int64) (q session.Pending, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := p.left[channel]
-	if len(list) == 0 || message != "" && later(list[0].Turn.ID, message) {
+	if p.makers[channel] != gap || len(list) == 0 || message != "" && later(list[0].Turn.ID, message) {
 		return q, false
 	}
 	if q = list[0]; len(list) == 1 {
@@ -290,6 +290,13 @@ func (p *places) handled(channel, message string) {
 	}
 }
 
+// crowded reports whether so much waits in a channel that some may soon be left out.
+func (p *places) crowded(channel string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.held[channel]) >= maxMissed/2
+}
+
 // later compares snowflakes, which are numbers without leading zeros.
 func later(a, b string) bool { return len(a) > len(b) || len(a) == len(b) && a > b }
 
@@ -298,8 +305,15 @@ func byAge(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
+// snapshot is the last message of each channel, "" of those that wait and are forgotten.
 func (p *places) snapshot() map[string]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return maps.Clone(p.last)
+	last := maps.Clone(p.last)
+	for c := range p.held {
+		if _, ok := last[c]; !ok {
+			last[c] = ""
+		}
+	}
+	return last
 }

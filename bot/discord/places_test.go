@@ -90,7 +90,7 @@ func TestWhatWasLeftWaits(t *testing.T) {
 	}
 	var order []string
 	for _, than := range []string{"4", "5", "8", "11", "11", ""} {
-		q, _ := p.nextLeft("c", than)
+		q, _ := p.nextLeft("c", than, 1)
 		order = append(order, q.Turn.ID)
 	}
 	if want := []string{"", "5", "", "9", "10", ""}; !slices.Equal(order, want) {
@@ -100,11 +100,21 @@ func TestWhatWasLeftWaits(t *testing.T) {
 	if _, all := p.next("c", 1); all {
 		t.Error("what was left is forgotten")
 	}
-	if q, ok := p.nextLeft("c", ""); !ok || q.Turn.ID != "12" {
+	if q, ok := p.nextLeft("c", "", 0); ok {
+		t.Errorf("who is at an old gap is given %+v", q)
+	}
+	if q, ok := p.nextLeft("c", "", 1); !ok || q.Turn.ID != "12" {
 		t.Errorf("left is %+v", q)
 	}
 	if _, all := p.next("c", 1); !all || left("13") {
 		t.Error("the channel waits for ever")
+	}
+	// a channel that is forgotten while something waits in it is looked at again
+	p.hold()
+	left("14")
+	p.forget("c")
+	if last, ok := p.snapshot()["c"]; !ok || last != "" {
+		t.Errorf("the last message of a channel that waits and is forgotten is %q, %v", last, ok)
 	}
 }
 

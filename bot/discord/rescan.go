@@ -113,27 +113,22 @@ func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
 		return
 	}
 	for b.ctx.Err() == nil && b.gaps.Load() == gap {
-		oldest := ""
-		if len(missed) > 0 {
-			oldest = missed[0].ID
-		}
-		if left, ok := b.seen.nextLeft(channel, oldest); ok {
-			b.contain("rescan", func() {
-				for b.gaps.Load() == gap && b.othersAt(left) && b.sleep(b.ctx, othersPoll) == nil {
-				}
-				b.askLeft(b.ctx, left)
-			})
-			continue
-		}
 		if len(missed) == 0 {
 			var all bool
 			if missed, all = b.seen.next(channel, gap); all {
 				return
 			}
-			continue
 		}
-		b.contain("rescan", func() { b.take(missed[0]) })
-		missed = missed[1:]
+		oldest := ""
+		if len(missed) > 0 {
+			oldest = missed[0].ID
+		}
+		if left, ok := b.seen.nextLeft(channel, oldest, gap); ok {
+			b.contain("rescan", func() { b.askInTurn(left, gap) })
+		} else if len(missed) > 0 {
+			b.contain("rescan", func() { b.take(missed[0]) })
+			missed = missed[1:]
+		}
 	}
 	b.seen.made(channel, gap)
 }
@@ -143,28 +138,62 @@ func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
 // leaves it as it is while nothing is heard of Discord: what was missed before it is not
 // known yet, and it is found again.
 func (b *Bot) TakeUp(ctx context.Context, p session.Pending) {
-	if b.leased() && !b.ready.Load() || b.seen.keepLeft(p) {
+	if b.ctx.Err() != nil || b.seen.keepLeft(p) || b.leased() && !b.ready.Load() {
 		return
 	}
 	b.askLeft(ctx, p)
 }
 
-// othersPoll is how often it is looked up whether another process is still at a question.
-const othersPoll = 200 * time.Millisecond
+// othersPoll is how often it is looked up whether another process is still at a question,
+// and storePatience how long that may fail.
+const (
+	othersPoll    = 200 * time.Millisecond
+	storePatience = 10 * time.Second
+)
 
-// othersAt reports whether another process is at a question that was left: one that had
-// this shard before and lives. What was asked after it waits for that.
-func (b *Bot) othersAt(p session.Pending) bool {
+// askInTurn asks a question that was left as soon as no other process is at it: one that
+// had this shard before may live. What was asked after it waits for that.
+func (b *Bot) askInTurn(p session.Pending, gap int64) {
+	told, failing := false, time.Time{}
+	for !b.seen.crowded(p.Key.Channel) {
+		others, err := b.othersAt(p)
+		switch {
+		case err == nil && !others:
+			b.askLeft(b.ctx, p)
+			return
+		case err == nil:
+			failing = time.Time{}
+			if !told {
+				b.log.Info("another process is at a question of before; what was asked after it waits", "channel", p.Key.Channel, "message", p.Turn.ID)
+				told = true
+			}
+		case failing.IsZero():
+			failing = time.Now()
+		}
+		if !failing.IsZero() && time.Since(failing) > storePatience {
+			break
+		}
+		if err := b.sleep(b.ctx, othersPoll); err != nil {
+			return // it stays pending
+		}
+		if b.gaps.Load() != gap && b.seen.keepLeft(p) {
+			return // for who reads the new gap
+		}
+	}
+	b.askLeft(b.ctx, p)
+}
+
+// othersAt reports whether another process is at a question that was left.
+func (b *Bot) othersAt(p session.Pending) (bool, error) {
 	if _, here := b.chat.UnderWay(p.Key, p.Turn.ID); here {
-		return false
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, 3*time.Second)
 	defer cancel()
 	if mine, err := b.store.Hold(ctx, p.Key, p.Turn.ID); mine || err != nil {
-		return false
+		return false, err
 	}
-	list, err := b.store.Pending(ctx)
-	return err == nil && slices.ContainsFunc(list, func(q session.Pending) bool { return q.Key == p.Key && q.Turn.ID == p.Turn.ID })
+	return b.store.Waits(ctx, p.Key, p.Turn.ID)
 }
 
 func (b *Bot) askLeft(ctx context.Context, p session.Pending) {

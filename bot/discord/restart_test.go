@@ -186,6 +186,9 @@ func TestWhatAnotherProcessIsAtComesFirst(t *testing.T) {
 	w.send(c, w.mia.ID, w.at("second"))
 	w.restart(w.store)
 	w.send(c, w.mia.ID, w.at("third"))
+	w.until("it is seen that another process is at it", func() bool {
+		return strings.Contains(w.logged(), "another process is at a question")
+	})
 	time.Sleep(2 * othersPoll)
 	if n := len(w.replies(c)); n != 1 {
 		t.Errorf("%d answers while the other process is at the first question", n)

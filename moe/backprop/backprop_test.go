@@ -202,6 +202,22 @@ func TestDeepen(t *testing.T) {
 				t.Errorf("%d experts: %s has no gradient", experts, p.Name)
 			}
 		}
+		weights := func(name string) []float32 {
+			for _, p := range Params(to) {
+				if p.Name == name {
+					return more[p.Offset : p.Offset+p.Len]
+				}
+			}
+			return nil
+		}
+		for _, name := range []string{"attn_q.weight", "ffn_norm.weight"} {
+			for _, layer := range []int{1, 3} {
+				before, added := weights(fmt.Sprintf("blk.%d.%s", layer-1, name)), weights(fmt.Sprintf("blk.%d.%s", layer, name))
+				if len(added) == 0 || !slices.Equal(before, added) {
+					t.Errorf("%d experts: %s of layer %d is no copy of the layer before", experts, name, layer)
+				}
+			}
+		}
 		down := "ffn_down_exps.weight"
 		if experts == 1 {
 			down = "ffn_down.weight"

@@ -18,7 +18,7 @@ func Deepen(from, to Config, w []float32) ([]float32, error) {
 		return nil, fmt.Errorf("a network of shape %+v cannot be deepened to %+v: more than the layers differ", from, to)
 	}
 	if to.Layers < from.Layers || to.Layers > 2*from.Layers {
-		return nil, fmt.Errorf("%d layers cannot be deepened to %d, only to %d at most", from.Layers, to.Layers, 2*from.Layers)
+		return nil, fmt.Errorf("%d layers cannot be deepened to %d, only to %d at most and not to fewer", from.Layers, to.Layers, 2*from.Layers)
 	}
 	old := newLayout(from)
 	if len(w) != old.size {

@@ -171,6 +171,11 @@ func (r *reopening) Hold(ctx context.Context, k session.Key, id string) (ok bool
 	return
 }
 
+func (r *reopening) Waits(ctx context.Context, k session.Key, id string) (ok bool, err error) {
+	r.with(func(s *redisstore.Store) { ok, err = s.Waits(ctx, k, id) })
+	return
+}
+
 func (r *reopening) Renew(ctx context.Context, q []session.Pending) (err error) {
 	r.with(func(s *redisstore.Store) { err = s.Renew(ctx, q) })
 	return

@@ -181,6 +181,9 @@ func TestClocksDiffer(t *testing.T) {
 	if ok, err := b.Hold(ctx, k, "1"); err != nil || ok {
 		t.Errorf("Hold by the other = %v, %v; want false: the first is at it", ok, err)
 	}
+	if ok, err := b.Waits(ctx, k, "1"); err != nil || !ok {
+		t.Errorf("Waits for the other = %v, %v; want true: it has no answer", ok, err)
+	}
 	for name, s := range map[string]sessiontest.Store{"ahead": a, "behind": b} {
 		if p, err := s.Pending(ctx); err != nil || len(p) != 1 {
 			t.Errorf("Pending by the clock %s = %v, %v", name, p, err)

@@ -106,6 +106,20 @@ func (s *Store) Hold(ctx context.Context, k session.Key, questionID string) (boo
 	return n == 1, nil
 }
 
+// Waits reports whether a question was accepted and has no answer yet, whoever is at it.
+func (s *Store) Waits(ctx context.Context, k session.Key, questionID string) (bool, error) {
+	err := errors.Join(k.Validate(), session.ValidateID("question", questionID))
+	open := false
+	if err == nil {
+		open, err = s.client.HExists(ctx, s.channelKey(k, "wait"), questionID).Result()
+		err = wrap(ctx, err)
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for question %s in channel %s: %w", questionID, k, err)
+	}
+	return open, nil
+}
+
 // Renew stays in charge of questions for another Options.HoldTTL. Those that nobody
 // is in charge of any more are left so.
 func (s *Store) Renew(ctx context.Context, questions []session.Pending) error {

@@ -146,6 +146,9 @@ func testHold(t *testing.T, s Store) {
 		if got, err := s.Hold(ctx, room, id); got != want || err != nil {
 			t.Errorf("%s: Hold(%s) = %v, %v; want %v", when, id, got, err, want)
 		}
+		if got, err := s.Waits(ctx, room, id); got != want || err != nil {
+			t.Errorf("%s: Waits(%s) = %v, %v; want %v", when, id, got, err, want)
+		}
 	}
 	hold("unknown", "1", false)
 	mustAccept(t, s, room, question("1", "mine"))

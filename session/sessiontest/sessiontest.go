@@ -27,6 +27,7 @@ type Store interface {
 	Undo(context.Context, session.Key) (int, error)
 	Claim(ctx context.Context, k session.Key, messageID string) (bool, error)
 	Hold(ctx context.Context, k session.Key, questionID string) (bool, error)
+	Waits(ctx context.Context, k session.Key, questionID string) (bool, error)
 	Renew(context.Context, []session.Pending) error
 	Release(context.Context, []session.Pending) error
 	Forget(ctx context.Context, userID string) (int, error)

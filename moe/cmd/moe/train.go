@@ -24,7 +24,7 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	shards := fs.String("data", "", "`directory` of token shards, made by moe data")
 	held := fs.String("held", "", "`directory` of held-out shards; may be empty")
 	dir := fs.String("o", "", "`directory` of the run: checkpoints and log")
-	initial := fs.String("init", "", "GGUF `file` whose weights to start from, instead of fresh ones: of the recipe's shape, or with fewer layers, which are then added to without a change of what it computes")
+	initial := fs.String("init", "", "GGUF `file` whose weights to start from, instead of fresh ones: of the recipe's shape, or with fewer layers (half as many at least), which are then added to without a change of what it computes")
 	minutes := fs.Float64("minutes", 0, "train for so many `minutes`, whatever length the recipe gives")
 	steps := fs.Int("steps", 0, "train for so many `steps`, whatever length the recipe gives")
 	resume := fs.Bool("resume", false, "go on from the run's newest checkpoint")
