@@ -228,6 +228,11 @@ func TestListsAreKept(t *testing.T) {
 	if r := w.run(b, w.mia.ID, "ask", opt("question", "hi")); r.Message.Content != sayBanned {
 		t.Errorf("/ask there: %q", r.Message.Content)
 	}
+	w.until("the question there was looked at", func() bool { // under the settings of now
+		w.bot.seen.mu.Lock()
+		defer w.bot.seen.mu.Unlock()
+		return len(w.bot.seen.open[b]) == 0
+	})
 	// the channel's own list is nearer; what the server blocks stays blocked
 	w.set(session.Key{Channel: b}, session.Settings{Allow: ptr([]string{}), Block: ptr([]string{})})
 	w.send(b, rude.ID, w.at("and here?"))
