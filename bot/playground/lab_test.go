@@ -18,6 +18,20 @@ import (
 	"moebot/moe/sample"
 )
 
+// layers are those of the embedded model, and middle the one that an intervention is in at
+// first.
+var layers, middle = func() (int, int) {
+	f, err := gguf.Parse(defaultmodel.GGUF())
+	if err != nil {
+		panic(err)
+	}
+	m, err := model.Load(f)
+	if err != nil {
+		panic(err)
+	}
+	return m.Config.Layers, m.Config.Layers / 2
+}()
+
 // laboratory is the embedded model's; conversations are a greeting and what is said.
 func laboratory(t *testing.T) http.Handler {
 	t.Helper()
@@ -119,7 +133,7 @@ func testInterventions(t *testing.T, p *tab) {
 	// Adding one answers again; the untouched side stays what it was.
 	turned(p, func() { p.click(`[data-add="direction"]`) })
 	strong := turned(p, func() { slide(p, ".edit .slide input", "8") })
-	p.waitText(".edit-code", "direction:2.question=8")
+	p.waitText(".edit-code", fmt.Sprintf("direction:%d.question=8", middle))
 	if strong[0] != first[0] || strong[1] == first[1] {
 		t.Errorf("a strong direction: %q, before %q", strong, first)
 	}
@@ -129,18 +143,18 @@ func testInterventions(t *testing.T, p *tab) {
 	}
 	p.click(`#side-1 .token[data-i="0"]`)
 	p.waitText("#steer-detail", "bits of surprise")
-	if n := eval[int](p, `document.querySelectorAll("#steer-detail .gate-row").length`); n != 5 {
-		t.Errorf("%d layers in the detail, want 5", n)
+	if n := eval[int](p, `document.querySelectorAll("#steer-detail .gate-row").length`); n != layers {
+		t.Errorf("%d layers in the detail, want %d", n, layers)
 	}
 	p.shot("direction")
 	// A forbidden expert takes no token any more.
 	turned(p, func() { p.click(".edit .icon-button") })
 	turned(p, func() { p.click(`[data-add="expert"]`) })
-	p.waitText(".edit-code", "forbid:2.0")
+	p.waitText(".edit-code", fmt.Sprintf("forbid:%d.0", middle))
 	for i := range 3 {
 		p.click(fmt.Sprintf(`#side-1 .token[data-i="%d"]`, i))
-		p.waitText("#steer-detail .gate-layer", "Layer 2")
-		if got := eval[string](p, `document.querySelectorAll("#steer-detail .gate-row")[2].textContent`); strings.Contains(got, "E0") {
+		p.waitText("#steer-detail .gate-layer", fmt.Sprint("Layer ", middle))
+		if got := eval[string](p, fmt.Sprintf(`document.querySelectorAll("#steer-detail .gate-row")[%d].textContent`, middle)); strings.Contains(got, "E0") {
 			t.Errorf("token %d goes to the forbidden expert: %s", i, got)
 		}
 	}
@@ -154,7 +168,7 @@ func testInterventions(t *testing.T, p *tab) {
 	// What the server refuses is said.
 	eval[any](p, `document.querySelector("#side-1-note").textContent = ""`)
 	p.click(`[data-add="neuron"]`)
-	p.waitText(".edit-code", "neuron:2.0.0=5")
+	p.waitText(".edit-code", fmt.Sprintf("neuron:%d.0.0=5", middle))
 }
 
 func testInterventionsByKeyboard(t *testing.T, p *tab) {
@@ -166,7 +180,7 @@ func testInterventionsByKeyboard(t *testing.T, p *tab) {
 	p.waitText("#steer", "No interventions yet")
 	eval[any](p, `document.querySelector('[data-add="head"]').focus()`)
 	p.press("Enter")
-	p.waitText(".edit-code", "head:2.0=0")
+	p.waitText(".edit-code", fmt.Sprintf("head:%d.0=0", middle))
 	if nameless := eval[[]string](p, `[...document.querySelectorAll("#steer button, #steer input, #steer select, #steer textarea")].filter((e) => e.tabIndex < 0 && !e.matches(".token") || !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length)).map((e) => e.outerHTML)`); len(nameless) > 0 {
 		t.Errorf("controls that cannot be reached, or have no name: %q", nameless)
 	}
@@ -182,7 +196,7 @@ func testInterventionsByKeyboard(t *testing.T, p *tab) {
 	slider := `document.querySelector(".edit .slide input")`
 	eval[any](p, slider+".focus()")
 	p.press("ArrowRight")
-	p.waitText(".edit-code", "head:2.0=0.1")
+	p.waitText(".edit-code", fmt.Sprintf("head:%d.0=0.1", middle))
 	// Controls drawn anew keep the focus.
 	eval[any](p, `document.querySelector(".edit select").focus()`)
 	pick(p, ".edit select", "1")
@@ -215,8 +229,8 @@ var tourSteps = []struct{ mark, use string }{
 	{`document.querySelectorAll("#tour-box .bar-row").length === 10`, `document.querySelectorAll("#tour-box .token")[2].click()`},
 	{`document.querySelectorAll("#tour-box .token.is-lit").length > 2`, `document.querySelectorAll("#tour-box select")[1].value = "3"; document.querySelectorAll("#tour-box select")[1].dispatchEvent(new Event("change"))`},
 	{`document.querySelectorAll("#tour-box .firings li").length === 8`, ``},
-	{`document.querySelectorAll("#tour-box .bar-row").length === 6`, ``},
-	{`document.querySelectorAll("#tour-box .gate-row").length === 5`, ``},
+	{fmt.Sprintf(`document.querySelectorAll("#tour-box .bar-row").length === %d`, layers+1), ``},
+	{fmt.Sprintf(`document.querySelectorAll("#tour-box .gate-row").length === %d`, layers), ``},
 	{`document.querySelectorAll("#tour-box .factor").length === 2`, `(() => { const e = document.querySelector("#tour-box .factor input"); e.value = "0"; e.dispatchEvent(new Event("input", { bubbles: true })); })()`},
 }
 

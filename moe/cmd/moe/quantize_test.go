@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moebot/moe/defaultmodel"
 )
 
 func TestQuantizeAndPerplexity(t *testing.T) {
@@ -34,7 +36,7 @@ func TestQuantizeAndPerplexity(t *testing.T) {
 	if p := measure("-m", small); p.Loss == whole.Loss || p.Loss > 1.2*whole.Loss {
 		t.Errorf("loss in 4 bits %.4f, in 8 %.4f", p.Loss, whole.Loss)
 	}
-	if info, err := os.Stat(small); err != nil || info.Size() > 6<<20 {
+	if info, err := os.Stat(small); err != nil || info.Size() >= int64(len(defaultmodel.GGUF())) {
 		t.Errorf("%v %v", info, err)
 	}
 	for want, args := range map[string][]string{
