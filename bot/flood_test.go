@@ -71,9 +71,6 @@ func (f *fleet) flood(each int, patience time.Duration) (map[string][]string, *t
 			if !ours {
 				continue
 			}
-			if !finished(m) {
-				f.notices.Store(m.ID, true)
-			}
 			tl.mu.Lock()
 			was := tl.answered[m.ReplyTo]
 			tl.answered[m.ReplyTo] = true
@@ -167,8 +164,8 @@ func (f *fleet) check(questions map[string][]string) (r result) {
 				}
 			}
 			n[m.ReplyTo]++
-			if _, notice := f.notices.Load(m.ID); finished(&m) && !notice {
-				order = append(order, m.ReplyTo) // a notice does not wait for its turn, even if an answer takes its place
+			if finished(&m) { // a notice does not wait for its turn
+				order = append(order, m.ReplyTo)
 			}
 		}
 		at := map[string]int{}

@@ -70,7 +70,6 @@ type fleet struct {
 
 	mu        sync.Mutex
 	processes []*process
-	notices   sync.Map // ids of messages that were a notice at some time
 }
 
 // newFleet prepares a Discord with guilds for each gateway shard, and channels in them.

@@ -33,7 +33,7 @@ func (f *fleet) killing(every time.Duration, list []*process) (end func() int) {
 					return
 				case <-time.After(wait):
 				}
-				if now := f.answers.Load(); now >= before+60 {
+				if now := f.answers.Load(); now >= before+30 {
 					before = now
 					break
 				}
@@ -59,7 +59,7 @@ func TestWorkersKilled(t *testing.T) {
 	each, big := quantity(t, len(f.channels))
 	every := 10 * time.Second
 	if !big {
-		every, f.pace = 2*time.Second, 150*time.Millisecond
+		every, f.pace = time.Second, 150*time.Millisecond
 	}
 	end := f.killing(every, workers)
 	start := time.Now()

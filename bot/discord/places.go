@@ -297,10 +297,10 @@ func (p *places) crowded(channel string) bool {
 	return len(p.held[channel]) >= maxMissed/2
 }
 
-// later compares snowflakes, which are numbers without leading zeros.
-func later(a, b string) bool { return len(a) > len(b) || len(a) == len(b) && a > b }
+// later reports whether a message is younger than another.
+func later(a, b string) bool { return byAge(a, b) > 0 }
 
-// byAge is for sorting, oldest first.
+// byAge compares snowflakes, which are numbers without leading zeros: oldest first.
 func byAge(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }

@@ -231,12 +231,8 @@ func (b *Bot) missed(ctx context.Context, channel, last string) ([]*discordgo.Me
 		if err != nil {
 			return out, err
 		}
-		slices.SortFunc(page, func(x, y *discordgo.Message) int { // newest first, as Discord has them
-			if later(y.ID, x.ID) {
-				return -1
-			}
-			return 1
-		})
+		// Discord has the newest first
+		slices.SortFunc(page, func(x, y *discordgo.Message) int { return byAge(x.ID, y.ID) })
 		for _, m := range page {
 			last = m.ID
 			if time.Since(m.Timestamp) <= b.opt.RescanAge {

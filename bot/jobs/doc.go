@@ -12,7 +12,7 @@
 // that one is busy or nobody lives, in a stream that all read. A worker with nothing
 // to do takes what waits for another. What a dead worker was at is claimed
 // (XAUTOCLAIM) by one that lives, which goes on from the text that was said. A job
-// of which two workers die is given up: an entry in the stream of dead letters, and an
+// of which three workers die is given up: an entry in the stream of dead letters, and an
 // error to who asked. A worker died of a job if it did before the job said a word more,
 // and no other job could be to blame: it was alone, or had been taken over from a dead
 // worker, for such jobs begin one after another. No stream grows without bound: jobs

@@ -76,7 +76,7 @@ func TestWorkerTakenForDead(t *testing.T) {
 	w.clean(c)
 }
 
-// A job that two workers die of is given up, with an error to who asked and a note
+// A job that three workers die of is given up, with an error to who asked and a note
 // without a word; jobs beside it are done. The first that dies does not count: it might
 // be another job's doing.
 func TestPoison(t *testing.T) {
@@ -115,6 +115,8 @@ func TestPoison(t *testing.T) {
 	raise()
 	w.until("one more dies of it", died(3))
 	raise()
+	w.until("and one more", died(4))
+	raise()
 	if err := <-poisoned; !errors.Is(err, ErrPoison) {
 		t.Errorf("the job ends with %v", err)
 	}
@@ -135,10 +137,10 @@ func TestPoison(t *testing.T) {
 	})
 	// alone it is to blame from the first
 	_, _, poisoned = w.ask(t.Context(), c, prompt("1", "67", "die"))
-	w.until("a worker dies of the next", died(4))
-	raise()
-	w.until("another dies of the next", died(5))
-	raise()
+	for n := 5; n <= 7; n++ {
+		w.until("a worker dies of the next", died(n))
+		raise()
+	}
 	if err := <-poisoned; !errors.Is(err, ErrPoison) {
 		t.Errorf("the job ends with %v", err)
 	}

@@ -47,12 +47,12 @@ type run struct {
 // outTTL is how long events are kept of a client that reads them no more.
 const outTTL = 5 * time.Minute
 
-// tries is how many workers may die of a job before a word until it is given up, and
-// maxDeaths how many of one that goes on each time: most such jobs only ran beside the one
-// that kills.
+// tries is how many workers may die of a job before a word until it is given up: two may do
+// so by chance where many are killed. maxDeaths is how many of one that goes on each time:
+// most such jobs only ran beside the one that kills.
 const (
-	tries     = 2
-	maxDeaths = 3 * tries
+	tries     = 3
+	maxDeaths = 2 * tries
 )
 
 // start works on an entry; it has a slot.

@@ -124,18 +124,3 @@ func firstLoss(t *testing.T, dir string) float64 {
 	}
 	return first.Loss
 }
-
-// What is no file, as /dev/null, is written to and not replaced.
-func TestWritingToADevice(t *testing.T) {
-	if info, err := os.Stat(os.DevNull); err != nil || info.Mode()&os.ModeDevice == 0 {
-		t.Skip("no " + os.DevNull + " here")
-	}
-	link := filepath.Join(t.TempDir(), "null")
-	if err := os.Symlink(os.DevNull, link); err != nil {
-		t.Skip(err)
-	}
-	ok(t, "", "phrasebook", "-n", "1", "-o", link, "../../defaultmodel/dialogues/facts.txt")
-	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
-		t.Errorf("the link to the device is replaced by %v (%v)", info.Mode(), err)
-	}
-}
