@@ -18,9 +18,8 @@ import (
 	"moebot/moe/sample"
 )
 
-// layers are those of the embedded model, and middle the one that an intervention is in at
-// first.
-var layers, middle = func() (int, int) {
+// embedded is the embedded model.
+var embedded, embeddedFile = func() (*model.Model, *gguf.File) {
 	f, err := gguf.Parse(defaultmodel.GGUF())
 	if err != nil {
 		panic(err)
@@ -29,21 +28,19 @@ var layers, middle = func() (int, int) {
 	if err != nil {
 		panic(err)
 	}
-	return m.Config.Layers, m.Config.Layers / 2
+	return m, f
 }()
+
+// layers are its layers, and middle the one that an intervention is in at first.
+var (
+	layers = embedded.Config.Layers
+	middle = layers / 2
+)
 
 // laboratory is the embedded model's; conversations are a greeting and what is said.
 func laboratory(t *testing.T) http.Handler {
 	t.Helper()
-	f, err := gguf.Parse(defaultmodel.GGUF())
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.Load(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := model.Tokenizer(f)
+	tok, err := model.Tokenizer(embeddedFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,11 +48,11 @@ func laboratory(t *testing.T) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(m, tok, engine.Options{})
+	e, err := engine.New(embedded, tok, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := lab.New(m, tok, e)
+	l := lab.New(embedded, tok, e)
 	t.Cleanup(func() { l.Close(); e.Close() })
 	return l.Handler(func(_ context.Context, _, author, text string) (engine.Request, error) {
 		turns := []prompt.Turn{{Role: prompt.User, Name: author, Text: "hello"}, {Role: prompt.Assistant, Text: "Hello! How are you?"}, {Role: prompt.User, Name: author, Text: text}}
