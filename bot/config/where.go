@@ -7,7 +7,8 @@ import (
 
 // Where is where and when the bot answers beside mentions, replies, direct messages and
 // threads of its own, unless a server, channel or thread has settings of its own:
-// /settings. It takes the MESSAGE_CONTENT intent. All of it is read again with the rest.
+// /settings. AlwaysOn, WakeWords and ChimeIn take the MESSAGE_CONTENT intent. All of it is
+// read again with the rest.
 type Where struct {
 	// AlwaysOn has every message of a person answered.
 	AlwaysOn bool `toml:"always_on"` // false

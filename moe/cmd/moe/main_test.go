@@ -230,16 +230,26 @@ func TestPhrasebook(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "b.jsonl")
-	ok(t, "", "phrasebook", "-n", "7", "-o", file, book)
-	n := 0
-	if err := dataset.ReadFile(file, func(d dataset.Document, err error) bool {
-		if err != nil || d.Messages[1].Content != "Hello" {
-			t.Errorf("%+v %v", d, err)
+	for _, tc := range []struct {
+		flags []string
+		want  int
+	}{{nil, 7}, {[]string{"-again", "Hel=3", "-again", "hello=4", "-again", "o=2"}, 21}} {
+		ok(t, "", append(append([]string{"phrasebook", "-n", "7"}, tc.flags...), "-o", file, book)...)
+		n := 0
+		if err := dataset.ReadFile(file, func(d dataset.Document, err error) bool {
+			if err != nil || d.Messages[1].Content != "Hello" {
+				t.Errorf("%+v %v", d, err)
+			}
+			n++
+			return true
+		}); err != nil || n != tc.want {
+			t.Errorf("%q: %d conversations, want %d; %v", tc.flags, n, tc.want, err)
 		}
-		n++
-		return true
-	}); err != nil || n != 7 {
-		t.Errorf("%d conversations, want 7; %v", n, err)
+	}
+	for _, bad := range []string{"Hello", "=3", "Hello=0", "Hello=many"} {
+		if status, _, errOut := moe(t, "", "phrasebook", "-again", bad, "-o", file, book); status != 2 || !strings.Contains(errOut, "want text=N") {
+			t.Errorf("%q: status %d: %s", bad, status, errOut)
+		}
 	}
 	if got := ok(t, "", "phrasebook", "-n", "3", "-show", book); strings.Count(got, "Assistant: Hello\n") != 3 {
 		t.Errorf("shown: %q", got)

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
+	"moebot/moe/dataset"
 	"moebot/moe/dataset/phrasebook"
 )
 
@@ -19,12 +22,22 @@ func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut 
 	n := fs.Int("n", 1000, "conversations to write")
 	seed := fs.Uint64("seed", 1, "same books and seed, same conversations")
 	output := fs.String("o", "", "`file` to write, JSON lines")
+	again := map[string]int{}
+	fs.Func("again", "`text=N`: a conversation in which text is said comes N times; may be given again, the largest N of those that match counts", func(s string) error {
+		text, number, ok := strings.Cut(s, "=")
+		k, err := strconv.Atoi(number)
+		if !ok || text == "" || err != nil || k < 1 {
+			return fmt.Errorf("%q: want text=N, N from 1", s)
+		}
+		again[text] = k
+		return nil
+	})
 	show := fs.Bool("show", false, "print the conversations to read instead")
 	if err := parseArgs(fs, args); err != nil {
 		return err
 	}
 	if fs.NArg() == 0 || *show == (*output != "") || *n < 1 {
-		return usageError{errors.New("usage: moe phrasebook [-n CONVERSATIONS] [-seed N] (-o FILE.jsonl | -show) BOOK.txt and more")}
+		return usageError{errors.New("usage: moe phrasebook [-n CONVERSATIONS] [-seed N] [-again TEXT=N] (-o FILE.jsonl | -show) BOOK.txt and more")}
 	}
 	books, err := readBooks(fs.Args())
 	if err != nil {
@@ -39,8 +52,11 @@ func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut 
 		enc := json.NewEncoder(buf)
 		enc.SetEscapeHTML(false)
 		for range *n {
-			if err := errors.Join(ctx.Err(), enc.Encode(w.Next())); err != nil {
-				return err
+			d := w.Next()
+			for range times(d, again) {
+				if err := errors.Join(ctx.Err(), enc.Encode(d)); err != nil {
+					return err
+				}
 			}
 		}
 		return buf.Flush()
@@ -54,6 +70,18 @@ func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut 
 	}
 	fmt.Fprintf(out, "%s: %d conversations from %d intents in %d books\n", *output, *n, intents, len(books))
 	return nil
+}
+
+// times is the largest number of those texts in again that are said in the
+// conversation, 1 if none is.
+func times(d dataset.Document, again map[string]int) int {
+	n := 1
+	for text, k := range again {
+		if slices.ContainsFunc(d.Messages, func(m dataset.Message) bool { return strings.Contains(m.Content, text) }) {
+			n = max(n, k)
+		}
+	}
+	return n
 }
 
 func readBooks(paths []string) ([]*phrasebook.Book, error) {

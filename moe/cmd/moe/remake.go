@@ -40,7 +40,7 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 	m := remake{ctx: ctx, in: in, out: out, errOut: errOut}
 	fs.StringVar(&m.corpus, "corpus", "", "`directory` of the corpus: */*.jsonl*")
 	fs.StringVar(&m.held, "held", "", "`directory` of its held-out part")
-	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more, corpus.sha256, held.sha256 and dialogues/*.txt")
+	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more (recipe-5-again.json, if there, names what run 5 reads several times), corpus.sha256, held.sha256 and dialogues/*.txt")
 	fs.StringVar(&m.dir, "o", "", "`directory` for all that is made; default.gguf and eval.txt at the end")
 	fs.IntVar(&m.talks, "talks", remakeTalks, "conversations to make from the phrasebooks")
 	fs.IntVar(&m.steps, "steps", 0, "train for so many steps by each recipe instead of its own length, to try the whole thing out")
@@ -207,7 +207,7 @@ func (m *remake) all() error {
 		make func(to string) error
 	}{
 		{talks, func(to string) error {
-			return m.run(runPhrasebook, append([]string{"-n", strconv.Itoa(m.talks), "-seed", "1", "-o", to}, books...)...)
+			return m.phrasebook(to)
 		}},
 		{heldTalks, func(to string) error {
 			return m.run(runPhrasebook, append([]string{"-n", remakeHeldTalks, "-seed", "999", "-o", to}, books...)...)
@@ -236,6 +236,15 @@ func (m *remake) all() error {
 		return err
 	}
 	return m.make(m.path("eval.txt"), m.eval)
+}
+
+// phrasebook makes the conversations to train on.
+func (m *remake) phrasebook(to string, flags ...string) error {
+	books, err := existing(m.recipe, "dialogues", "*.txt")
+	if err != nil {
+		return err
+	}
+	return m.run(runPhrasebook, slices.Concat(flags, []string{"-n", strconv.Itoa(m.talks), "-seed", "1", "-o", to}, books)...)
 }
 
 // existing are the files of a pattern; it is an error if there are none.
@@ -309,7 +318,11 @@ func (m *remake) recipeRun(n int, recipe, initial, to string) error {
 	if err := errors.Join(os.MkdirAll(run, 0o755), os.WriteFile(filepath.Join(run, "recipe.json"), data, 0o644)); err != nil {
 		return err
 	}
-	args := []string{"-config", filepath.Join(run, "recipe.json"), "-data", m.path("shards"), "-held", m.path("held", "shards"), "-o", run, "-t", m.threads}
+	shards, err := m.shards(n)
+	if err != nil {
+		return err
+	}
+	args := []string{"-config", filepath.Join(run, "recipe.json"), "-data", shards, "-held", m.path("held", "shards"), "-o", run, "-t", m.threads}
 	if _, err := os.Stat(filepath.Join(run, "latest.ckpt")); err == nil {
 		args = append(args, "-resume")
 	} else if initial != "" {
@@ -320,6 +333,48 @@ func (m *remake) recipeRun(n int, recipe, initial, to string) error {
 		return err
 	}
 	return m.run(runExport, "-run", run, "-type", "F32", "-name", remakeName, "-o", to)
+}
+
+// shards is the directory of token shards that run n reads: that of all runs, or one
+// with some conversations of the phrasebooks several times, if recipe-N-again.json says
+// so: {"some text": 9} are nine of each in which that is said.
+func (m *remake) shards(n int) (string, error) {
+	list := filepath.Join(m.recipe, fmt.Sprintf("recipe-%d-again.json", n))
+	data, err := os.ReadFile(list)
+	if errors.Is(err, os.ErrNotExist) {
+		return m.path("shards"), nil
+	}
+	var again map[string]int
+	if err == nil {
+		err = json.Unmarshal(data, &again)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", list, err)
+	}
+	dir := m.path(fmt.Sprintf("shards-%d", n))
+	return dir, m.make(dir, func(to string) error {
+		talks := filepath.Join(to, "phrasebook.jsonl")
+		if err := os.MkdirAll(to, 0o755); err != nil {
+			return err
+		}
+		var flags []string
+		for text, times := range again {
+			flags = append(flags, "-again", fmt.Sprintf("%s=%d", text, times))
+		}
+		if err := m.phrasebook(talks, flags...); err != nil {
+			return err
+		}
+		if err := m.run(runData, "-t", m.threads, "-o", to, talks); err != nil {
+			return err
+		}
+		others, err := existing(m.path("shards", "*.shard"))
+		for _, shard := range others {
+			if filepath.Base(shard) != "phrasebook.shard" {
+				err = errors.Join(err, os.Link(shard, filepath.Join(to, filepath.Base(shard))))
+			}
+		}
+		return errors.Join(err, os.Remove(talks))
+	})
 }
 
 // eval writes the held-out losses beside those of counting models to a file, of all

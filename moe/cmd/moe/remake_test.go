@@ -39,6 +39,7 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
  "phases": [{"until": 1, "mix": {"prompt_weight": 1, "weights": {"talk": 1, "phrasebook": 1}}}]
 }`, n+1), recipe, fmt.Sprintf("recipe-%d.json", n+1))
 	}
+	write(`{"How are you": 3, "Hello": 2}`, recipe, "recipe-2-again.json")
 	write("intent greet\n  u hello | hi\n  m Hello! How are you?\n", recipe, "dialogues", "greet.txt")
 	got, err := sum(filepath.Join(corpus, "chat", "talk.jsonl"))
 	if err != nil {
@@ -66,6 +67,21 @@ func TestRemake(t *testing.T) {
 	made, err := os.ReadFile(filepath.Join(dir, "default.gguf"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	// the second run reads each conversation three times
+	var sizes []int64
+	for _, shard := range []string{"shards/phrasebook.shard", "shards-2/phrasebook.shard", "shards/talk.shard", "shards-2/talk.shard"} {
+		info, err := os.Stat(filepath.Join(dir, shard))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, info.Size())
+	}
+	if sizes[1] < 2*sizes[0] || sizes[2] != sizes[3] {
+		t.Errorf("shards of %d bytes; want about three times as much of the phrasebook", sizes)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "shards-2", "*.jsonl")); err != nil || len(left) > 0 {
+		t.Errorf("%q is left among the shards; %v", left, err)
 	}
 	// what is missing is made again, from what is there
 	for _, name := range []string{"default.gguf", "eval.txt"} {
