@@ -209,7 +209,7 @@ func (s *Service) refuse(q Question) {
 		s.refused.drop(q.name())
 		return nil
 	}})
-	s.notify(q, func(q Question) { s.say(q, sayAway) })
+	s.notify(q, func(q Question) { s.sayWithin(q, End{Text: sayAway, Shared: true}, noticeTries) })
 }
 
 // noticeTries is how often a notice is shown that finds Discord away, Options.Deliver
@@ -218,18 +218,18 @@ const noticeTries = 10
 
 // say shows a sentence that is not part of the conversation. If that takes too long, it
 // goes on beside the questions that follow.
-func (s *Service) say(q Question, text string) { s.sayWithin(q, text, noticeTries) }
+func (s *Service) say(q Question, text string) { s.sayWithin(q, End{Text: text}, noticeTries) }
 
-func (s *Service) sayWithin(q Question, text string, tries int) {
+func (s *Service) sayWithin(q Question, e End, tries int) {
 	ctx, cancel := context.WithTimeout(s.hard, s.opt.Deliver)
 	defer cancel()
-	_, err := q.Reply.Finish(ctx, End{Text: text})
+	_, err := q.Reply.Finish(ctx, e)
 	if err == nil {
 		return
 	}
 	s.opt.Log.Error("a notice could not be shown", "channel", q.Key.Channel, "message", q.Turn.ID, "tries_left", tries-1, "err", err)
 	if tries > 1 && errors.Is(err, context.DeadlineExceeded) && s.hard.Err() == nil {
-		s.aside(q.Key.Channel, q, func(q Question) { s.sayWithin(q, text, tries-1) })
+		s.aside(q.Key.Channel, q, func(q Question) { s.sayWithin(q, e, tries-1) })
 	}
 }
 

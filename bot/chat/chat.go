@@ -141,6 +141,7 @@ type Reply interface {
 type End struct {
 	Text   string
 	Answer bool // and not a notice: it can be said again
+	Shared bool // a notice to a question that another process may come to answer
 	Cut    bool // it can be gone on with
 	Stale  bool // the question was edited since
 	Chosen int  // which alternative, from 0
