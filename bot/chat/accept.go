@@ -244,8 +244,8 @@ func (s *Service) conclude(q Question, notice string) {
 // is settled at once, or it would be taken for one that was left over while the notice
 // waits for those before it.
 func (s *Service) turnBack(q Question, notice string) {
-	s.stats.refused.Add(1)
 	s.settle(q)
+	s.stats.refused.Add(1)
 	if !q.Quiet {
 		s.notify(q, func(q Question) { s.say(q, notice) })
 	}
