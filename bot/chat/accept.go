@@ -242,7 +242,7 @@ func (s *Service) conclude(q Question, notice string) {
 
 // turnBack is conclude for want of room or of time: quietly, if nobody asked. The question
 // is settled at once, or it would be taken for one that was left over while the notice
-// waits for those before it.
+// waits for those before it. It is counted after that: who reads the count finds it settled.
 func (s *Service) turnBack(q Question, notice string) {
 	s.settle(q)
 	s.stats.refused.Add(1)

@@ -30,6 +30,11 @@ func TestRefusedQuestionIsForgotten(t *testing.T) {
 	if said := w.board.wait(t, 2); said[1] != "2: "+sayAway {
 		t.Fatalf("without an answer of the store: %q", said[1])
 	}
+	w.board.mu.Lock()
+	if e := w.board.ends[1]; !e.Shared || e.Answer {
+		t.Errorf("it is said as %+v; want a notice to a question that another process may answer", e)
+	}
+	w.board.mu.Unlock()
 	w.settle()
 	same(t, w.turns("c"), []string{"1 hi", "a1 1 hi"})
 }

@@ -2,6 +2,7 @@ package discord
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -82,21 +83,23 @@ func TestNoticeAndAnswerOfTwoProcesses(t *testing.T) {
 // takes the notice's place there too, or stands for it.
 func TestNoticeToAQuestionThatWaited(t *testing.T) {
 	for _, answered := range []bool{false, true} {
-		w := &wall{}
-		r := w.reply(t, "7")
-		r.later = func(f func(context.Context)) { f(context.Background()) }
-		r.Queued(1)
-		eventually(t, "it says that it waits", func() bool { return len(w.reads()) == 1 })
-		if answered {
-			finish(t, w.reply(t, "7"), "the answer")
-		}
-		if _, err := r.Finish(t.Context(), chat.End{Text: "not now", Shared: true}); err != nil {
-			t.Fatal(err)
-		}
-		if !answered {
-			want(t, w, "not now")
-			finish(t, w.reply(t, "7"), "the answer")
-		}
-		want(t, w, "the answer")
+		t.Run(fmt.Sprintf("answered %v", answered), func(t *testing.T) {
+			w := &wall{}
+			r := w.reply(t, "7")
+			r.later = func(f func(context.Context)) { f(context.Background()) }
+			r.Queued(1)
+			eventually(t, "it says that it waits", func() bool { return len(w.reads()) == 1 })
+			if answered {
+				finish(t, w.reply(t, "7"), "the answer")
+			}
+			if _, err := r.Finish(t.Context(), chat.End{Text: "not now", Shared: true}); err != nil {
+				t.Fatal(err)
+			}
+			if !answered {
+				want(t, w, "not now")
+				finish(t, w.reply(t, "7"), "the answer")
+			}
+			want(t, w, "the answer")
+		})
 	}
 }

@@ -55,7 +55,7 @@ func TestGreedyTextOfTheEmbeddedModel(t *testing.T) {
 		for i := range r.ReplyIDs {
 			next := int32(argmax(logits))
 			ours = append(ours, next)
-			if !rounding && r.RoundedIDs != nil && r.RoundedIDs[i] != next {
+			if !rounding && i < len(r.RoundedIDs) && r.RoundedIDs[i] != next {
 				// Its logits move by up to 0.2 by the rounding.
 				rounding = true
 				if lead := logits[next] - logits[r.RoundedIDs[i]]; lead > 0.2 {

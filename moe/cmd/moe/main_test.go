@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -234,7 +235,10 @@ func TestPhrasebook(t *testing.T) {
 		flags []string
 		want  int
 	}{{nil, 7}, {[]string{"-again", "Hel=3", "-again", "hello=4", "-again", "o=2"}, 21}} {
-		ok(t, "", append(append([]string{"phrasebook", "-n", "7"}, tc.flags...), "-o", file, book)...)
+		said := ok(t, "", append(append([]string{"phrasebook", "-n", "7"}, tc.flags...), "-o", file, book)...)
+		if want := fmt.Sprintf("%d conversations", tc.want); !strings.Contains(said, want) {
+			t.Errorf("%q: no %q in %q", tc.flags, want, said)
+		}
 		n := 0
 		if err := dataset.ReadFile(file, func(d dataset.Document, err error) bool {
 			if err != nil || d.Messages[1].Content != "Hello" {

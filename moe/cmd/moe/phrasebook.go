@@ -24,19 +24,19 @@ func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut 
 	output := fs.String("o", "", "`file` to write, JSON lines")
 	again := map[string]int{}
 	fs.Func("again", "`text=N`: a conversation in which text is said comes N times; may be given again, the largest N of those that match counts", func(s string) error {
-		text, number, ok := strings.Cut(s, "=")
-		k, err := strconv.Atoi(number)
-		if !ok || text == "" || err != nil || k < 1 {
-			return fmt.Errorf("%q: want text=N, N from 1", s)
+		at := strings.LastIndexByte(s, '=')
+		k, err := strconv.Atoi(s[at+1:])
+		if at < 1 || err != nil || k < 1 {
+			return errors.New("want text=N, N from 1")
 		}
-		again[text] = k
+		again[s[:at]] = k
 		return nil
 	})
 	show := fs.Bool("show", false, "print the conversations to read instead")
 	if err := parseArgs(fs, args); err != nil {
 		return err
 	}
-	if fs.NArg() == 0 || *show == (*output != "") || *n < 1 {
+	if fs.NArg() == 0 || *show == (*output != "") || *show && len(again) > 0 || *n < 1 {
 		return usageError{errors.New("usage: moe phrasebook [-n CONVERSATIONS] [-seed N] [-again TEXT=N] (-o FILE.jsonl | -show) BOOK.txt and more")}
 	}
 	books, err := readBooks(fs.Args())
@@ -47,6 +47,7 @@ func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut 
 	if *show {
 		return showConversations(ctx, out, w, *n)
 	}
+	written := 0
 	err = writeFile(*output, func(f io.Writer) error {
 		buf := bufio.NewWriter(f)
 		enc := json.NewEncoder(buf)
@@ -57,6 +58,7 @@ func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut 
 				if err := errors.Join(ctx.Err(), enc.Encode(d)); err != nil {
 					return err
 				}
+				written++
 			}
 		}
 		return buf.Flush()
@@ -68,7 +70,7 @@ func runPhrasebook(ctx context.Context, args []string, _ io.Reader, out, errOut 
 	for _, b := range books {
 		intents += b.Intents()
 	}
-	fmt.Fprintf(out, "%s: %d conversations from %d intents in %d books\n", *output, *n, intents, len(books))
+	fmt.Fprintf(out, "%s: %d conversations from %d intents in %d books\n", *output, written, intents, len(books))
 	return nil
 }
 

@@ -344,12 +344,17 @@ func (m *remake) shards(n int) (string, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return m.path("shards"), nil
 	}
-	var again map[string]int
-	if err == nil {
-		err = json.Unmarshal(data, &again)
-	}
 	if err != nil {
+		return "", err
+	}
+	var again map[string]int
+	if err := json.Unmarshal(data, &again); err != nil {
 		return "", fmt.Errorf("%s: %w", list, err)
+	}
+	for text, times := range again {
+		if text == "" || times < 1 {
+			return "", fmt.Errorf("%s: %q: %d: want a text and a number from 1", list, text, times)
+		}
 	}
 	dir := m.path(fmt.Sprintf("shards-%d", n))
 	return dir, m.make(dir, func(to string) error {

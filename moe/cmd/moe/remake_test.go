@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,17 @@ func TestRemake(t *testing.T) {
 	}
 	if sizes[1] < 2*sizes[0] || sizes[2] != sizes[3] {
 		t.Errorf("shards of %d bytes; want about three times as much of the phrasebook", sizes)
+	}
+	var read []string
+	for _, run := range []string{"run-1", "run-2"} {
+		data, err := os.ReadFile(filepath.Join(dir, run, "latest.ckpt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		read = append(read, string(regexp.MustCompile(`"phrasebook":\{"tokens":\d+`).Find(data)))
+	}
+	if read[0] == "" || read[0] == read[1] {
+		t.Errorf("the runs read %q; want the second to read its own shards", read)
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "shards-2", "*.jsonl")); err != nil || len(left) > 0 {
 		t.Errorf("%q is left among the shards; %v", left, err)
