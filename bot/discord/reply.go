@@ -241,7 +241,9 @@ func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	r.yields = !e.Answer && (r.yields || !r.tried) // another process may answer: its message stands, or takes the notice's place
 	parts := split(r.head + harmless(e.Text))
 	err := error(nil)
-	if r.wait != "" && !r.tried && !e.Answer && !e.Shared { // a notice may stand in its place, unless another process may answer: that one finds it only where its answer would be
+	// A notice may stand in place of what said that the question waits, unless another process
+	// may answer: that one finds it only where its answer would be.
+	if r.wait != "" && !r.tried && !e.Answer && !e.Shared {
 		r.ids, r.shown, r.wait = []string{r.wait}, []face{{row: unknownRow}}, ""
 	}
 	inFile := false

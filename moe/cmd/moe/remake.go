@@ -186,10 +186,6 @@ func sum(path string) (string, error) {
 }
 
 func (m *remake) all() error {
-	books, err := existing(m.recipe, "dialogues", "*.txt")
-	if err != nil {
-		return err
-	}
 	corpus, err := existing(m.corpus, "*", "*.jsonl*")
 	if err != nil {
 		return err
@@ -207,10 +203,10 @@ func (m *remake) all() error {
 		make func(to string) error
 	}{
 		{talks, func(to string) error {
-			return m.phrasebook(to)
+			return m.phrasebook(to, strconv.Itoa(m.talks), "1")
 		}},
 		{heldTalks, func(to string) error {
-			return m.run(runPhrasebook, append([]string{"-n", remakeHeldTalks, "-seed", "999", "-o", to}, books...)...)
+			return m.phrasebook(to, remakeHeldTalks, "999")
 		}},
 		{m.path("held", "shards"), func(to string) error {
 			return m.run(runData, append([]string{"-t", m.threads, "-o", to, heldTalks}, held...)...)
@@ -236,15 +232,6 @@ func (m *remake) all() error {
 		return err
 	}
 	return m.make(m.path("eval.txt"), m.eval)
-}
-
-// phrasebook makes the conversations to train on.
-func (m *remake) phrasebook(to string, flags ...string) error {
-	books, err := existing(m.recipe, "dialogues", "*.txt")
-	if err != nil {
-		return err
-	}
-	return m.run(runPhrasebook, slices.Concat(flags, []string{"-n", strconv.Itoa(m.talks), "-seed", "1", "-o", to}, books)...)
 }
 
 // existing are the files of a pattern; it is an error if there are none.
@@ -333,53 +320,6 @@ func (m *remake) recipeRun(n int, recipe, initial, to string) error {
 		return err
 	}
 	return m.run(runExport, "-run", run, "-type", "F32", "-name", remakeName, "-o", to)
-}
-
-// shards is the directory of token shards that run n reads: that of all runs, or one
-// with some conversations of the phrasebooks several times, if recipe-N-again.json says
-// so: {"some text": 9} are nine of each in which that is said.
-func (m *remake) shards(n int) (string, error) {
-	list := filepath.Join(m.recipe, fmt.Sprintf("recipe-%d-again.json", n))
-	data, err := os.ReadFile(list)
-	if errors.Is(err, os.ErrNotExist) {
-		return m.path("shards"), nil
-	}
-	if err != nil {
-		return "", err
-	}
-	var again map[string]int
-	if err := json.Unmarshal(data, &again); err != nil {
-		return "", fmt.Errorf("%s: %w", list, err)
-	}
-	for text, times := range again {
-		if text == "" || times < 1 {
-			return "", fmt.Errorf("%s: %q: %d: want a text and a number from 1", list, text, times)
-		}
-	}
-	dir := m.path(fmt.Sprintf("shards-%d", n))
-	return dir, m.make(dir, func(to string) error {
-		talks := filepath.Join(to, "phrasebook.jsonl")
-		if err := os.MkdirAll(to, 0o755); err != nil {
-			return err
-		}
-		var flags []string
-		for text, times := range again {
-			flags = append(flags, "-again", fmt.Sprintf("%s=%d", text, times))
-		}
-		if err := m.phrasebook(talks, flags...); err != nil {
-			return err
-		}
-		if err := m.run(runData, "-t", m.threads, "-o", to, talks); err != nil {
-			return err
-		}
-		others, err := existing(m.path("shards", "*.shard"))
-		for _, shard := range others {
-			if filepath.Base(shard) != "phrasebook.shard" {
-				err = errors.Join(err, os.Link(shard, filepath.Join(to, filepath.Base(shard))))
-			}
-		}
-		return errors.Join(err, os.Remove(talks))
-	})
 }
 
 // eval writes the held-out losses beside those of counting models to a file, of all
