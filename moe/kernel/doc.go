@@ -12,8 +12,9 @@
 // Every kernel is written twice: in portable Go, and for amd64 with AVX2, FMA and
 // F16C, the products with AVX-512 (and its BF16) besides, in assembly made by the avo
 // program in _asm ("cd _asm && go run ." writes the files *_amd64.s and stubs_amd64.go
-// anew). The processor is asked once, at start; the build tag purego leaves the assembly
-// out. The two agree within rounding, not bit for bit.
+// anew); what the matrix unit (AMX) does is written by hand, since avo does not know it.
+// The processor is asked once, at start; the build tag purego leaves the assembly out. The
+// two agree within rounding, not bit for bit.
 //
 // All functions are safe for concurrent use on different outputs. Parallel work is
 // split by rows or columns of the result and each element is summed in an order

@@ -33,9 +33,12 @@ func (g *gemm) few(s *gemmScratch, i0, i1, j0, j1 int) bool {
 	return true
 }
 
-// gemmTileSize is the tile of this processor.
-func gemmTileSize() tile {
-	if useAVX512 {
+// gemmTileSize is the tile of this processor, or of its matrix unit.
+func gemmTileSize(unit bool) tile {
+	switch {
+	case unit:
+		return amxTile
+	case useAVX512:
 		return largeTile
 	}
 	return smallTile
@@ -139,9 +142,9 @@ func pairCols(dst, src []float32, ld, k, cols, width int) {
 	}
 }
 
-// pairRows rounds rows of k numbers, ld apart, to rows of pairs without gaps.
-func pairRows(dst, src []float32, ld, rows, k int) {
-	pairs := (k + 1) / 2
+// pairRows rounds rows of k numbers, ld apart, to rows of pairs without gaps; those beyond
+// k are zeros.
+func pairRows(dst, src []float32, ld, rows, k, pairs int) {
 	_ = src[(rows-1)*ld+k-1]
 	_ = dst[rows*pairs-1]
 	even := k &^ 31
@@ -149,6 +152,8 @@ func pairRows(dst, src []float32, ld, rows, k int) {
 		pairRowsBF16(&dst[0], pairs, &src[0], ld, rows, even)
 	}
 	for i := 0; even < k && i < rows; i++ {
-		pairColsGo(dst[i*pairs+even/2:], src[i*ld+even:], 1, k-even, 1, 1)
+		row := dst[i*pairs : (i+1)*pairs]
+		pairColsGo(row[even/2:], src[i*ld+even:], 1, k-even, 1, 1)
+		clear(row[(k+1)/2:])
 	}
 }

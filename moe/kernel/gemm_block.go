@@ -7,7 +7,6 @@ import "sync"
 // a block of A pass by, and that block stays in the second. Sizes in elements.
 const (
 	blockK = 320  // of the sum; 320·16 floats of B are 20 KiB, 320·32 (AVX-512) 40
-	blockM = 144  // rows of A, a multiple of each tile's
 	blockN = 1024 // columns of B
 )
 
@@ -18,6 +17,7 @@ const packFrom = 24
 // gemm is one product, with the arguments of Gemm.
 type gemm struct {
 	half           bool // see GemmBF16
+	unit           bool // half, by the matrix unit
 	transA, transB bool
 	m, n, k        int
 	lda, ldb, ldc  int
@@ -38,6 +38,7 @@ type gemmJob struct {
 type gemmScratch struct {
 	a, b []float32
 	row  []float32        // widened weights; rows of pairs
+	c    []float32        // products that must be scaled
 	edge [12 * 32]float32 // a tile that is not whole
 }
 
@@ -56,7 +57,8 @@ var (
 // more, each between columns packing A, or reading it where it is not transposed; the
 // cheaper is made, unless the blocks get too small.
 func (g *gemmJob) split(workers int) {
-	g.tile = gemmTileSize()
+	g.unit = g.half && useAMX
+	g.tile = gemmTileSize(g.unit)
 	g.down, g.across = 1, 1
 	g.rows, g.cols = g.m, g.n
 	for workers > 1 && g.down*g.across < 4*workers && g.rows*g.cols*g.k >= 1<<18 {
@@ -109,8 +111,8 @@ func (g *gemm) block(s *gemmScratch, i0, i1, j0, j1 int) {
 		for j := j0; j < j1; j += blockN {
 			nb := min(blockN, j1-j)
 			pb := g.panelsB(s, l, kb, j, nb, i1-i0)
-			for i := i0; i < i1; i += blockM {
-				mb := min(blockM, i1-i)
+			for i := i0; i < i1; i += g.tile.block {
+				mb := min(g.tile.block, i1-i)
 				g.tiles(s, i, mb, j, nb, g.panelsA(s, l, kb, i, mb), pb, beta)
 			}
 		}
@@ -164,19 +166,32 @@ func (g *gemm) panelsA(s *gemmScratch, l, kb, i, mb int) panels {
 	}
 	s.a = grow(s.a, roundUp(mb, height)*k)
 	if !g.transA {
-		pairRows(s.a, g.a[i*g.lda+l:], g.lda, mb, kb)
+		pairRows(s.a, g.a[i*g.lda+l:], g.lda, mb, kb, k)
 		return panels{at: s.a, k: k, rows: k, deep: 1, next: height * k}
 	}
 	for q := 0; q*height < mb; q++ {
 		w := min(height, mb-q*height)
-		g.packCols(s.a[q*k*height:(q+1)*k*height], g.a[l*g.lda+i+q*height:], g.lda, kb, w, height)
+		dst, src := s.a[q*k*height:(q+1)*k*height], g.a[l*g.lda+i+q*height:]
+		if g.unit { // whose rows are contiguous
+			s.row = grow(s.row, k*height)
+			g.packCols(s.row[:k*height], src, g.lda, kb, w, height)
+			packRows(dst, s.row, height, height, k, k)
+			continue
+		}
+		g.packCols(dst, src, g.lda, kb, w, height)
+	}
+	if g.unit {
+		return panels{at: s.a, k: k, rows: k, deep: 1, next: height * k}
 	}
 	return panels{at: s.a, k: k, rows: 1, deep: height, next: k * height}
 }
 
 // depth is how many elements of a panel k numbers of the sum are.
 func (g *gemm) depth(k int) int {
-	if g.half {
+	switch {
+	case g.unit:
+		return roundUp((k+1)/2, amxDepth)
+	case g.half:
 		return (k + 1) / 2
 	}
 	return k
@@ -185,6 +200,7 @@ func (g *gemm) depth(k int) int {
 func (g *gemm) packCols(dst, src []float32, ld, k, cols, width int) {
 	if g.half {
 		pairCols(dst, src, ld, k, cols, width)
+		clear(dst[(k+1)/2*width:])
 		return
 	}
 	packCols(dst, src, ld, k, cols, width)
@@ -197,13 +213,17 @@ func (g *gemm) packRows(s *gemmScratch, dst, src []float32, ld, k, rows, width i
 	}
 	pairs := g.depth(k)
 	s.row = grow(s.row, rows*pairs)
-	pairRows(s.row, src, ld, rows, k)
+	pairRows(s.row, src, ld, rows, k, pairs)
 	packRows(dst, s.row, pairs, pairs, rows, width)
 }
 
 // tiles adds the product of the packed parts to rows [i,i+mb), columns [j,j+nb).
 func (g *gemm) tiles(s *gemmScratch, i, mb, j, nb int, a, b panels, beta float32) {
 	width := g.tile.cols
+	if g.unit {
+		g.unitTiles(s, i, mb, j, nb, a, b, beta)
+		return
+	}
 	for q := 0; q*width < nb; q++ {
 		w := min(width, nb-q*width)
 		pb, pld := b.at[q*b.next:], b.deep
@@ -222,6 +242,30 @@ func (g *gemm) tiles(s *gemmScratch, i, mb, j, nb int, a, b panels, beta float32
 			for x := range h {
 				merge(c[x*g.ldc:][:w], s.edge[x*width:], 1, beta)
 			}
+		}
+	}
+}
+
+// unitTiles is tiles by the matrix unit, which neither scales what it adds nor what is in C.
+func (g *gemm) unitTiles(s *gemmScratch, i, mb, j, nb int, a, b panels, beta float32) {
+	width := g.tile.cols
+	for q := 0; q*width < nb; q++ {
+		w := min(width, nb-q*width)
+		c := g.c[i*g.ldc+j+q*width:]
+		if g.alpha == 1 && (beta == 0 || beta == 1) {
+			amxProduct(mb, w, a.k, a.at, a.rows, b.at[q*b.next:], b.deep, c, g.ldc, beta == 1)
+			continue
+		}
+		s.c = grow(s.c, mb*width)
+		amxProduct(mb, w, a.k, a.at, a.rows, b.at[q*b.next:], b.deep, s.c, width, false)
+		for x := range mb {
+			row := c[x*g.ldc:][:w]
+			if beta == 0 {
+				clear(row) // whatever it held
+			} else {
+				scale(beta, row)
+			}
+			axpy(g.alpha, s.c[x*width:][:w], row)
 		}
 	}
 }

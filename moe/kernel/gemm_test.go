@@ -16,9 +16,9 @@ import (
 // both runs a test with and without the assembly.
 func both(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	have, have512, haveBF16 := useAVX2, useAVX512, useBF16
-	t.Cleanup(func() { useAVX2, useAVX512, useBF16 = have, have512, haveBF16 })
-	useAVX2, useAVX512, useBF16 = false, false, false
+	have, have512, haveBF16, haveAMX := useAVX2, useAVX512, useBF16, useAMX
+	t.Cleanup(func() { useAVX2, useAVX512, useBF16, useAMX = have, have512, haveBF16, haveAMX })
+	useAVX2, useAVX512, useBF16, useAMX = false, false, false, false
 	t.Run("go", f)
 	if useAVX2 = have; have {
 		t.Run("avx2", f)
@@ -28,6 +28,9 @@ func both(t *testing.T, f func(t *testing.T)) {
 	}
 	if useBF16 = haveBF16; haveBF16 {
 		t.Run("bf16", f)
+	}
+	if useAMX = haveAMX; haveAMX {
+		t.Run("amx", f)
 	}
 }
 

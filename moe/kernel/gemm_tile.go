@@ -1,13 +1,17 @@
 package kernel
 
-// tile is the size of the part of C that is computed at once, as the registers allow.
-type tile struct{ rows, cols int }
+// tile is the size of the part of C that is computed at once, as the registers allow, and
+// the rows of a block that meets one panel of B, a multiple of the tile's.
+type tile struct{ rows, cols, block int }
 
-// The tile of most machines, and the largest.
+// The tile of most machines, and the largest of vectors.
 var (
-	smallTile = tile{6, 16}
-	largeTile = tile{12, 32}
+	smallTile = tile{rows: 6, cols: 16, block: 144}
+	largeTile = tile{rows: 12, cols: 32, block: 144}
 )
+
+// amxDepth is how many pairs of numbers the matrix unit multiplies at a time.
+const amxDepth = 16
 
 // gemmTileGo computes a tile of C of rows×cols, cols a multiple of 8:
 //

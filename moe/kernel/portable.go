@@ -5,11 +5,11 @@ package kernel
 import "moebot/moe/tensor"
 
 // These are always false here; tests set them elsewhere.
-var useAVX2, useAVX512, useBF16 = false, false, false
+var useAVX2, useAVX512, useBF16, useAMX = false, false, false, false
 
 func pause() {}
 
-func gemmTileSize() tile { return smallTile }
+func gemmTileSize(bool) tile { return smallTile }
 
 func gemmTile(_ bool, rows, cols, k int, a []float32, rs, cs int, b []float32, ldb int, c []float32, ldc int, alpha, beta float32) {
 	gemmTileGo(rows, cols, k, a, rs, cs, b, ldb, c, ldc, alpha, beta)
@@ -19,7 +19,9 @@ func (g *gemm) few(*gemmScratch, int, int, int, int) bool { return false }
 
 // Without the instructions nothing is packed in pairs.
 func pairCols(_, _ []float32, _, _, _, _ int) {}
-func pairRows(_, _ []float32, _, _, _ int)    {}
+func pairRows(_, _ []float32, _, _, _, _ int) {}
+
+func amxProduct(_, _, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ bool) {}
 
 func packCols(dst, src []float32, ld, k, cols, width int) {
 	packColsGo(dst, src, ld, k, cols, width)

@@ -59,7 +59,7 @@ type Config struct {
 type Phase struct {
 	Until float64     `json:"until"` // progress at which the phase ends, 0 to 1; the last is 1
 	Mix   dataset.Mix `json:"mix"`
-	BF16  bool        `json:"bf16,omitempty"` // multiply numbers rounded to bfloat16: faster where the processor can (AVX-512 BF16)
+	BF16  bool        `json:"bf16,omitempty"` // multiply numbers rounded to bfloat16: faster where the processor can (kernel.GemmBF16)
 }
 
 // ReadConfig reads a recipe, a JSON file without unknown keys.
