@@ -22,6 +22,7 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	output := fs.String("o", "", "`file` to write")
 	other := fs.String("average", "", "GGUF `file` of the same shape, such as the run began with, to average the weights with")
 	share := fs.Float64("share", 0.5, "of that file's weights, 0 to 1")
+	cool := fs.Float64("cool", 1, "divide the logits by this: more than 1 for a model that is surer than it is right")
 	typ := fs.String("type", "Q8_0", "type of the matrices: F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K, Q4_0 and others")
 	about := train.About{License: "apache-2.0"}
 	fs.StringVar(&about.Name, "name", "moe", "the model's name")
@@ -31,10 +32,13 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		return err
 	}
 	if *run == "" || *output == "" {
-		return usageError{errors.New("usage: moe export -run DIRECTORY [-m VOCABULARY.gguf] -o MODEL.gguf [-type Q8_0] [-average OTHER.gguf [-share 0.5]]")}
+		return usageError{errors.New("usage: moe export -run DIRECTORY [-m VOCABULARY.gguf] -o MODEL.gguf [-type Q8_0] [-average OTHER.gguf [-share 0.5]] [-cool 1]")}
 	}
 	if !(*share >= 0 && *share <= 1) {
 		return usageError{fmt.Errorf("-share is %g, want 0 to 1", *share)}
+	}
+	if !(*cool > 0 && *cool <= 10) {
+		return usageError{fmt.Errorf("-cool is %g, want more than 0 and at most 10", *cool)}
 	}
 	t, err := exportType(*typ)
 	if err != nil {
@@ -57,6 +61,7 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 			return err
 		}
 	}
+	coolDown(weights, c, *cool)
 	err = writeFile(*output, func(w io.Writer) error { return train.Export(w, c, weights, tok.Spec(), about, t) })
 	if err != nil {
 		return err
@@ -81,6 +86,20 @@ func average(weights []float32, c backprop.Config, path string, share float64) e
 		weights[i] = float32(share*float64(w) + (1-share)*float64(weights[i]))
 	}
 	return nil
+}
+
+// coolDown divides the logits of a model by temperature (temperature scaling; Guo et al. 2017,
+// arXiv:1706.04599, section 4.2): in the gains of the last norm, which they are linear in.
+func coolDown(weights []float32, c backprop.Config, temperature float64) {
+	for _, p := range backprop.Params(c) {
+		if p.Name != "output_norm.weight" {
+			continue
+		}
+		gains := weights[p.Offset : p.Offset+p.Len]
+		for i, g := range gains {
+			gains[i] = float32(float64(g) / temperature)
+		}
+	}
 }
 
 // exportType is the type of a name, of those that can be written.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"moebot/moe/backprop"
 	"moebot/moe/gguf"
 	"moebot/moe/train"
 )
@@ -58,13 +59,26 @@ func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
 	ok(t, "", "train", "-config", recipe, "-minutes", "0.0001", "-data", file("shards"), "-o", file("short"), "-t", "1")
 	ok(t, "", "export", "-run", file("short"), "-m", other, "-o", file("short.gguf"), "-type", "F32")
 	ok(t, "", "export", "-run", file("run"), "-m", other, "-o", file("mix.gguf"), "-type", "F32", "-average", file("short.gguf"), "-share", "0.25")
+	ok(t, "", "export", "-run", file("run"), "-m", other, "-o", file("cool.gguf"), "-type", "F32", "-cool", "1.25")
 	mean := map[string][]float32{}
-	for _, name := range []string{"base", "short", "mix"} {
-		_, w, _, err := importModel(file(name + ".gguf"))
+	var shape backprop.Config
+	for _, name := range []string{"base", "short", "mix", "cool"} {
+		c, w, _, err := importModel(file(name + ".gguf"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		mean[name] = w
+		shape, mean[name] = c, w
+	}
+	for _, p := range backprop.Params(shape) {
+		divisor := float32(1)
+		if p.Name == "output_norm.weight" {
+			divisor = 1.25
+		}
+		for i := p.Offset; i < p.Offset+p.Len; i++ {
+			if got, want := mean["cool"][i], mean["base"][i]/divisor; math.Abs(float64(got-want)) > 1e-6 {
+				t.Fatalf("%s: weight %d is %g with -cool 1.25, want %g", p.Name, i, got, want)
+			}
+		}
 	}
 	apart := false
 	for i, got := range mean["mix"] {
@@ -94,6 +108,7 @@ func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
 		{1, "1 layers cannot be deepened to 3", []string{"train", "-config", tooDeep, "-steps", "1", "-data", file("shards"), "-o", file("x"), "-init", file("base.gguf")}},
 		{1, "another vocabulary", []string{"export", "-run", file("run"), "-o", file("x.gguf")}},
 		{1, "its shape is", []string{"export", "-run", file("run"), "-m", other, "-o", file("x.gguf"), "-average", "../../defaultmodel/default.gguf"}},
+		{2, "-cool is 0", []string{"export", "-run", file("run"), "-o", file("x.gguf"), "-cool", "0"}},
 		{2, "-share is 2", []string{"export", "-run", file("run"), "-o", file("x.gguf"), "-share", "2"}},
 		{1, "another vocabulary", []string{"eval", "-data", file("shards")}},
 		{1, "another vocabulary", []string{"data", "-o", file("x"), "-without", file("shards"), talk}},
