@@ -27,7 +27,10 @@ const (
 	remakeTalks     = 300000 // conversations from the phrasebooks
 	remakeHeldTalks = "600"
 	remakeLimit     = "6000000" // tokens of a corpus file at most: cuts the novels
-	remakeName      = "moebot-7"
+	remakeName      = "moebot-8"
+	remakeOlder     = 5 // the run whose end makes, averaged in, that share of the last; see the card
+	remakeShare     = "0.25"
+	remakeCool      = "1.06" // what its logits are divided by
 	remakeType      = "Q5_0"
 	remakeSet       = "*attn_*=Q8_0" // see the card
 	remakeEval      = "60000"        // tokens of a held-out source
@@ -40,7 +43,7 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 	m := remake{ctx: ctx, in: in, out: out, errOut: errOut}
 	fs.StringVar(&m.corpus, "corpus", "", "`directory` of the corpus: */*.jsonl*")
 	fs.StringVar(&m.held, "held", "", "`directory` of its held-out part")
-	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more (recipe-5-again.json, if there, names what run 5 reads several times), corpus.sha256, held.sha256 and dialogues/*.txt")
+	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more (recipe-N-again.json names what run N reads several times), corpus.sha256, held.sha256 and dialogues/*.txt")
 	fs.StringVar(&m.dir, "o", "", "`directory` for all that is made; default.gguf and eval.txt at the end")
 	fs.IntVar(&m.talks, "talks", remakeTalks, "conversations to make from the phrasebooks")
 	fs.IntVar(&m.steps, "steps", 0, "train for so many steps by each recipe instead of its own length, to try the whole thing out")
@@ -222,12 +225,24 @@ func (m *remake) all() error {
 			return err
 		}
 	}
-	trained, err := m.train()
+	last, err := m.train()
 	if err != nil {
 		return err
 	}
+	cooled := m.path("cooled.gguf")
+	if err := m.make(cooled, func(to string) error {
+		args := []string{"-run", last, "-type", "F32", "-name", remakeName, "-cool", remakeCool, "-o", to}
+		if older := m.runDir(remakeOlder); older != last {
+			if _, err := os.Stat(older + ".gguf"); err == nil {
+				args = append(args, "-average", older+".gguf", "-share", remakeShare)
+			}
+		}
+		return m.run(runExport, args...)
+	}); err != nil {
+		return err
+	}
 	if err := m.make(m.path("default.gguf"), func(to string) error {
-		return m.run(runQuantize, "-m", trained, "-type", remakeType, "-set", remakeSet, "-o", to)
+		return m.run(runQuantize, "-m", cooled, "-type", remakeType, "-set", remakeSet, "-o", to)
 	}); err != nil {
 		return err
 	}
@@ -270,14 +285,17 @@ func (m *remake) run(f func(context.Context, []string, io.Reader, io.Writer, io.
 	return f(m.ctx, args, m.in, m.out, m.errOut)
 }
 
+// runDir is the directory of run n.
+func (m *remake) runDir(n int) string { return m.path(fmt.Sprintf("run-%d", n)) }
+
 // train runs the recipes one after the other, each from the weights that the one
-// before ended with, and returns the file of the last.
+// before ended with, and returns the directory of the last run.
 func (m *remake) train() (string, error) {
 	trained := ""
 	for n := 1; ; n++ {
 		recipe := filepath.Join(m.recipe, fmt.Sprintf("recipe-%d.json", n))
 		if _, err := os.Stat(recipe); n > 1 && errors.Is(err, os.ErrNotExist) {
-			return trained, nil
+			return m.runDir(n - 1), nil
 		}
 		file := m.path(fmt.Sprintf("run-%d.gguf", n))
 		if err := m.make(file, func(to string) error { return m.recipeRun(n, recipe, trained, to) }); err != nil {
@@ -301,7 +319,7 @@ func (m *remake) recipeRun(n int, recipe, initial, to string) error {
 	if err != nil {
 		return err
 	}
-	run := m.path(fmt.Sprintf("run-%d", n))
+	run := m.runDir(n)
 	if err := errors.Join(os.MkdirAll(run, 0o755), os.WriteFile(filepath.Join(run, "recipe.json"), data, 0o644)); err != nil {
 		return err
 	}

@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"moebot/moe/backprop"
 )
 
 // smallRecipe is a directory as moe/defaultmodel is one, for a model of a moment.
@@ -80,6 +83,22 @@ func TestRemake(t *testing.T) {
 	}
 	if sizes[1] < 2*sizes[0] || sizes[2] != sizes[3] {
 		t.Errorf("shards of %d bytes; want about three times as much of the phrasebook", sizes)
+	}
+	c, trained, _, err := importModel(filepath.Join(dir, "run-2.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, embedded, _, err := importModel(filepath.Join(dir, "default.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range backprop.Params(c) {
+		if p.Name != "output_norm.weight" {
+			continue
+		}
+		if ratio := trained[p.Offset] / embedded[p.Offset]; math.Abs(float64(ratio)-1.06) > 1e-4 {
+			t.Errorf("the logits are divided by %g, want 1.06", ratio)
+		}
 	}
 	var read []string
 	for _, run := range []string{"run-1", "run-2"} {
