@@ -236,8 +236,10 @@ func TestContinuationGoesOn(t *testing.T) {
 	if n := whole.Usage.DecodedTokens; whole.Stop != "length" || n < 4 {
 		t.Fatalf("no answer to cut: stop %s, %d tokens, %q", whole.Stop, n, whole.Text)
 	}
-	set.MaxTokens = ptr(whole.Usage.DecodedTokens / 2)
+	all := whole.Usage.DecodedTokens
+	set.MaxTokens = ptr(all / 2)
 	first := answer(t, m, "cut", set, q)
+	set.MaxTokens = ptr(all - all/2)
 	second, err := m.Generate(t.Context(), chat.Prompt{Key: session.Key{Channel: "cut"}, Turns: []session.Turn{q}, Settings: set, Begin: first.Text}, func(string) error { return nil })
 	if err != nil {
 		t.Fatal(err)

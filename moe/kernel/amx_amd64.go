@@ -2,9 +2,9 @@
 
 package kernel
 
-// useAMX says that products in bfloat16 may use the processor's matrix unit (AMX). Only
-// tests change it.
-var useAMX = useAVX512 && haveAMX()
+// useAMX says that products in bfloat16 may use the processor's matrix unit (AMX), on
+// numbers that AVX-512 BF16 has rounded. Only tests change it.
+var useAMX = useBF16 && haveAMX()
 
 // amxTile is the part of C that the matrix unit's eight registers hold beside the operands:
 // two by two of 16×16.
@@ -31,7 +31,7 @@ const (
 //	C = A·B, or C + A·B
 //
 // A has k·16 pairs in bfloat16 a row, B k·16 rows of them; lda, ldb and ldc are the
-// distances between rows, in pairs or numbers. But for a single tile it must have 32 rows.
+// distances between rows, in pairs or numbers. If n > 1, each tile must have 32 rows.
 //
 //go:noescape
 func amxTiles(cfg *tileConfig, flags, n, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int)

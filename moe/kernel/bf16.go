@@ -3,10 +3,10 @@ package kernel
 import "math"
 
 // GemmBF16 is Gemm with the elements of A and B rounded to bfloat16 (8 bits of
-// precision, the range of float32; numbers below 2^-126 may count as zero), as training on
+// precision, the range of float32; numbers and sums below 2^-126 may count as zero), as training on
 // graphics processors multiplies; the sums stay in float32. With AVX-512 BF16 it is nearly
-// twice as fast as Gemm on AMD's Zen 5, with a matrix unit (Intel's AMX, under Linux) four to
-// five times (BenchmarkGemm), elsewhere slower.
+// twice as fast as Gemm on AMD's Zen 5, with a matrix unit besides (Intel's AMX, under Linux)
+// four to five times (BenchmarkGemm), without either slower.
 func GemmBF16(p *Pool, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	multiply(p, true, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 }

@@ -247,6 +247,7 @@ func (g *gemm) tiles(s *gemmScratch, i, mb, j, nb int, a, b panels, beta float32
 }
 
 // unitTiles is tiles by the matrix unit, which neither scales what it adds nor what is in C.
+// The rows of a are contiguous, also from tile to tile.
 func (g *gemm) unitTiles(s *gemmScratch, i, mb, j, nb int, a, b panels, beta float32) {
 	width := g.tile.cols
 	for q := 0; q*width < nb; q++ {
@@ -260,9 +261,11 @@ func (g *gemm) unitTiles(s *gemmScratch, i, mb, j, nb int, a, b panels, beta flo
 		amxProduct(mb, w, a.k, a.at, a.rows, b.at[q*b.next:], b.deep, s.c, width, false)
 		for x := range mb {
 			row := c[x*g.ldc:][:w]
-			if beta == 0 {
+			switch beta {
+			case 0:
 				clear(row) // whatever it held
-			} else {
+			case 1:
+			default:
 				scale(beta, row)
 			}
 			axpy(g.alpha, s.c[x*width:][:w], row)

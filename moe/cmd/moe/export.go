@@ -37,8 +37,8 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if !(*share >= 0 && *share <= 1) {
 		return usageError{fmt.Errorf("-share is %g, want 0 to 1", *share)}
 	}
-	if !(*cool > 0 && *cool <= 10) {
-		return usageError{fmt.Errorf("-cool is %g, want more than 0 and at most 10", *cool)}
+	if !(*cool >= 0.1 && *cool <= 10) {
+		return usageError{fmt.Errorf("-cool is %g, want 0.1 to 10", *cool)}
 	}
 	t, err := exportType(*typ)
 	if err != nil {

@@ -90,7 +90,8 @@ func (m *remake) path(name ...string) string {
 // begun keeps in made.json what the products of the directory depend on, beside this
 // program, and refuses to mix them with those of other settings.
 func (m *remake) begun() error {
-	now := map[string]string{"steps": strconv.Itoa(m.steps), "talks": strconv.Itoa(m.talks), "name": remakeName}
+	now := map[string]string{"steps": strconv.Itoa(m.steps), "talks": strconv.Itoa(m.talks), "name": remakeName,
+		"end": fmt.Sprint(remakeOlder, remakeShare, remakeCool, remakeType, remakeSet)}
 	for what, pattern := range map[string]string{
 		"recipe": filepath.Join(m.recipe, "recipe-*.json"), "phrasebooks": filepath.Join(m.recipe, "dialogues", "*.txt"),
 		"corpus": filepath.Join(m.corpus, "*", "*.jsonl*"), "held-out part": filepath.Join(m.held, "*", "*.jsonl*"),
@@ -225,17 +226,15 @@ func (m *remake) all() error {
 			return err
 		}
 	}
-	last, err := m.train()
+	runs, err := m.train()
 	if err != nil {
 		return err
 	}
 	cooled := m.path("cooled.gguf")
 	if err := m.make(cooled, func(to string) error {
-		args := []string{"-run", last, "-type", "F32", "-name", remakeName, "-cool", remakeCool, "-o", to}
-		if older := m.runDir(remakeOlder); older != last {
-			if _, err := os.Stat(older + ".gguf"); err == nil {
-				args = append(args, "-average", older+".gguf", "-share", remakeShare)
-			}
+		args := []string{"-run", m.runDir(runs), "-type", "F32", "-name", remakeName, "-cool", remakeCool, "-o", to}
+		if runs > remakeOlder {
+			args = append(args, "-average", m.runDir(remakeOlder)+".gguf", "-share", remakeShare)
 		}
 		return m.run(runExport, args...)
 	}); err != nil {
@@ -289,17 +288,17 @@ func (m *remake) run(f func(context.Context, []string, io.Reader, io.Writer, io.
 func (m *remake) runDir(n int) string { return m.path(fmt.Sprintf("run-%d", n)) }
 
 // train runs the recipes one after the other, each from the weights that the one
-// before ended with, and returns the directory of the last run.
-func (m *remake) train() (string, error) {
+// before ended with, and returns their number.
+func (m *remake) train() (int, error) {
 	trained := ""
 	for n := 1; ; n++ {
 		recipe := filepath.Join(m.recipe, fmt.Sprintf("recipe-%d.json", n))
 		if _, err := os.Stat(recipe); n > 1 && errors.Is(err, os.ErrNotExist) {
-			return m.runDir(n - 1), nil
+			return n - 1, nil
 		}
 		file := m.path(fmt.Sprintf("run-%d.gguf", n))
 		if err := m.make(file, func(to string) error { return m.recipeRun(n, recipe, trained, to) }); err != nil {
-			return "", err
+			return 0, err
 		}
 		trained = file
 	}
