@@ -30,7 +30,7 @@ func TestInstruments(t *testing.T) {
 		{"neuron", []string{"-concept", "question", "-shuffles", "5"}},
 		{"embed", []string{"-map", "30", "-tokens", "300"}},
 		{"similarity", []string{"-places", "40", "-shuffles", "2", text}},
-		{"circuit", nil},
+		{"circuit", []string{"-passes", "300"}},
 		{"steer", []string{"-edit", "component:1.probe-tense=0", "-edit", "direction:0.question=1", "-n", "3", "-random", "1", "Hello"}},
 		{"steer", []string{"-edit", "direction:1=3", "-concept", "numbers", "-edit", "head:1.0=0", "-n", "5", "-random", "2", "Hello"}},
 	} {

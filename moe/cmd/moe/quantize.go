@@ -22,13 +22,9 @@ func runQuantize(_ context.Context, args []string, _ io.Reader, out, errOut io.W
 	typ := fs.String("type", "Q4_K", "type of the matrices: Q8_0, Q6_K, Q5_K, Q4_K, Q4_0 or another that can be written")
 	var plan quant.Plan
 	fs.Func("set", "`pattern=type` for the tensors whose names match, as in -set '*.ffn_down_exps.weight=Q6_K'; may be given again, the last that matches counts", func(s string) error {
-		pattern, name, ok := strings.Cut(s, "=")
-		t, err := exportType(name)
-		if !ok || err != nil {
-			return errors.Join(fmt.Errorf("%q: want pattern=type", s), err)
-		}
-		plan.Rules = append(plan.Rules, quant.Rule{Pattern: pattern, Type: t})
-		return nil
+		rule, err := quantRule(s)
+		plan.Rules = append(plan.Rules, rule)
+		return err
 	})
 	if err := parse(fs, args); err != nil {
 		return err
@@ -60,6 +56,16 @@ func runQuantize(_ context.Context, args []string, _ io.Reader, out, errOut io.W
 		return err
 	}
 	return report.Write(out)
+}
+
+// quantRule reads pattern=type.
+func quantRule(s string) (quant.Rule, error) {
+	pattern, name, ok := strings.Cut(s, "=")
+	t, err := exportType(name)
+	if !ok || err != nil {
+		return quant.Rule{}, errors.Join(fmt.Errorf("%q: want pattern=type", s), err)
+	}
+	return quant.Rule{Pattern: pattern, Type: t}, nil
 }
 
 func sameFile(a, b string) bool {

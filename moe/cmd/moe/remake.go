@@ -16,24 +16,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"moebot/moe/train"
 )
 
 const remakeUsage = "usage: moe remake -corpus DIRECTORY -held DIRECTORY -o DIRECTORY [-recipe moe/defaultmodel] [-steps N] [-other] [-t THREADS]"
 
-// How the embedded model is made, beside its recipe.
+// How the embedded model is made and measured, beside its recipe.
 const (
 	remakeTalks     = 300000 // conversations from the phrasebooks
 	remakeHeldTalks = "600"
 	remakeLimit     = "6000000" // tokens of a corpus file at most: cuts the novels
-	remakeName      = "moebot-8"
-	remakeOlder     = 5 // the run whose end makes, averaged in, that share of the last; see the card
-	remakeShare     = "0.25"
-	remakeCool      = "1.06" // what its logits are divided by
-	remakeType      = "Q5_0"
-	remakeSet       = "*attn_*=Q8_0" // see the card
-	remakeEval      = "60000"        // tokens of a held-out source
+	remakeEval      = "60000"   // tokens of a held-out source
 )
 
 // runRemake makes the embedded model again, from the corpus and the phrasebooks to
@@ -43,7 +35,7 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 	m := remake{ctx: ctx, in: in, out: out, errOut: errOut}
 	fs.StringVar(&m.corpus, "corpus", "", "`directory` of the corpus: */*.jsonl*")
 	fs.StringVar(&m.held, "held", "", "`directory` of its held-out part")
-	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more (recipe-N-again.json names what run N reads several times), corpus.sha256, held.sha256 and dialogues/*.txt")
+	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more (recipe-N-again.json names what run N reads several times), recipe-end.json, corpus.sha256, held.sha256 and dialogues/*.txt")
 	fs.StringVar(&m.dir, "o", "", "`directory` for all that is made; default.gguf and eval.txt at the end")
 	fs.IntVar(&m.talks, "talks", remakeTalks, "conversations to make from the phrasebooks")
 	fs.IntVar(&m.steps, "steps", 0, "train for so many steps by each recipe instead of its own length, to try the whole thing out")
@@ -56,6 +48,9 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 		return usageError{errors.New(remakeUsage)}
 	}
 	m.threads = strconv.Itoa(*threads)
+	if err := m.readRecipe(); err != nil {
+		return err
+	}
 	if !m.other {
 		if err := errors.Join(m.verify("corpus.sha256", m.corpus), m.verify("held.sha256", m.held)); err != nil {
 			return err
@@ -81,6 +76,8 @@ type remake struct {
 	talks, steps int
 	other        bool
 	threads      string
+	runs         []remakeRun
+	end          remakeEnd
 }
 
 func (m *remake) path(name ...string) string {
@@ -90,8 +87,7 @@ func (m *remake) path(name ...string) string {
 // begun keeps in made.json what the products of the directory depend on, beside this
 // program, and refuses to mix them with those of other settings.
 func (m *remake) begun() error {
-	now := map[string]string{"steps": strconv.Itoa(m.steps), "talks": strconv.Itoa(m.talks), "name": remakeName,
-		"end": fmt.Sprint(remakeOlder, remakeShare, remakeCool, remakeType, remakeSet)}
+	now := map[string]string{"steps": strconv.Itoa(m.steps), "talks": strconv.Itoa(m.talks)}
 	for what, pattern := range map[string]string{
 		"recipe": filepath.Join(m.recipe, "recipe-*.json"), "phrasebooks": filepath.Join(m.recipe, "dialogues", "*.txt"),
 		"corpus": filepath.Join(m.corpus, "*", "*.jsonl*"), "held-out part": filepath.Join(m.held, "*", "*.jsonl*"),
@@ -226,22 +222,25 @@ func (m *remake) all() error {
 			return err
 		}
 	}
-	runs, err := m.train()
-	if err != nil {
+	if err := m.train(); err != nil {
 		return err
 	}
 	cooled := m.path("cooled.gguf")
 	if err := m.make(cooled, func(to string) error {
-		args := []string{"-run", m.runDir(runs), "-type", "F32", "-name", remakeName, "-cool", remakeCool, "-o", to}
-		if runs > remakeOlder {
-			args = append(args, "-average", m.runDir(remakeOlder)+".gguf", "-share", remakeShare)
+		args := []string{"-run", m.runDir(len(m.runs)), "-type", "F32", "-name", m.end.Name, "-cool", fmt.Sprint(m.end.Cool), "-o", to}
+		if m.end.Average > 0 {
+			args = append(args, "-average", m.runDir(m.end.Average)+".gguf", "-share", fmt.Sprint(m.end.Share))
 		}
 		return m.run(runExport, args...)
 	}); err != nil {
 		return err
 	}
 	if err := m.make(m.path("default.gguf"), func(to string) error {
-		return m.run(runQuantize, "-m", cooled, "-type", remakeType, "-set", remakeSet, "-o", to)
+		args := []string{"-m", cooled, "-type", m.end.Type, "-o", to}
+		for _, rule := range m.end.Set {
+			args = append(args, "-set", rule)
+		}
+		return m.run(runQuantize, args...)
 	}); err != nil {
 		return err
 	}
@@ -288,33 +287,23 @@ func (m *remake) run(f func(context.Context, []string, io.Reader, io.Writer, io.
 func (m *remake) runDir(n int) string { return m.path(fmt.Sprintf("run-%d", n)) }
 
 // train runs the recipes one after the other, each from the weights that the one
-// before ended with, and returns their number.
-func (m *remake) train() (int, error) {
+// before ended with.
+func (m *remake) train() error {
 	trained := ""
-	for n := 1; ; n++ {
-		recipe := filepath.Join(m.recipe, fmt.Sprintf("recipe-%d.json", n))
-		if _, err := os.Stat(recipe); n > 1 && errors.Is(err, os.ErrNotExist) {
-			return n - 1, nil
-		}
-		file := m.path(fmt.Sprintf("run-%d.gguf", n))
-		if err := m.make(file, func(to string) error { return m.recipeRun(n, recipe, trained, to) }); err != nil {
-			return 0, err
+	for n := 1; n <= len(m.runs); n++ {
+		file := m.runDir(n) + ".gguf"
+		if err := m.make(file, func(to string) error { return m.recipeRun(n, trained, to) }); err != nil {
+			return err
 		}
 		trained = file
 	}
+	return nil
 }
 
 // recipeRun trains by recipe n from the weights in initial, if there are any, or goes
 // on with the run of it that was stopped, and exports the weights in full precision.
-func (m *remake) recipeRun(n int, recipe, initial, to string) error {
-	c, err := train.ReadConfig(recipe)
-	if err != nil {
-		return err
-	}
-	if m.steps > 0 {
-		c.Steps, c.Minutes = m.steps, 0
-	}
-	data, err := json.MarshalIndent(c, "", " ")
+func (m *remake) recipeRun(n int, initial, to string) error {
+	data, err := json.MarshalIndent(m.runs[n-1].Config, "", " ")
 	if err != nil {
 		return err
 	}
@@ -332,11 +321,11 @@ func (m *remake) recipeRun(n int, recipe, initial, to string) error {
 	} else if initial != "" {
 		args = append(args, "-init", initial)
 	}
-	fmt.Fprintf(m.out, "run %d of %s\n", n, recipe)
+	fmt.Fprintf(m.out, "run %d of %d\n", n, len(m.runs))
 	if err := m.run(runTrain, args...); err != nil {
 		return err
 	}
-	return m.run(runExport, "-run", run, "-type", "F32", "-name", remakeName, "-o", to)
+	return m.run(runExport, "-run", run, "-type", "F32", "-name", m.end.Name, "-o", to)
 }
 
 // eval writes the held-out losses beside those of counting models to a file, of all

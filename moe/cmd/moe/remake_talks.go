@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -20,25 +19,11 @@ func (m *remake) phrasebook(to, n, seed string, flags ...string) error {
 }
 
 // shards is the directory of token shards that run n reads: that of all runs, or one
-// with some conversations of the phrasebooks several times, if recipe-N-again.json says
-// so: {"some text": 9} are nine of each in which that is said.
+// with some conversations of the phrasebooks several times.
 func (m *remake) shards(n int) (string, error) {
-	list := filepath.Join(m.recipe, fmt.Sprintf("recipe-%d-again.json", n))
-	data, err := os.ReadFile(list)
-	if errors.Is(err, os.ErrNotExist) {
+	again := m.runs[n-1].again
+	if again == nil {
 		return m.path("shards"), nil
-	}
-	if err != nil {
-		return "", err
-	}
-	var again map[string]int
-	if err := json.Unmarshal(data, &again); err != nil {
-		return "", fmt.Errorf("%s: %w", list, err)
-	}
-	for text, times := range again {
-		if text == "" || times < 1 {
-			return "", fmt.Errorf("%s: %q: %d: want a text and a number from 1", list, text, times)
-		}
 	}
 	dir := m.path(fmt.Sprintf("shards-%d", n))
 	return dir, m.make(dir, func(to string) error {

@@ -32,7 +32,7 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
 	for _, root := range []string{corpus, held} {
 		write(talk, root, "chat", "talk.jsonl")
 	}
-	for n := range 2 { // the second with one layer more
+	for n := range 3 { // the second with one layer more
 		write(fmt.Sprintf(`{
  "model": {"vocab": 4096, "dim": 16, "layers": %d, "heads": 2, "kv_heads": 1, "head_dim": 8, "hidden": 16, "experts": 2, "top_k": 1,
   "context": 64, "rope_base": 10000, "norm_eps": 1e-5, "tied": true},
@@ -41,9 +41,10 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
  "schedule": {"kind": "wsd", "warmup": 0.1, "decay": 0.3, "floor": 0.1},
  "lr": 0.01, "clip": 1, "rows": 2, "length": 64, "micro": 1, "steps": 1000, "seed": 1, "log_steps": 1, "checkpoint_minutes": 1,
  "phases": [{"until": 1, "mix": {"prompt_weight": 1, "weights": {"talk": 1, "phrasebook": 1}}}]
-}`, n+1), recipe, fmt.Sprintf("recipe-%d.json", n+1))
+}`, min(n+1, 2)), recipe, fmt.Sprintf("recipe-%d.json", n+1))
 	}
 	write(`{"How are you": 3, "Hello": 2}`, recipe, "recipe-2-again.json")
+	write(`{"name": "small", "average": 2, "share": 0.25, "cool": 1.06, "type": "F32", "set": ["*attn_q*=F16"]}`, recipe, "recipe-end.json")
 	write("intent greet\n  u hello | hi\n  m Hello! How are you?\n", recipe, "dialogues", "greet.txt")
 	got, err := sum(filepath.Join(corpus, "chat", "talk.jsonl"))
 	if err != nil {
@@ -63,7 +64,7 @@ func TestRemake(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errOut)
 	}
-	for _, want := range []string{"phrasebook.jsonl: 30 conversations", "1 sequences left out", "run 2 of", "step 2 ", "default.gguf", "5-gram"} {
+	for _, want := range []string{"phrasebook.jsonl: 30 conversations", "1 sequences left out", "run 3 of 3", "step 2 ", "default.gguf", "5-gram"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
@@ -84,7 +85,12 @@ func TestRemake(t *testing.T) {
 	if sizes[1] < 2*sizes[0] || sizes[2] != sizes[3] {
 		t.Errorf("shards of %d bytes; want about three times as much of the phrasebook", sizes)
 	}
-	c, trained, _, err := importModel(filepath.Join(dir, "run-2.gguf"))
+	// the end is run 3 with a quarter of run 2, and cooler
+	c, last, _, err := importModel(filepath.Join(dir, "run-3.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, older, _, err := importModel(filepath.Join(dir, "run-2.gguf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,13 +98,27 @@ func TestRemake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	differ := 0
 	for _, p := range backprop.Params(c) {
-		if p.Name != "output_norm.weight" {
-			continue
+		for i := p.Offset; i < p.Offset+p.Len; i++ {
+			want := 0.75*float64(last[i]) + 0.25*float64(older[i])
+			if p.Name == "output_norm.weight" {
+				want /= 1.06
+			}
+			if last[i] != older[i] {
+				differ++
+			}
+			within := 1e-6
+			if strings.Contains(p.Name, "attn_q") {
+				within = 1e-3 * math.Abs(want)
+			}
+			if math.Abs(float64(embedded[i])-want) > within {
+				t.Fatalf("%s has %g, want %g", p.Name, embedded[i], want)
+			}
 		}
-		if ratio := trained[p.Offset] / embedded[p.Offset]; math.Abs(float64(ratio)-1.06) > 1e-4 {
-			t.Errorf("the logits are divided by %g, want 1.06", ratio)
-		}
+	}
+	if differ == 0 {
+		t.Error("the last run changed nothing")
 	}
 	var read []string
 	for _, run := range []string{"run-1", "run-2"} {
@@ -121,7 +141,7 @@ func TestRemake(t *testing.T) {
 		}
 	}
 	status, out, errOut = moe(t, "", args...)
-	if status != 0 || strings.Contains(out, "step 2 ") || !strings.Contains(out, "run-2.gguf is there") {
+	if status != 0 || strings.Contains(out, "step 2 ") || !strings.Contains(out, "run-3.gguf is there") {
 		t.Errorf("status %d, %s:\n%s", status, errOut, out)
 	}
 	if again, err := os.ReadFile(filepath.Join(dir, "default.gguf")); err != nil || !bytes.Equal(again, made) {
@@ -147,6 +167,35 @@ func TestRemakeStopsAtTheFirstFailure(t *testing.T) {
 	}
 	if begun, err := filepath.Glob(filepath.Join(dir, "*shards")); err != nil || len(begun) != 0 {
 		t.Errorf("the shards %q are begun (%v):\n%s", begun, err, out)
+	}
+}
+
+// A slip anywhere in the recipe is found before anything is made.
+func TestRemakeReadsTheRecipeFirst(t *testing.T) {
+	for _, tc := range []struct{ file, text, want string }{
+		{"recipe-3.json", `{"stepps": 1}`, "stepps"},
+		{"recipe-2-again.json", `{"Hello": 0}`, `"Hello": 0`},
+		{"recipe-2-again.json", `{"Hello": `, "unexpected"},
+		{"recipe-end.json", `{"name": "x", "average": 3, "cool": 1, "type": "F32"}`, "average is run 3"},
+		{"recipe-end.json", `{"name": "x", "share": 1.5, "cool": 1, "type": "F32"}`, "share is 1.5"},
+		{"recipe-end.json", `{"name": "x", "cool": 0, "type": "F32"}`, "cool is 0"},
+		{"recipe-end.json", `{"name": "x", "cool": 1, "type": "Q9_9"}`, "Q9_9"},
+		{"recipe-end.json", `{"name": "x", "cool": 1, "type": "F32", "set": ["*"]}`, `"*": want pattern=type`},
+		{"recipe-end.json", `{"cool": 1, "type": "F32"}`, "no name"},
+		{"recipe-end.json", `{"name": "x", "cold": 1}`, "cold"},
+	} {
+		recipe, corpus, held := smallRecipe(t)
+		if err := os.WriteFile(filepath.Join(recipe, tc.file), []byte(tc.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(t.TempDir(), "made")
+		status, _, errOut := moe(t, "", "remake", "-recipe", recipe, "-corpus", corpus, "-held", held, "-o", dir)
+		if status != 1 || !strings.Contains(errOut, tc.file) || !strings.Contains(errOut, tc.want) {
+			t.Errorf("%s in %s: status %d, %q; want %q", tc.text, tc.file, status, errOut, tc.want)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s in %s: something was made", tc.text, tc.file)
+		}
 	}
 }
 
