@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"maps"
 	"slices"
@@ -32,13 +33,24 @@ type activity struct {
 
 	mu    sync.Mutex
 	since map[string]*session.Activity          // by place, since the start
-	open  map[int64]map[string]session.Activity // by hour, counted from 1970, and place: not stored yet
+	open  map[int64]map[string]session.Activity // by hour, counted from 1970, and place: in no batch yet
+
+	flushing sync.Mutex      // and what belongs to it
+	batch    session.Batch   // the last
+	sending  map[int64]*sums // by hour: what may be stored or not, and is sent again as it is
+}
+
+// sums are what is stored at once.
+type sums struct {
+	batch  session.Batch
+	places map[string]session.Activity
 }
 
 var _ chat.Observer = (*activity)(nil)
 
 func newActivity(next chat.Observer, server func(channel string) string) *activity {
-	return &activity{next: next, server: server, since: map[string]*session.Activity{}, open: map[int64]map[string]session.Activity{}}
+	return &activity{next: next, server: server, since: map[string]*session.Activity{}, open: map[int64]map[string]session.Activity{},
+		batch: session.Batch{Writer: rand.Text()}, sending: map[int64]*sums{}}
 }
 
 // note has something added everywhere and in a channel's server.
@@ -117,35 +129,42 @@ func (a *activity) keep(ctx context.Context, store *redisstore.Store, log *slog.
 }
 
 // flush stores what is not stored yet; what fails waits for the next time.
-func (a *activity) flush(ctx context.Context, store *redisstore.Store) (err error) {
-	a.mu.Lock()
-	open := a.open
-	a.open = map[int64]map[string]session.Activity{}
-	a.mu.Unlock()
-	for hour, places := range open {
-		left, e := store.AddActivity(ctx, time.Unix(hour*3600, 0), places)
-		if e != nil {
-			err = e
-			a.putBack(hour, left)
+func (a *activity) flush(ctx context.Context, store *redisstore.Store) error {
+	a.flushing.Lock()
+	defer a.flushing.Unlock()
+	var failed error
+	for {
+		a.seal()
+		if len(a.sending) == 0 || failed != nil {
+			return failed
+		}
+		for hour, s := range a.sending {
+			left, err := store.AddActivity(ctx, time.Unix(hour*3600, 0), s.batch, s.places)
+			if err != nil {
+				s.places, failed = left, err
+				continue
+			}
+			delete(a.sending, hour)
 		}
 	}
-	return err
 }
 
-// putBack takes up again what could not be stored; the oldest hours are given up.
-func (a *activity) putBack(hour int64, places map[string]session.Activity) {
+// seal makes batches of what is open, of the hours of which none is under way; the oldest
+// hours are given up where too many wait.
+func (a *activity) seal() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.open[hour] == nil {
-		a.open[hour] = map[string]session.Activity{}
+	for hour, places := range a.open {
+		if a.sending[hour] == nil {
+			a.batch.N++
+			a.sending[hour] = &sums{a.batch, places}
+			delete(a.open, hour)
+		}
 	}
-	for place, was := range places {
-		sum := a.open[hour][place]
-		sum.Merge(was)
-		a.open[hour][place] = sum
-	}
-	for len(a.open) > activityKept {
-		delete(a.open, slices.Min(slices.Collect(maps.Keys(a.open))))
+	for len(a.sending) > activityKept {
+		oldest := slices.Min(slices.Collect(maps.Keys(a.sending)))
+		delete(a.sending, oldest)
+		delete(a.open, oldest)
 	}
 }
 

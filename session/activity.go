@@ -22,6 +22,22 @@ type Activity struct {
 	Marks  map[int]bool     // of people, 0 to marks-1
 }
 
+// Batch names what is added to activities at once, so that a store that is told twice adds
+// it once. The batches of a writer have rising numbers from 1; to an hour of a place one is
+// added before the next.
+type Batch struct {
+	Writer string // as ValidateID wants it; another after each start
+	N      int64
+}
+
+// Validate reports a batch that no store accepts.
+func (b Batch) Validate() error {
+	if b.N < 1 {
+		return fmt.Errorf("batch %d of %s: want a number from 1", b.N, b.Writer)
+	}
+	return ValidateID("writer", b.Writer)
+}
+
 // marks is the number of marks there are: the standard error of People is below 1 %
 // up to 5,000 people.
 const marks = 1 << 14

@@ -86,14 +86,12 @@ func (s *Service) decide(q *Question) bool {
 // take reports whether the question is this service's to answer, how long its author
 // has to wait with it, and, if it is new, the conversation up to it.
 func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, ok bool) {
-	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
-	defer cancel()
 	if s.refused.has(q.name()) {
 		s.stats.duplicates.Add(1)
 		return nil, 0, false
 	}
 	if q.Known {
-		mine, err := s.store.Hold(ctx, q.Key, q.Turn.ID)
+		mine, err := s.hold(q)
 		if err != nil { // it stays pending
 			s.opt.Log.Error("a question of before could not be taken up", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 			return nil, 0, false
@@ -107,6 +105,8 @@ func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, o
 		s.stats.duplicates.Add(1)
 		return nil, 0, false
 	}
+	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+	defer cancel()
 	now, accepted, wait, err := s.store.Admit(ctx, q.Key, q.Turn, s.limits(q))
 	switch {
 	case err != nil:
@@ -123,6 +123,29 @@ func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, o
 	}
 	s.heard.add(q.name())
 	return &now, wait, true
+}
+
+// holdPatience is how long a question of before waits for a store that is away: were it
+// left at once, one asked behind it could be taken a moment later, and overtake it. It is
+// short, since who asked that one waits as long to hear that the store is away.
+const holdPatience, holdPause = 3 * time.Second, 100 * time.Millisecond
+
+// hold takes charge of a question of before; false if it is answered, or another process is
+// at it.
+func (s *Service) hold(q Question) (mine bool, err error) {
+	for start := time.Now(); ; {
+		ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+		mine, err = s.store.Hold(ctx, q.Key, q.Turn.ID)
+		cancel()
+		if err == nil || !away(err) || time.Since(start) > holdPatience {
+			return mine, err
+		}
+		select {
+		case <-s.ctx.Done():
+			return false, err
+		case <-time.After(holdPause):
+		}
+	}
 }
 
 // TooFast is what a person is told who asks more than they, or their server, may.

@@ -71,6 +71,33 @@ func TestLeftOverQuestionPushedOut(t *testing.T) {
 	w.settle()
 }
 
+// Questions of before keep their places where the store goes away for a moment just when
+// they are taken up.
+func TestLeftOverQuestionsKeepTheirOrder(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	k, ctx := session.Key{Channel: "c"}, t.Context()
+	w.redis.SetError("")
+	var left []session.Turn
+	for _, id := range []string{"1", "2"} {
+		turn := session.Turn{ID: id, Role: session.RoleUser, Author: "Mia", Text: "question " + id, Time: time.Now()}
+		if _, ok, err := w.store.Accept(ctx, k, turn); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		left = append(left, turn)
+	}
+	w.redis.SetError("LOADING away")
+	for _, turn := range left {
+		if err := w.s.AskWait(ctx, Question{Key: k, Turn: turn, Known: true, Reply: boardReply{w.board, turn.ID}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.must("c", "3", "new")
+	time.Sleep(2 * holdPause)
+	w.redis.SetError("")
+	same(t, w.board.wait(t, 3), []string{"1: 1 question 1", "2: 3 question 2", "3: 5 new"})
+	w.settle()
+}
+
 // Such a question stays if another process has it by the time the store is back.
 func TestRefusedQuestionOfAnotherProcess(t *testing.T) {
 	w := newWorld(t, time.Minute)

@@ -136,8 +136,8 @@ func (r *reopening) Counters(ctx context.Context) (c session.Counters, err error
 	return
 }
 
-func (r *reopening) AddActivity(ctx context.Context, at time.Time, places map[string]session.Activity) (left map[string]session.Activity, err error) {
-	r.with(func(s *redisstore.Store) { left, err = s.AddActivity(ctx, at, places) })
+func (r *reopening) AddActivity(ctx context.Context, at time.Time, b session.Batch, places map[string]session.Activity) (left map[string]session.Activity, err error) {
+	r.with(func(s *redisstore.Store) { left, err = s.AddActivity(ctx, at, b, places) })
 	return
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,11 +25,18 @@ func (s *Store) activityKeys(place string, at time.Time) (counts, marks string) 
 	return s.key(p, "act", place, hour), s.key(p, "who", place, hour)
 }
 
+// writerField is the field of an hour's counts that holds the number of a writer's last
+// batch. No counter's name has a blank.
+func writerField(writer string) string { return " " + writer }
+
 // AddActivity adds what happened in the hour of a time, by place: a server, say. It
-// takes one round trip. Like Count it may count twice if a reply was lost. After an
-// error some places may have been added to, and not others: they are returned, for
-// the caller to try again.
-func (s *Store) AddActivity(ctx context.Context, at time.Time, places map[string]session.Activity) (left map[string]session.Activity, err error) {
+// takes one round trip. After an error some places may have been added to, and not others:
+// they are returned, for the caller to try again with the same batch, which is added to
+// none twice.
+func (s *Store) AddActivity(ctx context.Context, at time.Time, b session.Batch, places map[string]session.Activity) (left map[string]session.Activity, err error) {
+	if err := b.Validate(); err != nil {
+		return places, fmt.Errorf("add to activities: %w", err)
+	}
 	names := slices.Sorted(maps.Keys(places))
 	var calls []call
 	for _, place := range names {
@@ -37,7 +45,7 @@ func (s *Store) AddActivity(ctx context.Context, at time.Time, places map[string
 			return places, fmt.Errorf("add to the activity of %s: %w", place, err)
 		}
 		counts, marks := s.activityKeys(place, at)
-		args := []any{duration(activityTTL), len(a.Counts)}
+		args := []any{duration(activityTTL), writerField(b.Writer), b.N, len(a.Counts)}
 		for name, n := range a.Counts {
 			args = append(args, name, n)
 		}
@@ -80,6 +88,9 @@ func (s *Store) Activity(ctx context.Context, place string, last time.Time, hour
 	out := make([]session.Activity, hours)
 	for i := range out {
 		for name, v := range counts[i].Val() {
+			if strings.HasPrefix(name, writerField("")) {
+				continue
+			}
 			n, _ := strconv.ParseInt(v, 10, 64) // HINCRBY wrote it: always a number
 			out[i].Add(name, n)
 		}

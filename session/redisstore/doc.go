@@ -8,7 +8,7 @@
 // where a bucket is empty and others get their token back. Scripts draw no random
 // numbers and read no clock: the caller's clock and tokens are arguments, so
 // that running one again, as the client does when a reply was lost, changes
-// nothing more (Count and AddActivity excepted). What ends after a time, such as who is
+// nothing more (Count excepted). What ends after a time, such as who is
 // in charge of a question, or a bucket, goes by Redis's clock alone, and the clocks of
 // processes may be minutes apart (TestClocksDiffer). Only commands that miniredis has
 // are used. A Store is safe for concurrent use by any number of processes.
@@ -31,7 +31,7 @@
 //	mb:{pNN}:waiting         zset    all open questions of the partition: "<channel> <message id>", score = when accepted, in ms
 //	mb:{pNN}:stat            hash    counters since ever; no expiry
 //	mb:{pNN}:stat:<yyyymmdd> hash    counters of one day, UTC; 40 days
-//	mb:{pNN}:act:<place>:<yyyymmddhh> hash   counts of one hour, UTC, in a server, or "all"; 8 days; partition of the place
+//	mb:{pNN}:act:<place>:<yyyymmddhh> hash   counts of one hour, UTC, in a server, or "all", and " <writer>" → its last batch; 8 days; partition of the place
 //	mb:{pNN}:who:<place>:<yyyymmddhh> set    marks of who took part; as act
 //	mb:{pNN}:fact:<name>     string  Remember; partition of the name; no expiry
 //
@@ -41,8 +41,8 @@
 // # What a failed call means
 //
 // After an error that is session.ErrUnavailable or the context's, the action
-// may have happened. Calling Finish, Reset, Remove, SetSettings or Remember
-// again is always right. So are Accept and Admit: the same Store remembers the token of
+// may have happened. Calling Finish, Reset, Remove, SetSettings, Remember or
+// AddActivity again is always right. So are Accept and Admit: the same Store remembers the token of
 // an Accept whose fate it does not know, and one later Accept of that message
 // id takes the token over; if the first had been carried out, it reports
 // accepted = true, as the first would have. Nobody else can get true for that

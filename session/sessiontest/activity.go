@@ -15,9 +15,11 @@ import (
 func testActivity(t *testing.T, s Store) {
 	ctx := t.Context()
 	now := time.Date(2026, 11, 5, 1, 59, 59, 0, time.UTC)
+	batch := session.Batch{Writer: "w1"}
 	add := func(at time.Time, places map[string]session.Activity) {
 		t.Helper()
-		if left, err := s.AddActivity(ctx, at, places); err != nil || len(left) > 0 {
+		batch.N++
+		if left, err := s.AddActivity(ctx, at, batch, places); err != nil || len(left) > 0 {
 			t.Fatalf("AddActivity leaves %v: %v", left, err)
 		}
 	}
@@ -58,6 +60,22 @@ func testActivity(t *testing.T, s Store) {
 	if err != nil || len(got) != 168 || got[143].Counts["messages"] != 1 {
 		t.Errorf("a week is %d hours: %v", len(got), err)
 	}
+	// A batch is added once, and those of other writers beside it.
+	before := batch
+	add(now, map[string]session.Activity{"7004": one("ann")})
+	for _, again := range []session.Batch{batch, before, {Writer: "w2", N: 1}, {Writer: "w2", N: 1}} {
+		if left, err := s.AddActivity(ctx, now, again, map[string]session.Activity{"7004": one("ann")}); err != nil || len(left) > 0 {
+			t.Fatalf("AddActivity(%v) leaves %v: %v", again, left, err)
+		}
+	}
+	if got, err := s.Activity(ctx, "7004", now, 1); err != nil || got[0].Counts["messages"] != 2 || len(got[0].Counts) != 2 {
+		t.Errorf("two batches, told twice, are %v, %v", got, err)
+	}
+	for _, bad := range []session.Batch{{Writer: "w1"}, {N: 1}, {Writer: "w 1", N: 1}} {
+		if _, err := s.AddActivity(ctx, now, bad, map[string]session.Activity{"7004": one("ann")}); err == nil {
+			t.Errorf("AddActivity takes %+v", bad)
+		}
+	}
 	// Many places in one call, in all partitions.
 	many := map[string]session.Activity{}
 	for i := range 150 {
@@ -71,13 +89,13 @@ func testActivity(t *testing.T, s Store) {
 	}
 	// What is refused leaves nothing behind, and comes back whole.
 	for _, bad := range []map[string]session.Activity{{"a b": one("x")}, {"": one("x")}, {"all": {Counts: map[string]int64{"é": 1}}}, {"all": {Marks: map[int]bool{-1: true}}}} {
-		if left, err := s.AddActivity(ctx, now, bad); err == nil || !cmp.Equal(left, bad) {
+		if left, err := s.AddActivity(ctx, now, batch, bad); err == nil || !cmp.Equal(left, bad) {
 			t.Errorf("AddActivity(%v) leaves %v: %v", bad, left, err)
 		}
 	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	if left, err := s.AddActivity(cancelled, now, many); !errors.Is(err, context.Canceled) || len(left) != len(many) {
+	if left, err := s.AddActivity(cancelled, now, batch, many); !errors.Is(err, context.Canceled) || len(left) != len(many) {
 		t.Errorf("AddActivity when cancelled leaves %d: %v", len(left), err)
 	}
 	if _, err := s.Activity(cancelled, "all", now, 1); !errors.Is(err, context.Canceled) {

@@ -42,7 +42,7 @@ type Store interface {
 	Recall(ctx context.Context, name string) (string, error)
 	Count(context.Context, session.Key, map[string]int64) error
 	Counters(context.Context) (session.Counters, error)
-	AddActivity(ctx context.Context, at time.Time, places map[string]session.Activity) (left map[string]session.Activity, err error)
+	AddActivity(ctx context.Context, at time.Time, b session.Batch, places map[string]session.Activity) (left map[string]session.Activity, err error)
 	Activity(ctx context.Context, place string, last time.Time, hours int) ([]session.Activity, error)
 	Export(ctx context.Context, w io.Writer, channel string) (session.Moved, error)
 	Import(context.Context, io.Reader) (session.Moved, error)
