@@ -116,6 +116,8 @@ type Bot struct {
 	before sync.Once
 	wg     sync.WaitGroup
 	lost   chan struct{} // the connection has ended; holds one
+	// leftKnown is closed when Options.Before has returned.
+	leftKnown chan struct{}
 
 	self    atomic.Pointer[discordgo.User]
 	app     atomic.Pointer[string] // id of the application, which old bots do not share
@@ -173,7 +175,7 @@ func New(c *chat.Service, store Store, o Options) (*Bot, error) {
 	pulse := &pulse{silence: 2 * o.Silence}
 	dg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 20 * time.Second, NetDialContext: pulse.dial}
 	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	b := &Bot{files: &http.Client{Transport: files, Timeout: requestTime, CheckRedirect: noRedirects}, opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), seen: newPlaces(), doubting: make(chan struct{}, scanners),
+	b := &Bot{files: &http.Client{Transport: files, Timeout: requestTime, CheckRedirect: noRedirects}, opt: o, pulse: pulse, chat: c, store: store, dg: dg, log: o.Log, lost: make(chan struct{}, 1), leftKnown: make(chan struct{}), seen: newPlaces(), doubting: make(chan struct{}, scanners),
 		identifies: rate.NewLimiter(rate.Every(identifyEvery), identifyBurst)}
 	if o.After != nil {
 		b.seen = o.After.seen.heir()

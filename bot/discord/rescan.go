@@ -26,6 +26,7 @@ func (b *Bot) rescan(gap int64) {
 		if b.opt.Before != nil {
 			b.opt.Before(b.ctx)
 		}
+		close(b.leftKnown)
 	})
 	ctx, cancel := context.WithCancel(b.ctx)
 	defer cancel()
@@ -95,14 +96,34 @@ func (b *Bot) asked(ctx context.Context, channel, last string) string {
 }
 
 // skipQuiet ends the waiting of channels in which nothing was said during the gap: it
-// need not be asked for (resources/channel, last_message_id).
+// need not be asked for (resources/channel, last_message_id). What was left there comes
+// first, where that is not known yet.
 func (b *Bot) skipQuiet(channels []*discordgo.Channel) {
 	gap := b.gaps.Load()
+	var quiet []string
 	for _, c := range channels {
-		if c == nil || !b.seen.quiet(c.ID, c.LastMessageID) || b.seen.release(c.ID) {
-			continue
+		if c != nil && b.seen.quiet(c.ID, c.LastMessageID) {
+			quiet = append(quiet, c.ID)
 		}
-		b.begin(func() { b.contain("rescan", func() { b.makeUp(c.ID, nil, gap) }) })
+	}
+	release := func() {
+		for _, c := range quiet {
+			if b.gaps.Load() == gap && !b.seen.release(c) {
+				b.begin(func() { b.contain("rescan", func() { b.makeUp(c, nil, gap) }) })
+			}
+		}
+	}
+	select {
+	case <-b.leftKnown:
+		release()
+	default:
+		b.begin(func() {
+			select {
+			case <-b.leftKnown:
+				release()
+			case <-b.ctx.Done():
+			}
+		})
 	}
 }
 

@@ -35,6 +35,9 @@ func (w *world) restart(store chat.Store) {
 	o.Log = log
 	var err error
 	o.Before = func(ctx context.Context) {
+		if w.late != nil {
+			<-w.late
+		}
 		left, err := w.store.Pending(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.t.Error(err)
@@ -163,6 +166,38 @@ func TestLeftQuestionsKeepTheirPlace(t *testing.T) {
 	w.says(c, "re: live")
 	if n := len(w.replies(c)); n != 6 {
 		t.Errorf("%d answers to 6 questions", n)
+	}
+}
+
+// A channel in which nothing was said meanwhile has a question left all the same, of which
+// a slow store tells late: what is asked now waits for it.
+func TestLeftInAQuietChannel(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{MessageContent: true}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	w.send(c, w.mia.ID, w.at("hello"))
+	w.says(c, "re: hello")
+	w.send(c, w.mia.ID, w.at("slow 1000"))
+	w.until("the slow answer begins", func() bool { return len(w.replies(c)) == 2 })
+	w.send(c, w.mia.ID, w.at("left"))
+	w.until("it is taken", func() bool { return w.chat.Stats().Questions == 3 })
+	w.until("it is said to wait", func() bool { return len(w.replies(c)) == 3 })
+	w.stop(100 * time.Millisecond)
+	w.late = make(chan struct{})
+	w.restart(w.store)
+	w.until("it is connected", func() bool { return w.bot.ready.Load() })
+	w.send(c, w.mia.ID, w.at("new"))
+	time.Sleep(300 * time.Millisecond)
+	if n := w.chat.Stats().Questions; n > 0 {
+		t.Errorf("%d questions were taken before it was known what was left", n)
+	}
+	close(w.late)
+	w.says(c, "re: new")
+	var order []string
+	for _, m := range w.replies(c)[2:] {
+		order = append(order, m.Content)
+	}
+	if want := []string{"re: left", "re: new"}; !slices.Equal(order, want) {
+		t.Errorf("answers are %q, want %q", order, want)
 	}
 }
 

@@ -90,6 +90,7 @@ type world struct {
 	mia   discordtest.User
 	log   *strings.Builder
 	mu    sync.Mutex
+	late  chan struct{} // if not nil, what was left is known to a bot begun again when it closes
 }
 
 // quick are limits that keep their shape but not their length.
