@@ -81,6 +81,7 @@ func single(t *testing.T, url string, r *sessiontest.Redis, env ...string) *flee
 
 // Redis is killed, and is back after a second.
 func TestFaultRedisKilled(t *testing.T) {
+	t.Parallel() // they wait, mostly
 	for _, fsync := range []string{"everysec", "always"} {
 		t.Run(fsync, func(t *testing.T) {
 			r := sessiontest.StartRedis(t, "--appendfsync", fsync)
@@ -101,6 +102,7 @@ func TestFaultRedisKilled(t *testing.T) {
 
 // The master dies, and a replica takes its place.
 func TestFaultFailover(t *testing.T) {
+	t.Parallel() // they wait, mostly
 	t.Run("Sentinel", func(t *testing.T) {
 		n := sessiontest.StartSentinel(t, 2, 2*time.Second)
 		f := single(t, n.URL(), nil)
@@ -135,6 +137,7 @@ func TestFaultFailover(t *testing.T) {
 // Nothing passes between one of two workers and Redis, for longer than its lease, and
 // nobody is told: the other goes on with its answers, and it says nothing more of them.
 func TestFaultPartition(t *testing.T) {
+	t.Parallel() // they wait, mostly
 	r := sessiontest.StartRedis(t)
 	p := sessiontest.StartProxy(t, r.Addr)
 	f := single(t, r.URL(), r)
@@ -153,6 +156,7 @@ func TestFaultPartition(t *testing.T) {
 
 // Each call of Redis takes 200 ms longer.
 func TestFaultSlowRedis(t *testing.T) {
+	t.Parallel() // they wait, mostly
 	r := sessiontest.StartRedis(t)
 	p := sessiontest.StartProxy(t, r.Addr)
 	f := single(t, p.URL(), r)
@@ -163,6 +167,7 @@ func TestFaultSlowRedis(t *testing.T) {
 // Redis cannot write to its disk, or has no memory left and evicts nothing, until there is
 // room again.
 func TestFaultNoRoom(t *testing.T) {
+	t.Parallel() // they wait, mostly
 	t.Run("disk", func(t *testing.T) {
 		r := sessiontest.StartRedisOnSmallDisk(t, 256)
 		f := single(t, r.URL(), r)
@@ -196,6 +201,7 @@ func TestFaultNoRoom(t *testing.T) {
 // Of two gateways one has a clock that is a minute ahead, the other one that is a minute
 // behind; one of them is killed, and the other does what it was at.
 func TestFaultClocks(t *testing.T) {
+	t.Parallel() // they wait, mostly
 	f := newFleet(t, discordtest.Options{Shards: 2, MaxConcurrency: 2}, 2, 2, "MOEBOT_ROLES_SHARD_LEASE=2s")
 	skewed := func(by string) *process {
 		return f.start("gateway", asProcess+"="+skewedBot, clockVariable+"="+by)
@@ -215,6 +221,7 @@ func TestFaultClocks(t *testing.T) {
 // A message kills each worker that reads it: after two it is given up, with a calm reply,
 // and what was asked beside it is answered.
 func TestFaultPoison(t *testing.T) {
+	t.Parallel() // they wait, mostly
 	r := sessiontest.StartRedis(t)
 	f := single(t, r.URL(), r)
 	workers := f.standIns(2)
@@ -267,6 +274,7 @@ const otherProgram = "MOEBOT_OTHER_PROGRAM"
 //	git worktree add ../other VERSION && (cd ../other && go build -o moebot ./bot)
 //	MOEBOT_OTHER_PROGRAM=$PWD/../other/moebot go test ./bot -run TwoVersions -v
 func TestFaultTwoVersions(t *testing.T) {
+	t.Parallel() // they wait, mostly
 	other := os.Getenv(otherProgram)
 	if other == "" {
 		var err error
