@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -35,14 +36,15 @@ type activity struct {
 	since map[string]*session.Activity          // by place, since the start
 	open  map[int64]map[string]session.Activity // by hour, counted from 1970, and place: in no batch yet
 
-	flushing sync.Mutex      // and what belongs to it
-	batch    session.Batch   // the last
-	sending  map[int64]*sums // by hour: what may be stored or not, and is sent again as it is
+	flushing chan struct{} // holds one while somebody does, to whom the rest belongs
+	batch    session.Batch // the last
+	sending  []*sums       // what may be stored or not, and is sent again as it is; of a place in an hour one
 }
 
 // sums are what is stored at once.
 type sums struct {
 	batch  session.Batch
+	hour   int64
 	places map[string]session.Activity
 }
 
@@ -50,7 +52,7 @@ var _ chat.Observer = (*activity)(nil)
 
 func newActivity(next chat.Observer, server func(channel string) string) *activity {
 	return &activity{next: next, server: server, since: map[string]*session.Activity{}, open: map[int64]map[string]session.Activity{},
-		batch: session.Batch{Writer: rand.Text()}, sending: map[int64]*sums{}}
+		flushing: make(chan struct{}, 1), batch: session.Batch{Writer: rand.Text()}}
 }
 
 // note has something added everywhere and in a channel's server.
@@ -130,41 +132,60 @@ func (a *activity) keep(ctx context.Context, store *redisstore.Store, log *slog.
 
 // flush stores what is not stored yet; what fails waits for the next time.
 func (a *activity) flush(ctx context.Context, store *redisstore.Store) error {
-	a.flushing.Lock()
-	defer a.flushing.Unlock()
-	var failed error
-	for {
-		a.seal()
-		if len(a.sending) == 0 || failed != nil {
-			return failed
-		}
-		for hour, s := range a.sending {
-			left, err := store.AddActivity(ctx, time.Unix(hour*3600, 0), s.batch, s.places)
-			if err != nil {
-				s.places, failed = left, err
-				continue
-			}
-			delete(a.sending, hour)
-		}
+	select {
+	case a.flushing <- struct{}{}:
+		defer func() { <-a.flushing }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
+	failed := a.send(ctx, store) // what is left of before
+	a.seal()
+	return errors.Join(failed, a.send(ctx, store))
 }
 
-// seal makes batches of what is open, of the hours of which none is under way; the oldest
-// hours are given up where too many wait.
+// send stores batches, and keeps what fails.
+func (a *activity) send(ctx context.Context, store *redisstore.Store) (failed error) {
+	a.sending = slices.DeleteFunc(a.sending, func(s *sums) bool {
+		left, err := store.AddActivity(ctx, time.Unix(s.hour*3600, 0), s.batch, s.places)
+		if err != nil {
+			s.places, failed = left, err
+		}
+		return err == nil
+	})
+	return failed
+}
+
+// seal makes batches of what is open, but of places that are still in one of that hour; the
+// oldest hours are given up where too many wait.
 func (a *activity) seal() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	hours := map[int64]bool{}
 	for hour, places := range a.open {
-		if a.sending[hour] == nil {
-			a.batch.N++
-			a.sending[hour] = &sums{a.batch, places}
+		hours[hour] = true
+		now := map[string]session.Activity{}
+		for place, sum := range places {
+			if !slices.ContainsFunc(a.sending, func(s *sums) bool { _, under := s.places[place]; return under && s.hour == hour }) {
+				now[place] = sum
+				delete(places, place)
+			}
+		}
+		if len(places) == 0 {
 			delete(a.open, hour)
 		}
+		if len(now) > 0 {
+			a.batch.N++
+			a.sending = append(a.sending, &sums{a.batch, hour, now})
+		}
 	}
-	for len(a.sending) > activityKept {
-		oldest := slices.Min(slices.Collect(maps.Keys(a.sending)))
-		delete(a.sending, oldest)
+	for _, s := range a.sending {
+		hours[s.hour] = true
+	}
+	for len(hours) > activityKept {
+		oldest := slices.Min(slices.Collect(maps.Keys(hours)))
+		delete(hours, oldest)
 		delete(a.open, oldest)
+		a.sending = slices.DeleteFunc(a.sending, func(s *sums) bool { return s.hour == oldest })
 	}
 }
 

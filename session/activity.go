@@ -23,8 +23,8 @@ type Activity struct {
 }
 
 // Batch names what is added to activities at once, so that a store that is told twice adds
-// it once. The batches of a writer have rising numbers from 1; to an hour of a place one is
-// added before the next.
+// it once. The batches of a writer have rising numbers from 1; to an hour of a place each is
+// added before the next, for one that comes after a later one is taken for known.
 type Batch struct {
 	Writer string // as ValidateID wants it; another after each start
 	N      int64

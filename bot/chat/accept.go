@@ -125,19 +125,25 @@ func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, o
 	return &now, wait, true
 }
 
-// holdPatience is how long a question of before waits for a store that is away: were it
-// left at once, one asked behind it could be taken a moment later, and overtake it. It is
-// short, since who asked that one waits as long to hear that the store is away.
+// holdPatience is how long questions of before wait for a store that is away: were one left
+// at once, another asked behind it could be taken a moment later, and overtake it. Who asked
+// that one waits as long to hear that the store is away, so once it was in vain, the next
+// ones do not wait.
 const holdPatience, holdPause = 3 * time.Second, 100 * time.Millisecond
 
 // hold takes charge of a question of before; false if it is answered, or another process is
 // at it.
 func (s *Service) hold(q Question) (mine bool, err error) {
 	for start := time.Now(); ; {
-		ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
+		ctx, cancel := context.WithTimeout(s.ctx, max(storeTimeout-time.Since(start), holdPause))
 		mine, err = s.store.Hold(ctx, q.Key, q.Turn.ID)
 		cancel()
-		if err == nil || !away(err) || time.Since(start) > holdPatience {
+		switch {
+		case err == nil || !away(err):
+			s.inVain.Store(false)
+			return mine, err
+		case time.Since(start) > holdPatience || s.inVain.Load():
+			s.inVain.Store(true)
 			return mine, err
 		}
 		select {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"moebot/session"
@@ -83,6 +84,7 @@ type Service struct {
 	refused lately         // questions whose authors were told that the store is away, which does not know it yet
 	open    sync.Map       // by Question.name: *work, accepted here and not settled yet
 	wg      sync.WaitGroup // of keepCharge
+	inVain  atomic.Bool    // the last question of before waited for the store, which did not come back; see hold
 
 	ctx    context.Context // ends when running answers are to be broken off
 	cancel context.CancelCauseFunc

@@ -116,7 +116,8 @@ type Bot struct {
 	before sync.Once
 	wg     sync.WaitGroup
 	lost   chan struct{} // the connection has ended; holds one
-	// leftKnown is closed when Options.Before has returned.
+	// leftKnown is closed when Options.Before has returned: what was left is known then, if
+	// the store could be read.
 	leftKnown chan struct{}
 
 	self    atomic.Pointer[discordgo.User]

@@ -23,10 +23,10 @@ func (b *Bot) rescan(gap int64) {
 	b.scanning.Lock()
 	defer b.scanning.Unlock()
 	b.before.Do(func() {
+		defer close(b.leftKnown)
 		if b.opt.Before != nil {
 			b.opt.Before(b.ctx)
 		}
-		close(b.leftKnown)
 	})
 	ctx, cancel := context.WithCancel(b.ctx)
 	defer cancel()
@@ -106,6 +106,9 @@ func (b *Bot) skipQuiet(channels []*discordgo.Channel) {
 			quiet = append(quiet, c.ID)
 		}
 	}
+	if len(quiet) == 0 {
+		return
+	}
 	release := func() {
 		for _, c := range quiet {
 			if b.gaps.Load() == gap && !b.seen.release(c) {
@@ -120,7 +123,7 @@ func (b *Bot) skipQuiet(channels []*discordgo.Channel) {
 		b.begin(func() {
 			select {
 			case <-b.leftKnown:
-				release()
+				b.contain("rescan", release)
 			case <-b.ctx.Done():
 			}
 		})

@@ -36,7 +36,10 @@ func (w *world) restart(store chat.Store) {
 	var err error
 	o.Before = func(ctx context.Context) {
 		if w.late != nil {
-			<-w.late
+			select {
+			case <-w.late:
+			case <-ctx.Done():
+			}
 		}
 		left, err := w.store.Pending(ctx)
 		if err != nil && ctx.Err() == nil {

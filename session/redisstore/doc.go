@@ -41,8 +41,8 @@
 // # What a failed call means
 //
 // After an error that is session.ErrUnavailable or the context's, the action
-// may have happened. Calling Finish, Reset, Remove, SetSettings, Remember or
-// AddActivity again is always right. So are Accept and Admit: the same Store remembers the token of
+// may have happened. Calling Finish, Reset, Remove, SetSettings or Remember
+// again is always right, and AddActivity with the same batch, before the next. So are Accept and Admit: the same Store remembers the token of
 // an Accept whose fate it does not know, and one later Accept of that message
 // id takes the token over; if the first had been carried out, it reports
 // accepted = true, as the first would have. Nobody else can get true for that

@@ -37,7 +37,7 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if !(*share >= 0 && *share <= 1) {
 		return usageError{fmt.Errorf("-share is %g, want 0 to 1", *share)}
 	}
-	if !(*cool >= 0.1 && *cool <= 10) {
+	if !coolable(*cool) {
 		return usageError{fmt.Errorf("-cool is %g, want 0.1 to 10", *cool)}
 	}
 	t, err := exportType(*typ)
@@ -87,6 +87,9 @@ func average(weights []float32, c backprop.Config, path string, share float64) e
 	}
 	return nil
 }
+
+// coolable reports whether logits may be divided by that.
+func coolable(cool float64) bool { return cool >= 0.1 && cool <= 10 }
 
 // coolDown divides the logits of a model by temperature (temperature scaling; Guo et al. 2017,
 // arXiv:1706.04599, section 4.2): in the gains of the last norm, which they are linear in.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // runQuantize writes a model file with its matrices in smaller types.
 func runQuantize(_ context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
 	fs := newFlags("quantize", errOut)
-	path := fs.String("m", "", modelFlag)
+	file := fs.String("m", "", modelFlag)
 	output := fs.String("o", "", "`file` to write")
 	typ := fs.String("type", "Q4_K", "type of the matrices: Q8_0, Q6_K, Q5_K, Q4_K, Q4_0 or another that can be written")
 	var plan quant.Plan
@@ -32,21 +33,21 @@ func runQuantize(_ context.Context, args []string, _ io.Reader, out, errOut io.W
 	if *output == "" {
 		return usageError{errors.New("usage: moe quantize [-m MODEL.gguf] -o SMALLER.gguf [-type Q4_K] [-set PATTERN=TYPE]")}
 	}
-	if sameFile(*path, *output) {
-		return usageError{fmt.Errorf("%s cannot be read and written at once", *path)}
+	if sameFile(*file, *output) {
+		return usageError{fmt.Errorf("%s cannot be read and written at once", *file)}
 	}
 	var err error
 	if plan.Type, err = exportType(*typ); err != nil {
 		return usageError{err}
 	}
-	f, err := openFile(*path)
+	f, err := openFile(*file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	tensors, report, err := quant.Tensors(f, plan)
 	if err != nil {
-		return fmt.Errorf("%s: %w", label(*path), err)
+		return fmt.Errorf("%s: %w", label(*file), err)
 	}
 	meta := slices.DeleteFunc(f.Metadata(), func(kv gguf.KV) bool {
 		return kv.Key == "general.file_type" || kv.Key == "general.quantization_version"
@@ -62,6 +63,9 @@ func runQuantize(_ context.Context, args []string, _ io.Reader, out, errOut io.W
 func quantRule(s string) (quant.Rule, error) {
 	pattern, name, ok := strings.Cut(s, "=")
 	t, err := exportType(name)
+	if err == nil {
+		_, err = path.Match(pattern, "")
+	}
 	if !ok || err != nil {
 		return quant.Rule{}, errors.Join(fmt.Errorf("%q: want pattern=type", s), err)
 	}

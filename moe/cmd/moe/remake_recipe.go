@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -65,10 +66,12 @@ func (m *remake) readRecipe() error {
 		return fmt.Errorf("%s: no name", file)
 	case e.Average < 0 || e.Average >= len(m.runs):
 		return fmt.Errorf("%s: average is run %d, want one of those before the last of %d, or 0", file, e.Average, len(m.runs))
-	case !(e.Share >= 0 && e.Share <= 1):
-		return fmt.Errorf("%s: share is %g, want 0 to 1", file, e.Share)
-	case !(e.Cool > 0):
-		return fmt.Errorf("%s: cool is %g, want more than 0", file, e.Cool)
+	case e.Average > 0 && !sameShape(m.runs[e.Average-1].Model, m.runs[len(m.runs)-1].Model):
+		return fmt.Errorf("%s: average is run %d, whose model has another shape than the last", file, e.Average)
+	case !(e.Share >= 0 && e.Share <= 1), (e.Share > 0) != (e.Average > 0):
+		return fmt.Errorf("%s: share is %g of run %d, want 0 to 1, and 0 without a run", file, e.Share, e.Average)
+	case !coolable(e.Cool):
+		return fmt.Errorf("%s: cool is %g, want 0.1 to 10", file, e.Cool)
 	}
 	_, err := exportType(m.end.Type)
 	for _, rule := range m.end.Set {
@@ -91,6 +94,9 @@ func readStrictly(path string, into any) error {
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("%s: something follows the JSON value", path)
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"moebot/moe/backprop"
+	"moebot/moe/gguf"
+	"moebot/moe/tensor"
 )
 
 // smallRecipe is a directory as moe/defaultmodel is one, for a model of a moment.
@@ -98,6 +100,16 @@ func TestRemake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f, err := gguf.Open(filepath.Join(dir, "default.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	q, _ := f.Tensor("blk.0.attn_q.weight")
+	k, _ := f.Tensor("blk.0.attn_k.weight")
+	if q.Type != tensor.F16 || k.Type != tensor.F32 {
+		t.Errorf("queries are %v, keys %v; want F16 by \"set\", and F32", q.Type, k.Type)
+	}
 	differ := 0
 	for _, p := range backprop.Params(c) {
 		for i := p.Offset; i < p.Offset+p.Len; i++ {
@@ -110,7 +122,7 @@ func TestRemake(t *testing.T) {
 			}
 			within := 1e-6
 			if strings.Contains(p.Name, "attn_q") {
-				within = 1e-3 * math.Abs(want)
+				within = 1e-3*math.Abs(want) + 1e-6
 			}
 			if math.Abs(float64(embedded[i])-want) > within {
 				t.Fatalf("%s has %g, want %g", p.Name, embedded[i], want)
@@ -179,6 +191,12 @@ func TestRemakeReadsTheRecipeFirst(t *testing.T) {
 		{"recipe-end.json", `{"name": "x", "average": 3, "cool": 1, "type": "F32"}`, "average is run 3"},
 		{"recipe-end.json", `{"name": "x", "share": 1.5, "cool": 1, "type": "F32"}`, "share is 1.5"},
 		{"recipe-end.json", `{"name": "x", "cool": 0, "type": "F32"}`, "cool is 0"},
+		{"recipe-end.json", `{"name": "x", "cool": 20, "type": "F32"}`, "cool is 20"},
+		{"recipe-end.json", `{"name": "x", "average": 2, "cool": 1, "type": "F32"}`, "share is 0 of run 2"},
+		{"recipe-end.json", `{"name": "x", "share": 0.5, "cool": 1, "type": "F32"}`, "share is 0.5 of run 0"},
+		{"recipe-end.json", `{"name": "x", "average": 1, "share": 0.5, "cool": 1, "type": "F32"}`, "another shape"},
+		{"recipe-end.json", `{"name": "x", "cool": 1, "type": "F32"} {}`, "something follows"},
+		{"recipe-end.json", `{"name": "x", "cool": 1, "type": "F32", "set": ["[=F32"]}`, "syntax error in pattern"},
 		{"recipe-end.json", `{"name": "x", "cool": 1, "type": "Q9_9"}`, "Q9_9"},
 		{"recipe-end.json", `{"name": "x", "cool": 1, "type": "F32", "set": ["*"]}`, `"*": want pattern=type`},
 		{"recipe-end.json", `{"cool": 1, "type": "F32"}`, "no name"},
