@@ -15,6 +15,7 @@ import (
 	"moebot/bot/config"
 	"moebot/bot/jobs"
 	"moebot/bot/lab"
+	"moebot/bot/need"
 	"moebot/bot/openai"
 	"moebot/moe/defaultmodel"
 	"moebot/moe/engine"
@@ -241,7 +242,7 @@ func (m *mind) request(p chat.Prompt) (r engine.Request, dropped int) {
 		key = "" // there will be no more of it
 	}
 	return engine.Request{Key: key, Tokens: append(in.fit.Tokens, in.begin...), MaxTokens: in.room, Sampling: m.sampling(s), Forbid: m.template.Unsaid(),
-		Never: m.pings, Before: p.Begin, Begun: len(in.begin), StopTokens: []int32{m.template.End()}, Unlike: p.Unlike, Trace: true}, in.fit.Dropped
+		Never: m.pings, Before: p.Begin, Begun: len(in.begin), StopTokens: []int32{m.template.End()}, Unlike: p.Unlike, Doubt: need.Help, Trace: true}, in.fit.Dropped
 }
 
 // Generate is chat.Generator.

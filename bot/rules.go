@@ -10,6 +10,7 @@ import (
 	"moebot/bot/chat"
 	"moebot/bot/config"
 	"moebot/bot/discord"
+	"moebot/bot/need"
 	"moebot/session"
 )
 
@@ -20,6 +21,7 @@ type rules struct {
 
 type ruleset struct {
 	out      []*regexp.Regexp
+	inNeed   string
 	messages int
 	every    time.Duration
 
@@ -30,7 +32,7 @@ type ruleset struct {
 var _ chat.Rules = (*rules)(nil)
 
 func (r *rules) set(c config.Safety) {
-	r.now.Store(&ruleset{out: patterns(c.WordsOut), messages: c.Messages, every: time.Duration(c.Every),
+	r.now.Store(&ruleset{out: patterns(c.WordsOut), inNeed: c.InNeed, messages: c.Messages, every: time.Duration(c.Every),
 		serverMessages: c.ServerMessages, serverEvery: time.Duration(c.ServerEvery)})
 }
 
@@ -77,6 +79,14 @@ func (r *rules) Mask(text string) (string, bool) {
 		text = re.ReplaceAllStringFunc(text, func(w string) string { return strings.Repeat("\\*", min(3, len([]rune(w)))) })
 	}
 	return text, len(s.out) > 0
+}
+
+// InNeed is what the configuration has said to a message that speaks of great need.
+func (r *rules) InNeed(text string) string {
+	if words := r.now.Load().inNeed; words != "" && need.In(text) {
+		return words
+	}
+	return ""
 }
 
 // whereSettings are what the configuration says of where and when there is an answer, as

@@ -2,10 +2,12 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"moebot/bot/config"
+	"moebot/bot/need"
 	"moebot/session"
 )
 
@@ -35,6 +37,30 @@ func TestLimitsOfAServerWin(t *testing.T) {
 	r.set(config.Safety{ServerMessages: 30, ServerEvery: config.Duration(time.Second)})
 	if got := r.Limits("5", "7", session.Settings{ServerSeconds: &sec}); !slices.Equal(got, []session.Limit{{Name: "server/5/30/1.5s", Size: 30, Every: 1500 * time.Millisecond}}) {
 		t.Errorf("of the server alone: %+v", got)
+	}
+}
+
+// Great need has the words of the configuration, whatever the model would say.
+func TestGreatNeed(t *testing.T) {
+	p := startProgram(t, "")
+	c := p.channels["general"]
+	p.post("/api/send", map[string]string{"channel": c, "as": p.people["Robin"], "content": "<@" + p.bot + "> i dont want to live anymore"})
+	p.until("it is said", func() bool {
+		m := p.messages("general")
+		last := m[len(m)-1]
+		return last.Author == p.bot && last.Content == need.Words && !last.Loading
+	})
+	if log := p.log.String(); !strings.Contains(log, "speaks of great need") || strings.Contains(log, "anymore") {
+		t.Errorf("the log should tell of it, without its words:\n%s", log)
+	}
+	var r rules
+	r.set(config.Safety{})
+	if r.InNeed("i want to kill myself") != "" {
+		t.Error("it is switched off, and says something")
+	}
+	r.set(config.Default().Safety)
+	if r.InNeed("i want to kill the boss") != "" || r.InNeed("i want to kill myself") != need.Words {
+		t.Error("by default")
 	}
 }
 

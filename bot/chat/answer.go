@@ -42,6 +42,12 @@ func (s *Service) answer(w *work) {
 		s.withdraw(q.Reply)
 		return
 	}
+	if words := s.inNeed(p); words != "" {
+		s.opt.Log.Info("a message speaks of great need: it has the words that are for it", "channel", q.Key.Channel, "message", q.Turn.ID)
+		s.say(q, words) // rather twice, if we die here, than not at all
+		s.settle(q)
+		return
+	}
 	q.Reply.Start()
 	a, genErr := s.generate(ctx, q.Reply, p)
 	if genErr != nil && s.opt.HandOver && !q.once && errors.Is(context.Cause(ctx), errStopping) {
@@ -203,6 +209,14 @@ func (s *Service) generate(ctx context.Context, r Reply, p Prompt) (Answer, erro
 	}
 	a.Trace.Drafts = slices.DeleteFunc(a.Trace.Drafts, func(d Draft) bool { return mask(d.Text) != d.Text })
 	return a, err
+}
+
+// inNeed is what is said where the question of a prompt speaks of great need.
+func (s *Service) inNeed(p Prompt) string {
+	if s.opt.Rules == nil || p.Begin != "" {
+		return ""
+	}
+	return s.opt.Rules.InNeed(p.Turns[len(p.Turns)-1].Text)
 }
 
 // wordsOut are the words that settings do not want said.

@@ -73,6 +73,10 @@ func (s *Service) again(w *work) {
 		s.fail(r, notice)
 		return
 	}
+	if words := s.inNeed(p); words != "" {
+		s.fail(r, words)
+		return
+	}
 	r.Reply.Start()
 	a, err := s.generate(ctx, r.Reply, p)
 	text, notice := s.verdict(ctx, w.q, &a, err)

@@ -1,10 +1,12 @@
 package chat
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,5 +139,50 @@ func TestLimitOfAServer(t *testing.T) {
 	}
 	if wait := w.s.Limited(t.Context(), "i4", "7", "hal", session.Settings{}); wait != 0 {
 		t.Errorf("hal, whom one server refused, waits %v in another", wait)
+	}
+}
+
+func (*strict) InNeed(text string) string {
+	if text == "in need" {
+		return "please call"
+	}
+	return ""
+}
+
+// A message that speaks of great need has the words that are for it, and none of the model's.
+// It is settled, and they are no answer that the conversation goes on from.
+func TestInNeed(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.s.Close(t.Context())
+	r := &strict{failed: map[string]int{}}
+	w.s = New(w.store, w.gen, Options{QueueLen: 9, Timeout: time.Minute, Rules: r, Observer: r, Log: slog.New(slog.DiscardHandler)})
+	w.must("c", "1", "in need")
+	same(t, w.board.wait(t, 1), []string{"1: please call"})
+	w.settle()
+	if n := w.pending(); n != 0 {
+		t.Errorf("%d questions are pending", n)
+	}
+	w.must("c", "2", "thanks")
+	same(t, w.board.wait(t, 2)[1:], []string{"2: 2 thanks"})
+	w.settle()
+	same(t, w.turns("c"), []string{"1 in need", "2 thanks", "a2 2 thanks"})
+
+	// an edit that the question is answered again for
+	edited := make(chan struct{})
+	w.s.Edited(session.Key{Channel: "c"}, "2", func(context.Context) string { return "in need" }, func(session.Turn) { close(edited) })
+	<-edited
+	sess, err := w.store.Load(t.Context(), session.Key{Channel: "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, _ := sess.AnswerTo("2")
+	var told atomic.Value
+	if err := w.s.Redo(Redo{Key: session.Key{Channel: "c"}, QuestionID: "2", Old: old, Reply: boardReply{w.board, "2"}, Failed: func(s string) { told.Store(s) }}); err != nil {
+		t.Fatal(err)
+	}
+	same(t, w.board.wait(t, 3)[2:], []string{"2: 2 thanks"})
+	w.settle()
+	if told.Load() != "please call" {
+		t.Errorf("who asked again is told %v", told.Load())
 	}
 }

@@ -36,6 +36,9 @@ type Rules interface {
 	// Mask is what may be shown of a text of the model's; masks is whether that may
 	// differ from the text at all.
 	Mask(text string) (shown string, masks bool)
+	// InNeed is what is said, in place of an answer of the model's, to a message that speaks
+	// of great need; "" to others.
+	InNeed(text string) string
 }
 
 // Observer is told of what happens, for figures. It must not block.

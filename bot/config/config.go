@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"moebot/bot/need"
 )
 
 // Config is the manual: each key with its meaning, unit and default. In the
@@ -161,6 +163,9 @@ type Safety struct {
 	WordsIn []string `toml:"words_in"` // []
 	// WordsOut are regular expressions; what they find in an answer is shown as ***.
 	WordsOut []string `toml:"words_out"` // []
+	// InNeed is what is said, instead of an answer of the model's, to a message that speaks
+	// of great need, in which need.In finds it; empty has the model answer.
+	InNeed string `toml:"in_need"` // need.Words
 	// Messages is how many a person may send at once; 0 is any number.
 	Messages int `toml:"messages"` // 10
 	// Every is the time after which a person may send one more.
@@ -226,12 +231,15 @@ func Default() Config {
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
 		Where:   defaultWhere(),
-		Safety: Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, Messages: 10, Every: Duration(3 * time.Second),
+		Safety: Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, InNeed: need.Words, Messages: 10, Every: Duration(3 * time.Second),
 			ServerEvery: Duration(time.Second), AdultChannels: true, AdultWords: []string{}, MaxLength: 4000},
 		Engine: Engine{ContextTokens: 8192, Extras: true},
 		Roles:  Roles{Role: "all", Lease: Duration(5 * time.Second), ShardLease: Duration(20 * time.Second), MaxQueue: 1000},
 	}
 }
+
+// maxInNeed is how long safety.in_need may be: it is one message.
+const maxInNeed = 1900
 
 // Load reads path (none if empty) and the environment, and checks the whole. env
 // looks up a variable, as os.LookupEnv does.
@@ -330,6 +338,9 @@ func (c Config) check() error {
 				bad(key, fmt.Sprintf("%q", w), "regular expressions that do not match nothing")
 			}
 		}
+	}
+	if n := len([]rune(c.Safety.InNeed)); n > maxInNeed {
+		bad("safety.in_need", fmt.Sprintf("%d characters long", n), fmt.Sprintf("at most %d", maxInNeed))
 	}
 	for _, id := range c.Safety.Banned {
 		if _, err := strconv.ParseUint(id, 10, 64); err != nil {

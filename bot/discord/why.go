@@ -86,7 +86,11 @@ func whyText(t chat.Trace) string {
 	n := float64(len(t.Tokens))
 	out := fmt.Sprintf("**%d tokens**, each with a chance of %.0f %% on average; perplexity %.1f.", len(t.Tokens), 100*sum/n, math.Exp(nats/n))
 	if n := len(t.Drafts); n > 1 {
-		out += fmt.Sprintf(" I made %d answers at once, and found this one the likeliest.", n)
+		chosen := "found this one the likeliest"
+		if slices.ContainsFunc(t.Drafts[1:], func(d chat.Draft) bool { return d.Score > t.Drafts[0].Score }) { // one that was given before, say
+			chosen = "chose this one"
+		}
+		out += fmt.Sprintf(" I made %d answers at once, and %s.", n, chosen)
 	}
 	out += " Where I was least sure:"
 	order := make([]int, len(t.Tokens))

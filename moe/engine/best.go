@@ -68,6 +68,9 @@ func (e *Engine) Best(ctx context.Context, r Request, n int, emit func(piece str
 	for i := range drafts {
 		drafts[i].known = slices.Contains(r.Unlike, strings.TrimSpace(drafts[i].Text))
 	}
+	if r.Doubt != nil {
+		doubt(drafts, r.Doubt)
+	}
 	first := drafts[0]
 	slices.SortStableFunc(drafts, func(a, b draft) int {
 		switch {
@@ -115,6 +118,25 @@ type draft struct {
 	err    error
 	pieces []string
 	known  bool // it is one of Request.Unlike
+	alone  bool // it is one of Request.Doubt, and most are not
+}
+
+// doubt notes which replies are of a kind that most are not. What was learnt by heart is
+// likely for its length wherever it is said, and so would be chosen where one draft in six
+// says it.
+func doubt(drafts []draft, of func(text string) bool) {
+	made, such := 0, 0
+	for i := range drafts {
+		if d := &drafts[i]; d.err == nil && d.full() {
+			made++
+			if d.alone = of(d.Text); d.alone {
+				such++
+			}
+		}
+	}
+	for i := range drafts {
+		drafts[i].alone = drafts[i].alone && 2*such <= made
+	}
 }
 
 func (d *draft) listen(q *sequence) {
@@ -125,7 +147,8 @@ func (d *draft) listen(q *sequence) {
 }
 
 // better compares two replies: any is better than an error, or an empty one, a new one than
-// one that is known, one that has ended than one that was cut off, and else the likelier.
+// one that is known, one that has ended than one that was cut off, one of a kind with most
+// than one that is to be doubted, and else the likelier.
 func (d *draft) better(than *draft) bool {
 	if d.err != nil || than.err != nil {
 		return d.err == nil
@@ -138,6 +161,9 @@ func (d *draft) better(than *draft) bool {
 	}
 	if ended := d.ended(); ended != than.ended() {
 		return ended
+	}
+	if d.alone != than.alone {
+		return than.alone
 	}
 	return d.score() > than.score()
 }

@@ -108,6 +108,26 @@ func TestBestUnlike(t *testing.T) {
 	}
 }
 
+// A kind of reply that few drafts are is not given, though it be the likeliest; one that most
+// are is.
+func TestBestDoubts(t *testing.T) {
+	e := start(t, Options{Slots: 6})
+	r := request("", 9, 1, 2, 3)
+	r.Sampling.Temperature = 1
+	plain, err := e.Best(t.Context(), r, 6, quiet)
+	if err != nil || len(plain.Drafts) != 6 || plain.Drafts[0].Text == plain.Drafts[1].Text {
+		t.Fatalf("%+v, %v", plain.Drafts, err)
+	}
+	r.Doubt = func(text string) bool { return text == plain.Text }
+	if res, err := e.Best(t.Context(), r, 6, quiet); err != nil || res.Text != plain.Drafts[1].Text {
+		t.Errorf("where one is doubted: %q, %v; want the next, %q", res.Text, err, plain.Drafts[1].Text)
+	}
+	r.Doubt = func(text string) bool { return text != plain.Drafts[5].Text }
+	if res, err := e.Best(t.Context(), r, 6, quiet); err != nil || res.Text != plain.Text {
+		t.Errorf("where most are: %q, %v; want %q", res.Text, err, plain.Text)
+	}
+}
+
 // What goes wrong is told as Generate tells it, and nothing is said of a reply that is not
 // chosen.
 func TestBestGoesWrong(t *testing.T) {
@@ -144,6 +164,8 @@ func TestBetter(t *testing.T) {
 	failed.err = ErrBusy
 	known := of("k", StopEnd, 0.99)
 	known.known = true
+	alone := of("o", StopEnd, 0.99)
+	alone.alone = true
 	for _, c := range []struct {
 		name   string
 		better *draft
@@ -155,6 +177,8 @@ func TestBetter(t *testing.T) {
 		{"one with words", of("f", StopLength, 0.01), of("", StopEnd)},
 		{"one with more than blanks", of("f", StopLength, 0.01), of(" \n", StopEnd, 0.99)},
 		{"a new one", of("n", StopLength, 0.01), known},
+		{"one that is not alone", unsure, alone},
+		{"one that has ended, though alone", alone, of("d", StopLength, 0.99)},
 		{"one whose end is likely", of("a", StopEnd, 0.9), &draft{Result: Result{Text: "a", Stop: StopEnd, end: 0.01, Trace: []TokenTrace{{Prob: 0.9}}}}},
 		{"the longer of equal words", of("g", StopEnd, 0.5, 0.99, 0.99), of("h", StopEnd, 0.4)},
 		{"one without an error", sure, failed},

@@ -73,14 +73,15 @@ type Request struct {
 	Tokens      []int32 // the whole prompt; not changed, and not read after Generate has returned
 	MaxTokens   int     // of the reply; 0 is as many as fit
 	Sampling    sample.Params
-	StopTokens  []int32     // end the reply, beside the vocabulary's own ends and its control tokens
-	StopStrings []string    // the reply ends before the first of these
-	Forbid      []int32     // tokens never drawn
-	Never       *sample.Ban // strings that the reply may not spell, nor complete of those that Before ends with; nil for none
-	Before      string      // text in the prompt that the reply goes on with
-	Begun       int         // tokens at the end of the prompt that are that text: penalties count them as the reply's, whose own text stands right behind theirs
-	Unlike      []string    // texts, but for blanks around them, that Best does not give if it has another
-	Trace       bool        // collect Result.Trace
+	StopTokens  []int32                // end the reply, beside the vocabulary's own ends and its control tokens
+	StopStrings []string               // the reply ends before the first of these
+	Forbid      []int32                // tokens never drawn
+	Never       *sample.Ban            // strings that the reply may not spell, nor complete of those that Before ends with; nil for none
+	Before      string                 // text in the prompt that the reply goes on with
+	Begun       int                    // tokens at the end of the prompt that are that text: penalties count them as the reply's, whose own text stands right behind theirs
+	Doubt       func(text string) bool // replies of which Best gives none unless most of those it makes are such; nil doubts none
+	Unlike      []string               // texts, but for blanks around them, that Best does not give if it has another
+	Trace       bool                   // collect Result.Trace
 	// Watch is told each token as it is drawn, with the trace Result.Trace would have of
 	// it, on the goroutine that called Generate. May be nil.
 	Watch func(TokenTrace)
