@@ -32,7 +32,7 @@ type ruleset struct {
 var _ chat.Rules = (*rules)(nil)
 
 func (r *rules) set(c config.Safety) {
-	r.now.Store(&ruleset{out: patterns(c.WordsOut), inNeed: c.InNeed, messages: c.Messages, every: time.Duration(c.Every),
+	r.now.Store(&ruleset{out: patterns(c.WordsOut), inNeed: strings.TrimSpace(c.InNeed), messages: c.Messages, every: time.Duration(c.Every),
 		serverMessages: c.ServerMessages, serverEvery: time.Duration(c.ServerEvery)})
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"moebot/bot/config"
-	"moebot/bot/need"
 	"moebot/session"
 )
 
@@ -48,7 +47,7 @@ func TestGreatNeed(t *testing.T) {
 	p.until("it is said", func() bool {
 		m := p.messages("general")
 		last := m[len(m)-1]
-		return last.Author == p.bot && last.Content == need.Words && !last.Loading
+		return last.Author == p.bot && last.Content == config.Default().Safety.InNeed && !last.Loading
 	})
 	if log := p.log.String(); !strings.Contains(log, "speaks of great need") || strings.Contains(log, "anymore") {
 		t.Errorf("the log should tell of it, without its words:\n%s", log)
@@ -59,7 +58,7 @@ func TestGreatNeed(t *testing.T) {
 		t.Error("it is switched off, and says something")
 	}
 	r.set(config.Default().Safety)
-	if r.InNeed("i want to kill the boss") != "" || r.InNeed("i want to kill myself") != need.Words {
+	if r.InNeed("i want to kill the boss") != "" || r.InNeed("i want to kill myself") != config.Default().Safety.InNeed {
 		t.Error("by default")
 	}
 }

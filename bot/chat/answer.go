@@ -44,7 +44,7 @@ func (s *Service) answer(w *work) {
 	}
 	if words := s.inNeed(p); words != "" {
 		s.opt.Log.Info("a message speaks of great need: it has the words that are for it", "channel", q.Key.Channel, "message", q.Turn.ID)
-		s.say(q, words) // rather twice, if we die here, than not at all
+		s.say(q, words) // before it is settled: rather twice, if we die here, than not at all
 		s.settle(q)
 		return
 	}

@@ -15,8 +15,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"moebot/bot/need"
 )
 
 // Config is the manual: each key with its meaning, unit and default. In the
@@ -164,8 +162,8 @@ type Safety struct {
 	// WordsOut are regular expressions; what they find in an answer is shown as ***.
 	WordsOut []string `toml:"words_out"` // []
 	// InNeed is what is said, instead of an answer of the model's, to a message that speaks
-	// of great need, in which need.In finds it; empty has the model answer.
-	InNeed string `toml:"in_need"` // need.Words
+	// of great need, as package need knows it; empty, or blank, has the model answer.
+	InNeed string `toml:"in_need"` // see inNeed
 	// Messages is how many a person may send at once; 0 is any number.
 	Messages int `toml:"messages"` // 10
 	// Every is the time after which a person may send one more.
@@ -231,12 +229,19 @@ func Default() Config {
 		Session: Session{MaxTurns: 60, TTL: Duration(720 * time.Hour)},
 		Discord: Discord{MessageContent: true, TemperatureRole: "managers", EditInterval: Duration(1100 * time.Millisecond)},
 		Where:   defaultWhere(),
-		Safety: Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, InNeed: need.Words, Messages: 10, Every: Duration(3 * time.Second),
+		Safety: Safety{Banned: []string{}, WordsIn: []string{}, WordsOut: []string{}, InNeed: inNeed, Messages: 10, Every: Duration(3 * time.Second),
 			ServerEvery: Duration(time.Second), AdultChannels: true, AdultWords: []string{}, MaxLength: 4000},
 		Engine: Engine{ContextTokens: 8192, Extras: true},
 		Roles:  Roles{Role: "all", Lease: Duration(5 * time.Second), ShardLease: Duration(20 * time.Second), MaxQueue: 1000},
 	}
 }
+
+// inNeed is what safety.in_need says by default. The numbers are those of 2026.
+const inNeed = "That sounds serious, and I'm only a small program: I can't judge it, or help. If you or somebody else is in danger, please call " +
+	"the emergency number now: 112 in Europe, 999 in the UK, 911 in the US and Canada, 000 in Australia. If it is about ending a life, or about " +
+	"somebody who hurts you, people listen at any hour: 988 in the US and Canada, 116 123 in the UK and Ireland, and <https://findahelpline.com> " +
+	"knows who does elsewhere. Please tell somebody near you, too.\n紧急情况请拨打 120（急救）或 110（报警）；心理援助热线 12356。\n" +
+	"*(These words are always the same. They are not the model's.)*"
 
 // maxInNeed is how long safety.in_need may be: it is one message.
 const maxInNeed = 1900

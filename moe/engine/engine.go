@@ -79,7 +79,7 @@ type Request struct {
 	Never       *sample.Ban            // strings that the reply may not spell, nor complete of those that Before ends with; nil for none
 	Before      string                 // text in the prompt that the reply goes on with
 	Begun       int                    // tokens at the end of the prompt that are that text: penalties count them as the reply's, whose own text stands right behind theirs
-	Doubt       func(text string) bool // replies of which Best gives none unless most of those it makes are such; nil doubts none
+	Doubt       func(text string) bool // of replies that are whole and new, those that Best gives only if most are such, or all; nil doubts none
 	Unlike      []string               // texts, but for blanks around them, that Best does not give if it has another
 	Trace       bool                   // collect Result.Trace
 	// Watch is told each token as it is drawn, with the trace Result.Trace would have of
