@@ -32,6 +32,7 @@ var rules = map[string]rule{
 	"moe/defaultmodel": {layer: 1},
 	"session":          {layer: 1},
 	"bot/config":       {layer: 1, vendors: []string{"github.com/pelletier/go-toml/v2"}},
+	"bot/need":         {layer: 1},
 
 	"moe/kernel":     {layer: 2, may: []string{"moe/tensor"}, vendors: []string{"golang.org/x/sys"}},
 	"moe/kvcache":    {layer: 2, may: []string{"moe/tensor"}},
