@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -138,9 +137,9 @@ func (a *activity) flush(ctx context.Context, store *redisstore.Store) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	failed := a.send(ctx, store) // what is left of before
+	a.send(ctx, store) // what is left of before, so that more can go; it is tried once more
 	a.seal()
-	return errors.Join(failed, a.send(ctx, store))
+	return a.send(ctx, store)
 }
 
 // send stores batches, and keeps what fails.

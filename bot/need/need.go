@@ -24,7 +24,7 @@ var signs = sync.OnceValue(func() []sign { return parse(signsText) })
 
 // parse reads signs.txt, whose first lines say how. It panics at what is wrong there.
 func parse(text string) (out []sign) {
-	names := []string{}
+	var names []string // and their parts, as strings.NewReplacer has them
 	for block := range strings.SplitSeq(strings.ReplaceAll(text, "\n    ", ""), "\n\n") {
 		var says, unless []string
 		for line := range strings.Lines(block) {
@@ -79,9 +79,8 @@ func (s *sign) in(sentence string) bool {
 var (
 	aside     = regexp.MustCompile("(?s)```.*?(?:```|$)|`[^`\\n]*`|(?m:^> .*$)")
 	sentences = regexp.MustCompile(`[.!?;\n。！？；]+`)
+	blanks    = regexp.MustCompile(`[^\S\n]+`)
 )
-
-var blanks = regexp.MustCompile(`[^\S\n]+`)
 
 // bare are words as they are typed without their apostrophe.
 var bare = regexp.MustCompile(`\b(?:(can|won|don|doesn|didn|isn|aren|wasn|hasn|haven|couldn|wouldn)t|(he|she|there|somebody|someone|mom|mum|dad|grandma|grandpa)s|(i)m|(i)ve)\b`)
