@@ -39,22 +39,25 @@
 #define WIDE $2
 #define ADD  $4
 
-// func amxTiles(cfg *tileConfig, flags, n, k int, a *float32, lda int, b *float32, ldb int, c *float32, ldc int)
-TEXT ·amxTiles(SB), NOSPLIT, $0-80
+// func amxTiles(cfg *tileConfig, flags, down, across, k int, a *float32, lda int, b *float32, ldb, next int, c *float32, ldc int)
+TEXT ·amxTiles(SB), NOSPLIT, $0-96
 	MOVQ cfg+0(FP), AX
 	MOVQ flags+8(FP), BX
-	MOVQ n+16(FP), R12
-	MOVQ a+32(FP), R13
-	MOVQ lda+40(FP), R8
-	MOVQ ldb+56(FP), R9
-	MOVQ c+64(FP), DX
-	MOVQ ldc+72(FP), R10
+	MOVQ lda+48(FP), R8
+	MOVQ ldb+64(FP), R9
+	MOVQ ldc+88(FP), R10
 	SHLQ $2, R8
 	SHLQ $2, R9
 	SHLQ $2, R10
+	SHLQ $2, next+72(FP)
 	LDTILECFG_AX
 	MOVQ R9, R15
 	SHLQ $4, R15 // bytes from 16 rows of B to the next
+
+panel:
+	MOVQ down+16(FP), R12
+	MOVQ a+40(FP), R13
+	MOVQ c+80(FP), DX
 
 rows:
 	MOVQ  R10, CX
@@ -95,8 +98,8 @@ sum:
 	MOVQ R8, R11
 	SHLQ $4, R11
 	ADDQ SI, R11
-	MOVQ b+48(FP), DI
-	MOVQ k+24(FP), R14
+	MOVQ b+56(FP), DI
+	MOVQ k+32(FP), R14
 
 loop:
 	LOAD_A0
@@ -148,6 +151,12 @@ stored:
 	ADDQ AX, DX
 	DECQ R12
 	JNZ  rows
+
+	MOVQ next+72(FP), AX
+	ADDQ AX, b+56(FP)
+	ADDQ $128, c+80(FP)
+	DECQ across+24(FP)
+	JNZ  panel
 
 	TILERELEASE
 	RET

@@ -22,6 +22,9 @@ func Softmax(x []float32) {
 	scale(1/s, x)
 }
 
+// ExpSum replaces x[i] by exp(x[i]-shift), as Exp does it, and returns their sum.
+func ExpSum(x []float32, shift float32) float32 { return expSum(x, shift) }
+
 func expGo(dst, x []float32) {
 	for i, v := range x {
 		dst[i] = exp1(v)

@@ -10,6 +10,10 @@ const (
 	blockN = 1024 // columns of B
 )
 
+// packRun is how many numbers of the sum are copied for all panels before the next are, so
+// that rows are read in their order; a multiple of 32.
+const packRun = 32
+
 // packFrom is the number of rows of C from which copying B, so that its panels are
 // contiguous, costs less than reading it with large strides.
 const packFrom = 24
@@ -53,7 +57,8 @@ var (
 )
 
 // split chooses the blocks for a number of workers: a few for each worker so that
-// a slow one does not hold up the rest. Each cut between rows means packing B once
+// a slow one does not hold up the rest, but one for the matrix unit, which takes less time
+// than the packing. Each cut between rows means packing B once
 // more, each between columns packing A, or reading it where it is not transposed; the
 // cheaper is made, unless the blocks get too small.
 func (g *gemmJob) split(workers int) {
@@ -61,7 +66,11 @@ func (g *gemmJob) split(workers int) {
 	g.tile = gemmTileSize(g.unit)
 	g.down, g.across = 1, 1
 	g.rows, g.cols = g.m, g.n
-	for workers > 1 && g.down*g.across < 4*workers && g.rows*g.cols*g.k >= 1<<18 {
+	blocks := 4 * workers
+	if g.unit {
+		blocks = workers
+	}
+	for workers > 1 && g.down*g.across < blocks && g.rows*g.cols*g.k >= 1<<18 {
 		downCost, acrossCost := g.down*g.n, g.across*g.m
 		if !g.transA {
 			acrossCost /= 4
@@ -142,13 +151,18 @@ func (g *gemm) panelsB(s *gemmScratch, l, kb, j, nb, rows int) panels {
 	if direct {
 		first = full
 	}
-	for q := first; q*width < nb; q++ {
-		w := min(width, nb-q*width)
-		dst := s.b[q*k*width : (q+1)*k*width]
-		if g.transB {
-			g.packRows(s, dst, g.b[(j+q*width)*g.ldb+l:], g.ldb, kb, w, width)
-		} else {
-			g.packCols(dst, g.b[l*g.ldb+j+q*width:], g.ldb, kb, w, width)
+	if g.transB {
+		for q := first; q*width < nb; q++ {
+			g.packRows(s, s.b[q*k*width:(q+1)*k*width], g.b[(j+q*width)*g.ldb+l:], g.ldb, kb, min(width, nb-q*width), width)
+		}
+	} else {
+		for at := 0; at < kb; at += packRun {
+			n := min(packRun, kb-at)
+			from := g.depth(at)
+			to := from + g.depth(n)
+			for q := first; q*width < nb; q++ {
+				g.packCols(s.b[(q*k+from)*width:(q*k+to)*width], g.b[(l+at)*g.ldb+j+q*width:], g.ldb, n, min(width, nb-q*width), width)
+			}
 		}
 	}
 	if direct {
@@ -169,19 +183,22 @@ func (g *gemm) panelsA(s *gemmScratch, l, kb, i, mb int) panels {
 		pairRows(s.a, g.a[i*g.lda+l:], g.lda, mb, kb, k)
 		return panels{at: s.a, k: k, rows: k, deep: 1, next: height * k}
 	}
+	if g.unit { // whose rows are contiguous
+		s.row = grow(s.row, packRun*height)
+		for at := 0; at < kb; at += packRun {
+			n := min(packRun, kb-at)
+			from := g.depth(at)
+			for q := 0; q*height < mb; q++ {
+				row := s.row[:g.depth(n)*height]
+				g.packCols(row, g.a[(l+at)*g.lda+i+q*height:], g.lda, n, min(height, mb-q*height), height)
+				unitRows(s.a[q*k*height+from:], k, row, height)
+			}
+		}
+		return panels{at: s.a, k: k, rows: k, deep: 1, next: height * k}
+	}
 	for q := 0; q*height < mb; q++ {
 		w := min(height, mb-q*height)
-		dst, src := s.a[q*k*height:(q+1)*k*height], g.a[l*g.lda+i+q*height:]
-		if g.unit { // whose rows are contiguous
-			s.row = grow(s.row, k*height)
-			g.packCols(s.row[:k*height], src, g.lda, kb, w, height)
-			packRows(dst, s.row, height, height, k, k)
-			continue
-		}
-		g.packCols(dst, src, g.lda, kb, w, height)
-	}
-	if g.unit {
-		return panels{at: s.a, k: k, rows: k, deep: 1, next: height * k}
+		g.packCols(s.a[q*k*height:(q+1)*k*height], g.a[l*g.lda+i+q*height:], g.lda, kb, w, height)
 	}
 	return panels{at: s.a, k: k, rows: 1, deep: height, next: k * height}
 }
@@ -249,27 +266,22 @@ func (g *gemm) tiles(s *gemmScratch, i, mb, j, nb int, a, b panels, beta float32
 // unitTiles is tiles by the matrix unit, which neither scales what it adds nor what is in C.
 // The rows of a are contiguous, also from tile to tile.
 func (g *gemm) unitTiles(s *gemmScratch, i, mb, j, nb int, a, b panels, beta float32) {
-	width := g.tile.cols
-	for q := 0; q*width < nb; q++ {
-		w := min(width, nb-q*width)
-		c := g.c[i*g.ldc+j+q*width:]
-		if g.alpha == 1 && (beta == 0 || beta == 1) {
-			amxProduct(mb, w, a.k, a.at, a.rows, b.at[q*b.next:], b.deep, c, g.ldc, beta == 1)
-			continue
+	c := g.c[i*g.ldc+j:]
+	if beta == 0 || beta == 1 && g.alpha == 1 {
+		amxProduct(mb, nb, a.k, a.at, a.rows, b.at, b.deep, b.next, c, g.ldc, beta == 1)
+		for x := 0; x < mb && g.alpha != 1; x++ {
+			scale(g.alpha, c[x*g.ldc:][:nb])
 		}
-		s.c = grow(s.c, mb*width)
-		amxProduct(mb, w, a.k, a.at, a.rows, b.at[q*b.next:], b.deep, s.c, width, false)
-		for x := range mb {
-			row := c[x*g.ldc:][:w]
-			switch beta {
-			case 0:
-				clear(row) // whatever it held
-			case 1:
-			default:
-				scale(beta, row)
-			}
-			axpy(g.alpha, s.c[x*width:][:w], row)
+		return
+	}
+	s.c = grow(s.c, mb*nb)
+	amxProduct(mb, nb, a.k, a.at, a.rows, b.at, b.deep, b.next, s.c, nb, false)
+	for x := range mb {
+		row := c[x*g.ldc:][:nb]
+		if beta != 1 {
+			scale(beta, row)
 		}
+		axpy(g.alpha, s.c[x*nb:][:nb], row)
 	}
 }
 

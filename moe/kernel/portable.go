@@ -21,7 +21,8 @@ func (g *gemm) few(*gemmScratch, int, int, int, int) bool { return false }
 func pairCols(_, _ []float32, _, _, _, _ int) {}
 func pairRows(_, _ []float32, _, _, _, _ int) {}
 
-func amxProduct(_, _, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int, _ bool) {}
+func unitRows(_ []float32, _ int, _ []float32, _ int)                                               {}
+func amxProduct(_, _, _ int, _ []float32, _ int, _ []float32, _, _ int, _ []float32, _ int, _ bool) {}
 
 func packCols(dst, src []float32, ld, k, cols, width int) {
 	packColsGo(dst, src, ld, k, cols, width)
