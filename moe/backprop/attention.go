@@ -97,9 +97,7 @@ func (n *Network) attentionForward(l *layerActivations, b *dataset.Batch) {
 func softmaxCausal(p []float32, seen int) float32 {
 	x := p[:seen]
 	top := kernel.Max(x)
-	kernel.AddScalar(-top, x)
-	kernel.Exp(x, x)
-	sum := kernel.Sum(x)
+	sum := kernel.ExpSum(x, top)
 	kernel.Scale(1/sum, x)
 	clear(p[seen:])
 	return top + float32(math.Log(float64(sum)))
@@ -134,8 +132,7 @@ func (n *Network) attentionBackward(l *layerActivations, b *dataset.Batch) {
 					seen := s.q0 + i - s.k0 + 1
 					pr, dr := p[i*keys:(i+1)*keys], dp[i*keys:(i+1)*keys]
 					lse := l.lse[(base+s.q0+i)*c.Heads+h]
-					kernel.AddScalar(-lse, pr[:seen])
-					kernel.Exp(pr[:seen], pr[:seen])
+					kernel.ExpSum(pr[:seen], lse)
 					delta := kernel.Dot(do[i*qd:i*qd+hd], o[i*qd:i*qd+hd])
 					kernel.AddScalar(-delta, dr[:seen])
 					kernel.ScaleMul(dr[:seen], dr[:seen], pr[:seen], scale)

@@ -23,7 +23,7 @@ func (n *Network) ffnForward(layer int, o layerOffsets, l *layerActivations, nex
 		if c.Gated() {
 			g := l.g[lo*f : hi*f]
 			n.gemm(p, false, true, m, f, d, 1, x, d, n.w(o.gate+e*f*d, f*d), d, 0, g, f)
-			kernel.SiLUMul(h, g, u)
+			inParts(p, m*f, func(lo, hi int) { kernel.SiLUMul(h[lo:hi], g[lo:hi], u[lo:hi]) })
 		} else {
 			activate(c.FFN, h, u)
 		}
@@ -74,7 +74,10 @@ func (n *Network) ffnBackward(layer int, o layerOffsets, l *layerActivations, lo
 		var more float32 // what dxe holds already
 		if c.Gated() {
 			dg := a.dg[lo*f : hi*f]
-			kernel.SiLUMulBackward(dg, du, l.g[lo*f:hi*f], u, dh)
+			g := l.g[lo*f : hi*f]
+			inParts(p, m*f, func(lo, hi int) {
+				kernel.SiLUMulBackward(dg[lo:hi], du[lo:hi], g[lo:hi], u[lo:hi], dh[lo:hi])
+			})
 			n.gemm(p, true, false, f, d, m, 1, dg, f, x, d, 1, n.g(o.gate+e*f*d, f*d), d)
 			n.gemm(p, false, false, m, d, f, 1, dg, f, n.w(o.gate+e*f*d, f*d), d, 0, dxe, d)
 			more = 1
@@ -99,6 +102,12 @@ func (n *Network) ffnBackward(layer int, o layerOffsets, l *layerActivations, lo
 	})
 	n.routeBackward(o, l, loss, share)
 	n.normBackward(a.dx, n.g(o.ffnNorm, d), a.dnorm, l.x2, l.rstd2, n.w(o.ffnNorm, d), t)
+}
+
+// inParts runs f over [0,n) in parts, on the workers of a pool.
+func inParts(p *kernel.Pool, n int, f func(lo, hi int)) {
+	const part = 1 << 14
+	p.Run((n+part-1)/part, func(i int) { f(i*part, min(n, (i+1)*part)) })
 }
 
 // experts calls f for every expert that has slots [lo, hi). Several experts run
