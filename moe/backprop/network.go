@@ -64,6 +64,15 @@ func New(c Config, weights []float32, pool *kernel.Pool) (*Network, error) {
 		rope: newRopeTable(c.Context, c.HeadDim, c.RopeBase)}, nil
 }
 
+// Beside returns a network over the same weights whose Backward may run at the same time as
+// that of n and of others like it, on one goroutine. Its gradient and its working memory are
+// its own; its settings are those that n has now.
+func (n *Network) Beside() *Network {
+	m := *n
+	m.Grads, m.pool, m.act = nil, nil, activations{}
+	return &m
+}
+
 // Stats is what one pass over a micro-batch measured.
 type Stats struct {
 	Loss        float64     // sum over targets of weight × cross-entropy, nats

@@ -67,7 +67,8 @@ type loop struct {
 	lora   *adapter  // nil if all weights are trained
 	ema    []float32 // averaged weights; nil if Config.EMA is 0
 	loader *dataset.Loader
-	micro  []dataset.Batch // of a step
+	micro  []dataset.Batch     // of a step
+	beside []*backprop.Network // see Config.DataParallel
 	log    *json.Encoder
 	start  time.Time // of this process's part, seconds before it are in st.Seconds
 	before float64
@@ -160,6 +161,7 @@ func (l *loop) open(resume bool) error {
 	if l.Config.Routing.BiasRate > 0 {
 		l.net.RouterBias = make([]float32, l.Config.Model.Layers*l.Config.Model.Experts)
 	}
+	l.parallel()
 	if l.Config.EMA > 0 {
 		l.ema = make([]float32, len(l.net.Weights))
 	}

@@ -60,11 +60,8 @@ func (l *loop) gradient() (backprop.Stats, float64) {
 		}
 	}
 	l.count(c.Micro)
-	clear(l.net.Grads)
 	var s backprop.Stats
-	for i := range l.micro {
-		l.net.NoiseSeed = c.Seed<<40 + uint64(l.st.Step*c.Micro+i)
-		m := l.net.Backward(&l.micro[i], c.Losses, 1/max(weight, 1), 1/float64(c.Micro))
+	for i, m := range l.backward(1 / max(weight, 1)) {
 		s.Loss, s.Weight = s.Loss+m.Loss, s.Weight+m.Weight
 		s.AddSources(m.Sources)
 		s.LoadBalance += m.LoadBalance / float64(c.Micro)

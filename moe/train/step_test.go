@@ -32,6 +32,30 @@ func atWork(t *testing.T, c Config, steps int) *loop {
 	return l
 }
 
+// What each micro-batch adds to the gradient does not depend on what runs beside it.
+func TestDataParallelGradientIsTheSame(t *testing.T) {
+	c := recipe(10)
+	c.Micro, c.Dropout, c.Routing = 4, 0.1, backprop.Routing{Noise: 0.3, BiasRate: 0.01}
+	gradient := func(parallel int) (backprop.Stats, float64, []float32) {
+		c.DataParallel = parallel
+		l := atWork(t, c, 0)
+		s, norm := l.gradient()
+		return s, norm, l.net.Grads
+	}
+	s, norm, want := gradient(0)
+	for _, parallel := range []int{1, 2, 3, 4} {
+		s2, norm2, got := gradient(parallel)
+		if s2.Loss != s.Loss || s2.Weight != s.Weight || s2.LoadBalance != s.LoadBalance || math.Abs(norm2-norm) > 1e-5*norm {
+			t.Errorf("%d: loss %v, weight %v, balance %v, norm %v; one after the other %v, %v, %v, %v", parallel, s2.Loss, s2.Weight, s2.LoadBalance, norm2, s.Loss, s.Weight, s.LoadBalance, norm)
+		}
+		for i := range want {
+			if d := math.Abs(float64(got[i] - want[i])); d > 1e-5*norm {
+				t.Fatalf("%d: gradient %d is %v, one after the other %v", parallel, i, got[i], want[i])
+			}
+		}
+	}
+}
+
 func TestBrokenWeightsComeBackFromTheCheckpoint(t *testing.T) {
 	l := atWork(t, recipe(100), 5)
 	if err := l.save(); err != nil {

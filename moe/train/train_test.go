@@ -133,7 +133,9 @@ func TestResumedRunEqualsTheUnbrokenOne(t *testing.T) {
 	all.EMA, all.Dropout, all.Routing = 0.9, 0.1, backprop.Routing{Noise: 0.3, BiasRate: 0.01}
 	all.Phases = slices.Clone(all.Phases)
 	all.Phases[1].BF16 = true
-	for name, c := range map[string]Config{"plain": plain, "average, dropout, noise, bias and bfloat16": all} {
+	beside := all
+	beside.Micro, beside.DataParallel = 3, 2
+	for name, c := range map[string]Config{"plain": plain, "average, dropout, noise, bias and bfloat16": all, "data parallel": beside} {
 		t.Run(name, func(t *testing.T) { testResume(t, c) })
 	}
 }

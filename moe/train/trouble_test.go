@@ -266,6 +266,8 @@ func TestRecipesThatCannotWorkAreRefused(t *testing.T) {
 		"dropout is 1":           func(c *Config) { c.Dropout = 1 },
 		"ema is 1":               func(c *Config) { c.EMA = 1 },
 		"routing.noise":          func(c *Config) { c.Routing.Noise = -1 },
+		"data_parallel is 3":     func(c *Config) { c.DataParallel = 3 },
+		"data_parallel is -1":    func(c *Config) { c.DataParallel = -1 },
 		"clip is -1":             func(c *Config) { c.Clip = -1 },
 		"phase 1: prompt_weight": func(c *Config) { c.Phases[1].Mix.PromptWeight = -1 },
 		"phase 0: weight of a":   func(c *Config) { c.Phases[0].Mix.Weights["a"] = -1 },
