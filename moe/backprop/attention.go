@@ -38,7 +38,7 @@ func (n *Network) attentionBlockForward(layer int, o layerOffsets, l *layerActiv
 
 // attentionBlockBackward turns act.dx from the gradient of x2 into that of x.
 func (n *Network) attentionBlockBackward(layer int, o layerOffsets, l *layerActivations, b *dataset.Batch) {
-	c, a := n.Config, &n.act
+	c, a := n.Config, n.act
 	t, d, qd, kvd := a.tokens, c.Dim, c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	n.linearBackward(a.do, 0, n.g(o.o, d*qd), n.branchGradient(2*layer), l.o, n.w(o.o, d*qd), t, d, qd)
 	n.attentionBackward(l, b)
@@ -108,7 +108,7 @@ func softmaxCausal(p []float32, seen int) float32 {
 //	P = exp(scores − lse), dV = Pᵀ·dO, dP = dO·Vᵀ,
 //	dS = P∘(dP − rowsum(dO∘O))·scale, dQ = dS·K, dK = dSᵀ·Q
 func (n *Network) attentionBackward(l *layerActivations, b *dataset.Batch) {
-	c, a := n.Config, &n.act
+	c, a := n.Config, n.act
 	group, hd := c.Heads/c.KVHeads, c.HeadDim
 	qd, kvd := c.Heads*hd, c.KVHeads*hd
 	scale := float32(1 / math.Sqrt(float64(hd)))

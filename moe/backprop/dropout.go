@@ -47,7 +47,7 @@ func (n *Network) addBranch(branch int, x2, x []float32) {
 // branchGradient is the gradient of what a branch put out, given act.dx, the gradient
 // of the residual stream behind it. The caller must not change it.
 func (n *Network) branchGradient(branch int) []float32 {
-	a, d := &n.act, n.Config.Dim
+	a, d := n.act, n.Config.Dim
 	if !n.dropped(true) {
 		return a.dx
 	}

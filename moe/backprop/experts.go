@@ -25,7 +25,7 @@ func (n *Network) ffnForward(layer int, o layerOffsets, l *layerActivations, nex
 			n.gemm(p, false, true, m, f, d, 1, x, d, n.w(o.gate+e*f*d, f*d), d, 0, g, f)
 			inParts(p, m*f, func(lo, hi int) { kernel.SiLUMul(h[lo:hi], g[lo:hi], u[lo:hi]) })
 		} else {
-			activate(c.FFN, h, u)
+			inParts(p, m*f, func(lo, hi int) { activate(c.FFN, h[lo:hi], u[lo:hi]) })
 		}
 		n.gemm(p, false, true, m, d, f, 1, h, f, n.w(o.down+e*d*f, d*f), f, 0, l.y[lo*d:hi*d], d)
 	})
@@ -50,7 +50,7 @@ func (n *Network) ffnForward(layer int, o layerOffsets, l *layerActivations, nex
 
 // ffnBackward turns act.dx from the gradient of the block's output into that of x2.
 func (n *Network) ffnBackward(layer int, o layerOffsets, l *layerActivations, loss Losses, share float64) {
-	c, a, t := n.Config, &n.act, n.act.tokens
+	c, a, t := n.Config, n.act, n.act.tokens
 	d, f, k := c.Dim, c.Hidden, c.TopK
 	r := &l.route
 	dbranch := n.branchGradient(2*layer + 1)
@@ -82,7 +82,7 @@ func (n *Network) ffnBackward(layer int, o layerOffsets, l *layerActivations, lo
 			n.gemm(p, false, false, m, d, f, 1, dg, f, n.w(o.gate+e*f*d, f*d), d, 0, dxe, d)
 			more = 1
 		} else {
-			activateBackward(c.FFN, du, u, dh)
+			inParts(p, m*f, func(lo, hi int) { activateBackward(c.FFN, du[lo:hi], u[lo:hi], dh[lo:hi]) })
 		}
 		n.gemm(p, true, false, f, d, m, 1, du, f, x, d, 1, n.g(o.up+e*f*d, f*d), d)
 		n.gemm(p, false, false, m, d, f, 1, du, f, up, d, more, dxe, d)

@@ -19,7 +19,7 @@ const headChunk = 512
 //
 //	dlogits = weight·scale·(softmax(logits) − onehot(target))
 func (n *Network) head(b *dataset.Batch, s *Stats, scale float64, train bool) {
-	c, a := n.Config, &n.act
+	c, a := n.Config, n.act
 	d, v := c.Dim, c.Vocab
 	out := n.w(n.layout.output, v*d)
 	n.normForward(a.final, a.rstd, a.last, n.w(n.layout.norm, d), a.tokens)
@@ -89,9 +89,7 @@ func (n *Network) head(b *dataset.Batch, s *Stats, scale float64, train bool) {
 func crossEntropy(z []float32, target int, weight float32) (loss float64, hit bool) {
 	top := kernel.Max(z)
 	zt := z[target]
-	kernel.AddScalar(-top, z)
-	kernel.Exp(z, z)
-	sum := kernel.Sum(z)
+	sum := kernel.ExpSum(z, top)
 	loss = math.Log(float64(sum)) - float64(zt-top)
 	kernel.Scale(weight/sum, z)
 	z[target] -= weight

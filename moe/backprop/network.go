@@ -44,7 +44,7 @@ type Network struct {
 	pool   *kernel.Pool
 	layout *layout
 	rope   ropeTable
-	act    activations
+	act    *activations
 }
 
 // New returns a network of shape c over weights, which it keeps and does not copy;
@@ -61,16 +61,24 @@ func New(c Config, weights []float32, pool *kernel.Pool) (*Network, error) {
 		return nil, fmt.Errorf("backprop: %d weights for a model of %d", len(weights), l.size)
 	}
 	return &Network{Config: c, Weights: weights, pool: pool, layout: l,
-		rope: newRopeTable(c.Context, c.HeadDim, c.RopeBase)}, nil
+		rope: newRopeTable(c.Context, c.HeadDim, c.RopeBase), act: &activations{}}, nil
 }
 
-// Beside returns a network over the same weights whose Backward may run at the same time as
-// that of n and of others like it, on one goroutine. Its gradient and its working memory are
-// its own; its settings are those that n has now.
-func (n *Network) Beside() *Network {
+// Alone returns n without the workers of its pool: gradient and working memory are n's, so
+// that only one of the two may be at work. Its settings are those that n has now.
+func (n *Network) Alone() *Network {
 	m := *n
-	m.Grads, m.pool, m.act = nil, nil, activations{}
+	m.pool = nil
 	return &m
+}
+
+// Beside is Alone with a gradient, to be allocated by the first Backward, and a working memory
+// of its own: it may be at work at the same time as n, while nothing changes the weights and
+// the router's bias, which are n's.
+func (n *Network) Beside() *Network {
+	m := n.Alone()
+	m.Grads, m.act = nil, &activations{}
+	return m
 }
 
 // Stats is what one pass over a micro-batch measured.
@@ -123,7 +131,7 @@ func (n *Network) Backward(b *dataset.Batch, loss Losses, scale, share float64) 
 	n.forward(b, true)
 	s := n.stats(loss)
 	n.head(b, &s, scale, true)
-	a := &n.act
+	a := n.act
 	for i := n.Config.Layers - 1; i >= 0; i-- {
 		l := &a.layers[i]
 		o := n.layout.layers[i]
@@ -141,7 +149,7 @@ func (n *Network) forward(b *dataset.Batch, train bool) {
 	if n.gemm = kernel.Gemm; train && n.BF16 {
 		n.gemm = kernel.GemmBF16
 	}
-	a := &n.act
+	a := n.act
 	a.fit(n.Config, b.Rows, b.Len)
 	n.embeddingForward(b, a.layers[0].x)
 	for i := range n.layout.layers {

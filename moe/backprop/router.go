@@ -193,7 +193,7 @@ func (r *route) losses(c Config, tokens int) (balance, z float64) {
 // the balance loss, a softmax over all with dp_e = α·E·f_e/N, f held constant
 // (the choice is not differentiable). Through z: 2·lse·p/N.
 func (n *Network) routeBackward(o layerOffsets, l *layerActivations, loss Losses, share float64) {
-	c, a, t, r := n.Config, &n.act, n.act.tokens, &l.route
+	c, a, t, r := n.Config, n.act, n.act.tokens, &l.route
 	if c.Dense() {
 		return
 	}

@@ -62,11 +62,8 @@ func amxProduct(rows, cols, pairs int, a []float32, lda int, b []float32, ldb, n
 		if add {
 			flags |= amxAdd
 		}
-		cfg := &wholeTiles
-		if rows < height || cols < width {
-			cfg = configured(rows, cols)
-		}
-		amxTiles(cfg, flags, down, across, pairs/amxDepth, &a[0], lda, &b[0], ldb, next, &c[0], ldc)
+		cfg := configured(rows, cols)
+		amxTiles(&cfg, flags, down, across, pairs/amxDepth, &a[0], lda, &b[0], ldb, next, &c[0], ldc)
 	}
 	part(0, 0, height, width, down, across)
 	part(0, across*width, height, right, down, 1)
@@ -74,8 +71,8 @@ func amxProduct(rows, cols, pairs int, a []float32, lda int, b []float32, ldb, n
 	part(down*height, across*width, low, right, 1, 1)
 }
 
-// unitRows writes columns of pairs, a multiple of 16 of them and height numbers in each, as
-// rows, ldd apart.
+// unitRows transposes rows of height pairs, a multiple of 8; there are a multiple of 16 of
+// them. Rows of dst lie ldd pairs apart.
 func unitRows(dst []float32, ldd int, src []float32, height int) {
 	for x := 0; x*height < len(src); x += 16 {
 		_, _ = src[(x+16)*height-1], dst[(height-1)*ldd+x+15]
@@ -83,15 +80,12 @@ func unitRows(dst []float32, ldd int, src []float32, height int) {
 	}
 }
 
-// wholeTiles configures the registers for tiles of 32 by 32.
-var wholeTiles = *configured(32, 32)
-
 // configured are the registers for tiles of so many rows and columns: C is in 0 to 3, A in
 // 4 and 5, B in 6 and 7. Those that are not used have a size all the same.
-func configured(rows, cols int) *tileConfig {
+func configured(rows, cols int) tileConfig {
 	high, low := uint8(min(rows, 16)), uint8(max(rows-16, 1))
 	left, right := uint16(4*min(cols, 16)), uint16(4*max(cols-16, 1))
-	return &tileConfig{
+	return tileConfig{
 		palette: 1,
 		rows:    [16]uint8{high, high, low, low, high, low, amxDepth, amxDepth},
 		bytes:   [16]uint16{left, right, left, right, 4 * amxDepth, 4 * amxDepth, left, right},

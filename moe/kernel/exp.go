@@ -22,7 +22,7 @@ func Softmax(x []float32) {
 	scale(1/s, x)
 }
 
-// ExpSum replaces x[i] by exp(x[i]-shift), as Exp does it, and returns their sum.
+// ExpSum replaces x[i] by exp(x[i]-shift), as Exp does it, and returns their sum, 0 of none.
 func ExpSum(x []float32, shift float32) float32 { return expSum(x, shift) }
 
 func expGo(dst, x []float32) {

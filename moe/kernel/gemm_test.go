@@ -189,6 +189,8 @@ func TestGemm(t *testing.T) {
 			{m: 13, n: 35, k: 700, alpha: -1, beta: 1, padC: 3},
 			{m: 7, n: 1100, k: 9, alpha: 1, beta: 1},
 			{m: 400, n: 70, k: 33, alpha: 1, beta: 0, workers: 3},
+			{m: 70, n: 300, k: 650, alpha: 0.3, beta: 0, padA: 1, padC: 2},
+			{m: 66, n: 1060, k: 40, alpha: 1, beta: -0.7, padB: 1, workers: 2},
 		} {
 			for s := range 8 {
 				g.transA, g.transB, g.half = s&1 > 0, s&2 > 0, s&4 > 0
@@ -271,6 +273,7 @@ func TestNothingAllocates(t *testing.T) {
 	for name, f := range map[string]func(){
 		"Gemm":          func() { Gemm(p, false, true, n, n, n, 1, a, n, b, n, 0, c, n) },
 		"GemmBF16":      func() { GemmBF16(p, false, true, n, n, n, 1, a, n, b, n, 0, c, n) },
+		"GemmBF16 edge": func() { GemmBF16(nil, true, false, n-1, n-1, n, 1, a, n, b, n, 1, c, n) },
 		"few rows":      func() { Gemm(p, false, true, 4, n, n, 1, a, n, b, n, 0, c, n) },
 		"one token":     func() { MatMulRows(c, n, w, 0, n, a, n, 1) },
 		"many tokens":   func() { MatMulRows(c, n, w, 0, n, a, n, n) },

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -147,6 +148,28 @@ func TestSoftmax(t *testing.T) {
 			w := want[i] / s
 			// The shift rounds by up to eps/2·90, which e^x turns into a relative error.
 			near(t, "softmax", v, w, (4+45+float64(n))*eps32*w+1.2e-38)
+		}
+	})
+}
+
+func TestExpSum(t *testing.T) {
+	both(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(11, 11))
+		for _, n := range []int{0, 1, 7, 8, 31, 500} {
+			x := guarded(random(r, n))
+			before, want := slices.Clone(x.x), 0.0
+			got := ExpSum(x.x, 1.5)
+			x.check(t)
+			for i, v := range before {
+				e := math.Exp(float64(v) - 1.5)
+				if d := math.Abs(float64(x.x[i]) - e); d > 1e-6*e {
+					t.Fatalf("n %d: element %d is %v, want %v", n, i, x.x[i], e)
+				}
+				want += e
+			}
+			if math.Abs(float64(got)-want) > 1e-6*want {
+				t.Errorf("n %d: sum %v, want %v", n, got, want)
+			}
 		}
 	})
 }

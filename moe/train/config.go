@@ -37,8 +37,9 @@ type Config struct {
 	Length int `json:"length"` // tokens of a sequence
 	Micro  int `json:"micro"`  // micro-batches of a step
 	// DataParallel is how many of them are computed at the same time, each on one processor; it
-	// should divide Micro. On two processors 2 was faster than sharing the work of each, by 10 %
-	// with experts and 20 % without; it takes the memory of so many, and sums are rounded otherwise.
+	// should be the number of those and divide Micro. 0 and 1 share the work of each micro-batch
+	// among all processors, which is slower (on two by 10 %, without experts 20 %; README) and
+	// takes the memory of one. Sums are rounded in another order.
 	DataParallel int `json:"data_parallel,omitempty"`
 
 	Steps   int     `json:"steps"`   // length of the run in steps, or

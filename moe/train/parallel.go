@@ -1,6 +1,8 @@
 package train
 
 import (
+	"fmt"
+
 	"moebot/moe/backprop"
 	"moebot/moe/kernel"
 )
@@ -44,11 +46,17 @@ func (l *loop) backward(scale float64) []backprop.Stats {
 
 // parallel makes the networks that backward runs beside each other.
 func (l *loop) parallel() {
-	for k := range l.Config.DataParallel {
-		n := l.net.Beside()
-		if n.Grads = l.net.Grads; k > 0 {
-			n.Grads = make([]float32, len(l.net.Grads))
-		}
-		l.beside = append(l.beside, n)
+	n := l.Config.DataParallel
+	if n < 2 {
+		return
+	}
+	if p := l.Pool.Workers(); n != p {
+		fmt.Fprintf(l.Out, "data_parallel is %d, and there are %d processors\n", n, p)
+	}
+	l.beside = append(l.beside, l.net.Alone())
+	for range n - 1 {
+		m := l.net.Beside()
+		m.Grads = make([]float32, len(l.net.Grads))
+		l.beside = append(l.beside, m)
 	}
 }

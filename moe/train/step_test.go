@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,7 +33,64 @@ func atWork(t *testing.T, c Config, steps int) *loop {
 	return l
 }
 
-// What each micro-batch adds to the gradient does not depend on what runs beside it.
+// What a micro-batch adds to the gradient does not depend on what runs beside it: of the
+// whole run, with all that changes on its way, only the rounding does, which soon grows.
+func TestDataParallelRunsAreTheSame(t *testing.T) {
+	plain := recipe(6)
+	plain.Micro, plain.Dropout = 4, 0.1
+	plain.Phases = slices.Clone(plain.Phases)
+	plain.Phases[1].BF16 = true
+	moved := plain
+	moved.Routing = backprop.Routing{Noise: 0.3, BiasRate: 0.01}
+	adapter := plain
+	adapter.LoRA = &LoRA{Rank: 2, Alpha: 4}
+	for name, c := range map[string]Config{"plain": plain, "noise and bias": moved, "adapter": adapter} {
+		t.Run(name, func(t *testing.T) {
+			losses := func(parallel int) (out []float64) {
+				c.DataParallel = parallel
+				r := run(t, t.TempDir(), c)
+				if c.LoRA != nil {
+					total, _ := c.Model.Parameters()
+					r.Init = make([]float32, total)
+					backprop.Init(c.Model, r.Init, 8)
+				}
+				l := &loop{Run: r, log: json.NewEncoder(io.Discard)}
+				if err := l.open(false); err != nil {
+					t.Fatal(err)
+				}
+				for i := range c.Steps {
+					if err := l.enter(i * 2 / c.Steps); err != nil {
+						t.Fatal(err)
+					}
+					s, norm, err := l.step(0.003)
+					if err != nil {
+						t.Fatal(err)
+					}
+					out = append(out, s.Loss/s.Weight, norm, s.LoadBalance)
+					for k, n := range l.beside {
+						if n.BF16 != l.net.BF16 {
+							t.Errorf("step %d: bfloat16 is %v beside %d others", i, n.BF16, k)
+						}
+					}
+				}
+				if parallel > 1 != (len(l.beside) > 1) {
+					t.Errorf("%d networks beside each other, want %d", len(l.beside), parallel)
+				}
+				return out
+			}
+			want := losses(0)
+			for _, parallel := range []int{1, 2, 3, 4} {
+				for i, v := range losses(parallel) {
+					if d := math.Abs(v - want[i]); d > 5e-3*want[i] {
+						t.Errorf("%d beside each other: step %d has %v, want %v", parallel, i/3, v, want[i])
+					}
+				}
+			}
+		})
+	}
+}
+
+// With one set of batches the gradient is the same but for the order of its sums.
 func TestDataParallelGradientIsTheSame(t *testing.T) {
 	c := recipe(10)
 	c.Micro, c.Dropout, c.Routing = 4, 0.1, backprop.Routing{Noise: 0.3, BiasRate: 0.01}
