@@ -32,12 +32,13 @@ var rules = map[string]rule{
 	"moe/defaultmodel": {layer: 1},
 	"session":          {layer: 1},
 	"bot/config":       {layer: 1, vendors: []string{"github.com/pelletier/go-toml/v2"}},
-	"bot/need":         {layer: 1},
+	"moe/linear":       {layer: 1},
 
 	"moe/kernel":     {layer: 2, may: []string{"moe/tensor"}, vendors: []string{"golang.org/x/sys"}},
 	"moe/kvcache":    {layer: 2, may: []string{"moe/tensor"}},
 	"moe/gguf":       {layer: 2, may: []string{"moe/tensor"}, vendors: []string{"golang.org/x/sys"}},
 	"moe/checkpoint": {layer: 2, may: []string{"moe/tensor"}, vendors: []string{"*"}},
+	"bot/need":       {layer: 2, may: []string{"moe/linear"}},
 
 	"moe/model":          {layer: 3, may: []string{"1", "2"}, vendors: []string{"*"}},
 	"moe/prompt":         {layer: 3, may: []string{"1", "2"}, vendors: []string{"*"}},

@@ -1,10 +1,15 @@
-// Package need knows by words when somebody speaks of great need, their own or another's,
-// in English or Chinese: death by one's own hand, violence, poison, a heart, no breath, a
+// Package need knows when somebody speaks of great need, their own or another's, in English
+// or, less well, Chinese: death by one's own hand, violence, poison, a heart, no breath, a
 // fire. A model as small as the embedded one does not know it from a small trouble (see its
 // card), and what is said then must be right.
 //
-// The signs are few and plain, so that a film, a game or a bad day is none. What they miss,
-// the model answers, which seldom does it well: see Help.
+// Two look for it, and one is enough: signs.txt, patterns of what is said plainly; and a
+// classifier (moe/linear) of how people say it otherwise, learnt from lines.txt, which were
+// written for it, and from messages of the model's corpus, that are none:
+//
+//	go run ./moe/cmd/moe classify -lines bot/need/lines.txt -rate 0.0007 -o bot/need/lines.bin CORPUS/chat/*.jsonl.zst
+//
+// What both miss, the model answers, which seldom does it well: see Help.
 package need
 
 import (
@@ -12,10 +17,24 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"moebot/moe/linear"
 )
 
 //go:embed signs.txt
 var signsText string
+
+//go:embed lines.bin
+var learnt []byte
+
+// classifier is what was learnt from lines.txt. It panics if lines.bin is none.
+var classifier = sync.OnceValue(func() *linear.Model {
+	m, err := linear.Parse(learnt)
+	if err != nil {
+		panic("need: lines.bin: " + err.Error())
+	}
+	return m
+})
 
 // sign is what great need is told by, but where unless is close by in the same sentence.
 type sign struct{ says, unless *regexp.Regexp }
@@ -57,7 +76,11 @@ func parse(text string) (out []sign) {
 // In reports whether a message speaks of great need. What stands in code or is quoted is not
 // looked at.
 func In(text string) bool {
-	text = plain(aside.ReplaceAllString(text, "\n"))
+	text = aside.ReplaceAllString(text, "\n")
+	if classifier().Score(text) > 0 {
+		return true
+	}
+	text = plain(text)
 	for _, sentence := range sentences.Split(text, -1) {
 		for _, s := range signs() {
 			if s.in(sentence) {

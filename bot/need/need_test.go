@@ -6,25 +6,52 @@ import (
 	"testing"
 )
 
-// Lines as people write them, most thought of by who had not seen the signs, which were
-// since made by them: so they say what is known, and not how much of what else there is. "+"
-// is great need, "-" only sounds like it; "?" is great need that is not known, and "!" taken
-// for it wrongly: what gets better or worse is to be noted there.
-func TestIn(t *testing.T) {
-	data, err := os.ReadFile("testdata/lines.txt")
+// lines calls f for the lines of a file, "+" of great need, "-" of none; "!" is taken for it wrongly.
+func lines(t *testing.T, path string, f func(text string, need bool)) {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	count := map[byte]int{}
 	for line := range strings.Lines(string(data)) {
-		mark, text := line[0], strings.TrimSpace(line[1:])
-		count[mark]++
-		if want := mark == '+' || mark == '!'; In(text) != want {
-			t.Errorf("%q: %v, want %v", text, !want, want)
+		if line[0] != '#' {
+			f(strings.TrimSpace(line[1:]), line[0] != '-')
 		}
 	}
-	if count['+'] < 3*count['?'] || count['-'] < 200 || count['!'] > 2 {
-		t.Errorf("of the lines %d are known, %d are not, %d are taken for it of %d that are none", count['+'], count['?'], count['!'], count['-'])
+}
+
+// Lines that have taught what is known.
+func TestIn(t *testing.T) {
+	lines(t, "testdata/lines.txt", func(text string, need bool) {
+		if In(text) != need {
+			t.Errorf("%q: %v, want %v", text, !need, need)
+		}
+	})
+}
+
+// Lines thought of by two who had seen nothing of this, and from which nothing was learnt but
+// a few settings of the classifier: what is known of others.
+func TestInBlind(t *testing.T) {
+	learnt := map[string]bool{}
+	lines(t, "lines.txt", func(text string, _ bool) { learnt[text] = true })
+	var of, found, others, wrong int
+	lines(t, "testdata/blind.txt", func(text string, need bool) {
+		switch in := In(text); {
+		case learnt[text]:
+			t.Errorf("%q is among what was learnt", text)
+		case need:
+			if of++; in {
+				found++
+			}
+		default:
+			if others++; in {
+				wrong++
+			}
+		}
+	})
+	t.Logf("of %d lines of great need %d are known, of %d others %d are taken for it", of, found, others, wrong)
+	if of < 300 || others < 400 || 5*found < 4*of || 50*wrong > others {
+		t.Errorf("of %d lines of great need %d are known, want four fifths; of %d others %d are taken for it, want a fiftieth at most", of, found, others, wrong)
 	}
 }
 

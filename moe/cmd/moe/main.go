@@ -32,6 +32,7 @@ func commands() []command {
 		{"phrasebook", "write conversations for training from phrasebooks", runPhrasebook},
 		{"data", "pack a corpus into token shards for training", runData},
 		{"train", "train a model from shards", runTrain},
+		{"classify", "train a classifier of short texts from examples, or test one", runClassify},
 		{"tune", "go on training a model file on your own conversations", runTune},
 		{"compare", "train variants of a recipe, with several seeds each, and tabulate them", runCompare},
 		{"watch", "serve a page that shows a training as it goes on", runWatch},
