@@ -5,6 +5,7 @@
 //   - tensor: how numbers lie in memory, quantised blocks
 //   - tokenizer: text to tokens and back; bpetrain learns a vocabulary
 //   - sample: logits to one token
+//   - linear: tells texts of one kind from others, without a model
 //   - defaultmodel: the embedded model and its card
 //
 // Computing and files:

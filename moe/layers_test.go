@@ -23,7 +23,7 @@ type rule struct {
 }
 
 // rules is the table of layers: imports point down only, never sideways or up, and the model side (moe) meets
-// the bot and the sessions only in the bot program.
+// the bot and the sessions only in the bot program, but for a classifier that knows no model.
 var rules = map[string]rule{
 	"moe/tensor":       {layer: 1},
 	"moe/tokenizer":    {layer: 1},

@@ -1,12 +1,14 @@
 package need
 
 import (
+	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
 
-// lines calls f for the lines of a file, "+" of great need, "-" of none; "!" is taken for it wrongly.
+// lines calls f for the lines of a file, "+" of great need, "-" of none.
 func lines(t *testing.T, path string, f func(text string, need bool)) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -15,7 +17,7 @@ func lines(t *testing.T, path string, f func(text string, need bool)) {
 	}
 	for line := range strings.Lines(string(data)) {
 		if line[0] != '#' {
-			f(strings.TrimSpace(line[1:]), line[0] != '-')
+			f(strings.TrimSpace(line[1:]), line[0] == '+')
 		}
 	}
 }
@@ -27,31 +29,70 @@ func TestIn(t *testing.T) {
 			t.Errorf("%q: %v, want %v", text, !need, need)
 		}
 	})
+	known := count(t, "lines.txt")
+	t.Log(known)
+	if 100*known.found < 97*known.needs || 500*known.wrong > known.others {
+		t.Errorf("what was learnt is not known: %v", known)
+	}
 }
 
-// Lines thought of by two who had seen nothing of this, and from which nothing was learnt but
-// a few settings of the classifier: what is known of others.
-func TestInBlind(t *testing.T) {
-	learnt := map[string]bool{}
-	lines(t, "lines.txt", func(text string, _ bool) { learnt[text] = true })
-	var of, found, others, wrong int
-	lines(t, "testdata/blind.txt", func(text string, need bool) {
-		switch in := In(text); {
-		case learnt[text]:
-			t.Errorf("%q is among what was learnt", text)
-		case need:
-			if of++; in {
-				found++
-			}
-		default:
-			if others++; in {
-				wrong++
-			}
+// tally is what becomes of lines.
+type tally struct{ needs, found, others, wrong int }
+
+func (c tally) String() string {
+	return fmt.Sprintf("of %d lines of great need %d are known, of %d others %d are taken for it", c.needs, c.found, c.others, c.wrong)
+}
+
+func count(t *testing.T, path string) (c tally) {
+	lines(t, path, func(text string, need bool) {
+		in := In(text)
+		switch {
+		case need && in:
+			c.found++
+		case in:
+			c.wrong++
+		}
+		if need {
+			c.needs++
+		} else {
+			c.others++
 		}
 	})
-	t.Logf("of %d lines of great need %d are known, of %d others %d are taken for it", of, found, others, wrong)
-	if of < 300 || others < 400 || 5*found < 4*of || 50*wrong > others {
-		t.Errorf("of %d lines of great need %d are known, want four fifths; of %d others %d are taken for it, want a fiftieth at most", of, found, others, wrong)
+	return c
+}
+
+// Lines thought of by three who had seen nothing of this: what is known of what was not
+// learnt. By the first three hundred a few settings of the classifier were chosen.
+func TestInBlind(t *testing.T) {
+	word := regexp.MustCompile(`[\p{L}\d]+`)
+	simple := func(text string) string {
+		return strings.Join(word.FindAllString(strings.ReplaceAll(strings.ToLower(text), "'", ""), -1), " ")
+	}
+	learnt := map[string]bool{}
+	lines(t, "lines.txt", func(text string, _ bool) { learnt[simple(text)] = true })
+	lines(t, "testdata/blind.txt", func(text string, _ bool) {
+		if learnt[simple(text)] {
+			t.Errorf("%q is among what was learnt", text)
+		}
+	})
+	c := count(t, "testdata/blind.txt")
+	t.Log(c)
+	if c.needs < 300 || c.others < 800 || 10*c.found < 8*c.needs || 50*c.wrong > c.others {
+		t.Errorf("%v; want four fifths, and a fiftieth at most", c)
+	}
+}
+
+// What is said in the middle of much else is found.
+func TestInLong(t *testing.T) {
+	var long strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&long, "and then we went to %s and had %s with %s ", []string{"the park", "school", "a shop", "the sea"}[i%4],
+			[]string{"some tea", "a talk", "ice cream"}[i%3], []string{"my aunt", "all of them", "the neighbours", "a friend", "nobody"}[i%5])
+	}
+	for _, text := range []string{"i have the pills in my hand and i am going to take them all tonight", "my boyfriend locked me in and he hits me"} {
+		if In(long.String()) || !In(long.String()+text+" "+long.String()) {
+			t.Errorf("%q: %v alone, %v in the middle", text, In(text), In(long.String()+text+" "+long.String()))
+		}
 	}
 }
 

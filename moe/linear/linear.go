@@ -26,54 +26,84 @@ type Model struct {
 }
 
 // Score is by how much a text is of the kind, in log-odds above the model's threshold: above
-// 0 it is. It is that of the whole text or of its sentence that has most.
+// 0 it is. It is the highest of its parts, see parts.
 func (m *Model) Score(text string) float64 {
-	best := m.sum(features(text))
-	if parts := sentences.Split(text, -1); len(parts) > 1 {
-		for _, part := range parts {
-			if len(strings.Fields(part)) >= shortest {
-				best = max(best, m.sum(features(part)))
-			}
+	best := math.Inf(-1)
+	parts(tokens(text), func(part []string) {
+		sum := 0
+		for _, f := range features(part) {
+			sum += int(m.weights[f])
 		}
-	}
-	return float64(m.scale)*float64(best) + float64(m.bias)
+		best = max(best, float64(m.scale)*float64(sum)+float64(m.bias))
+	})
+	return best
 }
 
-// shortest is how many words a sentence has that is looked at alone.
-const shortest = 3
+// A sentence of at least shortest words is looked at alone, too, and of a long one each window
+// of so many, lest the rest outweigh it; half of each is in the next.
+const shortest, window = 3, 16
 
-func (m *Model) sum(features []uint32) (s int) {
-	for _, f := range features {
-		s += int(m.weights[f])
+// parts calls f for the whole of a text, for its sentences if there are several, and for the
+// windows of long ones.
+func parts(tokens []string, f func([]string)) {
+	f(tokens)
+	for at := 0; at < len(tokens); {
+		n := 0
+		for at+n < len(tokens) && !ends(tokens[at+n]) {
+			n++
+		}
+		words := n
+		for at+n < len(tokens) && ends(tokens[at+n]) { // a question is one by its mark
+			n++
+		}
+		sentence := tokens[at : at+n]
+		if words >= shortest && n < len(tokens) {
+			f(sentence)
+		}
+		for from := 0; words > window && from+window/2 < words; from += window / 2 {
+			f(sentence[from:min(from+window, words)])
+		}
+		at += n
 	}
-	return s
 }
 
 var (
-	sentences = regexp.MustCompile(`[.!?;\n]+`)
-	words     = regexp.MustCompile(`[a-z0-9']+|[?!]`)
-	plain     = strings.NewReplacer("’", "'", "‘", "'")
+	token = regexp.MustCompile(`[a-z0-9']+|[.!?;\n]`)
+	plain = strings.NewReplacer("’", "'", "‘", "'")
 )
 
-// features are the hashes of what a text has, each once: its words, pairs of them that stand
-// together or with one between, and runs of four letters with the ends of words marked.
-func features(text string) []uint32 {
-	w := words.FindAllString(plain.Replace(strings.ToLower(text)), -1)
-	out := make([]uint32, 0, 12*len(w))
-	for i := range w {
-		w[i] = strings.ReplaceAll(w[i], "'", "")
+// tokens are the words of a text in small letters, without apostrophes, and what ends its
+// sentences.
+func tokens(text string) []string {
+	out := token.FindAllString(plain.Replace(strings.ToLower(text)), -1)
+	for i, t := range out {
+		out[i] = strings.ReplaceAll(t, "'", "")
 	}
-	for i, word := range w {
-		out = append(out, hash(word))
-		if i+1 < len(w) {
-			out = append(out, hash(word, " ", w[i+1]))
+	return out
+}
+
+func ends(token string) bool { return len(token) == 1 && strings.Contains(".!?;\n", token) }
+
+// features are the hashes of what tokens have, each once: words and marks, pairs of them that
+// stand together or with one between, and runs of four letters with the ends of words marked.
+func features(tokens []string) []uint32 {
+	out := make([]uint32, 0, 12*len(tokens))
+	var last, before string
+	for _, t := range tokens {
+		if t == "." || t == ";" || t == "\n" {
+			continue
 		}
-		if i+2 < len(w) {
-			out = append(out, hash(word, "  ", w[i+2]))
+		out = append(out, hash(t))
+		if last != "" {
+			out = append(out, hash(last, " ", t))
 		}
-		marked := "<" + word + ">"
-		for j := 0; j+4 <= len(marked); j++ {
-			out = append(out, hash("#", marked[j:j+4]))
+		if before != "" {
+			out = append(out, hash(before, "  ", t))
+		}
+		before, last = last, t
+		marked := "<" + t + ">"
+		for i := 0; i+4 <= len(marked); i++ {
+			out = append(out, hash("#", marked[i:i+4]))
 		}
 	}
 	slices.Sort(out)
@@ -124,6 +154,9 @@ func Parse(b []byte) (*Model, error) {
 	m := &Model{weights: make([]int8, 1<<bits)}
 	m.scale = math.Float32frombits(binary.LittleEndian.Uint32(b[len(magic):]))
 	m.bias = math.Float32frombits(binary.LittleEndian.Uint32(b[len(magic)+4:]))
+	if sum := float64(m.scale) + float64(m.bias); math.IsNaN(sum) || math.IsInf(sum, 0) {
+		return nil, fmt.Errorf("linear: its scale is %v and its bias %v, want finite numbers", m.scale, m.bias)
+	}
 	for i := range m.weights {
 		m.weights[i] = int8(b[headerLen+i])
 	}

@@ -3,6 +3,7 @@ package linear
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -26,10 +27,14 @@ func TestLearnsWhatTellsThemApart(t *testing.T) {
 		"they’d swim in it":          true,
 		"It rains. Nothing else is new. We swim in the river! And read.": true, // by its sentence
 		"my aunt reads about the fjord":                                  false,
-		"":                                                               false,
 	} {
-		if got := m.Score(text) > 0; got != want && text != "" {
+		if got := m.Score(text) > 0; got != want {
 			t.Errorf("%q: %v (%.2f), want %v", text, got, m.Score(text), want)
+		}
+	}
+	for _, text := range []string{"", "...", "\xff\xfe", strings.Repeat("a", 5000)} {
+		if got := m.Score(text); math.IsNaN(got) || math.IsInf(got, 0) {
+			t.Errorf("%.10q: %v", text, got)
 		}
 	}
 	if !slices.Equal(m.Bytes(), Train(talk(), 1).Bytes()) {
@@ -73,9 +78,11 @@ func TestBytes(t *testing.T) {
 			t.Fatalf("%q: %v, before %v", e.Text, got.Score(e.Text), m.Score(e.Text))
 		}
 	}
+	endless := *m
+	endless.scale = float32(math.Inf(1))
 	flipped := bytes.Clone(b)
 	flipped[1000] ^= 1
-	for what, bad := range map[string][]byte{"begin": nil, "version": append([]byte("moebotL\x02"), b[8:]...), "bytes": b[:len(b)-1], "damaged": flipped} {
+	for what, bad := range map[string][]byte{"begin": nil, "version": append([]byte("moebotL\x02"), b[8:]...), "bytes": b[:len(b)-1], "damaged": flipped, "finite": endless.Bytes()} {
 		if _, err := Parse(bad); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -103,5 +110,15 @@ func BenchmarkScore(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Score(text)
+	}
+}
+
+// What is looked at: the whole, each sentence with its mark, windows of long ones.
+func TestParts(t *testing.T) {
+	var got []string
+	parts(tokens("It’s late. Go home, please!? Ok; no. "+strings.Repeat("w ", 50)+"end"), func(p []string) { got = append(got, fmt.Sprint(len(p), " ", p[0], " ", p[len(p)-1])) })
+	want := []string{"63 its end", "5 go ?", "51 w end", "24 w w", "24 w w", "24 w w", "15 w end"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // otherExamples is how many messages of a corpus are learnt from; the rest calibrates.
 const otherExamples = 50_000
 
-// longestOther are the characters of a message of a corpus that is looked at.
+// longestOther are the bytes of a message of a corpus that is looked at.
 const longestOther = 400
 
 // runClassify trains a classifier of texts, or tests one.
@@ -31,8 +31,15 @@ func runClassify(ctx context.Context, args []string, _ io.Reader, out, errOut io
 	if err := parseArgs(fs, args); err != nil {
 		return err
 	}
-	if (*lines != "") == (*path != "") || (*output != "") != (*lines != "") || *path != "" && *test == "" || !(*rate >= 0 && *rate < 1) {
+	if (*lines != "") == (*path != "") || (*output != "") != (*lines != "") || *path != "" && (*test == "" || fs.NArg() > 0) || !(*rate >= 0 && *rate < 1) {
 		return usageError{errors.New("usage: moe classify -lines FILE -o FILE [-rate SHARE] [-seed N] [-test FILE] [CORPUS.jsonl.zst ...], or moe classify -m FILE -test FILE")}
+	}
+	var tests []linear.Example
+	if *test != "" {
+		var err error
+		if tests, err = readExamples(*test); err != nil {
+			return err
+		}
 	}
 	var m *linear.Model
 	if *path != "" {
@@ -67,12 +74,8 @@ func runClassify(ctx context.Context, args []string, _ io.Reader, out, errOut io
 	if *test == "" {
 		return nil
 	}
-	examples, err := readExamples(*test)
-	if err != nil {
-		return err
-	}
 	var of, right [2]int
-	for _, e := range examples {
+	for _, e := range tests {
 		kind := 0
 		if e.Is {
 			kind = 1
@@ -84,7 +87,7 @@ func runClassify(ctx context.Context, args []string, _ io.Reader, out, errOut io
 			fmt.Fprintf(out, "%c %5.2f %s\n", "-+"[kind], score, e.Text)
 		}
 	}
-	_, err = fmt.Fprintf(out, "of the kind: %d of %d found; not of the kind: %d of %d taken for it\n", right[1], of[1], of[0]-right[0], of[0])
+	_, err := fmt.Fprintf(out, "of the kind: %d of %d found; not of the kind: %d of %d taken for it\n", right[1], of[1], of[0]-right[0], of[0])
 	return err
 }
 
