@@ -37,10 +37,10 @@ const (
 //go:noescape
 func amxTiles(cfg *tileConfig, flags, down, across, k int, a *float32, lda int, b *float32, ldb, next int, c *float32, ldc int)
 
-// amxProduct is C = A·B, or C + A·B with add. Of the panels of B, each 32 wide, the next
-// begins next elements further.
+// amxProduct is C = A·B, or C + A·B with add. Of the panels of B, each as wide as a tile, the
+// next begins next elements further.
 func amxProduct(rows, cols, pairs int, a []float32, lda int, b []float32, ldb, next int, c []float32, ldc int, add bool) {
-	const height, width = 32, 32
+	height, width := amxTile.rows, amxTile.cols
 	down, across := rows/height, cols/width
 	low, right := rows-down*height, cols-across*width
 	part := func(i, j, rows, cols, down, across int) {
