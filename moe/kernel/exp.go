@@ -2,15 +2,6 @@ package kernel
 
 import "math"
 
-// Exp writes e^x: dst[i] = exp(x[i]). The error is below 2 units in the last place;
-// results too small for a normal float32 (x < -87.33654) are 0, results too large
-// (x > 88.72283) are +Inf, and NaN stays NaN. dst may be x. It panics if the
-// lengths differ.
-func Exp(dst, x []float32) {
-	sameLen("Exp", len(dst), len(x))
-	exp(dst, x)
-}
-
 // Softmax replaces x by exp(x[i]) / Σ exp(x[j]), shifted by the largest element so
 // that nothing overflows. Elements of -Inf become 0. If all are -Inf, one is +Inf
 // or one is NaN, the result is all NaN. An empty slice is left alone.
@@ -22,14 +13,10 @@ func Softmax(x []float32) {
 	scale(1/s, x)
 }
 
-// ExpSum replaces x[i] by exp(x[i]-shift), as Exp does it, and returns their sum, 0 of none.
+// ExpSum replaces x[i] by y = exp(x[i]-shift) and returns their sum, 0 of none. The error of y
+// is below 2 units in the last place; results too small for a normal float32 (below exp of
+// -87.33654) are 0, results too large (above that of 88.72283) are +Inf, and NaN stays NaN.
 func ExpSum(x []float32, shift float32) float32 { return expSum(x, shift) }
-
-func expGo(dst, x []float32) {
-	for i, v := range x {
-		dst[i] = exp1(v)
-	}
-}
 
 // exp1 is e^x after Cody and Waite (1980): x = n·ln2 + r with |r| ≤ ln2/2, where
 // ln2 is split so that n times its first part is exact; the polynomial for e^r is

@@ -4,75 +4,88 @@
 
 #include "textflag.h"
 
-// func expAVX2(dst *float32, x *float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·expAVX2(SB), $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ n+16(FP), DX
-	XORQ BX, BX
-	SUBQ $0x08, DX
-	JL   tail2
+// func expSumAVX2(x *float32, n int, shift float32) float32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·expSumAVX2(SB), $0-28
+	VBROADCASTSS shift+16(FP), Y0
+	MOVQ         x+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VXORPS       Y1, Y1, Y1
+	XORQ         DX, DX
+	SUBQ         $0x08, CX
+	JL           tail2
 
 loop1:
-	VMOVUPS      (CX)(BX*1), Y0
-	VMULPS       exp_f3fb8aa3b<>+0(SB), Y0, Y1
-	VROUNDPS     $0x00, Y1, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS exp_f3f318000<>+0(SB), Y1, Y2
-	VFNMADD231PS exp_fb95e8083<>+0(SB), Y1, Y2
-	VMOVUPS      exp_f39506967<>+0(SB), Y3
-	VFMADD213PS  exp_f3ab743ce<>+0(SB), Y2, Y3
-	VFMADD213PS  exp_f3c088908<>+0(SB), Y2, Y3
-	VFMADD213PS  exp_f3d2aa9c1<>+0(SB), Y2, Y3
-	VFMADD213PS  exp_f3e2aaaaa<>+0(SB), Y2, Y3
-	VFMADD213PS  exp_f3f000000<>+0(SB), Y2, Y3
-	VFMADD213PS  exp_f3f800000<>+0(SB), Y2, Y3
-	VFMADD213PS  exp_f3f800000<>+0(SB), Y2, Y3
-	VCVTPS2DQ    Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VPADDD       Y1, Y3, Y3
-	VCMPPS       $0x11, exp_fc2aeac4f<>+0(SB), Y0, Y1
-	VANDNPS      Y3, Y1, Y3
-	VCMPPS       $0x1e, exp_f42b17217<>+0(SB), Y0, Y1
-	VBLENDVPS    Y1, exp_f7f800000<>+0(SB), Y3, Y3
-	VMOVUPS      Y3, (AX)(BX*1)
-	ADDQ         $0x20, BX
-	SUBQ         $0x08, DX
+	VMOVUPS      (AX)(DX*1), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       exp_f3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y4
+	VFNMADD231PS exp_f3f318000<>+0(SB), Y3, Y4
+	VFNMADD231PS exp_fb95e8083<>+0(SB), Y3, Y4
+	VMOVUPS      exp_f39506967<>+0(SB), Y5
+	VFMADD213PS  exp_f3ab743ce<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3c088908<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3d2aa9c1<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3e2aaaaa<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3f000000<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3f800000<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y5, Y5
+	VCMPPS       $0x11, exp_fc2aeac4f<>+0(SB), Y2, Y3
+	VANDNPS      Y5, Y3, Y5
+	VCMPPS       $0x1e, exp_f42b17217<>+0(SB), Y2, Y3
+	VBLENDVPS    Y3, exp_f7f800000<>+0(SB), Y5, Y5
+	VMOVUPS      Y5, (AX)(DX*1)
+	VADDPS       Y5, Y1, Y1
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, CX
 	JGE          loop1
 
 tail2:
-	ADDQ         $0x08, DX
+	ADDQ         $0x08, CX
 	JZ           done3
-	LEAQ         exp_mask<>+32(SB), SI
-	SHLQ         $0x02, DX
-	SUBQ         DX, SI
-	VMOVUPS      (SI), Y0
-	VMASKMOVPS   (CX)(BX*1), Y0, Y1
-	VMULPS       exp_f3fb8aa3b<>+0(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS exp_f3f318000<>+0(SB), Y2, Y3
-	VFNMADD231PS exp_fb95e8083<>+0(SB), Y2, Y3
-	VMOVUPS      exp_f39506967<>+0(SB), Y4
-	VFMADD213PS  exp_f3ab743ce<>+0(SB), Y3, Y4
-	VFMADD213PS  exp_f3c088908<>+0(SB), Y3, Y4
-	VFMADD213PS  exp_f3d2aa9c1<>+0(SB), Y3, Y4
-	VFMADD213PS  exp_f3e2aaaaa<>+0(SB), Y3, Y4
-	VFMADD213PS  exp_f3f000000<>+0(SB), Y3, Y4
-	VFMADD213PS  exp_f3f800000<>+0(SB), Y3, Y4
-	VFMADD213PS  exp_f3f800000<>+0(SB), Y3, Y4
-	VCVTPS2DQ    Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x11, exp_fc2aeac4f<>+0(SB), Y1, Y2
-	VANDNPS      Y4, Y2, Y4
-	VCMPPS       $0x1e, exp_f42b17217<>+0(SB), Y1, Y2
-	VBLENDVPS    Y2, exp_f7f800000<>+0(SB), Y4, Y4
-	VMASKMOVPS   Y4, Y0, (AX)(BX*1)
+	LEAQ         exp_mask<>+32(SB), BX
+	SHLQ         $0x02, CX
+	SUBQ         CX, BX
+	VMOVUPS      (BX), Y2
+	VMASKMOVPS   (AX)(DX*1), Y2, Y3
+	VSUBPS       Y0, Y3, Y3
+	VMULPS       exp_f3fb8aa3b<>+0(SB), Y3, Y0
+	VROUNDPS     $0x00, Y0, Y0
+	VMOVAPS      Y3, Y4
+	VFNMADD231PS exp_f3f318000<>+0(SB), Y0, Y4
+	VFNMADD231PS exp_fb95e8083<>+0(SB), Y0, Y4
+	VMOVUPS      exp_f39506967<>+0(SB), Y5
+	VFMADD213PS  exp_f3ab743ce<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3c088908<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3d2aa9c1<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3e2aaaaa<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3f000000<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  exp_f3f800000<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x11, exp_fc2aeac4f<>+0(SB), Y3, Y0
+	VANDNPS      Y5, Y0, Y5
+	VCMPPS       $0x1e, exp_f42b17217<>+0(SB), Y3, Y0
+	VBLENDVPS    Y0, exp_f7f800000<>+0(SB), Y5, Y5
+	VMASKMOVPS   Y5, Y2, (AX)(DX*1)
+	VANDPS       Y2, Y5, Y5
+	VADDPS       Y5, Y1, Y1
 
 done3:
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0x01, X1, X0
+	VADDPS       X0, X1, X1
 	VZEROUPPER
+	MOVSS        X1, ret+24(FP)
 	RET
 
 DATA exp_f3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
@@ -222,87 +235,3 @@ DATA exp_mask<>+52(SB)/4, $0x00000000
 DATA exp_mask<>+56(SB)/4, $0x00000000
 DATA exp_mask<>+60(SB)/4, $0x00000000
 GLOBL exp_mask<>(SB), RODATA|NOPTR, $64
-
-// func expSumAVX2(x *float32, n int, shift float32) float32
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·expSumAVX2(SB), $0-28
-	VBROADCASTSS shift+16(FP), Y0
-	MOVQ         x+0(FP), AX
-	MOVQ         n+8(FP), CX
-	VXORPS       Y1, Y1, Y1
-	XORQ         DX, DX
-	SUBQ         $0x08, CX
-	JL           tail5
-
-loop4:
-	VMOVUPS      (AX)(DX*1), Y2
-	VSUBPS       Y0, Y2, Y2
-	VMULPS       exp_f3fb8aa3b<>+0(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS exp_f3f318000<>+0(SB), Y3, Y4
-	VFNMADD231PS exp_fb95e8083<>+0(SB), Y3, Y4
-	VMOVUPS      exp_f39506967<>+0(SB), Y5
-	VFMADD213PS  exp_f3ab743ce<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3c088908<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3d2aa9c1<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3e2aaaaa<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3f000000<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3f800000<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3f800000<>+0(SB), Y4, Y5
-	VCVTPS2DQ    Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       Y3, Y5, Y5
-	VCMPPS       $0x11, exp_fc2aeac4f<>+0(SB), Y2, Y3
-	VANDNPS      Y5, Y3, Y5
-	VCMPPS       $0x1e, exp_f42b17217<>+0(SB), Y2, Y3
-	VBLENDVPS    Y3, exp_f7f800000<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, (AX)(DX*1)
-	VADDPS       Y5, Y1, Y1
-	ADDQ         $0x20, DX
-	SUBQ         $0x08, CX
-	JGE          loop4
-
-tail5:
-	ADDQ         $0x08, CX
-	JZ           done6
-	LEAQ         exp_mask<>+32(SB), BX
-	SHLQ         $0x02, CX
-	SUBQ         CX, BX
-	VMOVUPS      (BX), Y2
-	VMASKMOVPS   (AX)(DX*1), Y2, Y3
-	VSUBPS       Y0, Y3, Y3
-	VMULPS       exp_f3fb8aa3b<>+0(SB), Y3, Y0
-	VROUNDPS     $0x00, Y0, Y0
-	VMOVAPS      Y3, Y4
-	VFNMADD231PS exp_f3f318000<>+0(SB), Y0, Y4
-	VFNMADD231PS exp_fb95e8083<>+0(SB), Y0, Y4
-	VMOVUPS      exp_f39506967<>+0(SB), Y5
-	VFMADD213PS  exp_f3ab743ce<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3c088908<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3d2aa9c1<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3e2aaaaa<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3f000000<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3f800000<>+0(SB), Y4, Y5
-	VFMADD213PS  exp_f3f800000<>+0(SB), Y4, Y5
-	VCVTPS2DQ    Y0, Y0
-	VPSLLD       $0x17, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x11, exp_fc2aeac4f<>+0(SB), Y3, Y0
-	VANDNPS      Y5, Y0, Y5
-	VCMPPS       $0x1e, exp_f42b17217<>+0(SB), Y3, Y0
-	VBLENDVPS    Y0, exp_f7f800000<>+0(SB), Y5, Y5
-	VMASKMOVPS   Y5, Y2, (AX)(DX*1)
-	VANDPS       Y2, Y5, Y5
-	VADDPS       Y5, Y1, Y1
-
-done6:
-	VEXTRACTF128 $0x01, Y1, X0
-	VADDPS       X0, X1, X1
-	VMOVHLPS     X1, X1, X0
-	VADDPS       X0, X1, X1
-	VPSHUFD      $0x01, X1, X0
-	VADDPS       X0, X1, X1
-	VZEROUPPER
-	MOVSS        X1, ret+24(FP)
-	RET

@@ -36,11 +36,7 @@ func dot(x, y []float32) float32 { return dotGo(x, y) }
 
 func axpy(a float32, x, y []float32) { axpyGo(a, x, y) }
 
-func exp(dst, x []float32) { expGo(dst, x) }
-
 func maximum(x []float32) float32 { return maximumGo(x) }
-
-func sum(x []float32) float32 { return sumGo(x) }
 
 func addScalar(a float32, x []float32) { addScalarGo(a, x) }
 

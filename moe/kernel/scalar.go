@@ -11,9 +11,6 @@ func Max(x []float32) float32 {
 	return maximum(x)
 }
 
-// Sum returns Σ x[i], 0 for an empty slice.
-func Sum(x []float32) float32 { return sum(x) }
-
 // Scale multiplies each x[i] by a.
 func Scale(a float32, x []float32) { scale(a, x) }
 
@@ -27,22 +24,6 @@ func maximumGo(x []float32) float32 {
 		m = max(m, v)
 	}
 	return m
-}
-
-// sumGo sums in four lanes, as dotGo does.
-func sumGo(x []float32) float32 {
-	var s0, s1, s2, s3 float32
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		s0 += x[i]
-		s1 += x[i+1]
-		s2 += x[i+2]
-		s3 += x[i+3]
-	}
-	for ; i < len(x); i++ {
-		s0 += x[i]
-	}
-	return (s0 + s1) + (s2 + s3)
 }
 
 func scaleGo(a float32, x []float32) {

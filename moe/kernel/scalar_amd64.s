@@ -61,19 +61,20 @@ DATA scalar_mask<>+56(SB)/4, $0x00000000
 DATA scalar_mask<>+60(SB)/4, $0x00000000
 GLOBL scalar_mask<>(SB), RODATA|NOPTR, $64
 
-// func sumAVX2(x *float32, n int) float32
-// Requires: AVX, SSE
-TEXT ·sumAVX2(SB), $0-20
-	MOVQ   x+0(FP), AX
-	MOVQ   n+8(FP), CX
-	VXORPS Y0, Y0, Y0
-	XORQ   DX, DX
-	SUBQ   $0x08, CX
-	JL     tail5
+// func addScalarAVX2(a float32, x *float32, n int)
+// Requires: AVX
+TEXT ·addScalarAVX2(SB), $0-24
+	VBROADCASTSS a+0(FP), Y0
+	MOVQ         x+8(FP), AX
+	MOVQ         n+16(FP), CX
+	XORQ         DX, DX
+	SUBQ         $0x08, CX
+	JL           tail5
 
 loop4:
 	VMOVUPS (AX)(DX*1), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(DX*1)
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, CX
 	JGE     loop4
@@ -85,23 +86,17 @@ tail5:
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
 	VMOVUPS    (BX), Y1
-	VMASKMOVPS (AX)(DX*1), Y1, Y1
-	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS (AX)(DX*1), Y1, Y2
+	VADDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y1, (AX)(DX*1)
 
 done6:
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VMOVHLPS     X0, X0, X1
-	VADDPS       X1, X0, X0
-	VPSHUFD      $0x01, X0, X1
-	VADDPS       X1, X0, X0
 	VZEROUPPER
-	MOVSS        X0, ret+16(FP)
 	RET
 
-// func addScalarAVX2(a float32, x *float32, n int)
+// func scaleAVX2(a float32, x *float32, n int)
 // Requires: AVX
-TEXT ·addScalarAVX2(SB), $0-24
+TEXT ·scaleAVX2(SB), $0-24
 	VBROADCASTSS a+0(FP), Y0
 	MOVQ         x+8(FP), AX
 	MOVQ         n+16(FP), CX
@@ -111,7 +106,7 @@ TEXT ·addScalarAVX2(SB), $0-24
 
 loop7:
 	VMOVUPS (AX)(DX*1), Y1
-	VADDPS  Y0, Y1, Y1
+	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*1)
 	ADDQ    $0x20, DX
 	SUBQ    $0x08, CX
@@ -125,42 +120,9 @@ tail8:
 	SUBQ       CX, BX
 	VMOVUPS    (BX), Y1
 	VMASKMOVPS (AX)(DX*1), Y1, Y2
-	VADDPS     Y0, Y2, Y2
-	VMASKMOVPS Y2, Y1, (AX)(DX*1)
-
-done9:
-	VZEROUPPER
-	RET
-
-// func scaleAVX2(a float32, x *float32, n int)
-// Requires: AVX
-TEXT ·scaleAVX2(SB), $0-24
-	VBROADCASTSS a+0(FP), Y0
-	MOVQ         x+8(FP), AX
-	MOVQ         n+16(FP), CX
-	XORQ         DX, DX
-	SUBQ         $0x08, CX
-	JL           tail11
-
-loop10:
-	VMOVUPS (AX)(DX*1), Y1
-	VMULPS  Y0, Y1, Y1
-	VMOVUPS Y1, (AX)(DX*1)
-	ADDQ    $0x20, DX
-	SUBQ    $0x08, CX
-	JGE     loop10
-
-tail11:
-	ADDQ       $0x08, CX
-	JZ         done12
-	LEAQ       scalar_mask<>+32(SB), BX
-	SHLQ       $0x02, CX
-	SUBQ       CX, BX
-	VMOVUPS    (BX), Y1
-	VMASKMOVPS (AX)(DX*1), Y1, Y2
 	VMULPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(DX*1)
 
-done12:
+done9:
 	VZEROUPPER
 	RET

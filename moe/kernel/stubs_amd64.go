@@ -183,11 +183,6 @@ func axpyAVX2(a float32, x *float32, y *float32, n int)
 //go:noescape
 func maxAVX2(x *float32, n int) float32
 
-// sumAVX2 returns Σ x[i], i in [0,n).
-//
-//go:noescape
-func sumAVX2(x *float32, n int) float32
-
 // addScalarAVX2 adds a to x[i], i in [0,n).
 //
 //go:noescape
@@ -197,11 +192,6 @@ func addScalarAVX2(a float32, x *float32, n int)
 //
 //go:noescape
 func scaleAVX2(a float32, x *float32, n int)
-
-// expAVX2 writes dst[i] = exp(x[i]), i in [0,n).
-//
-//go:noescape
-func expAVX2(dst *float32, x *float32, n int)
 
 // expSumAVX2 replaces x[i] by exp(x[i]-shift), i in [0,n), and returns the sum.
 //

@@ -31,18 +31,6 @@ func axpy(a float32, x, y []float32) {
 	}
 }
 
-func exp(dst, x []float32) {
-	if !useAVX2 {
-		expGo(dst, x)
-		return
-	}
-	for len(x) > 0 {
-		n := min(len(x), asmChunk)
-		expAVX2(&dst[0], &x[0], n)
-		dst, x = dst[n:], x[n:]
-	}
-}
-
 func maximum(x []float32) float32 {
 	if !useAVX2 {
 		return maximumGo(x)
@@ -54,19 +42,6 @@ func maximum(x []float32) float32 {
 		x = x[n:]
 	}
 	return m
-}
-
-func sum(x []float32) float32 {
-	if !useAVX2 {
-		return sumGo(x)
-	}
-	var s float32
-	for len(x) > 0 {
-		n := min(len(x), asmChunk)
-		s += sumAVX2(&x[0], n)
-		x = x[n:]
-	}
-	return s
 }
 
 func addScalar(a float32, x []float32) {

@@ -55,8 +55,6 @@ func (l *loop) parallel() {
 	}
 	l.beside = append(l.beside, l.net.Alone())
 	for range n - 1 {
-		m := l.net.Beside()
-		m.Grads = make([]float32, len(l.net.Grads))
-		l.beside = append(l.beside, m)
+		l.beside = append(l.beside, l.net.Beside())
 	}
 }

@@ -8,16 +8,10 @@ import (
 )
 
 func expFile(c *asm) {
-	c.declare("expAVX2", "func(dst, x *float32, n int)",
-		"expAVX2 writes dst[i] = exp(x[i]), i in [0,n).")
-	p := c.args("dst", "x", "n")
-	c.each(p[2], func(v *vectors) { v.store(c.exp8(v.load(p[1])), p[0]) })
-	c.end()
-
 	c.declare("expSumAVX2", "func(x *float32, n int, shift float32) float32",
 		"expSumAVX2 replaces x[i] by exp(x[i]-shift), i in [0,n), and returns the sum.")
 	shift := c.broadcast("shift")
-	p = c.args("x", "n")
+	p := c.args("x", "n")
 	sum := c.YMM()
 	c.VXORPS(sum, sum, sum)
 	c.each(p[1], func(v *vectors) {

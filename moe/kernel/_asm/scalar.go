@@ -17,14 +17,6 @@ func scalarFile(c *asm) {
 	})
 	c.result(c.fold(m, c.VMAXPS))
 
-	c.declare("sumAVX2", "func(x *float32, n int) float32",
-		"sumAVX2 returns Σ x[i], i in [0,n).")
-	p = c.args("x", "n")
-	sum := c.YMM()
-	c.VXORPS(sum, sum, sum)
-	c.each(p[1], func(v *vectors) { c.VADDPS(v.load(p[0]), sum, sum) })
-	c.result(c.fold(sum, c.VADDPS))
-
 	c.declare("addScalarAVX2", "func(a float32, x *float32, n int)",
 		"addScalarAVX2 adds a to x[i], i in [0,n).")
 	a := c.broadcast("a")
