@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -185,6 +186,11 @@ func testInterventionsByKeyboard(t *testing.T, p *tab) {
 	p.write("hello")
 	p.press("Enter")
 	answered(p)
+	// What was typed a moment before Enter does not ask a second time.
+	time.Sleep(500 * time.Millisecond)
+	if n := eval[int](p, `performance.getEntriesByType("resource").filter((e) => e.name.includes("api/lab/reply")).length`); n != 1 {
+		t.Errorf("Enter asked %d times", n)
+	}
 	eval[any](p, `document.querySelector('#side-0 .token').focus()`)
 	p.press("ArrowRight")
 	p.wait(`document.activeElement.dataset.i === "1"`)

@@ -75,8 +75,10 @@ export function chips(tokens, chosen, choose, paint = () => null) {
 /** problem draws what went wrong. */
 export const problem = (text) => h("p", { class: "lab-problem", role: "alert" }, sentence(text));
 
-/** later calls fn when nothing asked for it again for so many milliseconds. */
+/** later calls fn when nothing asked for it again for so many milliseconds, unless cancel is called before. */
 export function later(fn, ms) {
   let timer = 0;
-  return () => { clearTimeout(timer); timer = setTimeout(fn, ms); };
+  const ask = () => { clearTimeout(timer); timer = setTimeout(fn, ms); };
+  ask.cancel = () => clearTimeout(timer);
+  return ask;
 }

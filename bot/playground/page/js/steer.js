@@ -100,6 +100,7 @@ function stop() {
 }
 
 async function run() {
+  again.cancel(); // what was typed a moment ago is in this one
   stop();
   const mine = running = new AbortController();
   asked = true;
