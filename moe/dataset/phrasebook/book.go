@@ -15,6 +15,7 @@ import (
 type Book struct {
 	Name    string
 	lists   map[string]*list
+	made    map[string][]text
 	styles  map[string][]text
 	intents []*intent
 	named   map[string]*intent
@@ -69,7 +70,7 @@ func (e *LineError) Unwrap() error { return e.Err }
 
 // Read reads a book; name is for messages. All faults are in one error.
 func Read(name string, r io.Reader) (*Book, error) {
-	b := &reader{Book: Book{Name: name, lists: map[string]*list{}, styles: map[string][]text{}, named: map[string]*intent{}}}
+	b := &reader{Book: Book{Name: name, lists: map[string]*list{}, made: map[string][]text{}, styles: map[string][]text{}, named: map[string]*intent{}}}
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, 1<<20)
 	for s.Scan() {
@@ -108,7 +109,7 @@ func (b *reader) statement(s string) error {
 	word, rest, _ := strings.Cut(s, " ")
 	rest = strings.TrimSpace(rest)
 	switch word {
-	case "list", "table", "style", "intent":
+	case "list", "table", "made", "style", "intent":
 		b.cur = nil
 	default:
 		if b.cur == nil {
@@ -120,6 +121,8 @@ func (b *reader) statement(s string) error {
 		return b.list(rest)
 	case word == "table":
 		return b.table(rest)
+	case word == "made":
+		return b.makes(rest)
 	case word == "style":
 		name, texts, ok := strings.Cut(rest, ":")
 		if !ok || name == "" {
@@ -158,7 +161,7 @@ func (b *reader) define(name string, l *list) error {
 	switch {
 	case !listName.MatchString(name) || name == speaker:
 		return fmt.Errorf("list name %q: want lower case letters and hyphens, and not %q", name, speaker)
-	case b.lists[name] != nil:
+	case b.lists[name] != nil || b.made[name] != nil:
 		return fmt.Errorf("list %q is there twice", name)
 	case len(l.rows) == 0:
 		return fmt.Errorf("list %q is empty", name)
@@ -204,6 +207,47 @@ func (b *reader) table(s string) error {
 		l.rows = append(l.rows, row)
 	}
 	return b.define(name, l)
+}
+
+// makes reads a made value. It may use lists that stand above it, and no made ones, so that none is made of itself.
+func (b *reader) makes(s string) error {
+	name, rest, _ := strings.Cut(s, ":")
+	name = strings.TrimSpace(name)
+	alts, err := alternatives(strings.TrimSpace(rest))
+	if err != nil {
+		return err
+	}
+	for _, t := range alts {
+		t.slots(func(s *slot) {
+			if err == nil {
+				err = b.known(s)
+			}
+		})
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("made %q: %w", name, err)
+	case !listName.MatchString(name) || name == speaker:
+		return fmt.Errorf("made %q: want lower case letters and hyphens, and not %q", name, speaker)
+	case b.lists[name] != nil || b.made[name] != nil:
+		return fmt.Errorf("made %q: there is a list or a made value of this name", name)
+	case strings.TrimSpace(rest) == "":
+		return fmt.Errorf("made %q is empty", name)
+	}
+	b.made[name] = alts
+	return nil
+}
+
+// known reports what is wrong with a slot that is to stand for a list's value.
+func (b *reader) known(s *slot) error {
+	l := b.lists[s.list]
+	switch {
+	case l == nil:
+		return fmt.Errorf("no list %q", s.list)
+	case l.column(s.column) < 0:
+		return fmt.Errorf("list %q has no column %q", s.list, s.column)
+	}
+	return nil
 }
 
 func (b *reader) intent(name string) error {
@@ -263,13 +307,11 @@ func (b *reader) check() {
 func (b *reader) checkSlots(in *intent, texts []text) {
 	for _, t := range texts {
 		t.slots(func(s *slot) {
-			l := b.lists[s.list]
-			switch {
-			case s.list == speaker && s.column == "" && s.which == 1:
-			case l == nil:
-				b.fail(in.line, fmt.Errorf("intent %q: no list %q", in.name, s.list))
-			case l.column(s.column) < 0:
-				b.fail(in.line, fmt.Errorf("intent %q: list %q has no column %q", in.name, s.list, s.column))
+			if (s.list == speaker && s.which == 1 || b.made[s.list] != nil) && s.column == "" {
+				return
+			}
+			if err := b.known(s); err != nil {
+				b.fail(in.line, fmt.Errorf("intent %q: %w", in.name, err))
 			}
 		})
 	}

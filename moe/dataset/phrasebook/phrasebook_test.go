@@ -126,6 +126,43 @@ func TestSameSeedSameConversations(t *testing.T) {
 	}
 }
 
+// What is made stays the same in a conversation's stretch, is another one the second time, and is seldom the same in two.
+func TestMadeValuesAreSaidAgain(t *testing.T) {
+	b := mustRead(t, `list end: ka | lo | mi | nu | pa | re
+made word: (ba|de|fi|go|hu|ju)(sa|to|vi|we|xa|yu)<end><end2>
+intent tell
+  u <word> and <word2>
+  m <word2> <word>
+  next ask
+intent ask
+  start 0
+  u what was it
+  m <word>`)
+	w := NewWriter([]*Book{b}, 5)
+	first := map[string]bool{}
+	asked := 0
+	for range 300 {
+		m := w.Next().Messages
+		one, two, ok := strings.Cut(strings.ToLower(strings.TrimRight(m[0].Content[strings.Index(m[0].Content, " and ")-8:], ".")), " and ")
+		if !ok || one == two || len(one) != 8 || len(two) != 8 {
+			t.Fatalf("said %q", m[0].Content)
+		}
+		if got := strings.ToLower(m[1].Content); got != two+" "+one {
+			t.Fatalf("%q → %q", m[0].Content, m[1].Content)
+		}
+		if len(m) > 2 && strings.HasPrefix(strings.ToLower(m[2].Content), "what was it") {
+			asked++
+			if got := strings.ToLower(m[3].Content); got != one {
+				t.Fatalf("%q, asked: %q", m[0].Content, got)
+			}
+		}
+		first[one] = true
+	}
+	if len(first) < 200 || asked < 50 {
+		t.Errorf("%d different words in 300 conversations, %d asked for", len(first), asked)
+	}
+}
+
 func TestFaultsAreNamed(t *testing.T) {
 	for _, c := range []struct{ book, want string }{
 		{"intent a\nu x\nm y <dog>", `book:1: intent "a": no list "dog"`},
@@ -143,6 +180,15 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"intent a\nstart 0\nu x\nm y", "book:4: no intent begins a conversation"},
 		{"# nothing", "book:1: no intent begins"},
 		{"intent a\nstart x", `book:2: start "x" is no weight`},
+		{"made x: <y>\nlist y: a", `book:1: made "x": no list "y"`},
+		{"made x: <name>", `book:1: made "x": no list "name"`},
+		{"made x: a\nmade y: <x>", `book:2: made "y": no list "x"`},
+		{"list x: a\nmade x: b", `book:2: made "x": there is a list or a made value of this name`},
+		{"made x: a\nlist x: b", `book:2: list "x" is there twice`},
+		{"made x:", `book:1: made "x" is empty`},
+		{"made x: (a", `book:1: ( without )`},
+		{"made X: a", `book:1: made "X": want lower case`},
+		{"made x: a\nintent a\nu <x.y>\nm y", `book:2: intent "a": no list "x"`},
 	} {
 		_, err := Read("book", strings.NewReader(c.book))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -154,6 +200,7 @@ func TestFaultsAreNamed(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(small)
 	f.Add("intent a\nu ((((\nm <x9>")
+	f.Add("list y: b | c\nmade x: (a|<y><y2>)\nintent a\nu <x>\nm <x2>")
 	f.Fuzz(func(t *testing.T, s string) {
 		b, err := Read("book", strings.NewReader(s))
 		if err != nil {

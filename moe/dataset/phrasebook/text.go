@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -146,12 +147,16 @@ type scene struct {
 	book *Book
 	name string                 // of the speaker, may be empty
 	rows map[string]map[int]int // [list][which] row
+	made map[string][]string    // [made value][which-1], "" for one that is not made yet
 }
 
 // value is the word that s stands for, chosen now if it was not before.
 func (c *scene) value(s *slot) string {
 	if s.list == speaker {
 		return c.name
+	}
+	if c.book.made[s.list] != nil {
+		return c.makes(s)
 	}
 	l := c.book.lists[s.list]
 	chosen := c.rows[s.list]
@@ -168,6 +173,24 @@ func (c *scene) value(s *slot) string {
 		chosen[s.which] = row
 	}
 	return l.rows[row][l.column(s.column)]
+}
+
+// makes is the made value that s stands for. Each is made of rows of its own.
+func (c *scene) makes(s *slot) string {
+	have := c.made[s.list]
+	for len(have) < s.which {
+		have = append(have, "")
+	}
+	if have[s.which-1] == "" {
+		w := ""
+		for tries := 0; tries < 20 && (w == "" || slices.Contains(have, w)); tries++ {
+			own := scene{rng: c.rng, book: c.book, rows: map[string]map[int]int{}}
+			w = own.say(c.book.made[s.list])
+		}
+		have[s.which-1] = w
+	}
+	c.made[s.list] = have
+	return have[s.which-1]
 }
 
 func taken(chosen map[int]int, row int) bool {
