@@ -50,9 +50,47 @@ func (s *Shard) DropCopies(held map[uint64]bool) int {
 	s.EachRun(CopyLength, func(i, _ int, run uint64) {
 		copied[i] = copied[i] || held[run] && in[run] <= formula
 	})
+	return s.drop(copied)
+}
+
+// DropRepeats takes out of s the sequences that say mostly what earlier ones have said,
+// of whose runs of CopyLength tokens more than half are in those, and returns how many
+// they were: a passage that comes again and again with other questions is learnt by
+// heart. A sequence shorter than a run is kept.
+func (s *Shard) DropRepeats() int {
+	said := map[uint64]bool{}
+	repeats := make([]bool, max(0, s.Sequences()))
+	var own []uint64
+	again, at := 0, 0
+	judge := func() {
+		if repeats[at] = 2*again > len(own); !repeats[at] {
+			for _, run := range own {
+				said[run] = true
+			}
+		}
+		own, again = own[:0], 0
+	}
+	s.EachRun(CopyLength, func(i, _ int, run uint64) {
+		if i != at {
+			judge()
+			at = i
+		}
+		own = append(own, run)
+		if said[run] {
+			again++
+		}
+	})
+	if len(own) > 0 {
+		judge()
+	}
+	return s.drop(repeats)
+}
+
+// drop takes the sequences out that are marked, and returns how many they were.
+func (s *Shard) drop(marked []bool) int {
 	starts, tokens, dropped := s.Start[:min(1, len(s.Start))], 0, 0
-	for i, c := range copied {
-		if c {
+	for i, m := range marked {
+		if m {
 			dropped++
 			continue
 		}

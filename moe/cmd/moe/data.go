@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,13 +26,14 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	length := fs.Int("length", 512, "longest chat sequence, tokens")
 	limit := fs.Int("limit", 0, "tokens taken of each file at most; 0 takes all")
 	without := fs.String("without", "", "`directory` of held-out shards: training text that repeats theirs is left out")
+	once := fs.String("once", "", "`sources` of which pieces that mostly repeat earlier ones are left out, with commas between")
 	strict := fs.Bool("strict", false, "a malformed line ends the work")
 	workers := fs.Int("t", runtime.NumCPU(), "files packed at a time")
 	if err := parseArgs(fs, args); err != nil {
 		return err
 	}
 	if *dir == "" || fs.NArg() == 0 {
-		return usageError{errors.New("usage: moe data [-m VOCABULARY.gguf] [-without DIRECTORY] -o DIRECTORY FILE.jsonl[.zst] and more")}
+		return usageError{errors.New("usage: moe data [-m VOCABULARY.gguf] [-without DIRECTORY] [-once SOURCE,...] -o DIRECTORY FILE.jsonl[.zst] and more")}
 	}
 	tok, err := openTokenizer(*vocab)
 	if err != nil {
@@ -52,6 +54,15 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		seen[sourceName(path)] = path
 	}
 	p := packer{renderer: r, vocab: tok.Size(), vocabulary: dataset.VocabularyHash(tok.Spec()), dir: *dir, limit: *limit, strict: *strict}
+	for source := range strings.SplitSeq(*once, ",") {
+		if source == "" {
+			continue
+		}
+		if seen[source] == "" {
+			return usageError{fmt.Errorf("-once names %q, which is no source of the files", source)}
+		}
+		p.once = append(p.once, source)
+	}
 	if *without != "" {
 		held, err := readShards(*without)
 		if err != nil {
@@ -74,6 +85,7 @@ type packer struct {
 	limit      int // tokens of a file; 0 is no limit
 	strict     bool
 	held       map[uint64]bool // runs of held-out text, see dataset.HeldRuns
+	once       []string        // sources without pieces that repeat earlier ones
 
 	tokens atomic.Int64 // of all files so far
 }
@@ -84,6 +96,7 @@ type packed struct {
 	documents, mute   int // mute are those without a reply to learn
 	sequences, tokens int
 	copies            int // sequences that repeat held-out text
+	repeats           int // sequences that repeat earlier ones
 	skipped           skipped
 	err               error
 }
@@ -166,6 +179,9 @@ func (p *packer) all(ctx context.Context, paths []string, workers int, out, errO
 		if r.copies > 0 {
 			fmt.Fprintf(out, "  %d sequences left out, they repeat held-out text", r.copies)
 		}
+		if r.repeats > 0 {
+			fmt.Fprintf(out, "  %d sequences left out, they repeat earlier ones", r.repeats)
+		}
 		fmt.Fprintln(out, r.skipped)
 	}
 	return nil
@@ -198,6 +214,9 @@ func (p *packer) file(ctx context.Context, path string) packed {
 	}
 	if r.err == nil {
 		r.copies = s.DropCopies(p.held)
+		if slices.Contains(p.once, r.source) {
+			r.repeats = s.DropRepeats()
+		}
 	}
 	if r.err == nil && s.Sequences() < 1 {
 		r.err = fmt.Errorf("%s: nothing to train on in %d documents, %d sequences of which repeat held-out text", path, r.documents, r.copies)

@@ -52,6 +52,28 @@ func TestDataInParallel(t *testing.T) {
 	}
 }
 
+// A passage that comes with another question each time is read once, in the sources that are named.
+func TestDataReadsPassagesOnce(t *testing.T) {
+	dir := t.TempDir()
+	passage := "The old lighthouse stood on a rock far out in the bay, and nobody had lit its lamp since the great storm of that winter, when all the boats were lost but one."
+	var text strings.Builder
+	for _, question := range []string{"Where did it stand?", "What was lost?", "When was the storm?"} {
+		fmt.Fprintf(&text, `{"messages":[{"role":"user","content":%q},{"role":"assistant","content":"I see."}]}`+"\n", passage+" "+question)
+	}
+	file := filepath.Join(dir, "talk.jsonl")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ once, want string }{{"", " 3 sequences "}, {"talk", " 1 sequences "}, {"talk", "2 sequences left out, they repeat earlier ones"}} {
+		if got := ok(t, "", "data", "-once", c.once, "-o", filepath.Join(dir, "shards"), file); !strings.Contains(got, c.want) {
+			t.Errorf("-once %q: %q, want %q", c.once, got, c.want)
+		}
+	}
+	if status, _, errOut := moe(t, "", "data", "-once", "tale", "-o", filepath.Join(dir, "x"), file); status != 2 || !strings.Contains(errOut, `"tale"`) {
+		t.Errorf("a source that is none: status %d, %q", status, errOut)
+	}
+}
+
 // Each malformed line is named, up to a bound.
 func TestDataNamesWhatItSkips(t *testing.T) {
 	dir := t.TempDir()
