@@ -16,19 +16,20 @@ import (
 	"moebot/moe/tokenizer"
 )
 
-const evalUsage = "usage: moe eval [-m MODEL.gguf] [-data DIRECTORY [-ngram DIRECTORY] [-novel DIRECTORY]] [-pairs] [-replies N] [-json]; at least one of -data, -pairs and -replies"
+const evalUsage = "usage: moe eval [-m MODEL.gguf] [-data DIRECTORY [-ngram DIRECTORY] [-novel DIRECTORY]] [-pairs] [-recall] [-replies N] [-json]; at least one of -data, -pairs, -recall and -replies"
 
 // evalResult is what eval -json prints if more was asked for than the loss.
 type evalResult struct {
 	Loss    map[string]eval.Loss            `json:"loss,omitempty"`  // by source
 	NGram   map[string]map[string]eval.Loss `json:"ngram,omitempty"` // by model, then source
 	Pairs   []eval.PairScore                `json:"pairs,omitempty"`
+	Recall  []eval.RecallScore              `json:"recall,omitempty"`
 	Variety *eval.Variety                   `json:"variety,omitempty"`
 	Replies []string                        `json:"replies,omitempty"`
 }
 
 // runEval measures a model file: its loss on shards, beside that of counting models,
-// minimal pairs, and the variety of its replies.
+// minimal pairs, what it says again of what it was told, and the variety of its replies.
 func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
 	fs := newFlags("eval", errOut)
 	path := fs.String("m", "", modelFlag)
@@ -38,9 +39,10 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	order := fs.Int("order", 5, "tokens of an n-gram")
 	countLimit := fs.Int("ngram-limit", 1_000_000, "tokens counted of each source at most; 0 counts all (about 200 bytes of memory each)")
 	pairs := fs.Bool("pairs", false, "score the minimal pairs: which of two sentences is likelier")
+	recall := fs.Bool("recall", false, "count the short conversations in which the model says again what it was told, at temperature 0")
 	replies := fs.Int("replies", 0, "sample so many `replies` to fixed prompts and measure how much they repeat")
 	seed := fs.Uint64("seed", 1, "of the replies")
-	verbose := fs.Bool("v", false, "show the pairs missed and the replies")
+	verbose := fs.Bool("v", false, "show the pairs and the conversations missed, and the replies")
 	length := fs.Int("length", 0, "tokens of context at most; 0 is the model's context")
 	limit := fs.Int("limit", 0, "tokens of each source at most; 0 measures all")
 	threads := fs.Int("t", runtime.NumCPU(), "threads")
@@ -48,7 +50,7 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if err := parse(fs, args); err != nil {
 		return err
 	}
-	if (*shards == "" && !*pairs && *replies < 1) || ((*counted != "" || *novel != "") && *shards == "") {
+	if (*shards == "" && !*pairs && !*recall && *replies < 1) || ((*counted != "" || *novel != "") && *shards == "") {
 		return usageError{errors.New(evalUsage)}
 	}
 	if *order < 1 || *order > 8 {
@@ -79,6 +81,11 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 			return err
 		}
 	}
+	if *recall {
+		if err := e.recall(ctx, *path, *threads); err != nil {
+			return err
+		}
+	}
 	if *replies > 0 {
 		if err := e.replies(ctx, *path, *replies, *threads, *seed); err != nil {
 			return err
@@ -87,7 +94,7 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if !*asJSON {
 		return nil
 	}
-	if *counted == "" && !*pairs && *replies < 1 {
+	if *counted == "" && !*pairs && !*recall && *replies < 1 {
 		return json.NewEncoder(out).Encode(e.res.Loss)
 	}
 	return json.NewEncoder(out).Encode(e.res)
@@ -251,6 +258,33 @@ func (e *evaluation) minimalPairs() error {
 		}
 	}
 	e.printf("%-16s %6d %8.1f%%\n", "all", n, 100*float64(right)/float64(n))
+	return nil
+}
+
+func (e *evaluation) recall(ctx context.Context, path string, threads int) error {
+	m, f, err := openModel(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	recalls := eval.Recalls()
+	answers, err := answerRecalls(ctx, m, e.tok, threads, recalls)
+	if err != nil {
+		return fmt.Errorf("%s: %w", label(path), err)
+	}
+	e.res.Recall = eval.ScoreRecalls(recalls, answers)
+	e.printf("\n%-16s %6s %9s\n", "said again", "asked", "right")
+	right := 0
+	for _, s := range e.res.Recall {
+		e.printf("%-16s %6d %8.1f%%\n", s.Kind, s.Asked, 100*float64(s.Right)/float64(s.Asked))
+		right += s.Right
+		if e.verbose {
+			for _, missed := range s.Missed {
+				e.printf("    %s\n", missed)
+			}
+		}
+	}
+	e.printf("%-16s %6d %8.1f%%\n", "all", len(recalls), 100*float64(right)/float64(len(recalls)))
 	return nil
 }
 

@@ -196,7 +196,7 @@ func TestFromCorpusToModel(t *testing.T) {
 		}
 	}
 	var res evalResult
-	if err := json.Unmarshal([]byte(ok(t, "", "eval", "-m", file("cat.gguf"), "-data", file("shards"), "-ngram", file("shards"), "-order", "3", "-pairs", "-replies", "3", "-json", "-t", "1")), &res); err != nil {
+	if err := json.Unmarshal([]byte(ok(t, "", "eval", "-m", file("cat.gguf"), "-data", file("shards"), "-ngram", file("shards"), "-order", "3", "-pairs", "-recall", "-replies", "3", "-json", "-t", "1")), &res); err != nil {
 		t.Fatal(err)
 	}
 	one, three := res.NGram["1-gram"]["talk"], res.NGram["3-gram"]["talk"]
@@ -205,6 +205,9 @@ func TestFromCorpusToModel(t *testing.T) {
 	}
 	if len(res.Pairs) < 8 || res.Pairs[0].Pairs < 8 || len(res.Replies) != 3 || res.Variety == nil || res.Variety.Replies != 3 {
 		t.Errorf("eval gives %d kinds of pairs, replies %q, %+v", len(res.Pairs), res.Replies, res.Variety)
+	}
+	if len(res.Recall) < 5 || res.Recall[0].Asked != res.Recall[0].Right+len(res.Recall[0].Missed) {
+		t.Errorf("eval says of what was said again: %+v", res.Recall)
 	}
 	if text := ok(t, "", "eval", "-m", file("cat.gguf"), "-data", file("shards"), "-novel", file("shards"), "-t", "1"); !strings.Contains(text, "talk ") {
 		t.Errorf("what is new of the training text: %q", text)
