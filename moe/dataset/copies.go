@@ -9,13 +9,18 @@ const CopyLength = 25
 // token; 64 bits, so that runs of a corpus do not meet by chance).
 func (s *Shard) EachRun(n int, f func(sequence, at int, run uint64)) {
 	for i := range s.Sequences() {
-		for at := s.Start[i]; at+n <= s.Start[i+1]; at++ {
-			h := uint64(0xcbf29ce484222325)
-			for _, id := range s.Tokens[at : at+n] {
-				h = (h ^ uint64(id)) * 0x100000001b3
-			}
-			f(i, at, h)
+		s.runsOf(i, n, func(at int, run uint64) { f(i, at, run) })
+	}
+}
+
+// runsOf is EachRun of one sequence.
+func (s *Shard) runsOf(sequence, n int, f func(at int, run uint64)) {
+	for at := s.Start[sequence]; at+n <= s.Start[sequence+1]; at++ {
+		h := uint64(0xcbf29ce484222325)
+		for _, id := range s.Tokens[at : at+n] {
+			h = (h ^ uint64(id)) * 0x100000001b3
 		}
+		f(at, h)
 	}
 }
 
@@ -60,28 +65,17 @@ func (s *Shard) DropCopies(held map[uint64]bool) int {
 func (s *Shard) DropRepeats() int {
 	said := map[uint64]bool{}
 	repeats := make([]bool, max(0, s.Sequences()))
-	var own []uint64
-	again, at := 0, 0
-	judge := func() {
-		if repeats[at] = 2*again > len(own); !repeats[at] {
-			for _, run := range own {
-				said[run] = true
+	for i := range repeats {
+		runs, again := 0, 0
+		s.runsOf(i, CopyLength, func(_ int, run uint64) {
+			runs++
+			if said[run] {
+				again++
 			}
+		})
+		if repeats[i] = 2*again > runs; !repeats[i] {
+			s.runsOf(i, CopyLength, func(_ int, run uint64) { said[run] = true })
 		}
-		own, again = own[:0], 0
-	}
-	s.EachRun(CopyLength, func(i, _ int, run uint64) {
-		if i != at {
-			judge()
-			at = i
-		}
-		own = append(own, run)
-		if said[run] {
-			again++
-		}
-	})
-	if len(own) > 0 {
-		judge()
 	}
 	return s.drop(repeats)
 }

@@ -3,6 +3,7 @@ package eval
 import (
 	_ "embed"
 	"fmt"
+	"iter"
 	"strings"
 
 	"moebot/moe/backprop"
@@ -34,21 +35,30 @@ func MinimalPairs() []Pair {
 // and those that begin with # are skipped.
 func ParsePairs(text string) ([]Pair, error) {
 	var out []Pair
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
+	for n, line := range statements(text) {
 		kind, rest, ok := strings.Cut(line, ": ")
 		before, rest, ok2 := strings.Cut(rest, "[")
 		choice, after, ok3 := strings.Cut(rest, "]")
 		right, wrong, ok4 := strings.Cut(choice, "|")
 		if !ok || !ok2 || !ok3 || !ok4 || right == wrong {
-			return nil, fmt.Errorf("pairs, line %d: want kind: text [right|wrong] text, have %q", i+1, line)
+			return nil, fmt.Errorf("pairs, line %d: want kind: text [right|wrong] text, have %q", n, line)
 		}
-		out = append(out, Pair{kind, before + right + after, before + wrong + after, len(before), i + 1})
+		out = append(out, Pair{kind, before + right + after, before + wrong + after, len(before), n})
 	}
 	return out, nil
+}
+
+// statements are the lines of a text with their numbers, without blank ones and those that begin with #.
+func statements(text string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		n := 0
+		for line := range strings.Lines(text) {
+			n++
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !yield(n, line) {
+				return
+			}
+		}
+	}
 }
 
 // PairScore says how many pairs of a kind a model got right.

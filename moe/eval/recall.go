@@ -32,18 +32,14 @@ func Recalls() []Recall {
 // Blank lines and those that begin with # are skipped.
 func ParseRecalls(text string) ([]Recall, error) {
 	var out []Recall
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
+	for n, line := range statements(text) {
 		kind, rest, ok := strings.Cut(line, ": ")
 		fields := trimmed(strings.Split(rest, "|"))
 		wanted := trimmed(strings.Split(strings.ToLower(fields[len(fields)-1]), "/"))
 		if !ok || len(fields) < 2 || slices.Contains(fields, "") || slices.Contains(wanted, "") {
-			return nil, fmt.Errorf("recall, line %d: want kind: message | wanted/wanted, have %q", i+1, line)
+			return nil, fmt.Errorf("recall, line %d: want kind: message | wanted/wanted, have %q", n, line)
 		}
-		out = append(out, Recall{kind, fields[:len(fields)-1], wanted, i + 1})
+		out = append(out, Recall{kind, fields[:len(fields)-1], wanted, n})
 	}
 	return out, nil
 }

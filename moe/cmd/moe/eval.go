@@ -50,7 +50,8 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if err := parse(fs, args); err != nil {
 		return err
 	}
-	if (*shards == "" && !*pairs && !*recall && *replies < 1) || ((*counted != "" || *novel != "") && *shards == "") {
+	more := *pairs || *recall || *replies > 0
+	if (*shards == "" && !more) || ((*counted != "" || *novel != "") && *shards == "") {
 		return usageError{errors.New(evalUsage)}
 	}
 	if *order < 1 || *order > 8 {
@@ -94,7 +95,7 @@ func runEval(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if !*asJSON {
 		return nil
 	}
-	if *counted == "" && !*pairs && !*recall && *replies < 1 {
+	if *counted == "" && !more {
 		return json.NewEncoder(out).Encode(e.res.Loss)
 	}
 	return json.NewEncoder(out).Encode(e.res)

@@ -158,15 +158,24 @@ func (b *reader) statement(s string) error {
 var listName = regexp.MustCompile(`^[a-z][a-z-]*$`)
 
 func (b *reader) define(name string, l *list) error {
-	switch {
-	case !listName.MatchString(name) || name == speaker:
-		return fmt.Errorf("list name %q: want lower case letters and hyphens, and not %q", name, speaker)
-	case b.lists[name] != nil || b.made[name] != nil:
-		return fmt.Errorf("list %q is there twice", name)
-	case len(l.rows) == 0:
+	if err := b.free("list", name); err != nil {
+		return err
+	}
+	if len(l.rows) == 0 {
 		return fmt.Errorf("list %q is empty", name)
 	}
 	b.lists[name] = l
+	return nil
+}
+
+// free reports what is wrong with a name for something that slots may stand for.
+func (b *reader) free(what, name string) error {
+	switch {
+	case !listName.MatchString(name) || name == speaker:
+		return fmt.Errorf("%s name %q: want lower case letters and hyphens, and not %q", what, name, speaker)
+	case b.lists[name] != nil || b.made[name] != nil:
+		return fmt.Errorf("%s %q is there twice", what, name)
+	}
 	return nil
 }
 
@@ -212,11 +221,14 @@ func (b *reader) table(s string) error {
 // makes reads a made value. It may use lists that stand above it, and no made ones, so that none is made of itself.
 func (b *reader) makes(s string) error {
 	name, rest, _ := strings.Cut(s, ":")
-	name = strings.TrimSpace(name)
-	alts, err := alternatives(strings.TrimSpace(rest))
-	if err != nil {
+	name, rest = strings.TrimSpace(name), strings.TrimSpace(rest)
+	if err := b.free("made", name); err != nil {
 		return err
 	}
+	if rest == "" {
+		return fmt.Errorf("made %q is empty", name)
+	}
+	alts, err := alternatives(rest)
 	for _, t := range alts {
 		t.slots(func(s *slot) {
 			if err == nil {
@@ -224,15 +236,8 @@ func (b *reader) makes(s string) error {
 			}
 		})
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("made %q: %w", name, err)
-	case !listName.MatchString(name) || name == speaker:
-		return fmt.Errorf("made %q: want lower case letters and hyphens, and not %q", name, speaker)
-	case b.lists[name] != nil || b.made[name] != nil:
-		return fmt.Errorf("made %q: there is a list or a made value of this name", name)
-	case strings.TrimSpace(rest) == "":
-		return fmt.Errorf("made %q is empty", name)
 	}
 	b.made[name] = alts
 	return nil

@@ -183,11 +183,11 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"made x: <y>\nlist y: a", `book:1: made "x": no list "y"`},
 		{"made x: <name>", `book:1: made "x": no list "name"`},
 		{"made x: a\nmade y: <x>", `book:2: made "y": no list "x"`},
-		{"list x: a\nmade x: b", `book:2: made "x": there is a list or a made value of this name`},
+		{"list x: a\nmade x: b", `book:2: made "x" is there twice`},
 		{"made x: a\nlist x: b", `book:2: list "x" is there twice`},
 		{"made x:", `book:1: made "x" is empty`},
-		{"made x: (a", `book:1: ( without )`},
-		{"made X: a", `book:1: made "X": want lower case`},
+		{"made x: (a", `book:1: made "x": ( without )`},
+		{"made X: a", `book:1: made name "X": want lower case`},
 		{"made x: a\nintent a\nu <x.y>\nm y", `book:2: intent "a": no list "x"`},
 	} {
 		_, err := Read("book", strings.NewReader(c.book))

@@ -3,6 +3,7 @@ package phrasebook
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -147,7 +148,7 @@ type scene struct {
 	book *Book
 	name string                 // of the speaker, may be empty
 	rows map[string]map[int]int // [list][which] row
-	made map[string][]string    // [made value][which-1], "" for one that is not made yet
+	made map[string]map[int]string
 }
 
 // value is the word that s stands for, chosen now if it was not before.
@@ -178,19 +179,20 @@ func (c *scene) value(s *slot) string {
 // makes is the made value that s stands for. Each is made of rows of its own.
 func (c *scene) makes(s *slot) string {
 	have := c.made[s.list]
-	for len(have) < s.which {
-		have = append(have, "")
+	if have == nil {
+		have = map[int]string{}
+		c.made[s.list] = have
 	}
-	if have[s.which-1] == "" {
-		w := ""
-		for tries := 0; tries < 20 && (w == "" || slices.Contains(have, w)); tries++ {
+	w, ok := have[s.which]
+	if !ok {
+		others := slices.Collect(maps.Values(have))
+		for tries := 0; tries < 20 && (w == "" || slices.Contains(others, w)); tries++ {
 			own := scene{rng: c.rng, book: c.book, rows: map[string]map[int]int{}}
 			w = own.say(c.book.made[s.list])
 		}
-		have[s.which-1] = w
+		have[s.which] = w
 	}
-	c.made[s.list] = have
-	return have[s.which-1]
+	return w
 }
 
 func taken(chosen map[int]int, row int) bool {

@@ -107,7 +107,7 @@ func (w *Writer) topic() topic {
 }
 
 func (w *Writer) scene(b *Book, name string) *scene {
-	return &scene{rng: w.rng, book: b, name: name, rows: map[string]map[int]int{}, made: map[string][]string{}}
+	return &scene{rng: w.rng, book: b, name: name, rows: map[string]map[int]int{}, made: map[string]map[int]string{}}
 }
 
 // people are the names of those who talk; one nameless person is "".
