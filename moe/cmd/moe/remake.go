@@ -35,7 +35,7 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 	m := remake{ctx: ctx, in: in, out: out, errOut: errOut}
 	fs.StringVar(&m.corpus, "corpus", "", "`directory` of the corpus: */*.jsonl*")
 	fs.StringVar(&m.held, "held", "", "`directory` of its held-out part")
-	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more (recipe-N-again.json names what run N reads several times), recipe-end.json, corpus.sha256, held.sha256 and dialogues/*.txt")
+	fs.StringVar(&m.recipe, "recipe", filepath.Join("moe", "defaultmodel"), "`directory` of recipe-1.json and more (recipe-N-more.json says what run N does otherwise), recipe-end.json, corpus.sha256, held.sha256 and dialogues/*.txt")
 	fs.StringVar(&m.dir, "o", "", "`directory` for all that is made; default.gguf and eval.txt at the end")
 	fs.IntVar(&m.talks, "talks", remakeTalks, "conversations to make from the phrasebooks")
 	fs.IntVar(&m.steps, "steps", 0, "train for so many steps by each recipe instead of its own length, to try the whole thing out")
@@ -212,7 +212,7 @@ func (m *remake) all() error {
 			return m.run(runData, append([]string{"-t", m.threads, "-o", to, heldTalks}, held...)...)
 		}},
 		{m.path("shards"), func(to string) error {
-			if err := m.run(runData, append([]string{"-limit", remakeLimit, "-without", m.path("held", "shards"), "-t", m.threads, "-o", to}, corpus...)...); err != nil {
+			if err := m.data(to, nil, corpus); err != nil {
 				return err
 			}
 			return m.run(runData, "-t", m.threads, "-o", to, talks)
@@ -227,11 +227,7 @@ func (m *remake) all() error {
 	}
 	cooled := m.path("cooled.gguf")
 	if err := m.make(cooled, func(to string) error {
-		args := []string{"-run", m.runDir(len(m.runs)), "-type", "F32", "-name", m.end.Name, "-cool", fmt.Sprint(m.end.Cool), "-o", to}
-		if m.end.Average > 0 {
-			args = append(args, "-average", m.runDir(m.end.Average)+".gguf", "-share", fmt.Sprint(m.end.Share))
-		}
-		return m.run(runExport, args...)
+		return m.export(len(m.runs), m.end.Average, m.end.Share, to, "-cool", fmt.Sprint(m.end.Cool))
 	}); err != nil {
 		return err
 	}
@@ -325,7 +321,17 @@ func (m *remake) recipeRun(n int, initial, to string) error {
 	if err := m.run(runTrain, args...); err != nil {
 		return err
 	}
-	return m.run(runExport, "-run", run, "-type", "F32", "-name", m.end.Name, "-o", to)
+	return m.export(n, m.runs[n-1].more.Average, m.runs[n-1].more.Share, to)
+}
+
+// export writes the weights at the end of run n, in full precision, averaged with a share
+// of those of run other unless that is 0.
+func (m *remake) export(n, other int, share float64, to string, flags ...string) error {
+	args := append(flags, "-run", m.runDir(n), "-type", "F32", "-name", m.end.Name, "-o", to)
+	if other > 0 {
+		args = append(args, "-average", m.runDir(other)+".gguf", "-share", fmt.Sprint(share))
+	}
+	return m.run(runExport, args...)
 }
 
 // eval writes the held-out losses beside those of counting models to a file, of all

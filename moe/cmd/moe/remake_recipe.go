@@ -8,17 +8,29 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"moebot/moe/train"
 )
 
-// remakeRun is recipe-N.json, and what of the phrasebooks that run reads several times,
-// by recipe-N-again.json: {"some text": 9} are nine of each conversation in which that is
-// said. Without that file it is nil.
+// remakeRun is recipe-N.json, and what else there is to say of that run.
 type remakeRun struct {
 	train.Config
-	again map[string]int
+	more remakeMore
 }
+
+// remakeMore is recipe-N-more.json, which most runs have not: what run N reads otherwise
+// than the others, and what its end is averaged with before the next begins.
+type remakeMore struct {
+	Seed    int            `json:"seed"`    // of the conversations from the phrasebooks; 0 is 1
+	Again   map[string]int `json:"again"`   // {"some text": 9} are nine of each conversation in which that is said
+	Once    []string       `json:"once"`    // sources without pieces that mostly repeat earlier ones
+	Average int            `json:"average"` // the run whose end is averaged in; 0 for none
+	Share   float64        `json:"share"`   // of that run's weights, 0 to 1
+}
+
+// reads reports whether the run has shards of its own.
+func (m remakeMore) reads() bool { return m.Seed > 0 || len(m.Again) > 0 || len(m.Once) > 0 }
 
 // remakeEnd is recipe-end.json: what becomes of the weights that the last run ends with.
 type remakeEnd struct {
@@ -45,41 +57,79 @@ func (m *remake) readRecipe() error {
 		if m.steps > 0 {
 			c.Steps, c.Minutes = m.steps, 0
 		}
-		run := remakeRun{Config: c}
-		list := filepath.Join(m.recipe, fmt.Sprintf("recipe-%d-again.json", n))
-		if err := readStrictly(list, &run.again); err != nil && !errors.Is(err, os.ErrNotExist) {
+		m.runs = append(m.runs, remakeRun{Config: c})
+		if err := m.readMore(n); err != nil {
 			return err
 		}
-		for text, times := range run.again {
-			if text == "" || times < 1 {
-				return fmt.Errorf("%s: %q: %d: want a text and a number from 1", list, text, times)
-			}
-		}
-		m.runs = append(m.runs, run)
 	}
 	file := filepath.Join(m.recipe, "recipe-end.json")
 	if err := readStrictly(file, &m.end); err != nil {
 		return err
 	}
+	last := len(m.runs)
+	if m.runs[last-1].more.Average > 0 {
+		return fmt.Errorf("%s: what the last run is averaged with belongs into recipe-end.json", m.moreFile(last))
+	}
 	switch e := m.end; {
 	case e.Name == "":
 		return fmt.Errorf("%s: no name", file)
-	case e.Average < 0 || e.Average >= len(m.runs):
-		return fmt.Errorf("%s: average is run %d, want one of those before the last of %d, or 0", file, e.Average, len(m.runs))
-	case e.Average > 0 && !sameShape(m.runs[e.Average-1].Model, m.runs[len(m.runs)-1].Model):
-		return fmt.Errorf("%s: average is run %d, whose model has another shape than the last", file, e.Average)
-	case !(e.Share >= 0 && e.Share <= 1), (e.Share > 0) != (e.Average > 0):
-		return fmt.Errorf("%s: share is %g of run %d, want 0 to 1, and 0 without a run", file, e.Share, e.Average)
 	case !coolable(e.Cool):
 		return fmt.Errorf("%s: cool is %g, want 0.1 to 10", file, e.Cool)
 	}
-	_, err := exportType(m.end.Type)
+	err := m.averageable(last, m.end.Average, m.end.Share)
+	if err == nil {
+		_, err = exportType(m.end.Type)
+	}
 	for _, rule := range m.end.Set {
 		_, e := quantRule(rule)
 		err = errors.Join(err, e)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+func (m *remake) moreFile(n int) string {
+	return filepath.Join(m.recipe, fmt.Sprintf("recipe-%d-more.json", n))
+}
+
+// readMore reads recipe-N-more.json, if there is one.
+func (m *remake) readMore(n int) error {
+	more, file := &m.runs[n-1].more, m.moreFile(n)
+	if err := readStrictly(file, more); errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if more.Seed < 0 {
+		return fmt.Errorf("%s: seed is %d, want a number from 0", file, more.Seed)
+	}
+	for text, times := range more.Again {
+		if text == "" || times < 1 {
+			return fmt.Errorf("%s: again: %q: %d: want a text and a number from 1", file, text, times)
+		}
+	}
+	for _, source := range more.Once {
+		if !slices.ContainsFunc(m.runs[n-1].Phases, func(p train.Phase) bool { return p.Mix.Weights[source] > 0 }) {
+			return fmt.Errorf("%s: once: the run reads no source %q", file, source)
+		}
+	}
+	if err := m.averageable(n, more.Average, more.Share); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// averageable is an error unless a share of run other can be averaged into the end of run n.
+func (m *remake) averageable(n, other int, share float64) error {
+	switch {
+	case other < 0 || other >= n:
+		return fmt.Errorf("average is run %d, want one of those before run %d, or 0", other, n)
+	case other > 0 && !sameShape(m.runs[other-1].Model, m.runs[n-1].Model):
+		return fmt.Errorf("average is run %d, whose model has another shape than that of run %d", other, n)
+	case !(share >= 0 && share <= 1), (share > 0) != (other > 0):
+		return fmt.Errorf("share is %g of run %d, want 0 to 1, and 0 without a run", share, other)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
 	for _, root := range []string{corpus, held} {
 		write(talk, root, "chat", "talk.jsonl")
 	}
-	for n := range 3 { // the second with one layer more
+	for n := range 5 { // the second with one layer more
 		write(fmt.Sprintf(`{
  "model": {"vocab": 4096, "dim": 16, "layers": %d, "heads": 2, "kv_heads": 1, "head_dim": 8, "hidden": 16, "experts": 2, "top_k": 1,
   "context": 64, "rope_base": 10000, "norm_eps": 1e-5, "tied": true},
@@ -45,8 +45,10 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
  "phases": [{"until": 1, "mix": {"prompt_weight": 1, "weights": {"talk": 1, "phrasebook": 1}}}]
 }`, min(n+1, 2)), recipe, fmt.Sprintf("recipe-%d.json", n+1))
 	}
-	write(`{"How are you": 3, "Hello": 2}`, recipe, "recipe-2-again.json")
-	write(`{"name": "small", "average": 2, "share": 0.25, "cool": 1.06, "type": "F32", "set": ["*attn_q*=F16"]}`, recipe, "recipe-end.json")
+	write(`{"again": {"How are you": 3, "Hello": 2}}`, recipe, "recipe-2-more.json")
+	write(`{"seed": 8, "once": ["talk"]}`, recipe, "recipe-3-more.json")
+	write(`{"average": 2, "share": 0.5}`, recipe, "recipe-4-more.json")
+	write(`{"name": "small", "average": 4, "share": 0.25, "cool": 1.06, "type": "F32", "set": ["*attn_q*=F16"]}`, recipe, "recipe-end.json")
 	write("intent greet\n  u hello | hi\n  m Hello! How are you?\n", recipe, "dialogues", "greet.txt")
 	got, err := sum(filepath.Join(corpus, "chat", "talk.jsonl"))
 	if err != nil {
@@ -66,7 +68,7 @@ func TestRemake(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errOut)
 	}
-	for _, want := range []string{"phrasebook.jsonl: 30 conversations", "1 sequences left out", "run 3 of 3", "step 2 ", "default.gguf", "5-gram"} {
+	for _, want := range []string{"phrasebook.jsonl: 30 conversations", "1 sequences left out", "run 5 of 5", "sequences left out, they repeat earlier ones", "step 2 ", "default.gguf", "5-gram"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
@@ -77,7 +79,7 @@ func TestRemake(t *testing.T) {
 	}
 	// the second run reads each conversation three times
 	var sizes []int64
-	for _, shard := range []string{"shards/phrasebook.shard", "shards-2/phrasebook.shard", "shards/talk.shard", "shards-2/talk.shard"} {
+	for _, shard := range []string{"shards/phrasebook.shard", "shards-2/phrasebook.shard", "shards/talk.shard", "shards-2/talk.shard", "shards-3/phrasebook.shard", "shards-3/talk.shard"} {
 		info, err := os.Stat(filepath.Join(dir, shard))
 		if err != nil {
 			t.Fatal(err)
@@ -87,19 +89,43 @@ func TestRemake(t *testing.T) {
 	if sizes[1] < 2*sizes[0] || sizes[2] != sizes[3] {
 		t.Errorf("shards of %d bytes; want about three times as much of the phrasebook", sizes)
 	}
-	// the end is run 3 with a quarter of run 2, and cooler
-	c, last, _, err := importModel(filepath.Join(dir, "run-3.gguf"))
+	if sizes[5] >= sizes[2] {
+		t.Errorf("shards of %d bytes; want less of the source that is read once", sizes)
+	}
+	same := func(a, b string) bool {
+		x, err := os.ReadFile(filepath.Join(dir, a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := os.ReadFile(filepath.Join(dir, b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Equal(x, y)
+	}
+	if same("shards/phrasebook.shard", "shards-3/phrasebook.shard") {
+		t.Error("another seed gave the same conversations")
+	}
+	weights := func(name string) []float32 {
+		_, w, _, err := importModel(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	// run 4 is handed on with half of run 2, and the end is run 5 with a quarter of that, and cooler
+	ok(t, "", "export", "-run", filepath.Join(dir, "run-4"), "-type", "F32", "-o", filepath.Join(dir, "alone.gguf"))
+	alone, second, older := weights("alone.gguf"), weights("run-2.gguf"), weights("run-4.gguf")
+	for i, w := range older {
+		if want := float32(0.5*float64(alone[i]) + 0.5*float64(second[i])); w != want {
+			t.Fatalf("weight %d of run 4 is %g, want %g", i, w, want)
+		}
+	}
+	c, last, _, err := importModel(filepath.Join(dir, "run-5.gguf"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, older, _, err := importModel(filepath.Join(dir, "run-2.gguf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, embedded, _, err := importModel(filepath.Join(dir, "default.gguf"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	embedded := weights("default.gguf")
 	f, err := gguf.Open(filepath.Join(dir, "default.gguf"))
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +179,7 @@ func TestRemake(t *testing.T) {
 		}
 	}
 	status, out, errOut = moe(t, "", args...)
-	if status != 0 || strings.Contains(out, "step 2 ") || !strings.Contains(out, "run-3.gguf is there") {
+	if status != 0 || strings.Contains(out, "step 2 ") || !strings.Contains(out, "run-5.gguf is there") {
 		t.Errorf("status %d, %s:\n%s", status, errOut, out)
 	}
 	if again, err := os.ReadFile(filepath.Join(dir, "default.gguf")); err != nil || !bytes.Equal(again, made) {
@@ -186,9 +212,16 @@ func TestRemakeStopsAtTheFirstFailure(t *testing.T) {
 func TestRemakeReadsTheRecipeFirst(t *testing.T) {
 	for _, tc := range []struct{ file, text, want string }{
 		{"recipe-3.json", `{"stepps": 1}`, "stepps"},
-		{"recipe-2-again.json", `{"Hello": 0}`, `"Hello": 0`},
-		{"recipe-2-again.json", `{"Hello": `, "unexpected"},
-		{"recipe-end.json", `{"name": "x", "average": 3, "cool": 1, "type": "F32"}`, "average is run 3"},
+		{"recipe-2-more.json", `{"again": {"Hello": 0}}`, `"Hello": 0`},
+		{"recipe-2-more.json", `{"Hello": 2}`, "Hello"},
+		{"recipe-2-more.json", `{"seed": -1}`, "seed is -1"},
+		{"recipe-2-more.json", `{"once": ["tale"]}`, `reads no source "tale"`},
+		{"recipe-2-more.json", `{"average": 2, "share": 0.5}`, "average is run 2"},
+		{"recipe-2-more.json", `{"average": 1, "share": 0.5}`, "another shape"},
+		{"recipe-3-more.json", `{"average": 2}`, "share is 0 of run 2"},
+		{"recipe-5-more.json", `{"average": 2, "share": 0.5}`, "belongs into recipe-end.json"},
+		{"recipe-2-more.json", `{"again": `, "unexpected"},
+		{"recipe-end.json", `{"name": "x", "average": 5, "cool": 1, "type": "F32"}`, "average is run 5"},
 		{"recipe-end.json", `{"name": "x", "share": 1.5, "cool": 1, "type": "F32"}`, "share is 1.5"},
 		{"recipe-end.json", `{"name": "x", "cool": 0, "type": "F32"}`, "cool is 0"},
 		{"recipe-end.json", `{"name": "x", "cool": 20, "type": "F32"}`, "cool is 20"},
