@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
+	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/optimize"
 
 	"moebot/moe/model"
@@ -101,9 +103,6 @@ func (l *Lab) probe(ctx context.Context, s ProbeSet, stride int, did func()) (*P
 		name := "embedding"
 		if n > 0 {
 			name = layerName(n - 1)
-		}
-		if len(rows[0]) > len(rows) { // turning the states changes no probe, but makes them narrower
-			rows, _ = principal(rows, len(rows))
 		}
 		y := ProbeLayer{Name: name, Computed: n}
 		var right, controlRight, learnt, learntOf int
@@ -202,17 +201,65 @@ func fitProbe(rows [][]float64, class []int, train []int, classes int, penalty f
 	for _, i := range train {
 		x, y = append(x, p.standardise(rows[i])), append(y, class[i])
 	}
+	x, widen := narrow(x)
 	problem := optimize.Problem{
 		Func: func(w []float64) float64 { return p.loss(w, x, y, nil) },
 		Grad: func(g, w []float64) { p.loss(w, x, y, g) },
 	}
-	start := make([]float64, classes*(d+1))
+	start := make([]float64, classes*len(x[0]))
 	res, err := optimize.Minimize(problem, start, &optimize.Settings{GradientThreshold: 1e-3, MajorIterations: 200}, &optimize.LBFGS{})
-	p.w = start
+	w := start
 	if res != nil && (err == nil || res.F < math.Inf(1)) { // a stop for want of progress is the end all the same
-		p.w = res.X
+		w = res.X
+	}
+	for of := range slices.Chunk(w, len(x[0])) {
+		p.w = append(p.w, widen(of)...)
 	}
 	return p
+}
+
+// narrow turns standardised rows [D+1] of which there are fewer than D, so that all but as
+// many coordinates as rows are zero and can be left out; widen gives the weights of the
+// narrow rows as weights of the wide. That changes no probe: what an L2 penalty finds lies
+// in the space of the rows (representer theorem; Kimeldorf & Wahba 1971).
+func narrow(rows [][]float64) (out [][]float64, widen func(w []float64) []float64) {
+	d, m := len(rows[0])-1, len(rows)
+	var e mat.EigenSym
+	if d <= m || !e.Factorize(gram(rows), true) {
+		return rows, func(w []float64) []float64 { return w }
+	}
+	var u mat.Dense
+	e.VectorsTo(&u)
+	var kept []int
+	var long []float64 // the rows' root of squares along each axis kept
+	values := e.Values(nil)
+	for k, v := range values {
+		if v > 1e-12*values[m-1] {
+			kept, long = append(kept, k), append(long, math.Sqrt(v))
+		}
+	}
+	for i := range rows {
+		row := make([]float64, len(kept)+1)
+		for j, k := range kept {
+			row[j] = u.At(i, k) * long[j]
+		}
+		row[len(kept)] = 1
+		out = append(out, row)
+	}
+	return out, func(w []float64) []float64 {
+		wide := make([]float64, d+1)
+		for i, row := range rows {
+			of := 0.0
+			for j, k := range kept {
+				of += u.At(i, k) / long[j] * w[j]
+			}
+			for k, v := range row[:d] {
+				wide[k] += of * v
+			}
+		}
+		wide[d] = w[len(kept)]
+		return wide
+	}
 }
 
 // standardise is a row with a one behind.

@@ -108,6 +108,48 @@ func TestProbeFit(t *testing.T) {
 	}
 }
 
+// Of states wider than there are texts, as those of larger models are, a probe reads what is
+// there, and is the one that is found without making them narrower.
+func TestProbeOfWideStates(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	rows := noise(rng, 120, 300)
+	class := make([]int, len(rows))
+	var train, test []int
+	for i, r := range rows {
+		class[i] = i % 3
+		for k := range 30 {
+			r[10*k+class[i]] += 1.2
+		}
+		if i < 80 {
+			train = append(train, i)
+		} else {
+			test = append(test, i)
+		}
+	}
+	p := chooseProbe(rows, class, train, 3, func(i int) bool { return i < 20 })
+	if n := p.right(rows, class, test); n < 37 {
+		t.Errorf("%d of %d classes are read", n, len(test))
+	}
+	p = fitProbe(rows, class, train, 3, 30)
+	var x [][]float64
+	var y []int
+	for _, i := range train {
+		x, y = append(x, p.standardise(rows[i])), append(y, class[i])
+	}
+	slow, g := make([]float64, 3*301), make([]float64, 3*301)
+	for range 3000 {
+		p.loss(slow, x, y, g)
+		for i := range slow {
+			slow[i] -= 0.0005 * g[i]
+		}
+	}
+	for i, w := range slow {
+		if math.Abs(p.w[i]-w) > 1e-3 {
+			t.Fatalf("weight %d is %v, by gradient descent %v", i, p.w[i], w)
+		}
+	}
+}
+
 // With a stride the layers between are left out and the others are the same.
 func TestProbeStride(t *testing.T) {
 	l := plantedLab(t)
