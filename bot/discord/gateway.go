@@ -115,6 +115,7 @@ func (b *Bot) threadHandlers() {
 func (b *Bot) onDelete(channel string, messages ...string) {
 	b.refers.drop(func(t session.Turn) bool { return slices.Contains(messages, t.ID) })
 	for _, id := range messages {
+		b.seen.deleted(channel, id)
 		if b.ctx.Err() == nil {
 			b.chat.Remove(session.Key{Channel: channel}, id)
 		}
@@ -204,6 +205,7 @@ func (b *Bot) onEdit(m *discordgo.Message) {
 	if b.ctx.Err() != nil || m == nil || m.EditedTimestamp == nil || m.Content == "" || m.Author == nil || m.Author.Bot {
 		return
 	}
+	b.seen.edited(m)
 	b.chat.Edited(session.Key{Channel: m.ChannelID}, m.ID, func(ctx context.Context) string {
 		text, err := b.whole(ctx, m)
 		if err != nil { // rather as it was than without its file
@@ -239,16 +241,27 @@ func (b *Bot) offer(channel, question string, a session.Turn) {
 }
 
 // take asks the chat what a message asks that came late, and waits for room: there
-// may be more of them than a queue holds.
+// may be more of them than a queue holds. It is asked as it says now, and not at all if it
+// was deleted since.
 func (b *Bot) take(m *discordgo.Message) {
 	taken := b.seen.asking(m.ChannelID, m.ID)
 	b.seen.heard(m.ChannelID, m.ID)
-	q, ok := b.question(m, true)
-	if !ok {
+	q, ok := b.question(b.seen.newestOf(m), true)
+	if !ok || b.seen.gone(m) {
 		taken()
 		return
 	}
 	q.Taken = taken
+	decide := q.Decide
+	q.Decide = func(ctx context.Context, q *chat.Question) (refusal string, ok bool) {
+		switch {
+		case b.seen.gone(m):
+			return "", false
+		case decide == nil:
+			return "", true
+		}
+		return decide(ctx, q)
+	}
 	if err := b.chat.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil { // who reads the gap next finds it
 		b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
 	}

@@ -40,10 +40,12 @@ type places struct {
 	// unsure are channels not known before a gap, by its number. Where nothing is taken
 	// they are forgotten again; see doubt.
 	unsure map[string]int64
+	// since is what became of messages while their channel waited, by channel and message
+	since map[string]map[string]fate
 }
 
 func newPlaces() *places {
-	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, left: map[string][]session.Pending{}, makers: map[string]int64{}, open: map[string][]string{}, unsure: map[string]int64{}, fresh: make(chan struct{}, 1)}
+	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, left: map[string][]session.Pending{}, makers: map[string]int64{}, open: map[string][]string{}, unsure: map[string]int64{}, since: map[string]map[string]fate{}, fresh: make(chan struct{}, 1)}
 }
 
 // heir knows the same, but holds nothing.
@@ -63,6 +65,7 @@ func (p *places) hold() {
 	for c := range p.last {
 		if _, ok := p.held[c]; !ok {
 			p.held[c] = nil
+			delete(p.since, c)
 		}
 	}
 	if now := time.Now(); p.gap == "" || now.Sub(p.gapAt) > gapTime { // or the one before is not read yet
@@ -152,6 +155,7 @@ func (p *places) made(channel string, gap int64) {
 // settle ends a channel's waiting; mu is held.
 func (p *places) settle(channel string) {
 	delete(p.held, channel)
+	p.lapse(channel)
 	if _, ok := p.unsure[channel]; ok {
 		delete(p.unsure, channel)
 		delete(p.last, channel)
@@ -220,6 +224,7 @@ func (p *places) forget(channel string) {
 	delete(p.open, channel)
 	if len(p.held[channel])+len(p.left[channel]) == 0 {
 		delete(p.held, channel)
+		p.lapse(channel)
 	}
 	p.changed = true
 }

@@ -266,3 +266,63 @@ type deaf struct{ chat.Store }
 func (deaf) Finish(context.Context, session.Key, string, session.Turn, ...session.Amount) (bool, error) {
 	return false, session.ErrUnavailable
 }
+
+// While what was missed is still being asked, messages are deleted and edited: the ones are
+// never answered nor remembered, the others as they say in the end.
+func TestDeletedAndEditedWhileTheChannelWaits(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{MessageContent: true}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	w.send(c, w.mia.ID, w.at("hello"))
+	w.says(c, "re: hello")
+	w.stop(time.Second)
+	missed := w.send(c, w.mia.ID, w.at("missed, and deleted"))
+	wrong := w.send(c, w.mia.ID, w.at("missed, and wrong"))
+	w.late = make(chan struct{})
+	w.restart(w.store)
+	w.until("it is connected", func() bool { return w.bot.ready.Load() })
+	secret := w.send(c, w.mia.ID, w.at("my password is 1234"))
+	typo := w.send(c, w.mia.ID, w.at("what is the tiem?"))
+	w.send(c, w.mia.ID, w.at("bye"))
+	w.until("all wait", func() bool {
+		w.bot.seen.mu.Lock()
+		defer w.bot.seen.mu.Unlock()
+		return len(w.bot.seen.held[c]) == 3
+	})
+	for _, m := range []string{missed.ID, secret.ID} {
+		if err := w.d.Delete(c, m, w.mia.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, now := range map[string]string{wrong.ID: "missed, and right", typo.ID: "what is the time?"} {
+		if _, err := w.d.Edit(c, id, w.mia.ID, w.at(now)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until("the edits are heard", func() bool {
+		w.bot.seen.mu.Lock()
+		defer w.bot.seen.mu.Unlock()
+		return len(w.bot.seen.since[c]) == 4
+	})
+	close(w.late)
+	w.says(c, "re: bye")
+	var said []string
+	for _, m := range w.replies(c) {
+		said = append(said, m.Content)
+	}
+	if want := []string{"re: hello", "re: missed, and right", "re: what is the time?", "re: bye"}; !slices.Equal(said, want) {
+		t.Errorf("answers are %q, want %q", said, want)
+	}
+	w.until("it is stored", func() bool {
+		s, err := w.store.Load(t.Context(), session.Key{Channel: c})
+		return err == nil && len(s.Turns) == 8
+	})
+	s, err := w.store.Load(t.Context(), session.Key{Channel: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, turn := range s.Turns {
+		if strings.Contains(turn.Text, "password") || strings.Contains(turn.Text, "deleted") {
+			t.Errorf("%q is remembered", turn.Text)
+		}
+	}
+}
