@@ -61,7 +61,7 @@ func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head
 	who := person(i)
 	turn := session.Turn{ID: i.ID, Role: session.RoleUser, AuthorID: who.ID, Author: memberName(i), Text: question, Time: time.Now()}
 	r := b.newReply(i.ChannelID, i.ID, who.ID)
-	r.rest, r.head = hooks{b, i, private}, head
+	r.rest, r.head, r.inPlace = hooks{b, i, private}, head, true
 	err = b.chat.Once(chat.Prompt{Key: chat.OnceKey, QuestionID: i.ID, Turns: []session.Turn{turn}, Settings: set}, r)
 	if err != nil {
 		return b.fillText(ctx, i, chat.Full)

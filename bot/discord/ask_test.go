@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -213,4 +214,36 @@ func TestWhyAndExperts(t *testing.T) {
 	if r := w.run(c, w.mia.ID, "why"); r.Message.Content != sayNoTrace {
 		t.Errorf("/why of another alternative: %q", r.Message.Content)
 	}
+}
+
+// A second question by command waits for the first: its answer stands where it was said that
+// it waits, and stays there.
+func TestAskTwice(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	w.run(c, w.mia.ID, "help")
+	ask := func(question string) string {
+		r := w.wait(w.d.Command(c, w.mia.ID, "ask", opt("question", question), opt("private", true)))
+		return r.Message.Interaction.ID
+	}
+	first := ask("slow 30")
+	second := ask("slow 12")
+	w.ends(second, "*waiting for the question before this one …*", "Stop")
+	w.ends(first, "re: slow 30"+pieces(30), "")
+	w.ends(second, "re: slow 12"+pieces(12), "")
+	time.Sleep(300 * time.Millisecond) // what is removed late would be gone by then
+	for id, want := range map[string]string{first: "re: slow 30" + pieces(30), second: "re: slow 12" + pieces(12)} {
+		i, _ := w.d.Interaction(id)
+		if m := i.Response().Message; m == nil || m.Content != want || len(i.Response().Followups) > 0 {
+			t.Errorf("%+v is left of %q", i.Response(), want)
+		}
+	}
+}
+
+// pieces are what the generator says to "slow n" behind the question.
+func pieces(n int) (s string) {
+	for i := range n {
+		s += fmt.Sprintf(" %d", i)
+	}
+	return s
 }

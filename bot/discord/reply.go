@@ -65,6 +65,9 @@ type reply struct {
 	// wait is the message that says that the question waits; "" for none. It is none
 	// of the answer's, which begins below all that was said meanwhile.
 	wait string
+	// inPlace says that the first message is there before the answer: Discord's own, of an
+	// interaction
+	inPlace bool
 	// lost is that message if the answer to its creation was: it may be there
 	lost *draft
 	// yields has a notice leave alone what another process shows of the same question

@@ -109,8 +109,12 @@ func (r *reply) preview(ctx context.Context) error {
 	return nil
 }
 
-// sayWait shows that the question waits.
+// sayWait shows that the question waits: by a message of its own, or where the first message
+// is there from the beginning, in that.
 func (r *reply) sayWait(ctx context.Context, text string) error {
+	if r.inPlace {
+		return r.show(ctx, 0, text, stopRow(r.question, r.asker), true)
+	}
 	if r.wait != "" {
 		return nil
 	}
