@@ -87,10 +87,14 @@ func (s *Service) decide(q *Question) bool {
 // has to wait with it, and, if it is new, the conversation up to it.
 func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, ok bool) {
 	if s.refused.has(q.name()) {
-		s.stats.duplicates.Add(1)
+		s.repeats(q)
 		return nil, 0, false
 	}
 	if q.Known {
+		if s.late.has(q.Key.Channel, q.Turn.ID) { // answered or settled here, of which the store knows nothing yet
+			s.stats.duplicates.Add(1)
+			return nil, 0, false
+		}
 		mine, err := s.hold(q)
 		if err != nil { // it stays pending
 			s.opt.Log.Error("a question of before could not be taken up", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
@@ -102,7 +106,7 @@ func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, o
 		return nil, 0, mine
 	}
 	if s.heard.has(q.name()) { // delivered twice
-		s.stats.duplicates.Add(1)
+		s.repeats(q)
 		return nil, 0, false
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, storeTimeout)
@@ -118,11 +122,19 @@ func (s *Service) take(q Question) (sess *session.Session, wait time.Duration, o
 		return nil, 0, false
 	case !accepted: // taken by another instance, or long ago
 		s.heard.add(q.name())
-		s.stats.duplicates.Add(1)
+		s.repeats(q)
 		return nil, 0, false
 	}
 	s.heard.add(q.name())
 	return &now, wait, true
+}
+
+// repeats leaves a question alone that was taken before.
+func (s *Service) repeats(q Question) {
+	s.stats.duplicates.Add(1)
+	if q.Twice != nil {
+		q.Twice()
+	}
 }
 
 // holdPatience is how long questions of before wait for a store that is away: were one left

@@ -184,6 +184,9 @@ type Question struct {
 	// Taken, if not nil, is called when the store knows the question, its author has been
 	// or is being told why not, or it is none: it need not be asked again.
 	Taken func()
+	// Twice, if not nil, is called if the question was taken before, here or elsewhere, though
+	// perhaps forgotten since, and so is left alone.
+	Twice func()
 
 	patient bool   // waits for room in the queue instead of being refused
 	once    bool   // outside of any conversation

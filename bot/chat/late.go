@@ -72,6 +72,10 @@ func (s *Service) later(c chore) {
 	}
 }
 
+// maxCatchUp is the longest that a store that is away is left alone: other processes may take
+// up what it was not told is done.
+const maxCatchUp = 4 * time.Second
+
 // catchUp works off the chores. When the service stops each gets one more chance.
 func (s *Service) catchUp() {
 	wait := time.Second
@@ -92,7 +96,7 @@ func (s *Service) catchUp() {
 			wait = time.Second
 			continue
 		}
-		wait = min(2*wait, 30*time.Second)
+		wait = min(2*wait, maxCatchUp)
 	}
 }
 

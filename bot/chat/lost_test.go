@@ -98,6 +98,43 @@ func TestLeftOverQuestionsKeepTheirOrder(t *testing.T) {
 	w.settle()
 }
 
+// An answer that was shown while the store was away is not made again when the store is back,
+// but does not know of it yet.
+func TestAnsweredWhileTheStoreWasAway(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.must("c", "1", "wait")
+	w.accepted("1")
+	left := session.Turn{ID: "1", Role: session.RoleUser, Author: "Mia", Text: "wait", Time: time.Now()}
+	w.redis.SetError("LOADING away")
+	close(w.gen.wait)
+	w.board.wait(t, 1)
+	w.until("the answer is to be stored later", func() bool { return w.s.late.has("c", "1") && w.underWay() == 0 })
+	w.redis.SetError("")
+	if err := w.s.AskWait(t.Context(), Question{Key: session.Key{Channel: "c"}, Turn: left, Known: true, Reply: boardReply{w.board, "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	w.until("it is taken for what it is", func() bool { return w.s.Stats().Duplicates == 1 })
+	same(t, w.board.wait(t, 1), []string{"1: 1 wait"})
+	same(t, w.turns("c"), []string{"1 wait", "a1 1 wait"})
+}
+
+// A question that was taken before says so to who asks it again, also if it is forgotten.
+func TestAskedTwice(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	q := Question{Key: session.Key{Channel: "c"}, Reply: boardReply{w.board, "1"}, Turn: session.Turn{ID: "1", Role: session.RoleUser, Author: "Mia", Text: "hi", Time: time.Now()}}
+	var twice atomic.Int32
+	q.Twice = func() { twice.Add(1) }
+	for range 2 {
+		if err := w.s.Ask(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until("it is said", func() bool { return twice.Load() == 1 })
+	same(t, w.board.wait(t, 1), []string{"1: 1 hi"})
+	w.settle()
+}
+
 // Such a question stays if another process has it by the time the store is back.
 func TestRefusedQuestionOfAnotherProcess(t *testing.T) {
 	w := newWorld(t, time.Minute)

@@ -176,8 +176,10 @@ func (s *Service) stop(w *work) {
 		s.aside(w.q.Key.Channel, w.q, func(Question) { s.restore(w.redo) })
 		return
 	}
-	s.aside(w.q.name(), w.q, s.settle) // not behind what is said before
-	s.notify(w.q, func(q Question) { s.say(q, sayStopped) })
+	s.aside(w.q.name(), w.q, s.settle)                             // not behind what is said before
+	if !s.notify(w.q, func(q Question) { s.say(q, sayStopped) }) { // what says that it waits goes all the same
+		s.aside(w.q.name(), w.q, func(q Question) { s.withdraw(q.Reply) })
+	}
 }
 
 // aside runs f beside the queue of questions, after what was put aside before in the
@@ -189,11 +191,13 @@ func (s *Service) aside(lane string, q Question, f func(Question)) {
 }
 
 // notify is aside, in the lane of the channel, for a notice. It is left out where
-// maxNotices wait already.
-func (s *Service) notify(q Question, f func(Question)) {
-	if _, err := s.notices.add(q.Key.Channel, func(int) { s.contain(q, f) }); err != nil {
+// maxNotices wait already, and it reports false.
+func (s *Service) notify(q Question, f func(Question)) bool {
+	_, err := s.notices.add(q.Key.Channel, func(int) { s.contain(q, f) })
+	if err != nil {
 		s.opt.Log.Info("a notice is not shown", "channel", q.Key.Channel, "message", q.Turn.ID, "err", err)
 	}
+	return err == nil
 }
 
 // Working counts what is under way, or waits, in the channels for which of is true.

@@ -215,6 +215,11 @@ func TestRefusedIsSettledAtOnce(t *testing.T) {
 	}
 	w.s.Stop(k, "2")
 	w.until("the stopped one is settled", func() bool { return w.pending() == 3 })
+	w.until("what says that it waits is gone, since there is no room to say that it stopped", func() bool {
+		w.board.mu.Lock()
+		defer w.board.mu.Unlock()
+		return slices.Equal(w.board.withdrawn, []string{"2"})
+	})
 	if _, waiting := w.s.notices.depth(); waiting >= maxNotices {
 		t.Errorf("%d notices wait", waiting)
 	}

@@ -211,6 +211,17 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 		AuthorID: m.Author.ID, Author: authorName(m), Text: text, Time: m.Timestamp}}
 	m.GuildID, m.ChannelID = i.GuildID, i.ChannelID
 	b.withFiles(&q, m)
+	q.Twice = func() { // answered, or refused, and forgotten since
+		b.begin(func() {
+			b.contain("again", func() {
+				ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+				defer cancel()
+				if err := b.fillText(ctx, i, "I was asked that before, and have forgotten it since; please write it again."); err != nil {
+					b.log.Warn("a person could not be told that a message was asked before", "channel", i.ChannelID, "message", m.ID, "err", err)
+				}
+			})
+		})
+	}
 	err = b.chat.Ask(q)
 	if errors.Is(err, chat.ErrFull) { // which the person was told
 		return nil
