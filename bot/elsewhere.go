@@ -20,13 +20,13 @@ type elsewhere struct {
 }
 
 // openElsewhere returns nil if the configuration names no server.
-func openElsewhere(c config.Config, defaults func() session.Settings, log *slog.Logger) (*elsewhere, error) {
+func openElsewhere(c config.Config, m *mind, log *slog.Logger) (*elsewhere, error) {
 	e := c.Engine
 	if e.URL == "" {
 		return nil, nil
 	}
 	client, err := openai.New(openai.Options{URL: e.URL, Model: e.Model, Key: c.EngineKey.Reveal(), Window: e.ContextTokens, Extras: e.Extras, Chances: e.Chances,
-		Defaults: defaults, Log: log, Client: &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: time.Duration(c.Reply.Timeout)}}})
+		Defaults: m.settings, Penalties: m.penalties, Log: log, Client: &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: time.Duration(c.Reply.Timeout)}}})
 	if err != nil {
 		return nil, fmt.Errorf("engine.url: %w", err)
 	}

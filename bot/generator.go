@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,7 +47,7 @@ type mind struct {
 	lab         *lab.Lab
 
 	mu     sync.Mutex
-	traces map[string]chat.Trace // by answer message
+	traces map[string]keptTrace // by answer message
 	order  []string
 	traced func(messageID string) // told of each new trace; may be nil
 
@@ -55,10 +57,10 @@ type mind struct {
 // openMind loads the model that the configuration names; a gateway only measures with
 // it, and has no engine.
 func openMind(c config.Config, log *slog.Logger) (*mind, error) {
-	m := &mind{traces: map[string]chat.Trace{}}
+	m := &mind{traces: map[string]keptTrace{}}
 	m.setDefaults(c.Reply)
 	var err error
-	if m.elsewhere, err = openElsewhere(c, m.settings, log); err != nil {
+	if m.elsewhere, err = openElsewhere(c, m, log); err != nil {
 		return nil, err
 	}
 	name := c.Model.File
@@ -164,6 +166,12 @@ func (m *mind) setDefaults(r config.Reply) {
 	s := defaultSettings(r)
 	m.defaults.Store(&s)
 	m.reply.Store(&r)
+}
+
+// penalties are those that no channel has of its own.
+func (m *mind) penalties() (frequency, presence float64) {
+	r := m.reply.Load()
+	return r.FrequencyPenalty, r.PresencePenalty
 }
 
 // settings are what a channel without its own has.
@@ -308,8 +316,14 @@ func (m *mind) trace(res engine.Result) chat.Trace {
 // maxTraces is the number of answers whose traces are kept.
 const maxTraces = 200
 
+// keptTrace is a trace with the channel of its answer.
+type keptTrace struct {
+	chat.Trace
+	channel string
+}
+
 // Keep is chat.Tracer.
-func (m *mind) Keep(messageID string, t chat.Trace, more bool) {
+func (m *mind) Keep(channel, messageID string, t chat.Trace, more bool) {
 	m.mu.Lock()
 	before, ok := m.traces[messageID]
 	if !ok {
@@ -318,7 +332,7 @@ func (m *mind) Keep(messageID string, t chat.Trace, more bool) {
 	if more {
 		t.Tokens, t.Drafts = append(before.Tokens[:len(before.Tokens):len(before.Tokens)], t.Tokens...), nil // those were of the rest
 	}
-	m.traces[messageID] = t
+	m.traces[messageID] = keptTrace{t, channel}
 	if len(m.order) > maxTraces {
 		delete(m.traces, m.order[0])
 		m.order = m.order[1:]
@@ -334,5 +348,13 @@ func (m *mind) Trace(messageID string) (chat.Trace, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t, ok := m.traces[messageID]
-	return t, ok
+	return t.Trace, ok
+}
+
+// dropTraces forgets the traces for which of is true.
+func (m *mind) dropTraces(of func(messageID string, t keptTrace) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.traces, of)
+	m.order = slices.DeleteFunc(m.order, func(id string) bool { _, ok := m.traces[id]; return !ok })
 }

@@ -16,6 +16,8 @@ import (
 	"moebot/bot/config"
 	"moebot/moe/sample"
 	"moebot/session"
+	"moebot/session/embedded"
+	"moebot/session/redisstore"
 )
 
 func testMind(t testing.TB) *mind {
@@ -128,13 +130,42 @@ func TestSeedAndTrace(t *testing.T) {
 		t.Errorf("the trace spells %q, the answer is %q", said.String(), a.Text)
 	}
 	for i := range maxTraces + 10 {
-		m.Keep(fmt.Sprint(i), a.Trace, false)
+		m.Keep("c", fmt.Sprint(i), a.Trace, false)
 	}
 	if _, ok := m.Trace("3"); ok {
 		t.Error("an old trace is still kept")
 	}
 	if tr, ok := m.Trace(fmt.Sprint(maxTraces + 9)); !ok || len(tr.Tokens) != len(a.Trace.Tokens) {
 		t.Error("the newest trace is not kept")
+	}
+	m.Keep("other", "else", a.Trace, false)
+	local, err := embedded.Open(t.Context(), embedded.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Close()
+	inside, err := redisstore.New(local.Client(), redisstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inside.Close()
+	store := forgetful{Store: inside, mind: m}
+	kept := func(id string) bool { _, ok := m.Trace(id); return ok }
+	last, gone := fmt.Sprint(maxTraces+9), fmt.Sprint(maxTraces+8)
+	if err := store.Remove(t.Context(), session.Key{Channel: "c"}, gone); err != nil && !errors.Is(err, session.ErrNotFound) {
+		t.Fatal(err)
+	}
+	if kept(gone) || !kept(last) {
+		t.Error("the trace of a deleted answer is kept, or that of another is not")
+	}
+	if err := store.Reset(t.Context(), session.Key{Channel: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	if kept(last) || !kept("else") {
+		t.Error("the traces of a conversation that was forgotten are kept, or those of another are not")
+	}
+	if _, err := store.Forget(t.Context(), "5"); err != nil || kept("else") {
+		t.Error("a trace is kept when a person is forgotten", err)
 	}
 }
 

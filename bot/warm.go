@@ -54,18 +54,21 @@ type forgetful struct {
 // Reset forgets a conversation.
 func (f forgetful) Reset(ctx context.Context, k session.Key) error {
 	defer f.mind.forget(k.Channel)
+	defer f.mind.dropTraces(func(_ string, t keptTrace) bool { return t.channel == k.Channel })
 	return f.Store.Reset(ctx, k)
 }
 
 // Remove forgets a message of a conversation.
 func (f forgetful) Remove(ctx context.Context, k session.Key, turnID string) error {
 	defer f.mind.forget(k.Channel)
+	defer f.mind.dropTraces(func(id string, _ keptTrace) bool { return id == turnID })
 	return f.Store.Remove(ctx, k, turnID)
 }
 
 // Forget forgets a person, who may have spoken anywhere.
 func (f forgetful) Forget(ctx context.Context, personID string) (int, error) {
 	defer f.mind.forget("")
+	defer f.mind.dropTraces(func(string, keptTrace) bool { return true })
 	return f.Store.Forget(ctx, personID)
 }
 

@@ -108,7 +108,7 @@ func (s *Service) withdraw(r Reply) {
 // Tracer is a Generator that wants to know which message an answer became, or, if more,
 // which message's answer was gone on with.
 type Tracer interface {
-	Keep(messageID string, t Trace, more bool)
+	Keep(channel, messageID string, t Trace, more bool)
 }
 
 // prompt reads the conversation up to the question.
@@ -282,7 +282,7 @@ func (s *Service) keep(q Question, turn session.Turn, a Answer, start time.Time)
 	}
 	s.count(q, a, start, stored)
 	if t, ok := s.gen.(Tracer); ok {
-		t.Keep(turn.ID, a.Trace, false)
+		t.Keep(q.Key.Channel, turn.ID, a.Trace, false)
 	}
 }
 

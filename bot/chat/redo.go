@@ -121,7 +121,7 @@ func (s *Service) again(w *work) {
 	}
 	s.count(w.q, a, start, stored)
 	if t, ok := s.gen.(Tracer); ok {
-		t.Keep(turn.ID, a.Trace, r.Continue && len(a.Trace.Tokens) > 0)
+		t.Keep(r.Key.Channel, turn.ID, a.Trace, r.Continue && len(a.Trace.Tokens) > 0)
 	}
 	if offer := w.end(stale); offer != nil {
 		s.markStale(r.Key, r.QuestionID, offer)

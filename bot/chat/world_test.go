@@ -84,7 +84,7 @@ func (e *echo) trace(id string) Trace {
 	return e.traces[id]
 }
 
-func (e *echo) Keep(id string, t Trace, more bool) {
+func (e *echo) Keep(_, id string, t Trace, more bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.traces[id] = t

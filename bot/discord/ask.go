@@ -216,7 +216,7 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 			b.contain("again", func() {
 				ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 				defer cancel()
-				if err := b.fillText(ctx, i, "I was asked that before, and have forgotten it since; please write it again."); err != nil {
+				if err := b.fillText(ctx, i, sayForgotten); err != nil {
 					b.log.Warn("a person could not be told that a message was asked before", "channel", i.ChannelID, "message", m.ID, "err", err)
 				}
 			})

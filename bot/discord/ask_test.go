@@ -127,6 +127,10 @@ func TestMessageMenu(t *testing.T) {
 	if r := w.run(c, w.mia.ID, "stop"); r.Message.Content != "Stopped." {
 		t.Errorf("/stop: %q", r.Message.Content)
 	}
+	// what was answered and then forgotten is not answered again, and that is said
+	w.run(c, w.owner.ID, "reset")
+	r = w.wait(w.d.CommandOn(c, w.owner.ID, menuAgain, m.ID))
+	w.ends(r.Message.Interaction.ID, sayForgotten, "")
 }
 
 func TestResetUndoExportContext(t *testing.T) {

@@ -14,9 +14,10 @@ import (
 
 // What people are told who are not answered.
 const (
-	sayBanned  = "I don't answer you here."
-	sayBlocked = "I don't answer messages with such words in them."
-	sayAdult   = "I don't answer in age-restricted channels."
+	sayBanned   = "I don't answer you here."
+	sayNoDirect = "I don't answer direct messages."
+	sayBlocked  = "I don't answer messages with such words in them."
+	sayAdult    = "I don't answer in age-restricted channels."
 )
 
 // worded are the settings of a place with the adult words among those that are not
@@ -79,6 +80,9 @@ func (b *Bot) barred(ctx context.Context, i *discordgo.Interaction, p place, set
 
 // unwelcome is barred without counting.
 func (b *Bot) unwelcome(i *discordgo.Interaction, p place, set session.Settings, text string) string {
+	if i.GuildID == "" && b.policy.Load().NoDirectMessages {
+		return sayNoDirect
+	}
 	who := person(i).ID
 	var roles []string
 	if i.Member != nil {

@@ -41,6 +41,19 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("/ask with such words: %q", r.Message.Content)
 	}
 	w.stored(c, strings.Repeat("é", 40)+" …", "re: "+strings.Repeat("é", 40)+" …")
+
+	// where direct messages are not answered, commands in them are not either
+	dm, err := w.d.OpenDM(w.owner.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.run(dm.ID, w.owner.ID, "ask", opt("question", "hi"))
+	w.ends(r.Message.Interaction.ID, "> hi\nre: hi", "")
+	p.NoDirectMessages = true
+	w.bot.SetPolicy(p)
+	if r := w.run(dm.ID, w.owner.ID, "ask", opt("question", "hi")); r.Message.Content != sayNoDirect {
+		t.Errorf("/ask in a direct message: %q", r.Message.Content)
+	}
 }
 
 // Words that are not answered stay out of a conversation also by an edit while the

@@ -151,12 +151,12 @@ func (b *Bot) pressForget(ctx context.Context, i *discordgo.Interaction, p press
 	text := "Nothing was removed."
 	if p.action == actForget {
 		text = "I'm forgetting …"
+		b.chat.StopPerson(p.asker) // also where another process hears of the press and answers it
+		b.refers.drop(func(t session.Turn) bool { return t.AuthorID == p.asker })
 	}
 	if err := b.update(ctx, i, text); err != nil || p.action != actForget {
 		return err
 	}
-	b.chat.StopPerson(p.asker)
-	b.refers.drop(func(t session.Turn) bool { return t.AuthorID == p.asker })
 	n, err := b.store.Forget(ctx, p.asker)
 	text = fmt.Sprintf("Done: %d messages of yours and answers to them are forgotten.", n)
 	if err != nil {

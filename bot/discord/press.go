@@ -14,6 +14,7 @@ import (
 // What people are told who press a button in vain.
 const (
 	sayNotYours  = "Only the person who asked, or somebody who may manage messages here, can do that."
+	sayForgotten = "I was asked that before, and have forgotten it since. Please write it again."
 	sayTooOld    = "I don't remember that answer any more, so it stays as it is."
 	sayUnderWay  = "I'm at it already."
 	sayOldButton = "I don't know that button any more."

@@ -240,13 +240,14 @@ func rateLimit(err error) (time.Duration, bool) {
 }
 
 // passing reports whether a request may succeed when it is sent again: a rate limit,
-// a fault of the server or of the network, or no answer in time.
+// a fault of the server or of the network, or no answer in time. An answer that cannot be
+// understood will be the same again.
 func passing(err error) bool {
 	var re *discordgo.RESTError
 	if errors.As(err, &re) && re.Response != nil {
 		return re.Response.StatusCode >= 500
 	}
-	return !errors.Is(err, context.Canceled)
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, discordgo.ErrJSONUnmarshal)
 }
 
 // code is Discord's error code in err, 0 for none.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/bwmarrin/discordgo"
 
 	"moebot/bot/discordtest"
 	"moebot/session"
@@ -161,5 +164,16 @@ func TestGapBeginsAtWhatWasAccepted(t *testing.T) {
 		if got := w.bot.asked(t.Context(), tc.channel, tc.last); got != tc.want {
 			t.Errorf("%s: from %s, want %s", name, got, tc.want)
 		}
+	}
+}
+
+// An answer of Discord's that cannot be read is not asked for again and again: it will be the
+// same, and its channel would wait for ever.
+func TestUnreadableAnswersAreNotPassing(t *testing.T) {
+	if err := fmt.Errorf("%w: unknown component type: 99", discordgo.ErrJSONUnmarshal); passing(err) {
+		t.Error(err)
+	}
+	if err := io.ErrUnexpectedEOF; !passing(err) {
+		t.Error(err)
 	}
 }

@@ -35,10 +35,12 @@ type Options struct {
 	// min-p and the repetition penalty.
 	Extras bool
 	// Chances asks for the probabilities of the tokens, for /why.
-	Chances  bool
-	Defaults func() session.Settings // what a channel without its own has; every field set
-	Client   *http.Client            // nil is http.DefaultClient
-	Log      *slog.Logger            // is told at level debug what the server says of its errors: it may repeat the request
+	Chances bool
+	// Penalties are those that no channel has of its own; nil sends none.
+	Penalties func() (frequency, presence float64)
+	Defaults  func() session.Settings // what a channel without its own has; every field set
+	Client    *http.Client            // nil is http.DefaultClient
+	Log       *slog.Logger            // is told at level debug what the server says of its errors: it may repeat the request
 }
 
 // Client is a chat.Generator, safe for concurrent use.
@@ -93,6 +95,8 @@ type request struct {
 	Seed          *uint64        `json:"seed,omitempty"`
 	Logprobs      bool           `json:"logprobs,omitempty"`
 	TopLogprobs   int            `json:"top_logprobs,omitempty"`
+	Frequency     float64        `json:"frequency_penalty,omitempty"`
+	Presence      float64        `json:"presence_penalty,omitempty"`
 
 	// of llama-server and vLLM, which call the penalty differently
 	TopK              *int     `json:"top_k,omitempty"`
@@ -155,6 +159,9 @@ func (c *Client) request(p chat.Prompt) (request, int) {
 	room := min(*s.MaxTokens, c.o.Window/2)
 	r := request{Model: c.o.Model, Stream: true, StreamOptions: map[string]any{"include_usage": true},
 		MaxTokens: room, Temperature: *s.Temperature, TopP: *s.TopP, Seed: s.Seed}
+	if c.o.Penalties != nil {
+		r.Frequency, r.Presence = c.o.Penalties()
+	}
 	if c.o.Chances {
 		r.Logprobs, r.TopLogprobs = true, alternatives
 	}

@@ -75,7 +75,10 @@ func generate(c *Client, p chat.Prompt) (a chat.Answer, pieces []string, err err
 func TestRequest(t *testing.T) {
 	var got map[string]any
 	var path, key string
-	c := open(t, func(o *Options) { o.Key, o.Extras, o.Chances = "k3y", true, true }, func(w http.ResponseWriter, r *http.Request) {
+	c := open(t, func(o *Options) {
+		o.Key, o.Extras, o.Chances = "k3y", true, true
+		o.Penalties = func() (float64, float64) { return 0.5, -1 }
+	}, func(w http.ResponseWriter, r *http.Request) {
 		path, key = r.URL.Path, r.Header.Get("Authorization")
 		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
 			t.Error(err)
@@ -88,7 +91,7 @@ func TestRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{"model": "big", "stream": true, "stream_options": map[string]any{"include_usage": true},
-		"temperature": 0.0, "top_p": 0.9, "seed": 7.0, "max_tokens": 64.0, "logprobs": true, "top_logprobs": 5.0,
+		"temperature": 0.0, "top_p": 0.9, "seed": 7.0, "max_tokens": 64.0, "logprobs": true, "top_logprobs": 5.0, "frequency_penalty": 0.5, "presence_penalty": -1.0,
 		"top_k": 40.0, "min_p": 0.1, "repeat_penalty": 1.2, "repetition_penalty": 1.2, "add_generation_prompt": false, "continue_final_message": true,
 		"messages": []any{
 			map[string]any{"role": "system", "content": "Be brief."},
@@ -115,7 +118,7 @@ func TestWithoutExtrasOnlyWhatOpenAIKnows(t *testing.T) {
 	if _, _, err := generate(c, chat.Prompt{Turns: []session.Turn{said("A", "b")}, Begin: "c"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"top_k", "min_p", "repeat_penalty", "repetition_penalty", "add_generation_prompt", "continue_final_message", "logprobs", "seed"} {
+	for _, name := range []string{"top_k", "min_p", "repeat_penalty", "repetition_penalty", "add_generation_prompt", "continue_final_message", "logprobs", "seed", "frequency_penalty", "presence_penalty"} {
 		if v, ok := got[name]; ok {
 			t.Errorf("%s is %v", name, v)
 		}

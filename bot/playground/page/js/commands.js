@@ -139,7 +139,7 @@ function fileOf(input) {
     if (!chosen) return;
     reading = new Promise((over) => {
       const reader = new FileReader();
-      reader.onload = () => { file = { name: chosen.name, data: reader.result.slice(reader.result.indexOf(",") + 1) }; };
+      reader.onload = () => { if (input.files[0] === chosen) file = { name: chosen.name, data: reader.result.slice(reader.result.indexOf(",") + 1) }; };
       reader.onloadend = over;
       reader.readAsDataURL(chosen);
     });

@@ -63,7 +63,9 @@ function drawIntro() {
 async function older() {
   const scroller = $("scroller");
   const fromEnd = scroller.scrollHeight - scroller.scrollTop;
-  await attempt(() => loadLog(state.channel, true));
+  const channel = state.channel;
+  await attempt(() => loadLog(channel, true));
+  if (state.channel !== channel) return; // another was chosen meanwhile
   redraw();
   scroller.scrollTop = scroller.scrollHeight - fromEnd;
 }
