@@ -23,7 +23,7 @@ import (
 //
 //	DIR/log.jsonl         a JSON object a line, see Record
 //	DIR/latest.ckpt       the newest checkpoint
-//	DIR/previous.ckpt     the one before
+//	DIR/previous.ckpt     the one before; a file system without hard links needs room for its copy
 //	DIR/best.ckpt         the weights with the lowest held-out loss so far, see Config.Judge
 //	DIR/lock              held while the run is at work
 type Run struct {
@@ -73,6 +73,7 @@ type loop struct {
 	start  time.Time // of this process's part, seconds before it are in st.Seconds
 	before float64
 	phase  int
+	unkept bool // it was said that previous.ckpt cannot be made
 
 	nextSample int // step
 	lastSample time.Time

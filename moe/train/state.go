@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -158,14 +159,47 @@ func (l *loop) save() error {
 	updates := l.opt.Step
 	l.st.Updates = &updates
 	// the newest stays in its place until its successor is whole
+	if err := l.keep(os.Link); err != nil && !l.unkept {
+		l.unkept = true
+		fmt.Fprintf(l.Out, "going on without the checkpoint before the newest: %v\n", err)
+	}
+	return checkpoint.Save(l.latest(), l.st, l.vectors())
+}
+
+// keep makes the newest checkpoint previous.ckpt too, by link, or by a copy where the
+// file system has no hard links (exFAT, SMB). It is nothing if there is none yet.
+func (l *loop) keep(link func(from, to string) error) error {
 	previous := filepath.Join(l.Dir, "previous.ckpt")
 	if err := os.Remove(previous); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := os.Link(l.latest(), previous); err != nil && !errors.Is(err, os.ErrNotExist) {
+	err := link(l.latest(), previous)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		err = copyFile(l.latest(), previous)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// copyFile copies a file to a place where none is, whole or not at all.
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
 		return err
 	}
-	return checkpoint.Save(l.latest(), l.st, l.vectors())
+	defer in.Close()
+	out, err := os.Create(filepath.Join(filepath.Dir(to), ".checkpoint-"+filepath.Base(to)))
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name())
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), to)
 }
 
 // vectors are the arrays of a checkpoint, the weights first.

@@ -175,6 +175,56 @@ func TestAnErrorOfTheLogLosesNoStep(t *testing.T) {
 	}
 }
 
+// Where there are no hard links the checkpoint before the newest is a copy, and where
+// it cannot be at all the training goes on without it and says so once.
+func TestCheckpointsWithoutHardLinks(t *testing.T) {
+	c := recipe(4)
+	c.CheckpointMinutes = 1e-9
+	said := new(bytes.Buffer)
+	r := run(t, t.TempDir(), c)
+	r.Held, r.Out = nil, said
+	l := &loop{Run: r}
+	refuse := func(string, string) error { return os.ErrPermission }
+	if err := l.keep(refuse); err != nil {
+		t.Errorf("without a checkpoint: %v", err)
+	}
+	if _, err := r.Do(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	newest, err := os.ReadFile(l.latest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	previous := filepath.Join(r.Dir, "previous.ckpt")
+	if err := l.keep(refuse); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(previous); err != nil || !bytes.Equal(got, newest) {
+		t.Errorf("the copy has %d bytes, the newest checkpoint %d (%v)", len(got), len(newest), err)
+	}
+	if left, err := filepath.Glob(filepath.Join(r.Dir, ".*")); err != nil || len(left) != 0 {
+		t.Errorf("parts are left behind: %v (%v)", left, err)
+	}
+	if strings.Contains(said.String(), "without the checkpoint") {
+		t.Errorf("said without cause:\n%s", said)
+	}
+	// a directory in its place cannot be taken away
+	r.Dir = t.TempDir()
+	if err := os.MkdirAll(filepath.Join(r.Dir, "previous.ckpt", "full"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Do(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(said.String(), "without the checkpoint before the newest"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, said)
+	}
+	var st state
+	if _, err := checkpoint.Load(filepath.Join(r.Dir, "latest.ckpt"), &st); err != nil || st.Step != 4 {
+		t.Errorf("saved at step %d, want 4 (%v)", st.Step, err)
+	}
+}
+
 // Two trainings in one directory would write over each other.
 func TestTheDirectoryIsLocked(t *testing.T) {
 	r := run(t, t.TempDir(), recipe(2))
