@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,10 +71,28 @@ func (m *remake) shards(n int) (string, error) {
 		}
 		others, err := existing(m.path("shards", "*.shard"))
 		for _, shard := range others {
-			if e := os.Link(shard, filepath.Join(to, filepath.Base(shard))); !errors.Is(e, os.ErrExist) {
-				err = errors.Join(err, e)
-			}
+			err = errors.Join(err, linkOrCopy(shard, filepath.Join(to, filepath.Base(shard)), os.Link))
 		}
+		return err
+	})
+}
+
+// linkOrCopy puts the file from at to as well, unless something is there: by link, or by
+// a copy where the file system has no hard links.
+func linkOrCopy(from, to string, link func(from, to string) error) error {
+	if _, err := os.Lstat(to); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if link(from, to) == nil {
+		return nil
+	}
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return writeFile(to, func(w io.Writer) error {
+		_, err := io.Copy(w, f)
 		return err
 	})
 }

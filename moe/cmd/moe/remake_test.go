@@ -192,6 +192,36 @@ func TestRemake(t *testing.T) {
 	}
 }
 
+// A shard is in two directories, as one file or where that cannot be as two.
+func TestLinkOrCopy(t *testing.T) {
+	for name, link := range map[string]func(string, string) error{
+		"link": os.Link, "no links": func(string, string) error { return os.ErrPermission },
+	} {
+		from, to := filepath.Join(t.TempDir(), "a.shard"), filepath.Join(t.TempDir(), "a.shard")
+		if err := os.WriteFile(from, []byte("text"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := linkOrCopy(from, to, link); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, err := os.ReadFile(to); err != nil || string(got) != "text" {
+			t.Errorf("%s: %q (%v)", name, got, err)
+		}
+		if err := os.WriteFile(to+".own", []byte("another"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := linkOrCopy(from, to+".own", link); err != nil {
+			t.Errorf("%s, to what is there: %v", name, err)
+		}
+		if got, err := os.ReadFile(to + ".own"); err != nil || string(got) != "another" {
+			t.Errorf("%s, to what is there: %q (%v)", name, got, err)
+		}
+		if err := linkOrCopy(from+".absent", to+".absent", link); err == nil || !strings.Contains(err.Error(), from+".absent") {
+			t.Errorf("%s, of nothing: %v", name, err)
+		}
+	}
+}
+
 // When a step fails, those that need its product are not begun.
 func TestRemakeStopsAtTheFirstFailure(t *testing.T) {
 	recipe, corpus, held := smallRecipe(t)
