@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"moebot/moe/checkpoint"
+	"moebot/moe/dataset"
 )
 
 // state is what a checkpoint remembers beside the vectors.
@@ -109,10 +111,28 @@ func (l *loop) fits(old state) error {
 		if b.Phase >= len(l.Config.Phases) {
 			return fmt.Errorf("it has been in phase %d, the recipe has %d phases", b.Phase, len(l.Config.Phases))
 		}
+		if err := sameWeights(old.Config.Phases[b.Phase].Mix, l.Config.Phases[b.Phase].Mix); err != nil {
+			return fmt.Errorf("phase %d, which it has been in: %w; other weights need a phase that begins later", b.Phase, err)
+		}
 		for source, weight := range l.Config.Phases[b.Phase].Mix.Weights {
 			if was, ok := old.Data[source]; ok && weight > 0 && was != l.st.Data[source] {
 				return fmt.Errorf("its source %s had %d tokens (%08x), the shard has %d (%08x): the text that it goes on with would be another", source, was.Tokens, was.Sum, l.st.Data[source].Tokens, l.st.Data[source].Sum)
 			}
+		}
+	}
+	return nil
+}
+
+// sameWeights is an error if two mixes draw other batches from the same shards. The
+// weights of the batches already drawn must stay, since they are drawn again to find
+// where each source stands.
+func sameWeights(was, now dataset.Mix) error {
+	both := map[string]float64{}
+	maps.Copy(both, was.Weights)
+	maps.Copy(both, now.Weights)
+	for _, source := range slices.Sorted(maps.Keys(both)) {
+		if a, b := was.Weights[source], now.Weights[source]; a != b {
+			return fmt.Errorf("its weight of source %s is %g, the recipe's %g", source, a, b)
 		}
 	}
 	return nil

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"moebot/moe/backprop"
 	"moebot/moe/checkpoint"
 	"moebot/moe/dataset"
 	"moebot/moe/kernel"
@@ -238,66 +237,6 @@ func TestTheDirectoryIsLocked(t *testing.T) {
 	}
 	if _, err := r.Do(t.Context(), false); err != nil || !asked {
 		t.Errorf("the first: %v, asked %v", err, asked)
-	}
-}
-
-// What a run goes on with must be what it was begun with, as far as its checkpoint says it.
-func TestResumingWithOtherThingsIsRefused(t *testing.T) {
-	c := recipe(10)
-	c.LoRA, c.Optim.Muon = &LoRA{Rank: 2, Alpha: 4}, false
-	total, _ := c.Model.Parameters()
-	base := make([]float32, total)
-	backprop.Init(c.Model, base, 8)
-	begin := func(vocabulary string, change func(*Run)) Run {
-		r := run(t, t.TempDir(), c)
-		r.Init, r.Held = append([]float32(nil), base...), nil
-		for _, s := range r.Train {
-			s.Vocabulary = vocabulary
-		}
-		change(&r)
-		return r
-	}
-	first := begin("one", func(*Run) {})
-	ctx, cancel := context.WithCancel(t.Context())
-	first.Out = cancelAfter{cancel, new(int), 1}
-	if _, err := first.Do(ctx, false); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	latest := filepath.Join(first.Dir, "latest.ckpt")
-	var st state
-	vectors, err := checkpoint.Load(latest, &st)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := func(r *Run) { r.Init[5]++ }
-	repacked := func(r *Run) { r.Train[0].Tokens[7]++ }
-	for _, tc := range []struct {
-		name, vocabulary, want string
-		change                 func(*Run)
-	}{
-		{"all the same", "one", "", func(*Run) {}},
-		{"shards that do not say their vocabulary", "", "", func(*Run) {}},
-		{"another vocabulary", "two", "vocabulary", func(*Run) {}},
-		{"another base", "one", "other weights", other},
-		{"another text", "one", "source a", repacked},
-	} {
-		for _, known := range []bool{true, false} {
-			old := st
-			if !known {
-				old.Vocabulary, old.Data, old.Base = "", nil, ""
-			}
-			r := begin(tc.vocabulary, tc.change)
-			if err := checkpoint.Save(filepath.Join(r.Dir, "latest.ckpt"), old, vectors); err != nil {
-				t.Fatal(err)
-			}
-			_, err := r.Do(t.Context(), true)
-			if want := known && tc.want != ""; (err != nil) != want || want && !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("%s, said by the checkpoint %v: %v", tc.name, known, err)
-			}
-		}
-	}
-	if _, _, err := Weights(latest, testVocabulary(40)); err == nil || !strings.Contains(err.Error(), "another vocabulary") {
-		t.Errorf("weights for another vocabulary: %v", err)
 	}
 }
 
