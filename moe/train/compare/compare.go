@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"moebot/moe/backprop"
+	"moebot/moe/checkpoint"
 	"moebot/moe/dataset"
 	"moebot/moe/eval"
 	"moebot/moe/kernel"
@@ -220,9 +221,12 @@ func (c Comparison) run(ctx context.Context, v Variant, seed uint64) (Result, er
 		return Result{}, err
 	}
 	fmt.Fprintf(c.Out, "\n%s, seed %d\n", v.Name, seed)
-	_, err = os.Stat(filepath.Join(dir, "latest.ckpt"))
+	resume, err := begun(dir, recipe)
+	if err != nil {
+		return Result{}, err
+	}
 	mem := &memory{Writer: c.Out, before: train.Heap()}
-	if _, err := (train.Run{Dir: dir, Config: recipe, Train: c.Train, Held: c.Held, Pool: c.Pool, Out: mem}).Do(ctx, err == nil); err != nil {
+	if _, err := (train.Run{Dir: dir, Config: recipe, Train: c.Train, Held: c.Held, Pool: c.Pool, Out: mem}).Do(ctx, resume); err != nil {
 		return Result{}, err
 	}
 	r, err := c.result(dir, recipe)
@@ -239,6 +243,26 @@ func (c Comparison) run(ctx context.Context, v Variant, seed uint64) (Result, er
 		return Result{}, err
 	}
 	return r, os.Rename(tmp, file)
+}
+
+// begun reports whether a run in dir was stopped, which then must have been of the same
+// recipe: train itself lets a run go on with another learning rate or length.
+func begun(dir string, recipe train.Config) (bool, error) {
+	file := filepath.Join(dir, "latest.ckpt")
+	var stopped struct {
+		Config train.Config `json:"config"`
+	}
+	f, err := checkpoint.Open(file, &stopped)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !same(stopped.Config, recipe) {
+		err = fmt.Errorf("%s is of another recipe: choose another directory, or remove it", file)
+	}
+	return true, errors.Join(err, f.Close())
 }
 
 // result reads a finished run's log.

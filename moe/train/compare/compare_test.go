@@ -64,6 +64,11 @@ func TestComparisonGoesOnWhereItStood(t *testing.T) {
 	if _, err := c.Do(ctx); err == nil {
 		t.Fatal("a cancelled comparison ends without an error")
 	}
+	c.Config.Base = json.RawMessage(strings.Replace(base, `"lr":0.02`, `"lr":0.01`, 1))
+	if _, err := c.run(t.Context(), c.Config.Variants[2], 1); err == nil || !strings.Contains(err.Error(), "no-balance-seed1/latest.ckpt is of another recipe") {
+		t.Errorf("a stopped run goes on by another recipe: %v", err)
+	}
+	c.Config = config()
 	var out bytes.Buffer
 	c.Out = &out
 	again, err := c.Do(t.Context())
