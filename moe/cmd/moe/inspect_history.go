@@ -67,6 +67,7 @@ func stagesOf(args []string) (row []stageFile, err error) {
 			if found, err = filepath.Glob(filepath.Join(path, "*.ckpt")); err != nil {
 				return nil, err
 			}
+			found = slices.DeleteFunc(found, func(f string) bool { return strings.HasPrefix(filepath.Base(f), ".") }) // what a kill left of a save
 			if len(found) == 0 {
 				return nil, fmt.Errorf("%s: no checkpoints (*.ckpt) in this directory", path)
 			}
