@@ -77,9 +77,6 @@ func (l *Lab) Attention(ctx context.Context, corpus *Corpus) (*Attention, error)
 	if err != nil {
 		return nil, err
 	}
-	if out.Tokens == 0 {
-		return nil, errors.New("the corpus holds no tokens")
-	}
 	period := min(repeatLen, (l.length-1)/2, l.ordinary())
 	rng := rand.New(rand.NewPCG(1, 0))
 	for range repeats {

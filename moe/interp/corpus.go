@@ -3,6 +3,7 @@ package interp
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -27,17 +28,49 @@ type Corpus struct {
 	Files []string
 	// Tokens is how many are taken at most, the same number from each file; 0 takes all.
 	Tokens int
-	// Skipped counts the malformed lines of the last reading.
+	// Skipped counts the malformed lines of the last reading, First is the first of them.
 	Skipped int
+	First   error
 }
 
 // Each calls use for every sequence, of 2 tokens and the Lab's length at most, until
-// it fails or ctx ends. It tells the Lab's progress if the number of tokens is bounded.
+// it fails or ctx ends; a corpus that holds none is an error. It tells the Lab's
+// progress if the number of tokens is bounded.
 func (c *Corpus) Each(ctx context.Context, l *Lab, use func(Sequence) error) error {
-	c.Skipped = 0
+	c.Skipped, c.First = 0, nil
+	read := c.files
 	if len(c.Files) == 0 {
-		return c.builtin(ctx, l, use)
+		read = c.builtin
 	}
+	some := false
+	err := read(ctx, l, func(s Sequence) error {
+		some = true
+		return use(s)
+	})
+	if err == nil && !some {
+		err = c.nothing()
+	}
+	return err
+}
+
+// nothing is the error for a corpus without a sequence.
+func (c *Corpus) nothing() error {
+	what := "a text of 2 tokens or more"
+	if len(c.Files) == 0 {
+		return fmt.Errorf("%d tokens are too few for %s that comes with the program", c.Tokens, what)
+	}
+	if c.Tokens > 0 {
+		what += fmt.Sprintf(" among %d tokens", c.Tokens)
+	}
+	err := fmt.Errorf("%s: not %s", strings.Join(c.Files, ", "), what)
+	if c.Skipped > 0 {
+		err = fmt.Errorf("%w; %d lines skipped, the first: %w", err, c.Skipped, c.First)
+	}
+	return err
+}
+
+// files gives the documents of all files.
+func (c *Corpus) files(ctx context.Context, l *Lab, use func(Sequence) error) error {
 	done := 0
 	render := l.renderer()
 	for _, path := range c.Files {
@@ -45,7 +78,9 @@ func (c *Corpus) Each(ctx context.Context, l *Lab, use func(Sequence) error) err
 		var failed error
 		err := dataset.ReadFile(path, func(d dataset.Document, err error) bool {
 			if err != nil {
-				c.Skipped++
+				if c.Skipped++; c.First == nil {
+					c.First = err
+				}
 				return ctx.Err() == nil
 			}
 			topic := d.Source

@@ -111,9 +111,6 @@ func (l *Lab) Experts(ctx context.Context, corpus *Corpus, shuffles int) (*Exper
 	if err != nil {
 		return nil, err
 	}
-	if out.Tokens == 0 {
-		return nil, errors.New("the corpus holds no tokens")
-	}
 	out.Topics = r.topics.names
 	perTopic := make([]int, len(out.Topics))
 	for _, t := range r.traits[4] {

@@ -221,3 +221,36 @@ func TestCorpus(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
+
+// Lines that are no documents are counted and named, and a corpus without anything to
+// read is an error, not a model whose neurons are all dead.
+func TestCorpusWithMalformedLines(t *testing.T) {
+	l := plantedLab(t)
+	corpus := corpusOf(t, "s: abcde")
+	path := corpus.Files[0]
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("{}\n" + string(whole) + "[\n")
+	if n, err := l.Neurons(t.Context(), corpus); err != nil || n.Tokens != 6 || corpus.Skipped != 2 || !strings.Contains(fmt.Sprint(corpus.First), ":1: ") {
+		t.Errorf("%+v (%v): %d lines skipped, the first: %v", n, err, corpus.Skipped, corpus.First)
+	}
+	write("{}\n[\n")
+	if _, err := l.Neurons(t.Context(), corpus); err == nil || !strings.Contains(err.Error(), "2 lines skipped, the first: "+path+":1: ") {
+		t.Errorf("without a document: %v", err)
+	}
+	write("")
+	if _, err := l.Neurons(t.Context(), corpus); err == nil || !strings.Contains(err.Error(), path+": not a text of 2 tokens") {
+		t.Errorf("an empty file: %v", err)
+	}
+	if _, err := l.Neurons(t.Context(), &Corpus{Tokens: 1}); err == nil || !strings.Contains(err.Error(), "1 tokens are too few") {
+		t.Errorf("one token: %v", err)
+	}
+}
