@@ -45,7 +45,7 @@ func inspectHistory(ctx context.Context, args []string, out, errOut io.Writer) e
 		row = append([]stageFile{{path: row[0].path, null: true}}, row...)
 	}
 	open := func(i int) (interp.Opened, error) { return p.stage(row[i], i) }
-	g, err := interp.History(ctx, len(row), open, &interp.Corpus{Files: files, Tokens: *p.tokens}, p.bar.show)
+	g, err := interp.History(ctx, len(row), open, p.corpusOf(files, *p.tokens), p.bar.show)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type inspection struct {
 	tokens          *int  // of instruments that read a corpus
 	chat            *bool // of instruments that read one text
 
+	read *interp.Corpus // the last
 	lab  *interp.Lab
 	pool *kernel.Pool
 	open []*gguf.File
@@ -130,8 +131,19 @@ func (p *inspection) close() {
 }
 
 // corpus is that of the arguments.
-func (p *inspection) corpus() *interp.Corpus {
-	return &interp.Corpus{Files: p.Args(), Tokens: *p.tokens}
+func (p *inspection) corpus() *interp.Corpus { return p.corpusOf(p.Args(), *p.tokens) }
+
+// corpusOf is a corpus whose malformed lines told names in the end.
+func (p *inspection) corpusOf(files []string, tokens int) *interp.Corpus {
+	p.read = &interp.Corpus{Files: files, Tokens: tokens}
+	return p.read
+}
+
+// told says on the error output what the last corpus had that could not be read.
+func (p *inspection) told() {
+	if c := p.read; c != nil && c.Skipped > 0 {
+		fmt.Fprintf(p.errOut, "%d lines of the corpus skipped, the first: %v\n", c.Skipped, c.First)
+	}
 }
 
 // text is the arguments as tokens, or a sentence of our own if there are none.
@@ -171,6 +183,7 @@ func format(path string) string {
 // show prints an instrument's result the way the flags ask for and draws it.
 func (p *inspection) show(data any, r interp.Report) error {
 	p.bar.clear()
+	p.told()
 	if *p.plot != "" {
 		var b bytes.Buffer
 		if err := interp.Draw(&b, format(*p.plot), r.Figures); err != nil {

@@ -65,6 +65,7 @@ func inspectReport(ctx context.Context, args []string, out, errOut io.Writer) er
 		page.Sections = append(page.Sections, s)
 	}
 	p.bar.clear()
+	p.told()
 	total, active := p.lab.Model.Parameters()
 	c := p.lab.Model.Config
 	text := "a small text that comes with the program"
@@ -101,7 +102,7 @@ func inspectReport(ctx context.Context, args []string, out, errOut io.Writer) er
 
 // parts are all instruments with settings that suit a report.
 func (p *inspection) parts(row []stageFile, work workload) []reportPart {
-	lab, corpus := p.lab, &interp.Corpus{Files: p.Args(), Tokens: work.tokens}
+	lab, corpus := p.lab, p.corpusOf(p.Args(), work.tokens)
 	command := func(rest string) string {
 		s := "moe inspect " + rest
 		if *p.path != "" {
@@ -225,6 +226,6 @@ func (p *inspection) row(run string) ([]stageFile, error) {
 
 // growth is the history of a row.
 func (p *inspection) growth(ctx context.Context, row []stageFile, tokens int) (*interp.Growth, error) {
-	corpus := &interp.Corpus{Files: p.Args(), Tokens: tokens}
-	return interp.History(ctx, len(row), func(i int) (interp.Opened, error) { return p.stage(row[i], i) }, corpus, p.bar.show)
+	open := func(i int) (interp.Opened, error) { return p.stage(row[i], i) }
+	return interp.History(ctx, len(row), open, &interp.Corpus{Files: p.Args(), Tokens: tokens}, p.bar.show)
 }

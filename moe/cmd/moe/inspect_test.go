@@ -58,6 +58,24 @@ func TestInstruments(t *testing.T) {
 	}
 }
 
+// What of a corpus could not be read is said beside the results.
+func TestInspectTellsOfMalformedLines(t *testing.T) {
+	corpus := filepath.Join(t.TempDir(), "talk.jsonl")
+	if err := os.WriteFile(corpus, []byte(`{"text":"The dog saw the cat."}`+"\n{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errOut := moe(t, "", "inspect", "neuron", "-json", corpus)
+	if status != 0 || !json.Valid([]byte(out)) || !strings.Contains(errOut, "1 lines of the corpus skipped, the first: "+corpus+":2: ") {
+		t.Errorf("status %d, %.100q, %q", status, out, errOut)
+	}
+	if err := os.WriteFile(corpus, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, errOut := moe(t, "", "inspect", "neuron", corpus); status != 1 || out != "" || !strings.Contains(errOut, corpus+":1: ") {
+		t.Errorf("without a document: status %d, %.100q, %q", status, out, errOut)
+	}
+}
+
 func TestInspectRefuses(t *testing.T) {
 	m, f, err := openModel("")
 	if err != nil {
