@@ -35,8 +35,8 @@ type NextToken struct {
 // SteerOptions say how replies are drawn.
 type SteerOptions struct {
 	Tokens      int     // of a reply at most
-	Temperature float64 // 0 takes the likeliest, and then one reply is enough
-	Seeds       int     // replies
+	Temperature float64 // 0 takes the likeliest
+	Seeds       int     // replies; at temperature 0, where all would be the same, one is made
 	Random      int     // random edits of the null model
 }
 
@@ -51,6 +51,9 @@ func (l *Lab) Steer(ctx context.Context, ids []int32, edits []steer.Edit, o Stee
 	}
 	if !(o.Temperature >= 0 && o.Temperature <= 10) {
 		return nil, fmt.Errorf("temperature is %v, want 0 to 10", o.Temperature)
+	}
+	if o.Temperature == 0 {
+		o.Seeds = 1 // the places of one reply must not be counted as those of many
 	}
 	hook, err := l.Hook(edits)
 	if err != nil {

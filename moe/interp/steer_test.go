@@ -69,6 +69,24 @@ func TestSteering(t *testing.T) {
 	}
 }
 
+// At temperature 0 all replies are the same one, whose places count once.
+func TestRepliesWithoutTemperature(t *testing.T) {
+	l := plantedLab(t)
+	edits := []steer.Edit{{Kind: steer.ScaleHead, Layer: 1, Index: 0, Amount: 0}}
+	for _, tc := range []struct {
+		temperature float64
+		want        int
+	}{{0, 1}, {1, 4}} {
+		s, err := l.Steer(t.Context(), l.Encode("abcabc", false), edits, SteerOptions{Tokens: 3, Temperature: tc.temperature, Seeds: 4, Random: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Replies) != tc.want || s.Changed.N > 3*tc.want {
+			t.Errorf("temperature %g: %d replies of 4, %d places of %d at most", tc.temperature, len(s.Replies), s.Changed.N, 3*tc.want)
+		}
+	}
+}
+
 func TestForceAndForbid(t *testing.T) {
 	l := plantedLab(t)
 	ids := l.Encode("abcdefgh", false)

@@ -27,7 +27,7 @@ func inspectSteer(ctx context.Context, args []string, out, errOut io.Writer) err
 	o := interp.SteerOptions{}
 	p.IntVar(&o.Tokens, "n", 40, "tokens of a reply at most")
 	p.Float64Var(&o.Temperature, "temperature", 0, "0 takes the likeliest tokens")
-	p.IntVar(&o.Seeds, "replies", 1, "replies, with seeds 1, 2, ...")
+	p.IntVar(&o.Seeds, "replies", 1, "replies, with seeds 1, 2, ...; at temperature 0, where all would be the same, one is made")
 	p.IntVar(&o.Random, "random", 20, "random edits of the same kind as a null model")
 	defer p.close()
 	if err := p.start(args); err != nil {
