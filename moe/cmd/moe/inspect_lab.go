@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -185,11 +183,7 @@ func (p *inspection) show(data any, r interp.Report) error {
 	p.bar.clear()
 	p.told()
 	if *p.plot != "" {
-		var b bytes.Buffer
-		if err := interp.Draw(&b, format(*p.plot), r.Figures); err != nil {
-			return err
-		}
-		if err := os.WriteFile(*p.plot, b.Bytes(), 0o644); err != nil {
+		if err := writeFile(*p.plot, func(w io.Writer) error { return interp.Draw(w, format(*p.plot), r.Figures) }); err != nil {
 			return err
 		}
 	}

@@ -84,7 +84,7 @@ func inspectReport(ctx context.Context, args []string, out, errOut io.Writer) er
 	if err := page.HTML(&b); err != nil {
 		return err
 	}
-	if err := os.WriteFile(*output, b.Bytes(), 0o644); err != nil {
+	if err := writeFile(*output, func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err }); err != nil {
 		return err
 	}
 	if *p.json {

@@ -45,13 +45,10 @@ func runLogits(ctx context.Context, args []string, _ io.Reader, _, errOut io.Wri
 	if err != nil {
 		return err
 	}
-	out, err := os.Create(*output)
+	err = writeFile(*output, func(w io.Writer) error {
+		return writeLogits(ctx, w, m, ids, max(*window, len(ids)), *chunk, *threads)
+	})
 	if err != nil {
-		return err
-	}
-	err = writeLogits(ctx, out, m, ids, max(*window, len(ids)), *chunk, *threads)
-	if err = errors.Join(err, out.Close()); err != nil {
-		os.Remove(*output) // half of the logits are worse than none
 		return fmt.Errorf("%s: %w", *output, err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -63,6 +64,18 @@ func TestLogits(t *testing.T) {
 		if math.Abs(float64(a[i]-b[i])) > 1e-3 {
 			t.Fatalf("logit %d is %v in one batch, %v one by one", i, a[i], b[i])
 		}
+	}
+	// stopped, it leaves the file that was there
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if status := run(ctx, []string{"logits", "-tokens", tokens, "-o", whole}, strings.NewReader(""), io.Discard, io.Discard); status != 1 {
+		t.Errorf("stopped: status %d", status)
+	}
+	if info, err := os.Stat(whole); err != nil || info.Size() != int64(4*len(a)) {
+		t.Errorf("stopped: the older file is gone (%v)", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".moe-*")); err != nil || len(left) > 0 {
+		t.Errorf("stopped: %q is left (%v)", left, err)
 	}
 }
 
