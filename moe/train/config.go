@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"moebot/moe/backprop"
@@ -48,7 +49,7 @@ type Config struct {
 
 	Phases []Phase `json:"phases"`
 
-	LoRA *LoRA `json:"lora,omitempty"` // train low-rank changes of given weights instead of all; see Run.Init
+	LoRA *LoRA `json:"lora,omitempty"` // train low-rank changes of given weights instead of all, by AdamW; see Run.Init
 
 	LogSteps          int     `json:"log_steps"`          // steps between lines of the log
 	CheckpointMinutes float64 `json:"checkpoint_minutes"` // between checkpoints
@@ -87,6 +88,9 @@ func ParseConfig(b []byte) (Config, error) {
 	var c Config
 	if err := d.Decode(&c); err != nil {
 		return Config{}, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Config{}, errors.New("something follows the JSON value")
 	}
 	return c, c.check()
 }
@@ -145,6 +149,9 @@ func (c Config) check() error {
 	if c.LoRA != nil {
 		if err := c.LoRA.check(); err != nil {
 			errs = append(errs, err)
+		}
+		if c.Optim.Muon {
+			fail("optim.muon is for whole matrices, not for the low-rank ones of lora")
 		}
 	}
 	if len(c.Phases) == 0 {

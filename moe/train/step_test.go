@@ -43,7 +43,7 @@ func TestDataParallelRunsAreTheSame(t *testing.T) {
 	moved := plain
 	moved.Routing = backprop.Routing{Noise: 0.3, BiasRate: 0.01}
 	adapter := plain
-	adapter.LoRA = &LoRA{Rank: 2, Alpha: 4}
+	adapter.LoRA, adapter.Optim.Muon = &LoRA{Rank: 2, Alpha: 4}, false
 	for name, c := range map[string]Config{"plain": plain, "noise and bias": moved, "adapter": adapter} {
 		t.Run(name, func(t *testing.T) {
 			losses := func(parallel int) (out []float64) {

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -248,6 +249,16 @@ func TestClearErrors(t *testing.T) {
 	}
 	if _, err := ReadConfig(bad); err == nil || !strings.Contains(err.Error(), "lrr") || !strings.Contains(err.Error(), bad) {
 		t.Errorf("an unknown key gives %v", err)
+	}
+	whole, err := json.Marshal(recipe(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := ParseConfig(append(whole, '\n')); err != nil || c.Steps != 2 {
+		t.Errorf("a recipe of %d steps, want 2 (%v)", c.Steps, err)
+	}
+	if _, err := ParseConfig(append(whole, `{"lr": 1}`...)); err == nil || !strings.Contains(err.Error(), "something follows") {
+		t.Errorf("two values give %v", err)
 	}
 }
 

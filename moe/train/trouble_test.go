@@ -258,6 +258,7 @@ func TestRecipesThatCannotWorkAreRefused(t *testing.T) {
 		"data_parallel is 3":     func(c *Config) { c.DataParallel = 3 },
 		"data_parallel is -1":    func(c *Config) { c.DataParallel = -1 },
 		"clip is -1":             func(c *Config) { c.Clip = -1 },
+		"optim.muon is for":      func(c *Config) { c.LoRA = &LoRA{Rank: 2, Alpha: 4} },
 		"phase 1: prompt_weight": func(c *Config) { c.Phases[1].Mix.PromptWeight = -1 },
 		"phase 0: weight of a":   func(c *Config) { c.Phases[0].Mix.Weights["a"] = -1 },
 	} {

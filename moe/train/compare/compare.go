@@ -49,6 +49,9 @@ func Read(path string) (Config, error) {
 	if err := d.Decode(&c); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Config{}, fmt.Errorf("%s: something follows the JSON value", path)
+	}
 	if err := c.check(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}

@@ -163,6 +163,7 @@ func TestReadNamesTheFault(t *testing.T) {
 		{`[1]`, `[{"name":"A b"},{"name":"a-b"}]`, "share a directory"},
 		{`[1]`, `[{"name":"a"},{"name":"b","set":{"modell":{}}}]`, "modell"},
 		{`[1]`, `[{"name":"a"},{"name":"b","set":{"model":{"experts":0}}}]`, "experts"},
+		{`[1]`, `[{"name":"a"},{"name":"b"}]} {"seeds":[2]`, "something follows"},
 	} {
 		if _, err := Read(write(tc.seeds, tc.variants)); err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "compare.json") {
 			t.Errorf("%s %s gives %v, want an error with %q", tc.seeds, tc.variants, err, tc.want)
