@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -58,12 +59,12 @@ func runBench(ctx context.Context, args []string, in io.Reader, out, errOut io.W
 	if *runs < 1 || *threads < 1 {
 		return usageError{errors.New("-r and -t must be at least 1")}
 	}
+	if err := checkBench(fs, *only); err != nil {
+		return usageError{err}
+	}
 	if *burning > 0 {
 		burn(ctx, in, min(*burning, time.Minute))
 		return nil
-	}
-	if *bf16 && !*training {
-		return usageError{errors.New("-bf16 goes with -train")}
 	}
 	if *training {
 		return benchTrain(ctx, out, *shape, *bf16, *threads, *runs, *asJSON)
@@ -126,6 +127,47 @@ func runBench(ctx context.Context, args []string, in io.Reader, out, errOut io.W
 		add(benchRow{Test: "rss", Unit: "MiB", Median: mib, Min: mib, Max: mib})
 	}
 	return t.end()
+}
+
+// checkBench refuses flags that would do nothing, and tests that there are not.
+func checkBench(fs *flag.FlagSet, only string) error {
+	mode := ""
+	for _, name := range []string{"train", "scale", "serve", "busy", "burn"} {
+		switch f := fs.Lookup(name); {
+		case f.Value.String() == f.DefValue:
+		case mode != "":
+			return fmt.Errorf("-%s and -%s exclude each other", mode, name)
+		default:
+			mode = name
+		}
+	}
+	for _, f := range []struct {
+		name string
+		goes bool
+		with string
+	}{
+		{"bf16", mode == "train", "goes with -train"}, {"shape", mode == "train", "goes with -train"},
+		{"only", mode == "", "does not go with -" + mode}, {"advise", mode == "", "does not go with -" + mode},
+		{"m", mode != "train", "does not go with -train"}, {"kv", mode != "train", "does not go with -train"},
+	} {
+		if isSet(fs, f.name) && !f.goes {
+			return fmt.Errorf("-%s %s", f.name, f.with)
+		}
+	}
+	if only == "" {
+		return nil
+	}
+	names := []string{"load"}
+	for _, test := range benchTests {
+		names = append(names, test.name)
+	}
+	names = append(names, "rss")
+	for name := range strings.SplitSeq(only, ",") {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("-only names %q, want some of %s", name, strings.Join(names, ", "))
+		}
+	}
+	return nil
 }
 
 // table prints rows as they are measured, or at the end all of them as JSON.

@@ -35,6 +35,9 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if *dir == "" || fs.NArg() == 0 {
 		return usageError{errors.New("usage: moe data [-m VOCABULARY.gguf] [-without DIRECTORY] [-once SOURCE,...] -o DIRECTORY FILE.jsonl[.zst] and more")}
 	}
+	if *length < 1 || *limit < 0 {
+		return usageError{fmt.Errorf("-length is %d and -limit %d, want at least 1 and 0", *length, *limit)}
+	}
 	tok, err := openTokenizer(*vocab)
 	if err != nil {
 		return err

@@ -40,16 +40,23 @@ type inspection struct {
 	bar  *bar
 }
 
+// newInspection has the flags of instruments whose result show prints.
 func newInspection(name, usage string, out, errOut io.Writer) *inspection {
-	p := &inspection{FlagSet: newFlags("inspect "+name, errOut), name: name, out: out, errOut: errOut}
+	p := newWholeInspection(name, usage, out, errOut)
+	p.BoolVar(p.csv, "csv", false, "print a table as CSV")
+	p.StringVar(p.table, "table", "", "the `name` of the table to print; without it -csv prints the first, else all are shown")
+	p.IntVar(p.rows, "rows", 30, "rows shown of each table; 0 shows all")
+	p.StringVar(p.plot, "plot", "", "draw a picture into this `file`, .png or .svg")
+	return p
+}
+
+// newWholeInspection has the flags of all inspections.
+func newWholeInspection(name, usage string, out, errOut io.Writer) *inspection {
+	p := &inspection{FlagSet: newFlags("inspect "+name, errOut), name: name, out: out, errOut: errOut, csv: new(bool), table: new(string), rows: new(int), plot: new(string)}
 	p.path = p.String("m", "", modelFlag)
 	p.length = p.Int("length", 256, "tokens of a sequence at most")
 	p.threads = p.Int("t", 0, "threads; 0 is one for each processor")
 	p.json = p.Bool("json", false, "print the data as JSON")
-	p.csv = p.Bool("csv", false, "print a table as CSV")
-	p.table = p.String("table", "", "the `name` of the table to print; without it -csv prints the first, else all are shown")
-	p.rows = p.Int("rows", 30, "rows shown of each table; 0 shows all")
-	p.plot = p.String("plot", "", "draw a picture into this `file`, .png or .svg")
 	p.Usage = func() {
 		fmt.Fprintf(errOut, "usage: moe inspect %s [flags] %s\n", name, usage)
 		p.PrintDefaults()

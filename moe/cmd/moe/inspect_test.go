@@ -120,6 +120,8 @@ func TestInspectRefuses(t *testing.T) {
 		{2, "exclude each other", []string{"lens", "-json", "-csv"}},
 		{1, "no such file", []string{"experts", "nowhere.jsonl"}},
 		{2, "usage", []string{"history"}},
+		{2, "not defined: -csv", []string{"report", "-csv"}},
+		{2, "not defined: -plot", []string{"report", "-plot", "x.png"}},
 	} {
 		status, _, errOut := moe(t, "", append([]string{"inspect"}, tc.args...)...)
 		if status != tc.status || !strings.Contains(errOut, tc.want) {

@@ -327,6 +327,14 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 		{1, "line 1", []string{"plot", "-run", foreign, "-o", "x.png"}},
 		{2, "x.gif", []string{"plot", "-run", write("other.jsonl", "{}\n"), "-o", "x.gif"}},
 		{1, "unknown kind of corpus file", []string{"data", "-o", dir, foreign}},
+		{2, "-limit -1", []string{"data", "-o", dir, "-limit", "-1", foreign}},
+		{2, "-length is 0", []string{"data", "-o", dir, "-length", "0", foreign}},
+		{2, `-only names "pp63", want some of load, pp64`, []string{"bench", "-only", "load,pp63"}},
+		{2, "-shape goes with -train", []string{"bench", "-shape", "mini"}},
+		{2, "-bf16 goes with -train", []string{"bench", "-serve", "-bf16"}},
+		{2, "-train and -serve exclude each other", []string{"bench", "-train", "-serve"}},
+		{2, "-only does not go with -serve", []string{"bench", "-serve", "-only", "load"}},
+		{2, "-kv does not go with -train", []string{"bench", "-train", "-kv", "F16"}},
 	} {
 		status, _, errOut := moe(t, "1 x", tc.args...)
 		if status != tc.status || !strings.Contains(errOut, tc.want) {
