@@ -312,10 +312,11 @@ func (m *remake) recipeRun(n int, initial, to string) error {
 		return err
 	}
 	args := []string{"-config", filepath.Join(run, "recipe.json"), "-data", shards, "-held", m.path("held", "shards"), "-o", run, "-t", m.threads}
+	if initial != "" { // an adapter goes on beside what it began with
+		args = append(args, "-init", initial)
+	}
 	if _, err := os.Stat(filepath.Join(run, "latest.ckpt")); err == nil {
 		args = append(args, "-resume")
-	} else if initial != "" {
-		args = append(args, "-init", initial)
 	}
 	fmt.Fprintf(m.out, "run %d of %d\n", n, len(m.runs))
 	if err := m.run(runTrain, args...); err != nil {

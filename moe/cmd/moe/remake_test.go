@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -189,6 +190,44 @@ func TestRemake(t *testing.T) {
 	status, out, errOut = moe(t, "", append(args, "-steps", "3", "-talks", "31")...)
 	if status != 1 || !strings.Contains(errOut, "another steps, talks") || out != "" {
 		t.Errorf("status %d, %s:\n%s", status, errOut, out)
+	}
+}
+
+// A run that trains an adapter goes on where it was stopped, beside the weights of the
+// run before.
+func TestRemakeGoesOnWithAnAdapter(t *testing.T) {
+	recipe, corpus, held := smallRecipe(t)
+	for _, later := range []string{"recipe-3.json", "recipe-4.json", "recipe-5.json", "recipe-2-more.json"} {
+		if err := os.Remove(filepath.Join(recipe, later)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := filepath.Join(recipe, "recipe-2.json")
+	data, err := os.ReadFile(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.Replace(data, []byte(`"lr":`), []byte(`"lora": {"rank": 2, "alpha": 4}, "lr":`), 1)
+	end := []byte(`{"name": "small", "cool": 1, "type": "F32"}`)
+	if err := errors.Join(os.WriteFile(second, data, 0o644), os.WriteFile(filepath.Join(recipe, "recipe-end.json"), end, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	args := []string{"remake", "-recipe", recipe, "-corpus", corpus, "-held", held, "-o", dir, "-steps", "2", "-talks", "30", "-t", "1"}
+	ok(t, "", args...)
+	trained := filepath.Join(dir, "run-2.gguf")
+	whole, err := os.ReadFile(trained)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(trained); err != nil { // as if it had been stopped after its last checkpoint
+		t.Fatal(err)
+	}
+	if out := ok(t, "", args...); !strings.Contains(out, "resumed at step 2") {
+		t.Errorf("the run did not go on:\n%s", out)
+	}
+	if again, err := os.ReadFile(trained); err != nil || !bytes.Equal(again, whole) {
+		t.Errorf("its end is another: %d bytes, were %d (%v)", len(again), len(whole), err)
 	}
 }
 
