@@ -15,8 +15,11 @@ type Config struct {
 	HeadDim int `json:"head_dim"` // elements of one head, even (RoPE rotates pairs)
 	Hidden  int `json:"hidden"`   // width of one expert's (or the dense FFN's) hidden layer, F
 	Experts int `json:"experts"`  // experts per layer, E; 1 means a dense FFN without a router
-	TopK    int `json:"top_k"`    // experts per token
-	Context int `json:"context"`  // longest sequence trained on, tokens
+	// TopK is the number of experts per token. With 1 of several the gate weight, which is
+	// normalised over the chosen, is always 1, and the router learns nothing from the text:
+	// its gradient is that of the Losses alone.
+	TopK    int `json:"top_k"`
+	Context int `json:"context"` // longest sequence trained on, tokens
 
 	RopeBase float64 `json:"rope_base"` // RoPE frequency base
 	NormEps  float64 `json:"norm_eps"`  // added to the mean square in RMSNorm
