@@ -51,6 +51,9 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	if *minutes > 0 || *steps > 0 {
 		c.Minutes, c.Steps = *minutes, *steps
 	}
+	if m := c.Model; m.TopK == 1 && !m.Dense() {
+		fmt.Fprintf(errOut, "note: with top_k 1 of %d experts the gate weight is always 1, so that the text does not teach the router which expert is right; with 2 it does\n", m.Experts)
+	}
 	run := train.Run{Dir: *dir, Config: c, Out: out}
 	if run.Train, err = readShards(*shards); err != nil {
 		return err

@@ -45,7 +45,10 @@ func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
 	talk := write("talk.jsonl", []byte(strings.Repeat(`{"messages":[{"role":"user","content":"who are you"},{"role":"assistant","content":"a cat"}]}`+"\n", 20)))
 	recipe := write("recipe.json", []byte(tinyRecipe))
 	ok(t, "", "data", "-m", other, "-o", file("shards"), talk)
-	said := ok(t, "", "train", "-config", recipe, "-steps", "3", "-data", file("shards"), "-o", file("run"), "-t", "1")
+	status, said, note := moe(t, "", "train", "-config", recipe, "-steps", "3", "-data", file("shards"), "-o", file("run"), "-t", "1")
+	if status != 0 || strings.Count(note, "top_k 1 of 2 experts") != 1 {
+		t.Errorf("status %d, noted %q; want a word on a router that the text does not teach", status, note)
+	}
 	if !strings.Contains(said, "step 3 ") || strings.Contains(said, "step 4 ") {
 		t.Errorf("train -steps 3 says %q", said)
 	}
