@@ -45,7 +45,7 @@ type Pattern struct {
 
 // tally sums up one head over a corpus.
 type tally struct {
-	previous, first, same, induction   []float64
+	previous, first, same, induction   running
 	nullFirst, nullSame, nullInduction float64
 }
 
@@ -96,7 +96,7 @@ func (l *Lab) Attention(ctx context.Context, corpus *Corpus) (*Attention, error)
 			for h := range c.Heads {
 				t := &sums[layer*c.Heads+h]
 				for i := lead + period; i < n; i++ {
-					t.induction = append(t.induction, float64(rows[i*width+h*n+i-period+1]))
+					t.induction.add(float64(rows[i*width+h*n+i-period+1]))
 					t.nullInduction += 1 / float64(i+1)
 				}
 			}
@@ -142,8 +142,8 @@ func (l *Lab) randomTokens(rng *rand.Rand, n int) []int32 {
 func (t *tally) natural(ids []int32, rows []float32, width, offset int) {
 	for i := 1; i < len(ids); i++ {
 		p := rows[i*width+offset : i*width+offset+len(ids)]
-		t.previous = append(t.previous, float64(p[i-1]))
-		t.first = append(t.first, float64(p[0]))
+		t.previous.add(float64(p[i-1]))
+		t.first.add(float64(p[0]))
 		t.nullFirst += 1 / float64(i+1)
 		same, k := 0.0, 0
 		for j := range i {
@@ -153,15 +153,15 @@ func (t *tally) natural(ids []int32, rows []float32, width, offset int) {
 			}
 		}
 		if k > 0 {
-			t.same = append(t.same, same)
+			t.same.add(same)
 			t.nullSame += float64(k) / float64(i+1)
 		}
 	}
 }
 
 func (t *tally) score() HeadScore {
-	s := HeadScore{Previous: estimate(t.previous), First: estimate(t.first), Same: estimate(t.same), Induction: estimate(t.induction)}
-	even := func(sum float64, xs []float64) float64 { return sum / float64(max(len(xs), 1)) }
+	s := HeadScore{Previous: t.previous.estimate(), First: t.first.estimate(), Same: t.same.estimate(), Induction: t.induction.estimate()}
+	even := func(sum float64, of running) float64 { return sum / float64(max(of.n, 1)) }
 	s.Null.Previous, s.Null.First = even(t.nullFirst, t.first), even(t.nullFirst, t.first)
 	s.Null.Same, s.Null.Induction = even(t.nullSame, t.same), even(t.nullInduction, t.induction)
 	most := 0.3 // below that a head does something else

@@ -3,8 +3,10 @@
 // 95 % intervals, and sets beside it what a null model shows: the same measure where
 // there is nothing to see (shuffled, random or untrained). A Report has that
 // sentence, tables and pictures. Everything works through the hooks of moe/model, so
-// a model that nobody looks into pays nothing. Corpora are read a document at a time,
-// so a model that fits in memory can be looked into with whatever text there is.
+// a model that nobody looks into pays nothing. Corpora are read a document at a time and
+// summed up as they come, so a model that fits in memory can be looked into with
+// whatever text there is; but Experts, and with it History, keeps the routing of every
+// token, which its shuffles need: 8 bytes for each layer with a router and 40 more.
 //
 // A Lab is for one goroutine; all work honours the context it is given. Layers,
 // heads, experts, neurons and positions count from 0. What a number means that is

@@ -79,7 +79,7 @@ func (l *Lab) Experts(ctx context.Context, corpus *Corpus, shuffles int) (*Exper
 	r := routing{first: make([][]int, len(routed))}
 	together := make([][]int, len(routed)) // [layer][E·E], the diagonal counts all tokens of an expert
 	domain := make([][][]int, len(routed)) // [layer][topic][E]
-	sure := make([][]float64, len(routed))
+	sure := make([]running, len(routed))
 	for i := range together {
 		together[i] = make([]int, c.Experts*c.Experts)
 	}
@@ -93,7 +93,7 @@ func (l *Lab) Experts(ctx context.Context, corpus *Corpus, shuffles int) (*Exper
 			for n, layer := range routed {
 				chosen := l.scratch.Experts(layer, i)
 				r.first[n] = append(r.first[n], int(chosen[0]))
-				sure[n] = append(sure[n], float64(l.scratch.Gates(layer, i)[0]))
+				sure[n].add(float64(l.scratch.Gates(layer, i)[0]))
 				if len(domain[n]) <= topic {
 					domain[n] = append(domain[n], make([]int, c.Experts))
 				}
@@ -126,7 +126,7 @@ func (l *Lab) Experts(ctx context.Context, corpus *Corpus, shuffles int) (*Exper
 		for e := range load {
 			load[e] = together[n][e*c.Experts+e]
 		}
-		y.Load, y.Sureness = shares(load), estimate(sure[n])
+		y.Load, y.Sureness = shares(load), sure[n].estimate()
 		y.Entropy = entropyBits(y.Load)
 		for a := range load {
 			row := make([]float64, c.Experts)
@@ -251,7 +251,7 @@ func Saturation(ctx context.Context, a, b *Lab, corpus *Corpus) ([]Estimate, err
 		return nil, fmt.Errorf("models of %d layers, %d of %d experts, %d tokens and of %d, %d of %d, %d cannot be compared by their experts", c.Layers, c.TopK, c.Experts, c.Vocab, d.Layers, d.TopK, d.Experts, d.Vocab)
 	}
 	routed := a.routed()
-	common := make([][]float64, len(routed))
+	common := make([]running, len(routed))
 	err := corpus.Each(ctx, a, func(s Sequence) error {
 		ids := s.IDs[:min(len(s.IDs), b.length)]
 		a.pass(ids, false, nil)
@@ -266,7 +266,7 @@ func Saturation(ctx context.Context, a, b *Lab, corpus *Corpus) ([]Estimate, err
 						}
 					}
 				}
-				common[n] = append(common[n], float64(k)/float64(c.TopK))
+				common[n].add(float64(k) / float64(c.TopK))
 			}
 		}
 		return nil
@@ -276,7 +276,7 @@ func Saturation(ctx context.Context, a, b *Lab, corpus *Corpus) ([]Estimate, err
 	}
 	out := make([]Estimate, len(routed))
 	for n := range out {
-		out[n] = estimate(common[n])
+		out[n] = common[n].estimate()
 	}
 	return out, nil
 }

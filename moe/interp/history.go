@@ -80,16 +80,18 @@ func History(ctx context.Context, n int, open func(i int) (Opened, error), corpu
 func stage(ctx context.Context, o Opened, last *Lab, corpus *Corpus) (*Stage, error) {
 	l := o.Lab
 	s := &Stage{Name: o.Name, Step: o.Step, Null: o.Null}
-	var losses []float64
+	var losses running
 	err := corpus.Each(ctx, l, func(q Sequence) error {
 		l.pass(q.IDs, true, nil)
-		losses = append(losses, l.losses(q.IDs)...)
+		for _, v := range l.losses(q.IDs) {
+			losses.add(v)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.Loss = estimate(losses)
+	s.Loss = losses.estimate()
 	a, err := l.Attention(ctx, corpus)
 	if err != nil {
 		return nil, err

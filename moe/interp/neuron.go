@@ -34,10 +34,10 @@ type ExpertUsage struct {
 // Neurons looks at all neurons at once.
 func (l *Lab) Neurons(ctx context.Context, corpus *Corpus) (*Neurons, error) {
 	c := l.Model.Config
-	top := make([][][]float32, c.Layers) // [layer][expert][F] the largest magnitude
-	sparse := make([][][]float64, c.Layers)
+	top := make([][][]float32, c.Layers)  // [layer][expert][F] the largest magnitude
+	sparse := make([][]running, c.Layers) // [layer][expert]
 	for n := range top {
-		top[n], sparse[n] = make([][]float32, l.Model.LayerExperts(n)), make([][]float64, l.Model.LayerExperts(n))
+		top[n], sparse[n] = make([][]float32, l.Model.LayerExperts(n)), make([]running, l.Model.LayerExperts(n))
 		for e := range top[n] {
 			top[n][e] = make([]float32, l.Model.LayerHidden(n))
 		}
@@ -56,7 +56,7 @@ func (l *Lab) Neurons(ctx context.Context, corpus *Corpus) (*Neurons, error) {
 					for k, v := range a {
 						t[k] = max(t[k], v, -v)
 					}
-					sparse[layer][e] = append(sparse[layer][e], hoyer(a))
+					sparse[layer][e].add(hoyer(a))
 				}
 			}
 		})
@@ -68,7 +68,7 @@ func (l *Lab) Neurons(ctx context.Context, corpus *Corpus) (*Neurons, error) {
 	for n := range top {
 		out.Experts = append(out.Experts, nil)
 		for e, t := range top[n] {
-			u := ExpertUsage{Tokens: len(sparse[n][e]), Sparsity: estimate(sparse[n][e]), Largest: float64(kernel.Max(t))}
+			u := ExpertUsage{Tokens: sparse[n][e].n, Sparsity: sparse[n][e].estimate(), Largest: float64(kernel.Max(t))}
 			for _, v := range t {
 				if float64(v) <= 0.01*u.Largest {
 					u.Dead++
@@ -141,8 +141,9 @@ func (l *Lab) Neuron(ctx context.Context, corpus *Corpus, layer, expert, neuron,
 		return nil, err
 	}
 	out := &Neuron{Layer: layer, Expert: expert, Neuron: neuron}
-	var values []float64
-	var tokens, strongest []int32 // of all places, of those in Contexts
+	var values running
+	places := make([]int, l.Model.Config.Vocab) // by token
+	var strongest []int32                       // tokens of the places in Contexts
 	err := corpus.Each(ctx, l, func(s Sequence) error {
 		l.pass(s.IDs, false, func(at model.Point, n int, rows []float32, width int) {
 			if at != model.AtNeurons || n != layer {
@@ -150,7 +151,8 @@ func (l *Lab) Neuron(ctx context.Context, corpus *Corpus, layer, expert, neuron,
 			}
 			l.slotsOf(n, int32(expert), len(rows)/width, func(i, slot int, _ float32) {
 				v := float64(rows[slot*width+neuron])
-				values, tokens = append(values, v), append(tokens, s.IDs[i])
+				values.add(v)
+				places[s.IDs[i]]++
 				k, _ := slices.BinarySearchFunc(out.Contexts, v, func(a Context, v float64) int {
 					if math.Abs(a.Activation) >= math.Abs(v) {
 						return -1
@@ -172,22 +174,35 @@ func (l *Lab) Neuron(ctx context.Context, corpus *Corpus, layer, expert, neuron,
 	if err != nil {
 		return nil, err
 	}
-	out.Tokens, out.Activity, out.Deviation = len(values), estimate(values), deviation(values)
+	out.Tokens, out.Activity, out.Deviation = values.n, values.estimate(), values.deviation()
 	if len(strongest) > 0 {
 		out.SameToken = commonest(strongest)
-		rng := rand.New(rand.NewPCG(1, 0))
-		var null []float64
-		for range 100 {
-			drawn := make([]int32, len(strongest))
-			for i := range drawn {
-				drawn[i] = tokens[rng.IntN(len(tokens))]
-			}
-			null = append(null, commonest(drawn))
-		}
-		out.Null = mean(null)
+		out.Null = drawnCommonest(places, len(strongest))
 	}
 	l.directEffect(out)
 	return out, nil
+}
+
+// drawnCommonest is the share of the commonest token among n places drawn at random, the
+// mean of 100 drawings (seed 1); places counts them by token.
+func drawnCommonest(places []int, n int) float64 {
+	last := make([]int, len(places)) // [token] places of it and of the tokens before
+	sum := 0
+	for id, k := range places {
+		sum += k
+		last[id] = sum
+	}
+	rng := rand.New(rand.NewPCG(1, 0))
+	var null running
+	drawn := make([]int32, n)
+	for range 100 {
+		for i := range drawn {
+			id, _ := slices.BinarySearch(last, rng.IntN(sum)+1)
+			drawn[i] = int32(id)
+		}
+		null.add(commonest(drawn))
+	}
+	return null.mean
 }
 
 // commonest is the share of the most frequent of ids.

@@ -14,19 +14,43 @@ type Estimate struct {
 	N    int     `json:"n"`
 }
 
-// estimate is that of xs; all zero for none. A single value has no interval but itself.
+// running is the mean and the variance of values that are seen one by one and not kept
+// (Welford 1962, "Note on a method for calculating corrected sums of squares and
+// products"), safe for a deviation much smaller than the mean.
+type running struct {
+	n       int
+	mean    float64
+	squares float64 // sum of the squared differences from the mean
+}
+
+func (r *running) add(x float64) {
+	r.n++
+	d := x - r.mean
+	r.mean += d / float64(r.n)
+	r.squares += d * (x - r.mean)
+}
+
+// deviation is the sample's standard deviation, 0 for fewer than two values.
+func (r *running) deviation() float64 {
+	if r.n < 2 {
+		return 0
+	}
+	return math.Sqrt(r.squares / float64(r.n-1))
+}
+
+// estimate is all zero for no values. A single one has no interval but itself.
+func (r *running) estimate() Estimate {
+	half := 1.96 * r.deviation() / math.Sqrt(float64(max(r.n, 1)))
+	return Estimate{r.mean, r.mean - half, r.mean + half, r.n}
+}
+
+// estimate is that of xs.
 func estimate(xs []float64) Estimate {
-	n := len(xs)
-	if n == 0 {
-		return Estimate{}
+	var r running
+	for _, x := range xs {
+		r.add(x)
 	}
-	m := mean(xs)
-	e := Estimate{m, m, m, n}
-	if n > 1 {
-		half := 1.96 * deviation(xs) / math.Sqrt(float64(n))
-		e.Low, e.High = m-half, m+half
-	}
-	return e
+	return r.estimate()
 }
 
 func mean(xs []float64) float64 {
