@@ -16,7 +16,7 @@ const corpusUsage = "[FILE.jsonl|FILE.txt[.zst] ...]"
 
 // inspectExperts counts which expert takes which token.
 func inspectExperts(ctx context.Context, args []string, out, errOut io.Writer) error {
-	p := newInspection("experts", corpusUsage, out, errOut).withCorpus(20000)
+	p := newInspection("experts", corpusUsage, out, errOut).withCorpus(20000, keepsTokens)
 	shuffles := p.Int("shuffles", 20, "shuffled routings as a null model")
 	effects := p.Int("effects", 2000, "tokens over which the loss with changed routing is measured; 0 leaves it out")
 	silence := p.Bool("silence", true, "also silence each expert in turn: a pass over -effects tokens each")
@@ -57,7 +57,7 @@ func inspectExperts(ctx context.Context, args []string, out, errOut io.Writer) e
 
 // inspectAttention scores the heads.
 func inspectAttention(ctx context.Context, args []string, out, errOut io.Writer) error {
-	p := newInspection("attention", corpusUsage, out, errOut).withCorpus(4000)
+	p := newInspection("attention", corpusUsage, out, errOut).withCorpus(4000, "")
 	layer := p.Int("layer", -1, "with -head: the head whose pattern over -text is shown; without them it is the strongest induction head")
 	head := p.Int("head", -1, "see -layer")
 	text := p.String("text", sentence, "the text of the pattern")
@@ -114,7 +114,7 @@ func (p *inspection) attention(ctx context.Context, corpus *interp.Corpus, layer
 
 // inspectEmbed maps the token table.
 func inspectEmbed(ctx context.Context, args []string, out, errOut io.Writer) error {
-	p := newInspection("embed", corpusUsage, out, errOut).withCorpus(20000)
+	p := newInspection("embed", corpusUsage, out, errOut).withCorpus(20000, "")
 	mapped := p.Int("map", 300, "frequent tokens of the corpus that are mapped")
 	words := p.String("words", " the, he, good, day, two,?", "tokens, separated by commas, a blank being part of them, whose nearest are listed; #17 is token 17")
 	defer p.close()
@@ -148,7 +148,7 @@ func isSet(fs *flag.FlagSet, name string) (set bool) {
 
 // inspectSimilarity compares the layers of one model or two.
 func inspectSimilarity(ctx context.Context, args []string, out, errOut io.Writer) error {
-	p := newInspection("similarity", corpusUsage, out, errOut).withCorpus(20000)
+	p := newInspection("similarity", corpusUsage, out, errOut).withCorpus(20000, "")
 	with := p.String("with", "", "another model `file` of the same vocabulary: a checkpoint, another architecture, another quantisation")
 	places := p.Int("places", 400, "places of the corpus that are compared")
 	shuffles := p.Int("shuffles", 20, "shuffled orders as a null model")

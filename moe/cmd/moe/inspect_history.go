@@ -29,7 +29,7 @@ type stageFile struct {
 
 // inspectHistory measures a row of checkpoints or models.
 func inspectHistory(ctx context.Context, args []string, out, errOut io.Writer) error {
-	p := newInspection("history", "RUN|CHECKPOINT.ckpt|MODEL.gguf ...\nA RUN is a directory of moe train: its checkpoints, by their step. -m names the file with the vocabulary of checkpoints.", out, errOut).withCorpus(3000)
+	p := newInspection("history", "RUN|CHECKPOINT.ckpt|MODEL.gguf ...\nA RUN is a directory of moe train: its checkpoints, by their step. -m names the file with the vocabulary of checkpoints.", out, errOut).withCorpus(3000, keepsTokens)
 	var files []string
 	p.Func("corpus", corpusUsage+" to read; may be given several times", func(s string) error { files = append(files, s); return nil })
 	null := p.Bool("null", true, "begin with the first model's weights shuffled, the null model")

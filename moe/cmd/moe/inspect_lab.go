@@ -64,9 +64,13 @@ func newWholeInspection(name, usage string, out, errOut io.Writer) *inspection {
 	return p
 }
 
-// withCorpus adds the flag of instruments that read a corpus, whose files are the arguments.
-func (p *inspection) withCorpus(tokens int) *inspection {
-	p.tokens = p.Int("tokens", tokens, "tokens of the corpus read at most, the same from each file; 0 reads all")
+// keepsTokens is said of instruments that need more memory for more text.
+const keepsTokens = "; the routing of each is kept in memory, 8 bytes for each layer and 40 more"
+
+// withCorpus adds the flag of instruments that read a corpus, whose files are the
+// arguments; more is said of the flag in its help.
+func (p *inspection) withCorpus(tokens int, more string) *inspection {
+	p.tokens = p.Int("tokens", tokens, "tokens of the corpus read at most, the same from each file; 0 reads all"+more)
 	return p
 }
 

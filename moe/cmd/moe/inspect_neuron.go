@@ -14,7 +14,7 @@ import (
 
 // inspectNeuron shows one neuron, or how all are used and which know a concept.
 func inspectNeuron(ctx context.Context, args []string, out, errOut io.Writer) error {
-	p := newInspection("neuron", corpusUsage, out, errOut).withCorpus(20000)
+	p := newInspection("neuron", corpusUsage, out, errOut).withCorpus(20000, "")
 	layer := p.Int("layer", -1, "with -neuron: the neuron to look at; without them all are surveyed")
 	expert := p.Int("expert", 0, "see -layer; a dense FFN is expert 0")
 	neuron := p.Int("neuron", -1, "see -layer")

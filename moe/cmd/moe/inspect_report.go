@@ -23,7 +23,7 @@ type reportPart struct {
 
 // inspectReport runs all instruments and writes a page.
 func inspectReport(ctx context.Context, args []string, out, errOut io.Writer) error {
-	p := newWholeInspection("report", corpusUsage, out, errOut).withCorpus(6000)
+	p := newWholeInspection("report", corpusUsage, out, errOut).withCorpus(6000, keepsTokens)
 	output := p.String("o", "report.html", "`file` to write")
 	run := p.String("run", "", "`directory` of the model's training, for its history")
 	minutes := p.Float64("minutes", 30, "about how long it may take; where that does not suffice, less is looked at, and the page says so; 0 sets no bound")
