@@ -27,7 +27,7 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	initial := fs.String("init", "", "GGUF `file` whose weights to start from, instead of fresh ones: of the recipe's shape, or with fewer layers (half as many at least), which are then added to without a change of what it computes")
 	minutes := fs.Float64("minutes", 0, "train for so many `minutes`, whatever length the recipe gives")
 	steps := fs.Int("steps", 0, "train for so many `steps`, whatever length the recipe gives")
-	resume := fs.Bool("resume", false, "go on from the run's newest checkpoint")
+	resume := fs.Bool("resume", false, "go on from the run's newest checkpoint; its length, learning rate and phases to come may be others than it was begun with")
 	plot := fs.String("plot", "", "draw the run's curves into `file`, .png or .svg, when it ends or is stopped")
 	listen := fs.String("listen", "", "serve a page that shows the run as it goes on at a loopback `address` such as 127.0.0.1:7070")
 	vocab := fs.String("m", "", "with -listen, GGUF `file` with the vocabulary, for sample replies; without it the embedded model's")
