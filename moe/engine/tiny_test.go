@@ -34,7 +34,9 @@ func (s *source) Strings(string) ([]string, bool, error) { return nil, false, ni
 func (s *source) Floats(string) ([]float64, bool, error) { return nil, false, nil }
 func (s *source) Ints(string) ([]int64, bool, error)     { return nil, false, nil }
 func (s *source) Float(k string) (float64, bool, error) {
-	return 1e-5, strings.HasSuffix(k, "epsilon"), nil
+	// With queries and keys next to nothing all tokens before are seen alike, and replies
+	// repeat themselves, as the tests of what is foretold need.
+	return 1e-5, strings.HasSuffix(k, "epsilon") || strings.HasSuffix(k, "attn_factor"), nil
 }
 func (s *source) String(k string) (string, bool, error) {
 	if k == "general.architecture" {

@@ -56,8 +56,6 @@ func (r *metaReader) family(c *Config) bool {
 			c.RopeDims = 0 // the family's way of saying that there is no RoPE
 		}
 	case "phimoe":
-		// The window of these files is not applied, as in llama.cpp.
-		r.ignore("attention.sliding_window")
 		c.RopeHalves = true
 		c.biases = biases{norms: true, heads: true, output: true}
 	case "gpt-oss":

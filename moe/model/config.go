@@ -174,6 +174,7 @@ func readConfig(src Source) (Config, error) {
 		return Config{}, &UnsupportedError{fmt.Sprintf("architecture %q is not supported, only %q", arch, architectures)}
 	}
 	c.check(r)
+	r.harmless(&c)
 	r.refuse()
 	return c, r.err()
 }

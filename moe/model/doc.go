@@ -7,8 +7,8 @@
 // Mixtral, Qwen 2 and 3 with and without experts, OLMoE, Granite with and without
 // experts, Phi-3.5-MoE, gpt-oss, and DeepSeek-V2 and V3. Where a family's paper and
 // llama.cpp differ, files are made for llama.cpp, and it is followed: Phi-3.5-MoE's
-// norms are RMSNorms with a bias, its sliding window is not applied, and DeepSeek-V2's
-// groups of experts are ranked as V3's are.
+// norms are RMSNorms with a bias, the sliding window of a file is applied for gpt-oss
+// alone, and DeepSeek-V2's groups of experts are ranked as V3's are.
 //
 // Package backprop trains a part of this, see there for the papers of that part.
 //

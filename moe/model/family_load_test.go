@@ -95,6 +95,19 @@ func TestHarmlessKeysAndLayers(t *testing.T) {
 			"rope.scaling.yarn_ext_factor": float32(1), "rope.scaling.yarn_attn_factor": float32(1), "rope.scaling.yarn_beta_fast": float32(32), "rope.scaling.yarn_beta_slow": float32(1)} {
 			f.set(arch+"."+key, v)
 		}
+		for key, v := range map[string]any{"attention.head_dim": uint32(128), "attention.layer_norm_epsilon": float32(0.5), "norm_top_k_prob": !s.noNorm, "expert_weights_norm": !s.noNorm} {
+			f.set(arch+"."+key, v)
+		}
+		if arch != "deepseek2" {
+			f.set(arch+".rope.scaling.yarn_log_multiplier", float32(1))
+			f.set(arch+".expert_weights_scale", float32(1))
+		}
+		if arch != "gpt-oss" {
+			f.set(arch+".attention.sliding_window", uint32(2))
+		}
+		if !s.expertKey && s.experts > 0 && arch != "llama" && arch != "deepseek2" {
+			f.set(arch+".expert_feed_forward_length", uint32(s.hidden+1))
+		}
 		if s.groups == 0 && s.experts > 0 {
 			f.set(arch+".expert_group_count", uint32(1))
 			f.set(arch+".expert_group_used_count", uint32(1))

@@ -99,10 +99,16 @@ func TestLoadNamesEveryFault(t *testing.T) {
 			f.set("llama.expert_count", uint32(4000))
 		}, []string{"blk.0.ffn_gate_exps.weight has shape [4 32 32], want [4000 32 32]", "and more"}},
 		{"a key that would change the computation", func(f *file) {
-			f.set("llama.attention.sliding_window", uint32(8))
+			f.set("llama.attn_logit_softcapping", float32(8))
 			f.set("llama.logit_scale", float32(2))
 		},
-			[]string{"llama.attention.sliding_window", "llama.logit_scale"}},
+			[]string{"llama.attn_logit_softcapping", "llama.logit_scale"}},
+		{"gate weights that are not what is computed", func(f *file) {
+			f.set("llama.norm_top_k_prob", false)
+			f.set("llama.expert_weights_norm", false)
+			f.set("llama.expert_weights_scale", float32(2.5))
+		},
+			[]string{"llama.norm_top_k_prob is false, but this architecture is computed with true", "llama.expert_weights_norm is false, but", "llama.expert_weights_scale is 2.5, but this architecture is computed with 1"}},
 		{"tensors missing, foreign, misshapen and of a type not supported", func(f *file) {
 			f.tensor("blk.0.attn_q.weight").Name = "blk.0.attn_q.bias"
 			x := f.tensor("blk.1.ffn_norm.weight")

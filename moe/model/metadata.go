@@ -95,8 +95,11 @@ func (r *metaReader) real(name string, def, lo, hi float64) float64 {
 // number reads a number of the size of a multiplier, 0 without the key.
 func (r *metaReader) number(name string) float64 {
 	key := r.key(name)
-	v, _, err := r.src.Float(key)
+	v, ok, err := r.src.Float(key)
 	r.note(err)
+	if !ok {
+		return 0
+	}
 	if math.IsNaN(v) || math.Abs(v) > 1e9 {
 		r.fail("%s is %g", key, v)
 		return 0
@@ -125,6 +128,31 @@ func (r *metaReader) text(name string) string {
 	v, _, err := r.src.String(r.key(name))
 	r.note(err)
 	return v
+}
+
+// harmless takes the keys that llama.cpp does not read for the architecture and that
+// change nothing here either: because nothing of the kind is computed, because the
+// tensors' shapes say the same, or because they say what is computed anyway.
+func (r *metaReader) harmless(c *Config) {
+	r.ignore("attention.head_dim", "attention.layer_norm_epsilon", "expert_feed_forward_length")
+	if c.Architecture != "deepseek2" {
+		r.ignore("rope.scaling.yarn_log_multiplier")
+	}
+	if c.Architecture != "gpt-oss" {
+		r.ignore("attention.sliding_window") // files are made for llama.cpp, which gives these no window
+	}
+	if c.Experts == 0 {
+		r.ignore("norm_top_k_prob", "expert_weights_norm", "expert_weights_scale")
+		return
+	}
+	for _, name := range []string{"norm_top_k_prob", "expert_weights_norm"} {
+		if v := r.flag(name, c.Router.Normalise); v != c.Router.Normalise {
+			r.fail("%s.%s is %t, but this architecture is computed with %t", r.arch, name, v, c.Router.Normalise)
+		}
+	}
+	if v := r.gain("expert_weights_scale"); v != c.Router.Gain {
+		r.fail("%s.expert_weights_scale is %g, but this architecture is computed with %g", r.arch, v, c.Router.Gain)
+	}
 }
 
 // refuse names every key of the architecture that would change the computation
