@@ -137,3 +137,19 @@ func TestLongWord(t *testing.T) {
 		t.Errorf("%d tokens, want %d", n, 1<<16)
 	}
 }
+
+// A vocabulary that names no pre-tokenizer has the one that llama.cpp takes then.
+func TestNoPreTokenizerIsTheDefault(t *testing.T) {
+	encode := func(pre string) []int32 {
+		s := small(pre)
+		s.Tokens, s.Kinds, s.Merges = append(s.Tokens, "12"), append(s.Kinds, Normal), append(s.Merges, "1 2")
+		return mustNew(t, s).Encode("it's 1234!", false)
+	}
+	got := encode("")
+	if want := encode("default"); !slices.Equal(got, want) {
+		t.Errorf("without a name the ids are %v, of the default %v", got, want)
+	}
+	if other := encode("qwen2"); slices.Equal(got, other) {
+		t.Errorf("the text does not tell pre-tokenizers apart: %v", other)
+	}
+}

@@ -100,9 +100,6 @@ func splitterFor(pre string) (splitter, error) {
 	case defaultFamily:
 		return stages{runs(isDefaultPunct), always(scanGPT2), runs(isNumber), threeDigits}.split, nil
 	}
-	if pre == "" {
-		return nil, &UnsupportedError{"the vocabulary names no pre-tokenizer (tokenizer.ggml.pre)"}
-	}
 	return nil, &UnsupportedError{fmt.Sprintf("pre-tokenizer %q is not supported, only those of GPT-2, GPT-4o, Llama 3, Qwen 2, StarCoder, Falcon, Bloom, Viking, Mistral's Tekken and DeepSeek (gpt-2, gpt-4o, llama-bpe, qwen2, starcoder, falcon, bloom, viking, tekken, deepseek-llm, deepseek-coder, deepseek-v3), by their several names", pre)}
 }
 

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,7 +23,7 @@ const (
 type Spec struct {
 	Name   string    // of the model, may be empty; only Phi-3's changes anything
 	Model  string    // "gpt2": byte-level BPE; "llama": SentencePiece
-	Pre    string    // name of the pre-tokenizer; "llama" has none
+	Pre    string    // name of the pre-tokenizer, "default" if empty; "llama" has none
 	Tokens []string  // "gpt2": bytes written as GPT-2 writes them; "llama": blanks as U+2581
 	Kinds  []Kind    // beside Tokens; nil means all Normal
 	Merges []string  // "gpt2": "left right", best first
@@ -72,7 +73,7 @@ func New(s Spec) (*Tokenizer, error) {
 	switch s.Model {
 	case "gpt2":
 		var err error
-		if split, err = splitterFor(s.Pre); err != nil {
+		if split, err = splitterFor(cmp.Or(s.Pre, "default")); err != nil {
 			return nil, err
 		}
 	case "llama":

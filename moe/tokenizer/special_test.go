@@ -84,7 +84,6 @@ func TestBadVocabulariesAreNamed(t *testing.T) {
 		{"SentencePiece without scores", func(s *Spec) { s.Model = "llama" }, "0 scores for"},
 		{"another model", func(s *Spec) { s.Model = "bert" }, `"bert"`},
 		{"an unknown pre-tokenizer", func(s *Spec) { s.Pre = "kimi-k2" }, `"kimi-k2"`},
-		{"no pre-tokenizer", func(s *Spec) { s.Pre = "" }, "no pre-tokenizer"},
 		{"no tokens", func(s *Spec) { s.Tokens, s.Kinds = nil, nil }, "empty"},
 		{"types that do not fit", func(s *Spec) { s.Kinds = s.Kinds[1:] }, "token types"},
 		{"a bos outside", func(s *Spec) { s.BOS = 99999 }, "bos token 99999"},
