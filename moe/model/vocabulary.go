@@ -39,18 +39,19 @@ func Vocabulary(src Source) (tokenizer.Spec, error) {
 		*dst = v
 		note(err)
 	}
-	// id reads a token's number; writers mean "none" by leaving the key out or by the
-	// largest number.
+	// id reads a token's number. For one outside the vocabulary, such as the largest,
+	// by which writers mean "none", the default counts, and for such a default none.
 	id := func(dst *int32, key string, missing int32) {
+		if int(missing) >= len(s.Tokens) {
+			missing = -1
+		}
 		v, ok, err := src.Uint(p + key)
 		note(err)
 		switch *dst = missing; {
 		case !ok || err != nil:
-		case v == math.MaxUint32:
-			*dst = -1
-		case v > math.MaxInt32:
+		case v > math.MaxUint32:
 			note(fmt.Errorf("%s%s is %d, which is no token", p, key, v))
-		default:
+		case v < uint64(len(s.Tokens)):
 			*dst = int32(v)
 		}
 	}
@@ -77,7 +78,7 @@ func Vocabulary(src Source) (tokenizer.Spec, error) {
 	for _, x := range scores {
 		s.Scores = append(s.Scores, float32(x))
 	}
-	bos, eos := int32(-1), int32(-1)
+	bos, eos := int32(-1), int32(-1) // llama.cpp's 11 for both in byte-level BPE is right for Falcon alone
 	if s.Model == "llama" {
 		bos, eos = 1, 2
 	}

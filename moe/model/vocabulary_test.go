@@ -64,7 +64,7 @@ func TestVocabularyNamesEveryFault(t *testing.T) {
 		{"no merges", func(f *file) { f.drop("tokenizer.ggml.merges") }, "tokenizer.ggml.merges is missing"},
 		{"tokens of a wrong type", func(f *file) { f.set("tokenizer.ggml.tokens", "a b") }, "tokenizer.ggml.tokens"},
 		{"an id that is none", func(f *file) { f.set("tokenizer.ggml.bos_token_id", uint64(1<<40)) }, "bos_token_id is 1099511627776"},
-		{"an id outside", func(f *file) { f.set("tokenizer.ggml.eos_token_id", uint32(9)) }, "eos token 9"},
+		{"an id outside", func(f *file) { f.set("tokenizer.ggml.eos_token_id", uint32(9)) }, ""},
 		{"the largest number is none", func(f *file) { f.set("tokenizer.ggml.eos_token_id", uint32(math.MaxUint32)) }, ""},
 		{"an unknown pre-tokenizer", func(f *file) { f.set("tokenizer.ggml.pre", "klingon") }, `"klingon"`},
 		{"an unknown model", func(f *file) { f.set("tokenizer.ggml.model", "bert") }, `"bert"`},
@@ -89,6 +89,49 @@ func TestVocabularyNamesEveryFault(t *testing.T) {
 		var ue *tokenizer.UnsupportedError
 		if strings.HasPrefix(tc.name, "an unknown") && !errors.As(err, &ue) {
 			t.Errorf("%s: error is a %T", tc.name, err)
+		}
+	}
+}
+
+// Of an id that is no token the default counts, if that is one; llama.cpp does so too.
+func TestIdsOutsideTheVocabulary(t *testing.T) {
+	for _, tc := range []struct {
+		model            string
+		tokens           int
+		set              any // eos_token_id; nil for none
+		wantBOS, wantEOS int32
+	}{
+		{"llama", 4, nil, 1, 2},
+		{"llama", 4, uint32(3), 1, 3},
+		{"llama", 4, uint32(4), 1, 2},
+		{"llama", 4, uint32(math.MaxUint32), 1, 2},
+		{"llama", 2, nil, 1, -1},
+		{"llama", 2, uint32(9), 1, -1},
+		{"llama", 2, uint32(0), 1, 0},
+		{"gpt2", 4, uint32(3), -1, 3},
+		{"gpt2", 4, uint32(9), -1, -1},
+		{"gpt2", 4, uint32(math.MaxUint32), -1, -1},
+	} {
+		f := mixtral(4)
+		f.set("tokenizer.ggml.model", tc.model)
+		f.set("tokenizer.ggml.pre", "gpt-2")
+		f.set("tokenizer.ggml.tokens", []string{"<unk>", "<s>", "</s>", "x"}[:tc.tokens])
+		f.set("tokenizer.ggml.scores", []float32{0, 0, 0, 0}[:tc.tokens])
+		f.set("tokenizer.ggml.merges", []string{})
+		if tc.set != nil {
+			f.set("tokenizer.ggml.eos_token_id", tc.set)
+		}
+		g, err := gguf.Parse(f.bytes(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := Tokenizer(g)
+		if err != nil {
+			t.Errorf("%+v: %v", tc, err)
+			continue
+		}
+		if s := tok.Spec(); s.BOS != tc.wantBOS || s.EOS != tc.wantEOS || s.EOT != -1 || s.Pad != -1 {
+			t.Errorf("%+v: BOS %d, EOS %d, EOT %d, padding %d", tc, s.BOS, s.EOS, s.EOT, s.Pad)
 		}
 	}
 }
