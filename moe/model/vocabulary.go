@@ -70,14 +70,12 @@ func Vocabulary(src Source) (tokenizer.Spec, error) {
 	strs(&s.Merges, p+"merges", s.Model == "gpt2")
 	kinds, _, err := src.Ints(p + "token_type")
 	note(err)
-	for _, k := range kinds {
+	for _, k := range kinds[:min(len(kinds), len(s.Tokens))] { // what is too much is not read
 		s.Kinds = append(s.Kinds, tokenizer.Kind(k))
 	}
-	scores, _, err := src.Floats(p + "scores")
+	scores, err := scoresOf(src, p+"scores")
 	note(err)
-	for _, x := range scores {
-		s.Scores = append(s.Scores, float32(x))
-	}
+	s.Scores = scores[:min(len(scores), len(s.Tokens))]
 	bos, eos := int32(-1), int32(-1) // llama.cpp's 11 for both in byte-level BPE is right for Falcon alone
 	if s.Model == "llama" {
 		bos, eos = 1, 2
@@ -99,4 +97,24 @@ func Vocabulary(src Source) (tokenizer.Spec, error) {
 		return s, errors.New("vocabulary: the file has none (tokenizer.ggml.model)")
 	}
 	return s, nil
+}
+
+// scoresOf reads the scores of tokens, which some writers have as integers; nil without them.
+func scoresOf(src Source, key string) ([]float32, error) {
+	floats, ok, err := src.Floats(key)
+	if !ok {
+		return nil, err
+	}
+	ints, _, wrong := src.Ints(key)
+	if err != nil && wrong != nil {
+		return nil, err
+	}
+	scores := make([]float32, 0, len(floats)+len(ints)) // one of them
+	for _, x := range floats {
+		scores = append(scores, float32(x))
+	}
+	for _, x := range ints {
+		scores = append(scores, float32(x))
+	}
+	return scores, nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -132,6 +133,55 @@ func TestIdsOutsideTheVocabulary(t *testing.T) {
 		}
 		if s := tok.Spec(); s.BOS != tc.wantBOS || s.EOS != tc.wantEOS || s.EOT != -1 || s.Pad != -1 {
 			t.Errorf("%+v: BOS %d, EOS %d, EOT %d, padding %d", tc, s.BOS, s.EOS, s.EOT, s.Pad)
+		}
+	}
+}
+
+// Scores may be missing or integers, and tables longer than the vocabulary; a shorter
+// one is an error.
+func TestTablesBesideTheVocabulary(t *testing.T) {
+	for _, tc := range []struct {
+		name, key  string
+		value      any // nil for none
+		wantScores []float32
+		want       string // in the error; "" for none
+	}{
+		{"as they should be", "scores", []float32{0, 1, 2}, []float32{0, 1, 2}, ""},
+		{"no scores", "scores", nil, []float32{0, 0, 0}, ""},
+		{"integers", "scores", []int32{3, -1, 7}, []float32{3, -1, 7}, ""},
+		{"too many scores", "scores", []float32{5, 6, 7, 8}, []float32{5, 6, 7}, ""},
+		{"too many integers", "scores", []int32{5, 6, 7, 8}, []float32{5, 6, 7}, ""},
+		{"too few scores", "scores", []float32{5, 6}, nil, "2 scores for 3 tokens"},
+		{"too few integers", "scores", []int32{5, 6}, nil, "2 scores for 3 tokens"},
+		{"an empty table of scores", "scores", []float32{}, nil, "0 scores for 3 tokens"},
+		{"scores that are words", "scores", []string{"a", "b", "c"}, nil, "tokenizer.ggml.scores"},
+		{"too many types", "token_type", []int32{2, 3, 1, 1}, []float32{0, 1, 2}, ""},
+		{"too few types", "token_type", []int32{2, 3}, nil, "2 token types for 3 tokens"},
+	} {
+		f := mixtral(4)
+		f.set("tokenizer.ggml.model", "llama")
+		f.set("tokenizer.ggml.tokens", []string{"<unk>", "<s>", "x"})
+		f.set("tokenizer.ggml.scores", []float32{0, 1, 2})
+		f.set("tokenizer.ggml.token_type", []int32{2, 3, 1})
+		if f.drop("tokenizer.ggml." + tc.key); tc.value != nil {
+			f.set("tokenizer.ggml."+tc.key, tc.value)
+		}
+		g, err := gguf.Parse(f.bytes(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := Tokenizer(g)
+		switch {
+		case tc.want != "":
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%s: error is %v, want %q", tc.name, err, tc.want)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", tc.name, err)
+		default:
+			if s := tok.Spec(); !slices.Equal(s.Scores, tc.wantScores) || !slices.Equal(s.Kinds, []tokenizer.Kind{2, 3, 1}) {
+				t.Errorf("%s: scores %v, types %v", tc.name, s.Scores, s.Kinds)
+			}
 		}
 	}
 }

@@ -27,7 +27,7 @@ type Spec struct {
 	Tokens []string  // "gpt2": bytes written as GPT-2 writes them; "llama": blanks as U+2581
 	Kinds  []Kind    // beside Tokens; nil means all Normal
 	Merges []string  // "gpt2": "left right", best first
-	Scores []float32 // "llama": beside Tokens, the higher the sooner
+	Scores []float32 // "llama": beside Tokens, the higher the sooner; nil means all 0
 
 	BOS, EOS, EOT, Pad int32
 
@@ -83,6 +83,9 @@ func New(s Spec) (*Tokenizer, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	if s.Model == "llama" && s.Scores == nil {
+		s.Scores = make([]float32, len(s.Tokens))
+	}
 	t := &Tokenizer{spec: s, kinds: s.effectiveKinds(), ids: make(map[string]int32, len(s.Tokens))}
 	for i, tok := range s.Tokens {
 		if _, ok := t.ids[tok]; !ok { // of equal tokens the first wins
@@ -130,7 +133,7 @@ func (s Spec) check() error {
 	if s.Kinds != nil && len(s.Kinds) != n {
 		errs = append(errs, fmt.Errorf("%d token types for %d tokens", len(s.Kinds), n))
 	}
-	if s.Model == "llama" && len(s.Scores) != n {
+	if s.Model == "llama" && s.Scores != nil && len(s.Scores) != n {
 		errs = append(errs, fmt.Errorf("%d scores for %d tokens", len(s.Scores), n))
 	}
 	for _, x := range []struct {

@@ -81,7 +81,7 @@ func TestBadVocabulariesAreNamed(t *testing.T) {
 		want string
 	}{
 		{"scores that do not fit", func(s *Spec) { s.Model, s.Scores = "llama", []float32{1} }, "1 scores for"},
-		{"SentencePiece without scores", func(s *Spec) { s.Model = "llama" }, "0 scores for"},
+		{"SentencePiece with too few scores", func(s *Spec) { s.Model, s.Scores = "llama", []float32{} }, "0 scores for"},
 		{"another model", func(s *Spec) { s.Model = "bert" }, `"bert"`},
 		{"an unknown pre-tokenizer", func(s *Spec) { s.Pre = "kimi-k2" }, `"kimi-k2"`},
 		{"no tokens", func(s *Spec) { s.Tokens, s.Kinds = nil, nil }, "empty"},

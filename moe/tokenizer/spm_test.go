@@ -196,3 +196,21 @@ func TestStreamGoesOnBehindAToken(t *testing.T) {
 		}
 	}
 }
+
+// Without scores all pairs are equal, and the leftmost is made first.
+func TestSPMWithoutScores(t *testing.T) {
+	s := smallSPM()
+	clear(s.Scores)
+	zero := mustNew(t, s)
+	s.Scores = nil
+	none := mustNew(t, s)
+	for _, text := range []string{"abcab  aaaa", "xabca é </s> @@漢字"} {
+		want := zero.Encode(text, false)
+		if got := none.Encode(text, false); !slices.Equal(got, want) {
+			t.Errorf("%q without scores is %v, with scores of 0 %v", text, got, want)
+		}
+	}
+	if n := len(none.Spec().Scores); n != len(s.Tokens) {
+		t.Errorf("%d scores for %d tokens", n, len(s.Tokens))
+	}
+}
