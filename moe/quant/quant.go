@@ -40,9 +40,9 @@ func (p Plan) Check() error {
 	return nil
 }
 
-// TypeOf is the type for a tensor. Vectors and routers keep their numbers, which are few
-// and on which much depends. Rows that are no whole blocks of the type get the nearest
-// type that fits: Q8_0, else F16.
+// TypeOf is the type for a tensor. Vectors, routers and the biases of experts keep their
+// numbers, which are few and on which much depends. Rows that are no whole blocks of the
+// type get the nearest type that fits: Q8_0, else F16.
 func (p Plan) TypeOf(t tensor.Tensor) tensor.Type {
 	if !changes(t) {
 		return t.Type
@@ -64,7 +64,7 @@ func (p Plan) TypeOf(t tensor.Tensor) tensor.Type {
 
 // changes reports whether a plan sets the type of t.
 func changes(t tensor.Tensor) bool {
-	return len(t.Shape) > 1 && !strings.HasSuffix(t.Name, "ffn_gate_inp.weight") && !strings.Contains(t.Name, "_norm")
+	return len(t.Shape) > 1 && strings.HasSuffix(t.Name, "weight") && !strings.HasSuffix(t.Name, "ffn_gate_inp.weight") && !strings.Contains(t.Name, "_norm")
 }
 
 func (r Rule) matches(t tensor.Tensor) bool {
@@ -75,7 +75,7 @@ func (r Rule) matches(t tensor.Tensor) bool {
 // Tensors returns the tensors of f in the types of the plan, in the order of the file,
 // and what became of them. Tensors whose type stays share f's memory. A tensor of a
 // type that cannot be read here is an error, and so is a rule that matches nothing, or
-// only vectors and routers.
+// only tensors that keep theirs.
 func Tensors(f *gguf.File, p Plan) ([]tensor.Tensor, Report, error) {
 	if err := p.Check(); err != nil {
 		return nil, nil, err

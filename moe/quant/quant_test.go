@@ -27,7 +27,8 @@ func file(t *testing.T) *gguf.File {
 	var b bytes.Buffer
 	err := gguf.Write(&b, []gguf.KV{{Key: "general.architecture", Value: "llama"}}, []tensor.Tensor{
 		make1("token_embd.weight", 10, 256), make1("blk.0.attn_norm.weight", 256), make1("blk.0.attn_q.weight", 64, 256),
-		make1("blk.1.attn_q.weight", 64, 256), make1("blk.0.ffn_gate_inp.weight", 4, 256), make1("blk.0.ffn_down_exps.weight", 4, 8, 96), make1("blk.0.odd.weight", 3, 33)})
+		make1("blk.1.attn_q.weight", 64, 256), make1("blk.0.ffn_gate_inp.weight", 4, 256), make1("blk.0.ffn_down_exps.weight", 4, 8, 96), make1("blk.0.odd.weight", 3, 33),
+		make1("blk.0.ffn_gate_exps.bias", 4, 256)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func TestPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []tensor.Type{tensor.Q6_K, tensor.F32, tensor.Q4_K, tensor.F16, tensor.F32, tensor.Q8_0, tensor.F16}
+	want := []tensor.Type{tensor.Q6_K, tensor.F32, tensor.Q4_K, tensor.F16, tensor.F32, tensor.Q8_0, tensor.F16, tensor.F32}
 	for i, x := range out {
 		if x.Type != want[i] || len(x.Data) != want[i].Bytes(x.Len()) || x.Name != f.Names()[i] {
 			t.Errorf("%s has type %v in %d bytes, want %v", x.Name, x.Type, len(x.Data), want[i])
@@ -77,7 +78,8 @@ func TestBadPlans(t *testing.T) {
 		p    Plan
 		want string
 	}{{Plan{Type: tensor.IQ4_NL}, "IQ4_NL"}, {Plan{Type: tensor.Q8_0, Rules: []Rule{{"[", tensor.F16}}}, `"["`},
-		{Plan{Type: tensor.Q8_0, Rules: []Rule{{"blk.7.*", tensor.F16}}}, `"blk.7.*" matches no matrix`}, {Plan{Type: tensor.Q8_0, Rules: []Rule{{"*.ffn_gate_inp.weight", tensor.F16}}}, "matches no matrix"}} {
+		{Plan{Type: tensor.Q8_0, Rules: []Rule{{"blk.7.*", tensor.F16}}}, `"blk.7.*" matches no matrix`}, {Plan{Type: tensor.Q8_0, Rules: []Rule{{"*.ffn_gate_inp.weight", tensor.F16}}}, "matches no matrix"},
+		{Plan{Type: tensor.Q8_0, Rules: []Rule{{"*.bias", tensor.F16}}}, `"*.bias" matches no matrix`}} {
 		if _, _, err := Tensors(f, tc.p); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: error %v, want one about %s", tc.p, err, tc.want)
 		}
