@@ -172,8 +172,8 @@ type Engine struct {
 
 // New starts an engine over m.
 func New(m *model.Model, tok *tokenizer.Tokenizer, o Options) (*Engine, error) {
-	if tok.Size() > m.Config.Vocab {
-		return nil, fmt.Errorf("engine: the vocabulary has %d tokens, the model knows %d", tok.Size(), m.Config.Vocab)
+	if err := m.Fits(tok); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
 	}
 	o = o.fill(m.Config)
 	if err := m.Config.CacheType(o.CacheType); err != nil {

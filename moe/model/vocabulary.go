@@ -18,6 +18,14 @@ func Tokenizer(src Source) (*tokenizer.Tokenizer, error) {
 	return tokenizer.New(spec)
 }
 
+// Fits is an error unless the model knows every token of the vocabulary. It may know more.
+func (m *Model) Fits(tok *tokenizer.Tokenizer) error {
+	if tok.Size() > m.Config.Vocab {
+		return fmt.Errorf("the vocabulary has %d tokens, the model knows %d", tok.Size(), m.Config.Vocab)
+	}
+	return nil
+}
+
 // Vocabulary reads the tokenizer's tables from the metadata. One error names all
 // that is missing or wrong; what the tables say to each other is for
 // tokenizer.New to check.

@@ -185,3 +185,23 @@ func TestTablesBesideTheVocabulary(t *testing.T) {
 		}
 	}
 }
+
+func TestFits(t *testing.T) {
+	m, err := mixtral(4).load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more, want := range map[int]string{-1: "", 0: "", 1: "the vocabulary has 25 tokens, the model knows 24"} {
+		s := tokenizer.Spec{Model: "llama", BOS: -1, EOS: -1, EOT: -1, Pad: -1}
+		for i := range m.Config.Vocab + more {
+			s.Tokens = append(s.Tokens, strconv.Itoa(i))
+		}
+		tok, err := tokenizer.New(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Fits(tok); want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
+			t.Errorf("%d tokens: error is %v, want %q", len(s.Tokens), err, want)
+		}
+	}
+}

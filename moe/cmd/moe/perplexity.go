@@ -55,6 +55,13 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 	if err != nil {
 		return err
 	}
+	if err := m.Fits(tok); err != nil {
+		return fmt.Errorf("%s: %w", label(*path), err)
+	}
+	length := min(*window, m.Config.Context)
+	if length < 2 {
+		return fmt.Errorf("%s: in a context window of one token nothing is predicted", label(*path))
+	}
 	if *text != "" {
 		file, err := os.Open(*text)
 		if err != nil {
@@ -76,7 +83,7 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 	}
 	pool := kernel.NewPool(*threads)
 	defer pool.Close()
-	p, err := measureText(ctx, m, tok, ids, min(*window, m.Config.Context), *kv, pool)
+	p, err := measureText(ctx, m, tok, ids, length, *kv, pool)
 	if err != nil {
 		return err
 	}
@@ -89,7 +96,7 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 }
 
 // measureText predicts ids window by window. A window begins with the vocabulary's BOS
-// token if texts do, else its first token is not predicted.
+// token if texts do, else its first token is not predicted; it has two tokens or more.
 func measureText(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, ids []int32, window int, kv tensor.Type, pool *kernel.Pool) (perplexity, error) {
 	const chunk = 64
 	var p perplexity
