@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What Python's jinja2 3.1 makes of the same, with trim_blocks, lstrip_blocks, loop
@@ -98,6 +99,36 @@ func TestSyntaxErrorsSayWhere(t *testing.T) {
 		var se *SyntaxError
 		if !errors.As(err, &se) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", src, err, want)
+		}
+	}
+}
+
+// However many tags a raw block seems to have, it is read once.
+func TestRawBlocksAreReadOnce(t *testing.T) {
+	const n = 1 << 20
+	many, blanks := strings.Repeat("{%", n), strings.Repeat(" ", n)
+	for name, src := range map[string]string{"no end": "{% raw %}" + many, "one end": "{% raw %}" + many + "%}", "blanks before the end": "{% raw %}" + many + "x" + blanks + "%}"} {
+		start := time.Now()
+		if _, err := Parse(src); err == nil || !strings.Contains(err.Error(), "a raw block has no end") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(start); took > 5*time.Second { // once takes milliseconds, again for each tag minutes
+			t.Errorf("%s: %d bytes took %v", name, len(src), took)
+		}
+	}
+	for src, want := range map[string]string{
+		"{% raw %}{% a {% endraw %}b":       "{% a b",
+		"{% raw %}a {%} {% endraw %}b":      "a {%} b",
+		"{% raw %}a %} {%- endraw %}b":      "a %}b",
+		"{% raw %}{%%}{% x %}{% endraw %}b": "{%%}{% x %}b",
+	} {
+		tmpl, err := Parse(src)
+		if err != nil {
+			t.Errorf("%q: %v", src, err)
+			continue
+		}
+		if got, err := tmpl.Render(nil); err != nil || got != want {
+			t.Errorf("%q: %q, %v, want %q", src, got, err, want)
 		}
 	}
 }

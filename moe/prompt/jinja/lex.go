@@ -164,20 +164,25 @@ func (l *lexer) raw() bool {
 		if at < 0 {
 			l.fail("a raw block has no end")
 		}
-		at += from
-		end := 2 + strings.Index(rest[at+2:], "%}")
-		if end >= 2 && strings.Trim(rest[at+2:at+end], " \t\n-+") == "endraw" {
+		at += from + 2
+		end := strings.Index(rest[at:], "%}")
+		if end < 0 {
+			l.fail("a raw block has no end")
+		}
+		end += at
+		at = strings.LastIndex(rest[:end], "{%") // what opens before is text
+		if strings.Trim(rest[at+2:end], " \t\n-+") == "endraw" {
 			text := rest[:at]
 			if strings.HasPrefix(rest[at+2:], "-") {
 				text = strings.TrimRightFunc(text, unicode.IsSpace)
 			}
 			l.add(tokText, text)
-			l.skip(at + end)
+			l.skip(end)
 			l.skip(2)
-			l.after(strings.TrimSuffix(rest[at+2:at+end], " "), true)
+			l.after(strings.TrimSuffix(rest[at+2:end], " "), true)
 			return true
 		}
-		from = at + 2
+		from = end + 2
 	}
 }
 
