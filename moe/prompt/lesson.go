@@ -32,9 +32,13 @@ func (t *Template) Lesson(turns []Turn) (tokens []int32, reply []bool) {
 	return tokens, reply
 }
 
-// said is what the assistant says in a turn, with the token that ends it.
+// said is what the assistant says in a turn, with the token that ends it if there is one.
 func (t *Template) said(turn Turn) []int32 {
-	return append(t.tok.Encode(turn.text(), false), t.End())
+	ids := t.tok.Encode(turn.text(), false)
+	if end := t.End(); end >= 0 {
+		ids = append(ids, end)
+	}
+	return ids
 }
 
 // Lessons cuts a conversation into lessons of at most budget tokens. Each begins at a

@@ -19,7 +19,8 @@ type script struct {
 	form     form
 	controls []string // texts of the control tokens, the longest first
 	begin    string   // written behind what the template itself opens the assistant's turn with
-	end      int32    // ends a turn
+	end      int32    // ends a turn; -1 if written and the vocabulary has no such token
+	written  bool     // the template is ChatML, whose borders are text
 	fixed    int      // tokens of a prompt beside its turns, about,
 	told     int      // and of one with a system turn, where the template may leave out a text of its own
 	perTurn  int      // tokens of a turn beside its text, about
@@ -39,11 +40,24 @@ const (
 // newScript reads a template and tries it on conversations of all kinds. An error
 // says why it cannot be used.
 func newScript(tok *tokenizer.Tokenizer, source string) (*script, error) {
+	s := &script{tok: tok}
+	return s, s.read(source)
+}
+
+// writtenScript is ChatML for a vocabulary without its tokens. The text of a prompt is
+// encoded as one, as llama.cpp does, so words at a border may share a token with it.
+func writtenScript(tok *tokenizer.Tokenizer) (*script, error) {
+	s := &script{tok: tok, written: true}
+	return s, s.read("{% for m in messages %}{{ '" + imStart + "' + m.role + '\n' + m.content + '" + imEnd + "\n' }}{% endfor %}{% if add_generation_prompt %}{{ '" + imStart + "assistant\n' }}{% endif %}")
+}
+
+func (s *script) read(source string) error {
 	template, err := jinja.Parse(source)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &script{tok: tok, template: template}
+	s.template = template
+	tok := s.tok
 	for id := range int32(tok.Size()) {
 		if tok.IsControl(id) && tok.Token(id) != "" {
 			s.controls = append(s.controls, tok.Token(id))
@@ -57,12 +71,9 @@ func newScript(tok *tokenizer.Tokenizer, source string) (*script, error) {
 		}
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.learn(); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s.learn()
 }
 
 // try renders a conversation and looks for all its texts.
@@ -112,6 +123,8 @@ func (s *script) learn() error {
 		s.end = spec.EOT
 	case spec.EOS >= 0:
 		s.end = spec.EOS
+	case s.written:
+		s.end = -1
 	default:
 		return errors.New("nothing in it ends a turn, and the vocabulary has no token for that")
 	}
@@ -239,8 +252,12 @@ func (s *script) render(turns []Turn) []int32 {
 // person writes for the token.
 const hidden = 0xf0000
 
-// hide moves the control tokens written out in a text out of sight.
+// hide moves the control tokens written out in a text out of sight. Borders that are
+// text, which nothing can hide, get a blank inside.
 func (s *script) hide(text string) string {
+	if s.written {
+		text = strings.ReplaceAll(text, "<|im_", "<| im_")
+	}
 	text = strings.Map(func(c rune) rune {
 		if c >= hidden {
 			return '\ufffd'

@@ -28,7 +28,7 @@ type Turn struct {
 // Template renders turns for one vocabulary.
 type Template struct {
 	// Warning says why the template of the model's file is not used, nil if it is or if
-	// there is none.
+	// there is none, and of NewAny's why New fails.
 	Warning error
 	// Keeps is how many turns of a conversation are given to Fit at most, because whoever
 	// stores it forgets the older; 0 is 60 or more. A prompt then holds two thirds of them
@@ -76,7 +76,28 @@ func New(tok *tokenizer.Tokenizer) (*Template, error) {
 	return t, nil
 }
 
-// builtIn is the template that goes with the vocabulary's special tokens.
+// NewAny is New for those who want an answer from any model: where New fails, ChatML is
+// written out as text, as llama.cpp does, and Stops end a reply. Warning says so.
+func NewAny(tok *tokenizer.Tokenizer) (*Template, error) {
+	t, lacks := New(tok)
+	if lacks == nil {
+		return t, nil
+	}
+	s, err := writtenScript(tok)
+	if err != nil {
+		return nil, fmt.Errorf("%w, and ChatML as text cannot be used: %w", lacks, err)
+	}
+	return &Template{tok: tok, script: s, Warning: lacks}, nil
+}
+
+// The borders of ChatML's turns.
+const (
+	imStart = "<|im_start|>"
+	imEnd   = "<|im_end|>"
+)
+
+// builtIn is the template that goes with the vocabulary's special tokens. The error says
+// that it has none of a format's.
 func builtIn(tok *tokenizer.Tokenizer) (*Template, error) {
 	t := &Template{tok: tok, open: map[Role][]int32{}}
 	if id := tok.Spec().BOS; tok.Spec().AddBOS && id >= 0 {
@@ -96,8 +117,8 @@ func builtIn(tok *tokenizer.Tokenizer) (*Template, error) {
 			return t, nil
 		}
 	}
-	open, ok := tok.ID("<|im_start|>")
-	end, ok2 := tok.ID("<|im_end|>")
+	open, ok := tok.ID(imStart)
+	end, ok2 := tok.ID(imEnd)
 	if !ok || !ok2 {
 		return nil, errors.New("prompt: the vocabulary has neither the special tokens of moebot's chat format (<|user|>, <|end|>, ...) nor those of ChatML (<|im_start|>, <|im_end|>)")
 	}
@@ -108,7 +129,17 @@ func builtIn(tok *tokenizer.Tokenizer) (*Template, error) {
 	return t, nil
 }
 
-// End is the token that ends a turn, of the assistant too.
+// Stops are the strings before which a reply ends, beside its tokens; nil for none. They
+// are there if the borders of turns are text, for want of tokens (NewAny).
+func (t *Template) Stops() []string {
+	if t.script != nil && t.script.written {
+		return []string{imEnd, imStart}
+	}
+	return nil
+}
+
+// End is the token that ends a turn, of the assistant too; with Stops that which ends a
+// text, or -1 if the vocabulary has none.
 func (t *Template) End() int32 {
 	if t.script != nil {
 		return t.script.end
