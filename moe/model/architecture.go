@@ -94,7 +94,7 @@ func (r *metaReader) common(c *Config) {
 		r.ignore("expert_used_count", "expert_group_count", "expert_group_used_count")
 	}
 	if c.Architecture != "deepseek2" {
-		if g := r.size("expert_gating_func", gatingSoftmax, 1<<8); g != gatingSoftmax {
+		if g := r.count("expert_gating_func", 1<<8); g != gatingNone && g != gatingSoftmax {
 			r.fail("%s.expert_gating_func is %d, only softmax (%d) is supported here", r.arch, g, gatingSoftmax)
 		}
 	}
@@ -158,13 +158,14 @@ func yarnGain(scale, log float64) float64 {
 
 // The numbers of expert_gating_func.
 const (
+	gatingNone    = 0 // as without the key
 	gatingSoftmax = 1
 	gatingSigmoid = 2
 )
 
 // deepseek reads what DeepSeek-V2, V3 and their kin have.
 func (r *metaReader) deepseek(c *Config) {
-	next := r.count("nextn_predict_layers", maxLayers)
+	blocks, next := c.Layers, r.count("nextn_predict_layers", maxLayers)
 	if c.foretold, c.Layers = next, c.Layers-next; next > 0 && c.Layers < 1 {
 		r.fail("%s.nextn_predict_layers is %d, which leaves no layer", r.arch, next)
 	}
@@ -178,7 +179,9 @@ func (r *metaReader) deepseek(c *Config) {
 	}
 	c.SharedHidden = c.Hidden * r.count("expert_shared_count", 1<<12)
 	c.Router = Router{Normalise: r.flag("expert_weights_norm", false), Gain: r.gain("expert_weights_scale"), Groups: c.Router.Groups, GroupsUsed: c.Router.GroupsUsed, correction: true}
-	switch g := r.size("expert_gating_func", gatingSoftmax, 1<<8); g {
+	switch g := r.count("expert_gating_func", 1<<8); g {
+	case gatingNone: // files of DeepSeek-V2, and of GLM-4.7-Flash, which llama.cpp knows by its numbers
+		c.Router.Sigmoid = (blocks == 47 || blocks == 48) && r.vocab() == 154880
 	case gatingSoftmax:
 	case gatingSigmoid:
 		c.Router.Sigmoid = true

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"moebot/moe/gguf"
 	"moebot/moe/tensor"
 )
 
@@ -128,5 +129,54 @@ func TestHarmlessKeysAndLayers(t *testing.T) {
 		if got := logits(t, f, nil); !slices.Equal(got, want) {
 			t.Errorf("%s: other logits", name)
 		}
+	}
+}
+
+// Files without expert_gating_func, or with 0, are of a time when one family had sigmoids.
+func TestGatingThatIsNotSaid(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		gating       any // expert_gating_func; nil for none
+		layers       int
+		vocab        any // vocab_size; nil for none
+		tokens, next int
+		want         bool
+	}{
+		{"not said", nil, 4, nil, 8, 0, false},
+		{"said to be none", uint32(0), 4, nil, 8, 0, false},
+		{"softmax", uint32(1), 47, uint32(154880), 8, 0, false},
+		{"sigmoid", uint32(2), 4, nil, 8, 0, true},
+		{"47 layers of a large vocabulary", nil, 47, uint32(154880), 8, 0, true},
+		{"48, one of which foretells", uint32(0), 48, uint32(154880), 8, 1, true},
+		{"46 layers", nil, 46, uint32(154880), 8, 0, false},
+		{"49, two of which foretell", nil, 49, uint32(154880), 8, 2, false},
+		{"another vocabulary", nil, 47, uint32(154881), 154880, 0, false},
+		{"the vocabulary itself is counted", nil, 47, nil, 154880, 0, true},
+	} {
+		s := families["deepseek2-v3"]
+		s.sigmoid = false
+		f := s.metadata()
+		f.set("deepseek2.block_count", uint32(tc.layers))
+		f.set("tokenizer.ggml.tokens", make([]string, tc.tokens))
+		f.drop("deepseek2.vocab_size")
+		if tc.vocab != nil {
+			f.set("deepseek2.vocab_size", tc.vocab)
+		}
+		if tc.gating != nil {
+			f.set("deepseek2.expert_gating_func", tc.gating)
+		}
+		f.set("deepseek2.nextn_predict_layers", uint32(tc.next))
+		g, err := gguf.Parse(f.bytes(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := readConfig(g); err != nil || c.Router.Sigmoid != tc.want {
+			t.Errorf("%s: sigmoid is %v, want %v; %v", tc.name, c.Router.Sigmoid, tc.want, err)
+		}
+	}
+	f := mixtral(4)
+	f.set("llama.expert_gating_func", uint32(0))
+	if _, err := f.load(t); err != nil {
+		t.Errorf("llama with no gating function: %v", err)
 	}
 }

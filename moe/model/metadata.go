@@ -130,6 +130,16 @@ func (r *metaReader) text(name string) string {
 	return v
 }
 
+// vocab is the number of tokens that the metadata says there are, 0 if it does not.
+func (r *metaReader) vocab() int {
+	if n, ok, err := r.src.Uint(r.arch + ".vocab_size"); ok && err == nil {
+		return int(min(n, math.MaxInt32))
+	}
+	tokens, _, err := r.src.Strings("tokenizer.ggml.tokens")
+	r.note(err)
+	return len(tokens)
+}
+
 // harmless takes the keys that llama.cpp does not read for the architecture and that
 // change nothing here either: because nothing of the kind is computed, because the
 // tensors' shapes say the same, or because they say what is computed anyway.
