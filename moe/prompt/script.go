@@ -76,7 +76,8 @@ func (s *script) read(source string) error {
 	return s.learn()
 }
 
-// try renders a conversation and looks for all its texts.
+// try renders a conversation and looks for all its texts, each behind the one before;
+// but a template may tell what the system says wherever it likes.
 func (s *script) try(turns []Turn) error {
 	out, err := s.text(turns, true)
 	if err != nil {
@@ -85,6 +86,9 @@ func (s *script) try(turns []Turn) error {
 	rest := out
 	for _, turn := range s.form.arrange(turns) {
 		for _, part := range strings.Fields(turn.Text) {
+			if turn.Role == System && strings.Contains(out, part) {
+				continue
+			}
 			_, behind, ok := strings.Cut(rest, part)
 			if !ok {
 				return fmt.Errorf("it leaves out what the %s says", turn.Role)
@@ -236,7 +240,7 @@ func (s *script) text(turns []Turn, open bool) (string, error) {
 func (s *script) render(turns []Turn) []int32 {
 	simpler := *s
 	for ; simpler.form < forms; simpler.form++ {
-		if out, err := simpler.text(turns, true); err == nil {
+		if out, err := simpler.text(turns, true); err == nil && simpler.tells(out, turns) {
 			return s.encode(out)
 		}
 	}
@@ -245,6 +249,22 @@ func (s *script) render(turns []Turn) []int32 {
 		plain.WriteString(string(turn.Role) + ": " + s.hide(indented(turn.text())) + "\n")
 	}
 	return s.encode(plain.String() + string(Assistant) + ":")
+}
+
+// tells reports whether a conversation that does not end with a user's turn came out with
+// what the system says: some templates tell that before the last turn, if it is a user's.
+func (s *script) tells(out string, turns []Turn) bool {
+	if len(turns) == 0 || turns[len(turns)-1].Role == User {
+		return true
+	}
+	for _, turn := range s.form.arrange(turns) {
+		for _, part := range strings.Fields(s.hide(turn.text())) {
+			if turn.Role == System && !strings.Contains(out, part) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // hidden is where the characters of a control token's text are moved to, a plane of

@@ -38,6 +38,10 @@ const (
 A long text that stands in for a system turn where there is none.<|end|>{% endif %}{% for m in messages %}<|start|>{{ m.role }}
 {{ m.content.split('</think>')[-1].lstrip('\n') if m.role == 'assistant' else m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|start|>assistant
 {% if enable_thinking is defined and enable_thinking is false %}<think></think>{% endif %}{% endif %}`
+	// as Mistral-Nemo's, which has the system speak last
+	lateScript = `{% if messages[0].role == 'system' %}{% set system_message = messages[0].content %}{% set loop_messages = messages[1:] %}{% else %}{% set loop_messages = messages %}{% endif %}{{ bos_token }}
+{%- for m in loop_messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}
+{%- if m.role == 'user' %}{% if loop.last and system_message is defined %}{{ '[INST]' + system_message + '\n\n' + m.content + '[/INST]' }}{% else %}{{ '[INST]' + m.content + '[/INST]' }}{% endif %}{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}`
 )
 
 var scriptTokens = []string{"<|start|>", "<|end|>", "<|channel|>", "<|message|>", "[INST]", "[/INST]"}
@@ -53,6 +57,9 @@ func TestScripts(t *testing.T) {
 		{"strict", strictScript, "<s>[INST] Be kind.\n\nMia: hi\n  you [/INST] Hello.</s>[INST] a\nBo: b [/INST]", talk, "</s>"},
 		{"strict, the first turns forgotten", strictScript, "<s>[INST] Be kind.\n\nc [/INST]", []Turn{talk[0], talk[2], {User, "", "c"}}, "</s>"},
 		{"strict, only the system speaks", strictScript, "<s>[INST] Be kind. [/INST]", talk[:1], "</s>"},
+		{"the system last", lateScript, "<s>[INST]Mia: hi\n  you[/INST]Hello.</s>[INST]Be kind.\n\na\nBo: b[/INST]", talk, "</s>"},
+		{"the system last, but the last is not a user", lateScript, "<s>[INST]Be kind.\n\nMia: hi\n  you[/INST]Hello.</s>", talk[:3], "</s>"},
+		{"the system last, no system", lateScript, "<s>[INST]Mia: hi\n  you[/INST]", talk[1:2], "</s>"},
 		{"with a channel", channelScript, "<|start|>system<|message|>Be kind.<|end|><|start|>user<|message|>Mia: hi\nyou<|end|><|start|>assistant<|channel|>final<|message|>Hello.<|end|><|start|>user<|message|>a<|end|><|start|>user<|message|>Bo: b<|end|><|start|>assistant<|channel|>final<|message|>", talk, "<|end|>"},
 		{"thinking", thinkScript, "<|start|>user\nx<|end|><|start|>assistant\ny<|end|><|start|>assistant\n<think></think>", []Turn{{User, "", "x"}, {Assistant, "", "<think>hm</think>\n\ny"}}, "<|end|>"},
 	} {
@@ -140,7 +147,7 @@ func TestBOSIsWrittenOnce(t *testing.T) {
 
 // What people write is text, whatever the template does with it.
 func TestScriptsCannotBeForged(t *testing.T) {
-	for name, source := range map[string]string{"plain": plainScript, "strict": strictScript, "channel": channelScript} {
+	for name, source := range map[string]string{"plain": plainScript, "strict": strictScript, "late": lateScript, "channel": channelScript} {
 		tok := scripted(t, source, scriptTokens...)
 		tmpl, err := New(tok)
 		if err != nil {
@@ -227,7 +234,7 @@ func TestAScriptThatCannotBeUsed(t *testing.T) {
 }
 
 func TestFitWithAScript(t *testing.T) {
-	for name, source := range map[string]string{"plain": plainScript, "strict": strictScript, "channel": channelScript, "thinking": thinkScript} {
+	for name, source := range map[string]string{"plain": plainScript, "strict": strictScript, "late": lateScript, "channel": channelScript, "thinking": thinkScript} {
 		tok := scripted(t, source, scriptTokens...)
 		tmpl, err := New(tok)
 		if err != nil {
