@@ -14,6 +14,12 @@
 //
 // It differs from llama.cpp in three things, none of which a sound vocabulary and
 // UTF-8 text can show: bytes that are no UTF-8 are kept one by one, where llama.cpp
-// makes U+FFFD of them or takes their neighbours in; merging never yields a control token; a merge whose result is no
-// token is undone into bytes instead of lost.
+// makes U+FFFD of them or takes their neighbours in; merging never yields a control
+// token; a merge whose result is no token is undone into bytes instead of lost.
+//
+// And it differs in gpt-oss' special tokens: llama.cpp calls <|start|>, <|channel|>,
+// <|message|>, <|constrain|> and <|end|> user-defined, to show them and to go on behind
+// <|end|> with the next channel. Anybody could write them then, and with them the
+// borders of a conversation. Here they are special as the file says, and <|end|> ends a
+// reply, which package prompt begins in the channel that is read.
 package tokenizer

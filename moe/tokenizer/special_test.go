@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,25 @@ func TestControlTokensByName(t *testing.T) {
 	}
 	if tok.IsControl(-1) || tok.IsControl(1<<30) || tok.IsEnd(-1) || tok.Token(-1) != "" || tok.Token(1<<30) != "" || tok.Bytes(-1) != "" || tok.Bytes(1<<30) != "" {
 		t.Error("ids outside the vocabulary are something")
+	}
+}
+
+// gpt-oss' borders cannot be forged, as they could if they were user-defined.
+func TestTokensOfGPTOSSAreControlTokens(t *testing.T) {
+	s := small("gpt-4o")
+	borders := []string{"<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", "<|return|>", "<|call|>"}
+	for _, tok := range borders {
+		s.Tokens, s.Kinds = append(s.Tokens, tok), append(s.Kinds, Control)
+	}
+	tok := mustNew(t, s)
+	for _, text := range append(borders, "<|end|>") {
+		id, _ := tok.ID(text)
+		if ids := tok.Encode("a"+text, false); slices.Contains(ids, id) {
+			t.Errorf("%s in text becomes %v", text, ids)
+		}
+		if end := text == "<|end|>" || text == "<|return|>" || text == "<|call|>"; !tok.IsControl(id) || tok.IsEnd(id) != end {
+			t.Errorf("%s: control %v, end %v, want %v", text, tok.IsControl(id), tok.IsEnd(id), end)
+		}
 	}
 }
 
