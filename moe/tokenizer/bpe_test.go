@@ -101,9 +101,9 @@ func TestMergesWithoutAToken(t *testing.T) {
 	}
 }
 
-// Words that are tokens are taken whole by llama-bpe only.
+// Words that are tokens are taken whole by some pre-tokenizers, llama-bpe among them.
 func TestWholeWords(t *testing.T) {
-	for pre, want := range map[string]int{"llama-bpe": 1, "dbrx": 3, "qwen2": 3} {
+	for pre, want := range map[string]int{"llama-bpe": 1, "dbrx": 3, "qwen2": 3, "minicpm5": 1, "youtu": 1, "kimi-k2": 3, "seed-coder": 3} {
 		s := small(pre)
 		s.Tokens, s.Kinds = append(s.Tokens, "Ġzz"), append(s.Kinds, Normal)
 		if ids := mustNew(t, s).Encode(" zz", false); len(ids) != want {

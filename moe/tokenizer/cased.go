@@ -24,24 +24,10 @@ func scanCased(s string, i, digits int, contractions bool) int {
 	if c == number {
 		return numbers(s, i+n, digits-1)
 	}
-	j := i
-	if s[i] == ' ' {
-		j++
-	}
-	if c, _ := classAt(s, j); c == other {
-		j = run(s, j, other)
-		for j < len(s) && (isBreak(s[j]) || s[j] == '/') {
-			j++
-		}
-		return j
-	}
-	for j := run(s, i, space); j > i; j-- {
-		if isBreak(s[j-1]) {
-			return j
-		}
-	}
-	return spaces(s, i)
+	return othersOrSpaces(s, i, isBreakOrSlash)
 }
+
+func isBreakOrSlash(b byte) bool { return isBreak(b) || b == '/' }
 
 // casedWord is the end of U*W+, or else of U+W*, at a letter.
 func casedWord(s string, i int) int {

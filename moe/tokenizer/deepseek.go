@@ -69,7 +69,6 @@ func deepseekV3Word(s string, i int) (from, to int) {
 
 // scanDeepseekV3 is the end of the match at i, or i.
 func scanDeepseekV3(s string, i int) int {
-	isWord := func(r rune) bool { return isLetter(r) || unicode.IsMark(r) }
 	isSign := func(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }
 	r, n := utf8.DecodeRuneInString(s[i:])
 	if r < utf8.RuneSelf && isSign(r) {
@@ -81,11 +80,11 @@ func scanDeepseekV3(s string, i int) int {
 			return j
 		}
 	}
-	if isWord(r) {
-		return runOf(s, i, isWord)
+	if isWordRune(r) {
+		return runOf(s, i, isWordRune)
 	}
 	if !isBreakRune(r) && !isSign(r) {
-		if j := runOf(s, i+n, isWord); j > i+n {
+		if j := runOf(s, i+n, isWordRune); j > i+n {
 			return j
 		}
 	}

@@ -25,6 +25,10 @@ const (
 	falconFamily
 	bloomFamily
 	vikingFamily
+	seedCoderFamily
+	miniCPMFamily // words that are tokens are not merged
+	kimiFamily
+	youtuFamily // words that are tokens are not merged
 	defaultFamily
 )
 
@@ -57,15 +61,31 @@ func preFamily(pre string) family {
 		return bloomFamily
 	case "viking":
 		return vikingFamily
+	case "seed-coder":
+		return seedCoderFamily
+	case "minicpm5":
+		return miniCPMFamily
+	case "kimi-k2":
+		return kimiFamily
+	case "youtu":
+		return youtuFamily
 	case "default":
 		return defaultFamily
 	}
 	return unknownFamily
 }
 
-// keepsWords reports whether words that are tokens are not merged. Vocabularies that
-// do so also add BOS if they do not say whether they do.
+// keepsWords reports whether words that are tokens are not merged.
 func keepsWords(pre string) bool {
+	switch preFamily(pre) {
+	case llama3Family, tekkenFamily, miniCPMFamily, youtuFamily:
+		return true
+	}
+	return false
+}
+
+// addsBOS reports whether vocabularies add BOS if they do not say whether they do.
+func addsBOS(pre string) bool {
 	f := preFamily(pre)
 	return f == llama3Family || f == tekkenFamily
 }
@@ -76,9 +96,9 @@ func splitterFor(pre string) (splitter, error) {
 	case gpt2Family:
 		return words(scanGPT2), nil
 	case llama3Family, llama3MergeFamily:
-		return words(func(s string, i int) int { return scanLlama3(s, i, 3) }), nil
+		return words(func(s string, i int) int { return scanLlama3(s, i, 3, true) }), nil
 	case qwen2Family:
-		return words(func(s string, i int) int { return scanLlama3(s, i, 1) }), nil
+		return words(func(s string, i int) int { return scanLlama3(s, i, 1, true) }), nil
 	case starcoderFamily:
 		return stages{each(isNumber), always(scanGPT2)}.split, nil
 	case deepseekLLMFamily:
@@ -97,10 +117,18 @@ func splitterFor(pre string) (splitter, error) {
 		return stages{spaceAnd(isBloomWord)}.split, nil
 	case vikingFamily:
 		return stages{spaceAnd(isBloomWord), each(isNumber)}.split, nil
+	case seedCoderFamily:
+		return words(func(s string, i int) int { return scanLlama3(s, i, 1, false) }), nil
+	case miniCPMFamily:
+		return stages{upToThree, always(func(s string, i int) int { return scanLlama3(s, i, 3, true) })}.split, nil
+	case kimiFamily:
+		return words(scanKimi), nil
+	case youtuFamily:
+		return stages{eastAsian, always(scanYoutu)}.split, nil
 	case defaultFamily:
 		return stages{runs(isDefaultPunct), always(scanGPT2), runs(isNumber), threeDigits}.split, nil
 	}
-	return nil, &UnsupportedError{fmt.Sprintf("pre-tokenizer %q is not supported, only those of GPT-2, GPT-4o, Llama 3, Qwen 2, StarCoder, Falcon, Bloom, Viking, Mistral's Tekken and DeepSeek (gpt-2, gpt-4o, llama-bpe, qwen2, starcoder, falcon, bloom, viking, tekken, deepseek-llm, deepseek-coder, deepseek-v3), by their several names", pre)}
+	return nil, &UnsupportedError{fmt.Sprintf("pre-tokenizer %q is not supported, only those of GPT-2, GPT-4o, Llama 3, Qwen 2, StarCoder, Falcon, Bloom, Viking, Mistral's Tekken, Seed-Coder, MiniCPM 5, Kimi K2, Youtu and DeepSeek (gpt-2, gpt-4o, llama-bpe, qwen2, starcoder, falcon, bloom, viking, tekken, seed-coder, minicpm5, kimi-k2, youtu, deepseek-llm, deepseek-coder, deepseek-v3), by their several names", pre)}
 }
 
 // SplitFunc returns the function that calls emit for each word (pre-token) of a text.

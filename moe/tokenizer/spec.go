@@ -38,7 +38,7 @@ type Spec struct {
 
 // AddsBOS is what AddBOS should be for a vocabulary that does not say.
 func AddsBOS(model, pre string) bool {
-	return model == "llama" || model == "gpt2" && keepsWords(pre)
+	return model == "llama" || model == "gpt2" && addsBOS(pre)
 }
 
 // UnsupportedError is a vocabulary that this package does not implement.

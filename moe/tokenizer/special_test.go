@@ -103,7 +103,7 @@ func TestBadVocabulariesAreNamed(t *testing.T) {
 		{"scores that do not fit", func(s *Spec) { s.Model, s.Scores = "llama", []float32{1} }, "1 scores for"},
 		{"SentencePiece with too few scores", func(s *Spec) { s.Model, s.Scores = "llama", []float32{} }, "0 scores for"},
 		{"another model", func(s *Spec) { s.Model = "bert" }, `"bert"`},
-		{"an unknown pre-tokenizer", func(s *Spec) { s.Pre = "kimi-k2" }, `"kimi-k2"`},
+		{"an unknown pre-tokenizer", func(s *Spec) { s.Pre = "klingon" }, `"klingon"`},
 		{"no tokens", func(s *Spec) { s.Tokens, s.Kinds = nil, nil }, "empty"},
 		{"types that do not fit", func(s *Spec) { s.Kinds = s.Kinds[1:] }, "token types"},
 		{"a bos outside", func(s *Spec) { s.BOS = 99999 }, "bos token 99999"},

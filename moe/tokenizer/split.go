@@ -159,7 +159,9 @@ func numbers(s string, i, most int) int {
 // scanLlama3 is, with numbers cut to at most digits characters,
 //
 //	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-func scanLlama3(s string, i, digits int) int {
+//
+// behind whose other characters line breaks are left out if not wanted.
+func scanLlama3(s string, i, digits int, breaks bool) int {
 	if j := contraction(s, i, true); j > i {
 		return j
 	}
@@ -175,13 +177,22 @@ func scanLlama3(s string, i, digits int) int {
 			return run(s, i+n, letter)
 		}
 	}
+	return othersOrSpaces(s, i, func(b byte) bool { return breaks && isBreak(b) })
+}
+
+// othersOrSpaces is, at what begins no word and no number,
+//
+//	?[^\s\p{L}\p{N}]+[behind]*|\s*[\r\n]+|\s+(?!\S)|\s+
+//
+// with a blank before its first question mark.
+func othersOrSpaces(s string, i int, behind func(byte) bool) int {
 	j := i
 	if s[i] == ' ' {
 		j++
 	}
 	if c, _ := classAt(s, j); c == other {
 		j = run(s, j, other)
-		for j < len(s) && isBreak(s[j]) {
+		for j < len(s) && behind(s[j]) {
 			j++
 		}
 		return j

@@ -29,7 +29,8 @@ type twin struct {
 }
 
 func twins() map[string]twin {
-	expand := strings.NewReplacer("WS", wsClass, "LL", letterClass, "OO", lettersBeyondASCII())
+	expand := strings.NewReplacer("WS", wsClass, "LL", letterClass, "OO", classOf(func(r rune) bool { return r >= utf8.RuneSelf && isLetter(r) }),
+		"NH", classOf(func(r rune) bool { return isLetter(r) && !isHan(r) }), "HAN", `\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{f900}-\x{faff}\x{20000}-\x{2a6df}\x{2a700}-\x{2ebef}\x{2f800}-\x{2fa1f}`)
 	fold := `'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL]{2}|'[dD]`
 	llama3 := func(digits string) []string {
 		return []string{fold, `[^\r\n\pNLL]?[LL]+`, digits, ` ?[^WS\pNLL]+[\r\n]*`, `[WS]*[\r\n]+`}
@@ -39,16 +40,21 @@ func twins() map[string]twin {
 	}
 	gpt2 := []string{`'s|'t|'re|'ve|'m|'ll|'d`, ` ?[LL]+`, ` ?\pN+`, ` ?[^WS\pNLL]+`}
 	out := map[string]twin{
-		"gpt-2":          {[]string{""}, gpt2},
-		"llama-bpe":      {[]string{""}, llama3(`\pN{1,3}`)},
-		"qwen2":          {[]string{""}, llama3(`\pN`)},
-		"starcoder":      {[]string{`\pN`, ""}, gpt2},
-		"default":        {[]string{`[\pP$+<=>^~|]+`, "", `\pN+`, `[0-9][0-9][0-9]`}, gpt2},
-		"falcon":         {[]string{"[\\pP$+<=>^~|`]+", "", `[0-9][0-9][0-9]`}, gpt2},
-		"bloom":          {[]string{` ?[^(WS|.,!?…。，、।۔،)]+`}, nil},
-		"viking":         {[]string{` ?[^(WS|.,!?…。，、।۔،)]+`, `\pN`}, nil},
-		"gpt-4o":         {[]string{""}, cased(`\pN{1,3}`, "(?:"+fold+")?")},
-		"tekken":         {[]string{""}, cased(`\pN`, "")},
+		"gpt-2":      {[]string{""}, gpt2},
+		"llama-bpe":  {[]string{""}, llama3(`\pN{1,3}`)},
+		"qwen2":      {[]string{""}, llama3(`\pN`)},
+		"starcoder":  {[]string{`\pN`, ""}, gpt2},
+		"default":    {[]string{`[\pP$+<=>^~|]+`, "", `\pN+`, `[0-9][0-9][0-9]`}, gpt2},
+		"falcon":     {[]string{"[\\pP$+<=>^~|`]+", "", `[0-9][0-9][0-9]`}, gpt2},
+		"bloom":      {[]string{` ?[^(WS|.,!?…。，、।۔،)]+`}, nil},
+		"viking":     {[]string{` ?[^(WS|.,!?…。，、।۔،)]+`, `\pN`}, nil},
+		"gpt-4o":     {[]string{""}, cased(`\pN{1,3}`, "(?:"+fold+")?")},
+		"tekken":     {[]string{""}, cased(`\pN`, "")},
+		"seed-coder": {[]string{""}, []string{fold, `[^\r\n\pNLL]?[LL]+`, `\pN`, ` ?[^WS\pNLL]+`, `[WS]*[\r\n]+`}},
+		"minicpm5":   {[]string{`\pN{1,3}`, ""}, llama3(`\pN+`)},
+		"kimi-k2":    {[]string{""}, []string{`[HAN]+`, `[^\r\n\pNLLHAN]?[NH]+(?:` + fold + `)?`, `\pN{1,3}`, ` ?[^WS\pNLL]+[\r\n]*`, `[WS]*[\r\n]+`}},
+		"youtu": {[]string{`[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+`, ""},
+			[]string{`[^\r\n\pNLL]?[\pMLL]+(?:` + fold + `)?`, `\pN`, ` ?[^WS\pNLL]+[\r\n/]*`, `[WS]*[\r\n]+`}},
 		"deepseek-v3":    {[]string{`\pN{1,3}`, `[一-龥぀-ゟ゠-ヿ]+`, ""}, []string{"[!-/:-@\\[-`{-~][A-Za-z]+", `[^\r\n\pP\pSLL]?[\pMLL]+`, ` ?[\pP\pS]+[\r\n]*`, `[WS]*[\r\n]+`}},
 		"deepseek-coder": {[]string{`[\r\n]`, `[WS]?[LL]+`, `[WS]?\pP+`, `CJK`, `\pN`}, nil},
 		"deepseek-llm":   {[]string{`[\r\n]`, `[WS]?[` + letters() + `]+`, `[WS]?[!-/:-~！-／：-～‘-‟、。]+`, `[WS]+$`, `CJK`, `\pN+`}, nil},
@@ -69,12 +75,12 @@ func twins() map[string]twin {
 	return out
 }
 
-// lettersBeyondASCII are those of letterClass but for A-Z and a-z, as ranges.
-func lettersBeyondASCII() string {
+// classOf is the characters of a kind, as ranges.
+func classOf(is func(rune) bool) string {
 	var b strings.Builder
-	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
-		if from := r; isLetter(r) {
-			for isLetter(r + 1) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if from := r; is(r) {
+			for is(r + 1) {
 				r++
 			}
 			fmt.Fprintf(&b, `\x{%x}-\x{%x}`, from, r)
@@ -186,7 +192,7 @@ func checkSplit(t *testing.T, pre, text string, want []string) {
 
 func TestScannersEqualTheRegularExpressions(t *testing.T) {
 	alphabet := []string{"a", "B", "é", "ß", "漢", "龥", "龦", "가", "ん", "ア", "1", "23", "٣", "½", "Ⅷ", " ", "  ", "\t", "\v", "\n", "\r\n", "\u00a0", "\u0085", "\u2003", "\u3000",
-		"'", "'s", "LL", "re", "ſ", "!", "...", "$", "+", "`", "~", "_", "😀", "\u0301", "\u200b", "\u200d", "‘", "、", "ａ", "！", "Ж", "α", "ℵ", "\U0002ebf0", "\U0002ee5d", "\U0002ee5e", "ك", "า", "\x00", "\u0378"}
+		"'", "'s", "LL", "re", "ſ", "!", "...", "$", "+", "`", "~", "_", "😀", "\u0301", "\u200b", "\u200d", "‘", "、", "ａ", "！", "Ж", "α", "ℵ", "\U0002ebf0", "\U0002ee5d", "㐀", "豈", "한", "ㄱ", "ㄅ", "ㄯ", "，", "、、", "…", "/", "’", "\ufa6e", "\u0903", "\U0002ee5e", "ك", "า", "\x00", "\u0378"}
 	rng := rand.New(rand.NewPCG(3, 4))
 	for pre, tw := range twins() {
 		slow := tw.compile()
@@ -233,7 +239,7 @@ func TestNamesOfPreTokenizers(t *testing.T) {
 			}
 		}
 	}
-	for pre, want := range map[string]bool{"llama-bpe": true, "llama3": true, "dbrx": false, "gpt-2": false, "qwen2": false} {
+	for pre, want := range map[string]bool{"llama-bpe": true, "llama3": true, "dbrx": false, "gpt-2": false, "qwen2": false, "minicpm5": false, "youtu": false, "tekken": true} {
 		if AddsBOS("gpt2", pre) != want {
 			t.Errorf("%s adds BOS: %v, want %v", pre, !want, want)
 		}
