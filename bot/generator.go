@@ -90,7 +90,7 @@ func (m *mind) open(c config.Config, log *slog.Logger) error {
 		return err
 	}
 	m.tok = tok
-	if m.template, err = prompt.New(tok); err != nil {
+	if m.template, err = prompt.NewAny(tok); err != nil {
 		return err
 	}
 	m.template.Keeps = c.Session.MaxTurns
@@ -250,7 +250,7 @@ func (m *mind) request(p chat.Prompt) (r engine.Request, dropped int) {
 		key = "" // there will be no more of it
 	}
 	return engine.Request{Key: key, Tokens: append(in.fit.Tokens, in.begin...), MaxTokens: in.room, Sampling: m.sampling(s), Forbid: m.template.Unsaid(),
-		Never: m.pings, Before: p.Begin, Begun: len(in.begin), StopTokens: []int32{m.template.End()}, Unlike: p.Unlike, Doubt: need.Help, Trace: true}, in.fit.Dropped
+		Never: m.pings, Before: p.Begin, Begun: len(in.begin), StopTokens: []int32{m.template.End()}, StopStrings: m.template.Stops(), Unlike: p.Unlike, Doubt: need.Help, Trace: true}, in.fit.Dropped
 }
 
 // Generate is chat.Generator.

@@ -61,7 +61,7 @@ func runChat(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	if err != nil {
 		return err
 	}
-	tmpl, err := prompt.New(tok)
+	tmpl, err := prompt.NewAny(tok)
 	if err != nil {
 		return fmt.Errorf("%s: %w", label(*path), err)
 	}
@@ -198,7 +198,7 @@ func (c *chat) answer(ctx context.Context, line string) error {
 	c.turns = append(c.turns, prompt.Turn{Role: prompt.User, Name: c.name, Text: line})
 	window := c.engine.ContextTokens()
 	fit := c.tmpl.Fit(c.turns, window-min(c.limit, window/4))
-	r := engine.Request{Key: "chat", Tokens: fit.Tokens, MaxTokens: c.limit, Sampling: c.params, Forbid: c.forbid, StopTokens: []int32{c.tmpl.End()}}
+	r := engine.Request{Key: "chat", Tokens: fit.Tokens, MaxTokens: c.limit, Sampling: c.params, Forbid: c.forbid, StopTokens: []int32{c.tmpl.End()}, StopStrings: c.tmpl.Stops()}
 	res, err := c.engine.Best(ctx, r, c.best, func(piece string) error {
 		_, err := io.WriteString(c.out, piece)
 		return err

@@ -27,7 +27,7 @@ type answerer struct {
 }
 
 func newAnswerer(m *model.Model, tok *tokenizer.Tokenizer, threads, tokens int) (*answerer, error) {
-	tmpl, err := prompt.New(tok)
+	tmpl, err := prompt.NewAny(tok)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (a *answerer) answer(ctx context.Context, turns []prompt.Turn, p sample.Par
 	window := a.engine.ContextTokens()
 	fit := a.tmpl.Fit(turns, window-min(a.tokens, window/4))
 	res, err := a.engine.Generate(ctx, engine.Request{Key: "sample", Tokens: fit.Tokens, MaxTokens: a.tokens, Sampling: p, Forbid: a.tmpl.Unsaid(),
-		StopTokens: []int32{a.tmpl.End()}}, func(string) error { return nil })
+		StopTokens: []int32{a.tmpl.End()}, StopStrings: a.tmpl.Stops()}, func(string) error { return nil })
 	return res.Text, err
 }
 
