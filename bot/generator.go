@@ -296,7 +296,12 @@ func (m *mind) trace(res engine.Result) chat.Trace {
 			t.Drafts = append(t.Drafts, chat.Draft{Text: strings.TrimSpace(d.Text), Score: d.Score})
 		}
 	}
+	said := 0
 	for _, tok := range res.Trace {
+		if res.Stop == engine.StopString && said >= len(res.Text) {
+			break // what follows spells the end
+		}
+		said += len(tok.Text)
 		out := chat.TraceToken{Text: strings.ToValidUTF8(tok.Text, "\uFFFD"), Prob: float64(tok.Prob)}
 		for _, a := range tok.Alternatives {
 			out.Alternatives = append(out.Alternatives, chat.Alternative{Text: strings.ToValidUTF8(a.Text, "\uFFFD"), Prob: float64(a.Prob)})

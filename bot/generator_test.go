@@ -14,6 +14,7 @@ import (
 
 	"moebot/bot/chat"
 	"moebot/bot/config"
+	"moebot/moe/engine"
 	"moebot/moe/sample"
 	"moebot/session"
 	"moebot/session/embedded"
@@ -330,5 +331,17 @@ func TestNoAnswerPings(t *testing.T) {
 		if a := answer(t, m, fmt.Sprint("ping ", i), session.Settings{}, turn(session.RoleUser, "Mia", "Hello, how are you today?")); strings.ContainsAny(a.Text, "eI") || a.Text == "" {
 			t.Errorf("answer %q", a.Text)
 		}
+	}
+}
+
+// A reply that ends by words, as in a format without tokens of its own, is traced up to them.
+func TestTraceEndsWithTheText(t *testing.T) {
+	m := testMind(t)
+	res := engine.Result{Text: "Hi you", Stop: engine.StopString}
+	for _, piece := range []string{"Hi", " you", "<|im", "_end|>"} {
+		res.Trace = append(res.Trace, engine.TokenTrace{Text: piece})
+	}
+	if got := m.trace(res).Tokens; len(got) != 2 || got[1].Text != " you" {
+		t.Errorf("the trace of %q is %+v", res.Text, got)
 	}
 }

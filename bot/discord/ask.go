@@ -212,6 +212,9 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 	m.GuildID, m.ChannelID = i.GuildID, i.ChannelID
 	b.withFiles(&q, m)
 	q.Twice = func() { // answered, or refused, and forgotten since
+		if _, busy := b.chat.UnderWay(s.Key, m.ID); busy { // somebody else has asked for it, too
+			return
+		}
 		b.begin(func() {
 			b.contain("again", func() {
 				ctx, cancel := context.WithTimeout(b.ctx, time.Minute)

@@ -206,6 +206,11 @@ func (b *Bot) onEdit(m *discordgo.Message) {
 		return
 	}
 	b.seen.edited(m)
+	b.edited(m)
+}
+
+// edited has the chat know what a message says now.
+func (b *Bot) edited(m *discordgo.Message) {
 	b.chat.Edited(session.Key{Channel: m.ChannelID}, m.ID, func(ctx context.Context) string {
 		text, err := b.whole(ctx, m)
 		if err != nil { // rather as it was than without its file
@@ -237,33 +242,6 @@ func (b *Bot) offer(channel, question string, a session.Turn) {
 	})
 	if err != nil && b.ctx.Err() == nil {
 		b.log.Warn("an answer to an edited question could not be marked", "channel", channel, "message", last, "err", err)
-	}
-}
-
-// take asks the chat what a message asks that came late, and waits for room: there
-// may be more of them than a queue holds. It is asked as it says now, and not at all if it
-// was deleted since.
-func (b *Bot) take(m *discordgo.Message) {
-	taken := b.seen.asking(m.ChannelID, m.ID)
-	b.seen.heard(m.ChannelID, m.ID)
-	q, ok := b.question(b.seen.newestOf(m), true)
-	if !ok || b.seen.gone(m) {
-		taken()
-		return
-	}
-	q.Taken = taken
-	decide := q.Decide
-	q.Decide = func(ctx context.Context, q *chat.Question) (refusal string, ok bool) {
-		switch {
-		case b.seen.gone(m):
-			return "", false
-		case decide == nil:
-			return "", true
-		}
-		return decide(ctx, q)
-	}
-	if err := b.chat.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil { // who reads the gap next finds it
-		b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
 	}
 }
 

@@ -157,6 +157,36 @@ func (b *Bot) makeUp(channel string, missed []*discordgo.Message, gap int64) {
 	b.seen.made(channel, gap)
 }
 
+// take asks the chat what a message asks that came late, and waits for room: there
+// may be more of them than a queue holds. It is asked as it says now, and not at all if it
+// was deleted since.
+func (b *Bot) take(m *discordgo.Message) {
+	taken := b.seen.asking(m.ChannelID, m.ID)
+	b.seen.heard(m.ChannelID, m.ID)
+	asked := b.seen.newestOf(m)
+	q, ok := b.question(asked, true)
+	if !ok || b.seen.gone(m) {
+		taken()
+		return
+	}
+	q.Taken = taken
+	decide := q.Decide
+	q.Decide = func(ctx context.Context, q *chat.Question) (refusal string, ok bool) {
+		switch {
+		case b.seen.gone(m):
+			return "", false
+		case decide == nil:
+			return "", true
+		}
+		return decide(ctx, q)
+	}
+	if err := b.chat.AskWait(b.ctx, q); err != nil && b.ctx.Err() == nil { // who reads the gap next finds it
+		b.log.Warn("a question from a gap is left", "channel", m.ChannelID, "message", m.ID, "err", err)
+	} else if now := b.seen.newestOf(m); err == nil && now.Content != asked.Content { // edited while there was no room
+		b.edited(now)
+	}
+}
+
 // TakeUp asks a question that was left without an answer, where a gap of its channel is
 // being read in its place among what was missed there. Who has a shard in turn with others
 // leaves it as it is while nothing is heard of Discord: what was missed before it is not

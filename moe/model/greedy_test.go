@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -56,9 +57,9 @@ func TestGreedyTextOfTheEmbeddedModel(t *testing.T) {
 			next := int32(argmax(logits))
 			ours = append(ours, next)
 			if !rounding && i < len(r.RoundedIDs) && r.RoundedIDs[i] != next {
-				// Its logits move by up to 0.2 by the rounding.
 				rounding = true
-				if lead := logits[next] - logits[r.RoundedIDs[i]]; lead > 0.2 {
+				lead := logits[next] - logits[r.RoundedIDs[i]]
+				if lead > rounded && !reroutes(m, pool, slices.Concat(r.PromptIDs, ours[:i]), next, r.RoundedIDs[i]) {
 					t.Errorf("%q: token %d is %d, by %.2f likelier than llama.cpp's %d: more than rounding explains", r.Prompt, i, next, lead, r.RoundedIDs[i])
 				}
 			}
@@ -69,4 +70,58 @@ func TestGreedyTextOfTheEmbeddedModel(t *testing.T) {
 			t.Errorf("%q: %d, want %d", r.Prompt, ours, r.ReplyIDs)
 		}
 	}
+}
+
+// rounded is how far llama.cpp's rounding moves the output's logits where it gives no token to
+// another expert; it may where the router's logits for them are less than missed apart.
+const rounded, missed = 0.2, 0.02
+
+// reroutes reports whether behind ids token next would lead token other by no more than
+// rounding moves logits if one token went to the expert that it missed by so little.
+func reroutes(m *Model, pool *kernel.Pool, ids []int32, next, other int32) bool {
+	type choice struct {
+		layer, token, last, next int
+		by                       float32
+	}
+	lead := func(hook Hook) float32 {
+		s, cache := m.NewScratch(pool, len(ids)), newCache(m, len(ids))
+		s.Hook = hook
+		batch := make([]Input, len(ids))
+		for i, id := range ids {
+			batch[i] = Input{id, cache, i == len(ids)-1}
+		}
+		m.Forward(s, batch)
+		return s.Logits(0)[next] - s.Logits(0)[other]
+	}
+	var near []choice
+	lead(func(at Point, layer int, rows []float32, width int) {
+		if at != AtRouter {
+			return
+		}
+		for i := range len(rows) / width {
+			row := rows[i*width : (i+1)*width]
+			order := make([]int, width)
+			for e := range order {
+				order[e] = e
+			}
+			slices.SortFunc(order, func(a, b int) int { return cmp.Compare(row[b], row[a]) })
+			last, next := order[m.Config.TopK-1], order[m.Config.TopK]
+			if by := row[last] - row[next]; by < missed {
+				near = append(near, choice{layer, i, last, next, by})
+			}
+		}
+	})
+	slices.SortFunc(near, func(a, b choice) int { return cmp.Compare(a.by, b.by) })
+	for _, c := range near {
+		l := lead(func(at Point, layer int, rows []float32, width int) {
+			if at == AtRouter && layer == c.layer {
+				row := rows[c.token*width:]
+				row[c.last], row[c.next] = row[c.next], row[c.last]
+			}
+		})
+		if l <= rounded {
+			return true
+		}
+	}
+	return false
 }
