@@ -40,12 +40,11 @@ type places struct {
 	// unsure are channels not known before a gap, by its number. Where nothing is taken
 	// they are forgotten again; see doubt.
 	unsure map[string]int64
-	// since is what became of messages while their channel waited, by channel and message
-	since map[string]map[string]fate
+	since  map[string]fates // by channel
 }
 
 func newPlaces() *places {
-	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, left: map[string][]session.Pending{}, makers: map[string]int64{}, open: map[string][]string{}, unsure: map[string]int64{}, since: map[string]map[string]fate{}, fresh: make(chan struct{}, 1)}
+	return &places{threads: map[string]bool{}, last: map[string]string{}, held: map[string][]*discordgo.Message{}, left: map[string][]session.Pending{}, makers: map[string]int64{}, open: map[string][]string{}, unsure: map[string]int64{}, since: map[string]fates{}, fresh: make(chan struct{}, 1)}
 }
 
 // heir knows the same, but holds nothing.

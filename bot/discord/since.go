@@ -2,19 +2,16 @@ package discord
 
 import "github.com/bwmarrin/discordgo"
 
-// fate is what became of a message while its channel waited: it was deleted, or says
-// something else now.
-type fate struct {
-	deleted bool
-	now     *discordgo.Message // nil if it was deleted
-}
+// fates are what became of messages while their channel waited, by id: what they say now,
+// nil for one that was deleted.
+type fates map[string]*discordgo.Message
 
 // deleted notes that a message is gone, if its channel waits.
 func (p *places) deleted(channel, message string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if of := p.fates(channel); of != nil {
-		of[message] = fate{deleted: true}
+	if of := p.noted(channel); of != nil {
+		of[message] = nil
 	}
 }
 
@@ -22,19 +19,20 @@ func (p *places) deleted(channel, message string) {
 func (p *places) edited(m *discordgo.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if of := p.fates(m.ChannelID); of != nil && len(of) < maxMissed && !of[m.ID].deleted {
-		of[m.ID] = fate{now: m}
+	of := p.noted(m.ChannelID)
+	if was, known := of[m.ID]; of != nil && len(of) < maxMissed && (!known || was != nil) {
+		of[m.ID] = m
 	}
 }
 
-// fates is what is noted of a channel's messages, nil if it does not wait; mu is held.
-func (p *places) fates(channel string) map[string]fate {
+// noted is what is noted of a channel's messages, nil if it does not wait; mu is held.
+func (p *places) noted(channel string) fates {
 	if _, waits := p.held[channel]; !waits {
 		return nil
 	}
 	of := p.since[channel]
 	if of == nil {
-		of = map[string]fate{}
+		of = fates{}
 		p.since[channel] = of
 	}
 	return of
@@ -44,14 +42,15 @@ func (p *places) fates(channel string) map[string]fate {
 func (p *places) gone(m *discordgo.Message) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.since[m.ChannelID][m.ID].deleted
+	now, known := p.since[m.ChannelID][m.ID]
+	return known && now == nil
 }
 
 // newestOf is a message as it was edited while its channel waited.
 func (p *places) newestOf(m *discordgo.Message) *discordgo.Message {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e := p.since[m.ChannelID][m.ID].now
+	e := p.since[m.ChannelID][m.ID]
 	if e == nil {
 		return m
 	}
@@ -61,12 +60,12 @@ func (p *places) newestOf(m *discordgo.Message) *discordgo.Message {
 	return &now
 }
 
-// lapse drops what edits said, once all that waited in a channel is asked. Who was deleted
+// lapse drops what edits said, once all that waited in a channel is asked. What was deleted
 // is known until the next gap: what was asked may not have had its turn yet. mu is held.
 func (p *places) lapse(channel string) {
 	of := p.since[channel]
-	for id, f := range of {
-		if !f.deleted {
+	for id, now := range of {
+		if now != nil {
 			delete(of, id)
 		}
 	}

@@ -19,7 +19,7 @@ type remakeRun struct {
 	more remakeMore
 }
 
-// remakeMore is recipe-N-more.json, which most runs have not: what run N reads otherwise
+// remakeMore is recipe-N-more.json, which a run need not have: what run N reads otherwise
 // than the others, and what its end is averaged with before the next begins.
 type remakeMore struct {
 	Seed    int            `json:"seed"`    // of the conversations from the phrasebooks; 0 is 1
