@@ -31,51 +31,58 @@ func (b *Bot) rescan(gap int64) {
 	ctx, cancel := context.WithCancel(b.ctx)
 	defer cancel()
 	b.endScan.Store(&cancel)
-	places, free := sync.WaitGroup{}, make(chan struct{}, scanners)
+	places, turns := sync.WaitGroup{}, make(chan struct{}, scanners)
 	for channel, last := range b.seen.snapshot() {
 		if b.seen.doubted(channel, gap) {
 			continue // read beside it
 		}
-		free <- struct{}{}
-		if ctx.Err() != nil || b.gaps.Load() != gap {
-			break
-		}
 		places.Go(func() {
-			defer func() { <-free }()
-			b.contain("rescan", func() { b.rescanChannel(ctx, channel, last, gap) })
+			b.contain("rescan", func() { b.rescanChannel(ctx, turns, channel, last, gap) })
 		})
 	}
 	places.Wait()
 }
 
 // rescanChannel reads what came in one channel, however long Discord says that it
-// can't, and has it asked.
-func (b *Bot) rescanChannel(ctx context.Context, channel, last string, gap int64) {
-	var missed []*discordgo.Message
+// can't, and has it asked. Each try takes its turn among those of other channels.
+func (b *Bot) rescanChannel(ctx context.Context, turns chan struct{}, channel, last string, gap int64) {
+	r, told := reading{channel: channel}, false
 	if at, err := discordgo.SnowflakeTimestamp(last); err == nil && time.Since(at) < b.opt.RescanAge+7*24*time.Hour {
-		for b.seen.waits(channel) { // until a GUILD_CREATE says that there is nothing
-			missed, err = b.missed(ctx, channel, b.asked(ctx, channel, last))
-			if ctx.Err() != nil || b.gaps.Load() != gap {
-				return
+		err = insist(ctx, func() error {
+			select {
+			case turns <- struct{}{}:
+				defer func() { <-turns }()
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			if err == nil {
-				break
+			if !b.seen.waits(channel) || b.gaps.Load() != gap { // a GUILD_CREATE may say that there is nothing
+				return nil
 			}
-			if c := code(err); c == discordgo.ErrCodeUnknownChannel || c == discordgo.ErrCodeMissingAccess {
-				b.seen.forget(channel) // gone, or shut to the bot
-				break
+			if r.after == "" {
+				r.after = b.asked(ctx, channel, last)
 			}
+			err := b.read(ctx, &r)
+			if err != nil && passing(err) && !told {
+				told = true
+				b.log.Warn("a channel cannot be read after a gap; it is tried again", "channel", channel, "err", err)
+			}
+			return err
+		})
+		if ctx.Err() != nil || b.gaps.Load() != gap {
+			return
+		}
+		switch c := code(err); {
+		case c == discordgo.ErrCodeUnknownChannel || c == discordgo.ErrCodeMissingAccess:
+			b.seen.forget(channel) // gone, or shut to the bot
+		case err != nil:
 			b.log.Warn("a channel could not be read after a gap", "channel", channel, "err", err)
-			if !passing(err) {
-				break
-			}
 		}
 	}
-	if len(missed) == 0 && b.seen.release(channel) {
+	if len(r.missed) == 0 && b.seen.release(channel) {
 		return
 	}
 	// beside the other channels: this one's queue may be full
-	b.begin(func() { b.contain("rescan", func() { b.makeUp(channel, missed, gap) }) })
+	b.begin(func() { b.contain("rescan", func() { b.makeUp(channel, r.missed, gap) }) })
 }
 
 // asked is from where a gap is read that is known to begin at last: what the store has
@@ -257,48 +264,51 @@ func (b *Bot) askLeft(ctx context.Context, p session.Pending) {
 	}
 }
 
-// maxMissed bounds the messages read of one channel after a gap, readTime the time
-// that may take, and pageLen the messages of one request (resources/message, Get
-// Channel Messages).
+// maxMissed bounds the messages read of one channel after a gap, readTime the time of one
+// try, and pageLen the messages of one request (resources/message, Get Channel Messages).
 const (
 	maxMissed = 1000
 	readTime  = 30 * time.Second
 	pageLen   = 100
 )
 
-// missed are the messages of a channel after one, oldest first, but for those that
-// are too old to be answered.
-func (b *Bot) missed(ctx context.Context, channel, last string) ([]*discordgo.Message, error) {
+// reading is how far the messages of a channel have been read after a gap.
+type reading struct {
+	channel, after string // the newest message that is known
+	pages          int
+	missed         []*discordgo.Message // oldest first, without those too old to be answered
+}
+
+// read goes on reading to the end, or to the first request that fails.
+func (b *Bot) read(ctx context.Context, r *reading) error {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	where, err := b.channel(ctx, channel)
+	where, err := b.dg.State.Channel(r.channel)
 	if err != nil {
-		return nil, err
-	}
-	var out []*discordgo.Message
-	for range maxMissed / pageLen {
-		var page []*discordgo.Message
-		err := insist(ctx, func() (err error) {
-			page, err = b.dg.ChannelMessages(channel, pageLen, "", last, "", once(ctx)...)
+		if where, err = b.dg.Channel(r.channel, once(ctx)...); err != nil {
 			return err
-		})
-		if err != nil {
-			return out, err
 		}
+	}
+	for r.pages < maxMissed/pageLen {
+		page, err := b.dg.ChannelMessages(r.channel, pageLen, "", r.after, "", once(ctx)...)
+		if err != nil {
+			return err
+		}
+		r.pages++
 		// Discord has the newest first
 		slices.SortFunc(page, func(x, y *discordgo.Message) int { return byAge(x.ID, y.ID) })
 		for _, m := range page {
-			last = m.ID
+			r.after = m.ID
 			if time.Since(m.Timestamp) <= b.opt.RescanAge {
 				m.GuildID = where.GuildID // which messages read by REST lack
-				out = append(out, m)
+				r.missed = append(r.missed, m)
 			}
 		}
 		if len(page) < pageLen {
 			break
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // channel is what is known of a channel, or else what Discord says.

@@ -57,12 +57,7 @@ func (b *Bot) readUnknown(g *discordgo.Guild) {
 			return
 		}
 		b.begin(func() {
-			select {
-			case b.doubting <- struct{}{}:
-				defer func() { <-b.doubting }()
-				b.contain("rescan", func() { b.rescanChannel(b.ctx, c.ID, after, gap) })
-			case <-b.ctx.Done():
-			}
+			b.contain("rescan", func() { b.rescanChannel(b.ctx, b.doubting, c.ID, after, gap) })
 		})
 	}
 	for _, c := range g.Channels {

@@ -3,6 +3,7 @@ package discordtest
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -31,6 +32,7 @@ type Faults struct {
 type RESTFault struct {
 	Method      string  // empty: any
 	Route       string  // as in Requests, without the method ("/channels/{channel}/messages"); empty: any
+	Channel     string  // id of the one whose requests it strikes; empty: any
 	Count       int     // how many requests it strikes; 0: all
 	Probability float64 // that it strikes a request it could strike; 0: 1
 
@@ -64,12 +66,13 @@ func (f *Faults) REST(fault RESTFault) (lift func()) {
 	}
 }
 
-// strike finds the fault of a request and counts it.
-func (f *Faults) strike(method, route string) (RESTFault, bool) {
+// strike finds the fault of a request and counts it; path is what route stands for.
+func (f *Faults) strike(method, route, path string) (RESTFault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, r := range f.rest {
-		if r.Method != "" && r.Method != method || r.Route != "" && r.Route != route || !f.happens(r.Probability, 1) {
+		if r.Method != "" && r.Method != method || r.Route != "" && r.Route != route ||
+			r.Channel != "" && !strings.Contains(path+"/", "/channels/"+r.Channel+"/") || !f.happens(r.Probability, 1) {
 			continue
 		}
 		if r.Count > 0 {

@@ -98,7 +98,7 @@ func (s *Server) enter() bool {
 // serveREST answers one request: faults, authorization, rate limit, body, handler.
 func (s *Server) serveREST(w http.ResponseWriter, r *http.Request, method, path string, a access, h handler) {
 	route := method + " " + path
-	fault, struck := s.faults.strike(method, path)
+	fault, struck := s.faults.strike(method, path, r.URL.Path)
 	if struck && fault.Delay > 0 && !s.sleep(r.Context(), fault.Delay) {
 		s.stats.count(route, 0)
 		panic(http.ErrAbortHandler)
