@@ -14,7 +14,8 @@ import (
 
 // inspectSteer changes parts of the model and shows what it says then.
 func inspectSteer(ctx context.Context, args []string, out, errOut io.Writer) error {
-	p := newInspection("steer", "[TEXT]", out, errOut).withText()
+	p := newInspection("steer", "[TEXT]", out, errOut)
+	p.chat = p.Bool("chat", true, "the text is a message to the model, in its chat format if it has one; with -chat=false it goes on with the text")
 	var edits []steer.Edit
 	p.Func("edit", "what is changed, may be given several times: "+steer.Forms+"; a direction without a name is that of -concept, or of -with and -without", func(s string) error {
 		e, err := steer.Parse(s)
@@ -52,7 +53,7 @@ func inspectSteer(ctx context.Context, args []string, out, errOut io.Writer) err
 	if len(edits) == 0 {
 		return usageError{errors.New("no -edit given; -h lists their forms")}
 	}
-	if p.NArg() == 0 && !isSet(p.FlagSet, "chat") {
+	if !isSet(p.FlagSet, "chat") {
 		_, err := p.message("") // whether the model has a chat format
 		*p.chat = err == nil
 	}

@@ -58,6 +58,19 @@ func TestInstruments(t *testing.T) {
 	}
 }
 
+// A text to steer is a message, since a model that talks has nothing to add to what
+// somebody else said.
+func TestSteerAnswersAMessage(t *testing.T) {
+	steer := func(args ...string) string {
+		return ok(t, "", append([]string{"inspect", "steer", "-edit", "direction:2.question=2", "-random", "1", "-n", "12"}, args...)...)
+	}
+	text := "Hello, how are you today?"
+	told, message, plain := steer(text), steer("-chat", text), steer("-chat=false", text)
+	if told != message || told == plain {
+		t.Errorf("steer says\n%s\nof a message\n%s\nof a plain text\n%s", told, message, plain)
+	}
+}
+
 // What of a corpus could not be read is said beside the results.
 func TestInspectTellsOfMalformedLines(t *testing.T) {
 	corpus := filepath.Join(t.TempDir(), "talk.jsonl")
