@@ -34,6 +34,9 @@ func runClassify(ctx context.Context, args []string, _ io.Reader, out, errOut io
 	if (*lines != "") == (*path != "") || (*output != "") != (*lines != "") || *path != "" && (*test == "" || fs.NArg() > 0) || !(*rate >= 0 && *rate < 1) {
 		return usageError{errors.New("usage: moe classify -lines FILE -o FILE [-rate SHARE] [-seed N] [-test FILE] [CORPUS.jsonl.zst ...], or moe classify -m FILE -test FILE")}
 	}
+	if err := canWrite(*output); err != nil {
+		return err
+	}
 	var tests []linear.Example
 	if *test != "" {
 		var err error

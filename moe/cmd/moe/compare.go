@@ -34,6 +34,9 @@ func runCompare(ctx context.Context, args []string, _ io.Reader, out, errOut io.
 	if *config == "" || *shards == "" || *held == "" || *dir == "" {
 		return usageError{errors.New("usage: moe compare -config COMPARISON.json -data DIRECTORY -held DIRECTORY -o DIRECTORY [-json]")}
 	}
+	if err := canFill(*dir); err != nil {
+		return err
+	}
 	c := compare.Comparison{Dir: *dir, Out: out}
 	if *asJSON {
 		c.Out = io.Discard

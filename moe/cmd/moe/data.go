@@ -38,6 +38,9 @@ func runData(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if *length < 1 || *limit < 0 {
 		return usageError{fmt.Errorf("-length is %d and -limit %d, want at least 1 and 0", *length, *limit)}
 	}
+	if err := canFill(*dir); err != nil {
+		return err
+	}
 	tok, err := openTokenizer(*vocab)
 	if err != nil {
 		return err

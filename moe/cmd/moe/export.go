@@ -44,6 +44,9 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if err != nil {
 		return usageError{err}
 	}
+	if err := canWrite(*output); err != nil {
+		return err
+	}
 	checkpoint := *run
 	if info, err := os.Stat(checkpoint); err == nil && info.IsDir() {
 		checkpoint = filepath.Join(checkpoint, "latest.ckpt")

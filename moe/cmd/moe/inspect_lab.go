@@ -94,6 +94,9 @@ func (p *inspection) start(args []string) error {
 	if *p.threads < 0 || *p.length < 2 || p.tokens != nil && *p.tokens < 0 {
 		return usageError{errors.New("-t and -tokens must not be negative, -length is 2 at least")}
 	}
+	if err := canWrite(*p.plot); err != nil {
+		return err
+	}
 	p.pool = kernel.NewPool(*p.threads)
 	p.bar = newBar(p.errOut)
 	lab, err := p.another(*p.path)

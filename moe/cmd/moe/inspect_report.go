@@ -31,6 +31,9 @@ func inspectReport(ctx context.Context, args []string, out, errOut io.Writer) er
 	if err := p.start(args); err != nil {
 		return err
 	}
+	if err := canWrite(*output); err != nil {
+		return err
+	}
 	if !(*minutes >= 0) {
 		return usageError{fmt.Errorf("-minutes is %v, want 0 or more", *minutes)}
 	}

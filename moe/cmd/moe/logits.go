@@ -45,13 +45,9 @@ func runLogits(ctx context.Context, args []string, _ io.Reader, _, errOut io.Wri
 	if err != nil {
 		return err
 	}
-	err = writeFile(*output, func(w io.Writer) error {
+	return writeFile(*output, func(w io.Writer) error {
 		return writeLogits(ctx, w, m, ids, max(*window, len(ids)), *chunk, *threads)
 	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", *output, err)
-	}
-	return nil
 }
 
 func readTokens(path string, vocab int) ([]int32, error) {

@@ -40,6 +40,9 @@ func runQuantize(_ context.Context, args []string, _ io.Reader, out, errOut io.W
 	if plan.Type, err = exportType(*typ); err != nil {
 		return usageError{err}
 	}
+	if err := canWrite(*output); err != nil {
+		return err
+	}
 	f, err := openFile(*file)
 	if err != nil {
 		return err

@@ -47,6 +47,9 @@ func runRemake(ctx context.Context, args []string, in io.Reader, out, errOut io.
 	if m.corpus == "" || m.held == "" || m.dir == "" {
 		return usageError{errors.New(remakeUsage)}
 	}
+	if err := canFill(m.dir); err != nil {
+		return err
+	}
 	m.threads = strconv.Itoa(*threads)
 	if err := m.readRecipe(); err != nil {
 		return err

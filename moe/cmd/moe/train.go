@@ -44,6 +44,9 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	if *plot != "" && format(*plot) == "" {
 		return usageError{fmt.Errorf("-plot is %q, want a file .png or .svg", *plot)}
 	}
+	if err := errors.Join(canFill(*dir), canWrite(*plot)); err != nil {
+		return err
+	}
 	c, err := train.ReadConfig(*config)
 	if err != nil {
 		return err

@@ -57,6 +57,9 @@ func runTune(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if !(t.epochs > 0) || t.rows < 1 || t.rank < 0 || !(t.held >= 0 && t.held <= 0.9) || t.lr < 0 || t.alpha < 0 || t.length < 0 {
 		return usageError{errors.New("-epochs and -rows must be positive, -held 0 to 0.9, and no number negative")}
 	}
+	if err := canFill(t.output); err != nil {
+		return err
+	}
 	return t.run(ctx, out)
 }
 
