@@ -81,6 +81,7 @@ func (l *Lab) Chain(ctx context.Context, ids []int32, temperatures []float64, al
 		c.Tokens = append(c.Tokens, t)
 	}
 	c.Surprise = estimate(bits)
+	c.Surprise.Low = max(c.Surprise.Low, 0) // no token costs less
 	rng := rand.New(rand.NewPCG(1, 0))
 	mixed := slices.Clone(ids)
 	for n := range shuffles {
@@ -110,6 +111,10 @@ func (l *Lab) expectation(logits []float32, id int32, alternatives int) ChainTok
 	t.Torn = len(t.Likely) > 1 && torn(t.Likely[0].Prob, t.Likely[1].Prob)
 	return t
 }
+
+// fewest is how many tokens an interval of their mean surprise takes to be worth telling:
+// of fewer the spread is hardly known, and one that surprises moves all.
+const fewest = 10
 
 // Report says what the chain shows.
 func (c *Chain) Report() Report {
@@ -153,9 +158,13 @@ func (c *Chain) Report() Report {
 	if len(c.Temperatures) > 1 {
 		figures = append(figures, c.temperatures())
 	}
+	interval := fmt.Sprintf("95 %% interval %.2f to %.2f", c.Surprise.Low, c.Surprise.High)
+	if n < fewest {
+		interval = fmt.Sprintf("fewer than %d tell no interval", fewest)
+	}
 	return Report{
-		Finding: fmt.Sprintf("%d tokens cost %.2f bits each (95 %% interval %.2f to %.2f); %s. %d of %d were the likeliest, at %d the model was torn between two.",
-			n, c.Surprise.Mean, c.Surprise.Low, c.Surprise.High, null, first, n, c.Torn),
+		Finding: fmt.Sprintf("%d tokens cost %.2f bits each (%s); %s. %d of %d were the likeliest, at %d the model was torn between two.",
+			n, c.Surprise.Mean, interval, null, first, n, c.Torn),
 		Tables: []Table{t}, Figures: figures}
 }
 

@@ -46,6 +46,29 @@ func TestChainOfARepetition(t *testing.T) {
 	}
 }
 
+// No token costs less than nothing, and of a few tokens no interval is told.
+func TestChainOfFewTokens(t *testing.T) {
+	l := plantedLab(t)
+	for _, tc := range []struct {
+		text, want string
+	}{
+		{"aac", "3 tokens cost 15.14 bits each (fewer than 10 tell no interval)"},
+		{"acdkhgnla", "(fewer than 10 tell no interval)"},
+		{"acdkhgnlac", "(95 % interval "},
+	} {
+		c, err := l.Chain(t.Context(), l.Encode(tc.text, false), nil, 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Report().Finding; !strings.Contains(got, tc.want) {
+			t.Errorf("of %s: %s; want %s", tc.text, got, tc.want)
+		}
+		if c.Surprise.Low < 0 || c.Surprise.Low > c.Surprise.Mean {
+			t.Errorf("of %s: %+v", tc.text, c.Surprise)
+		}
+	}
+}
+
 func TestTorn(t *testing.T) {
 	for _, tc := range []struct {
 		p, q float64
