@@ -44,7 +44,7 @@ func runInspect(ctx context.Context, args []string, _ io.Reader, out, errOut io.
 		for _, i := range instruments() {
 			names = append(names, i.name)
 		}
-		return usageError{fmt.Errorf("unknown instrument %q, want one of %s, or none for the file's metadata", args[0], strings.Join(names, ", "))}
+		return usageError{fmt.Errorf("unknown instrument %q, want one of %s, or none for the metadata of a file, which -m names", args[0], strings.Join(names, ", "))}
 	}
 	fs := newFlags("inspect", errOut)
 	path := fs.String("m", "", modelFlag)

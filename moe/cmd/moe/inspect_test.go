@@ -111,6 +111,7 @@ func TestInspectRefuses(t *testing.T) {
 		args   []string
 	}{
 		{2, "unknown instrument \"nose\", want one of chain, lens", []string{"nose"}},
+		{2, "or none for the metadata of a file, which -m names", []string{"model.gguf"}},
 		{2, noLayer, []string{"attention", "-layer", layer, "-head", "0"}},
 		{2, noHead, []string{"attention", "-layer", "0", "-head", head}},
 		{1, noExpert, []string{"neuron", "-layer", "0", "-expert", expert, "-neuron", "0"}},

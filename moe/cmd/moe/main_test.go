@@ -43,8 +43,26 @@ func TestTokenizerIsItsOwnInverse(t *testing.T) {
 			t.Errorf("%q comes back as %q", text, got)
 		}
 	}
+	if got, want := ok(t, "not read", "tokenizer", "encode", "Hello", "there!"), ok(t, "Hello there!", "tokenizer", "encode"); got != want {
+		t.Errorf("as arguments a text gives %q, from standard input %q", got, want)
+	}
+	if got := ok(t, "not read", "tokenizer", "decode", strings.TrimSpace(ok(t, "", "tokenizer", "encode", "Hello"))); got != "Hello" {
+		t.Errorf("ids as arguments are %q", got)
+	}
 	if ids := ok(t, "<|end|>", "tokenizer", "encode", "-special"); ids != "1\n" {
 		t.Errorf("an allowed special token gives %q, want 1", ids)
+	}
+}
+
+// A page may be opened before its run begins, which is said.
+func TestWatchWaitsForARun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := filepath.Join(t.TempDir(), "run")
+	var out, errOut bytes.Buffer
+	status := run(ctx, []string{"watch", "-run", dir, "-listen", "127.0.0.1:0"}, strings.NewReader(""), &out, &errOut)
+	if !strings.Contains(out.String(), dir+" is not there yet; the page waits for it\nwatch the training at http://127.0.0.1:") {
+		t.Errorf("status %d, %q, %q", status, out.String(), errOut.String())
 	}
 }
 
@@ -307,7 +325,8 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 		{1, "bad.json: token 1 is 99999", []string{"logits", "-tokens", bad, "-o", filepath.Join(dir, "o")}},
 		{1, "foreign.gguf", []string{"eval", "-m", foreign, "-data", dir}},
 		{1, "foreign.gguf", []string{"logits", "-m", foreign, "-tokens", bad, "-o", filepath.Join(dir, "o")}},
-		{1, "number 2", []string{"tokenizer", "decode"}},
+		{1, "standard input: number 2", []string{"tokenizer", "decode"}},
+		{1, "arguments: number 3", []string{"tokenizer", "decode", "5", "6 x"}},
 		{2, "usage", []string{"tokenizer", "sing"}},
 		{2, "Q9", []string{"export", "-run", dir, "-o", "x", "-type", "Q9"}},
 		{1, "cut.shard: checksum", []string{"train", "-config", recipe, "-data", cut, "-o", filepath.Join(dir, "run")}},
@@ -317,6 +336,8 @@ func TestErrorsNameFileAndPlace(t *testing.T) {
 		{1, "cut.shard", []string{"train", "-config", recipe, "-data", cut, "-o", filepath.Join(dir, "run"), "-listen", "0.0.0.0:0"}},
 		{2, "usage", []string{"plot"}},
 		{2, "usage", []string{"watch"}},
+		{1, "no such file", []string{"watch", "-run", filepath.Join(dir, "none", "run"), "-listen", "127.0.0.1:0"}},
+		{1, "bad.json is a file", []string{"watch", "-run", bad, "-listen", "127.0.0.1:0"}},
 		{1, "this machine alone", []string{"watch", "-run", dir, "-listen", "0.0.0.0:0"}},
 		{2, "usage", []string{"compare"}},
 		{1, "bad.json", []string{"compare", "-config", bad, "-data", dir, "-held", dir, "-o", dir}},

@@ -79,7 +79,10 @@ func runPerplexity(ctx context.Context, args []string, in io.Reader, out, errOut
 		ids = ids[:*limit]
 	}
 	if len(ids) == 0 {
-		return errors.New("no text to measure")
+		if *text == "" {
+			return errors.New("standard input has no text to measure; -text names a file")
+		}
+		return fmt.Errorf("%s: no text to measure", *text)
 	}
 	pool := kernel.NewPool(*threads)
 	defer pool.Close()

@@ -40,13 +40,14 @@ func TestQuantizeAndPerplexity(t *testing.T) {
 		t.Errorf("%v %v", info, err)
 	}
 	for want, args := range map[string][]string{
-		`type "Q9"`:             {"quantize", "-type", "Q9", "-o", small},
-		"pattern=type":          {"quantize", "-set", "Q9", "-o", small},
-		"read and written":      {"quantize", "-m", small, "-o", small},
-		"no text":               {"perplexity"},
-		"absent.txt":            {"perplexity", "-text", filepath.Join(dir, "absent.txt")},
-		"usage: moe perplexity": {"perplexity", "-context", "1"},
-		"usage: moe quantize":   {"quantize"},
+		`type "Q9"`:        {"quantize", "-type", "Q9", "-o", small},
+		"pattern=type":     {"quantize", "-set", "Q9", "-o", small},
+		"read and written": {"quantize", "-m", small, "-o", small},
+		"standard input has no text to measure; -text": {"perplexity"},
+		os.DevNull + ": no text to measure":            {"perplexity", "-text", os.DevNull},
+		"absent.txt":                                   {"perplexity", "-text", filepath.Join(dir, "absent.txt")},
+		"usage: moe perplexity":                        {"perplexity", "-context", "1"},
+		"usage: moe quantize":                          {"quantize"},
 	} {
 		if status, _, errOut := moe(t, "", args...); status == 0 || !strings.Contains(errOut, want) {
 			t.Errorf("%q: status %d, %s; want %s", args, status, errOut, want)

@@ -8,15 +8,16 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // maxText bounds the text that moe tokenizer reads, bytes.
 const maxText = 256 << 20
 
-// runTokenizer encodes all of standard input to ids on one line, or back, or trains
-// a vocabulary.
+// runTokenizer encodes its arguments, or without any all of standard input, to ids on
+// one line, or back, or trains a vocabulary.
 func runTokenizer(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) error {
-	usage := usageError{errors.New("usage: moe tokenizer encode|decode [-m MODEL.gguf], or moe tokenizer train -h")}
+	usage := usageError{errors.New("usage: moe tokenizer encode [-m MODEL.gguf] [-special] [TEXT], moe tokenizer decode [-m MODEL.gguf] [IDS], or moe tokenizer train -h; without TEXT or IDS standard input is read")}
 	if len(args) == 0 {
 		return usage
 	}
@@ -33,19 +34,22 @@ func runTokenizer(ctx context.Context, args []string, in io.Reader, out, errOut 
 	default:
 		return usage
 	}
-	if err := parse(fs, args[1:]); err != nil {
+	if err := parseArgs(fs, args[1:]); err != nil {
 		return err
 	}
 	tok, err := openTokenizer(*path)
 	if err != nil {
 		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxText+1))
-	if err != nil {
-		return fmt.Errorf("standard input: %w", err)
-	}
-	if len(text) > maxText {
-		return fmt.Errorf("standard input has more than %d bytes", maxText)
+	text, where := []byte(strings.Join(fs.Args(), " ")), "arguments"
+	if fs.NArg() == 0 {
+		where = "standard input"
+		if text, err = io.ReadAll(io.LimitReader(in, maxText+1)); err != nil {
+			return fmt.Errorf("standard input: %w", err)
+		}
+		if len(text) > maxText {
+			return fmt.Errorf("standard input has more than %d bytes", maxText)
+		}
 	}
 	w := bufio.NewWriter(out)
 	if args[0] == "encode" {
@@ -62,7 +66,7 @@ func runTokenizer(ctx context.Context, args []string, in io.Reader, out, errOut 
 	for i, field := range bytes.Fields(text) {
 		id, err := strconv.ParseInt(string(field), 10, 32)
 		if err != nil || id < 0 || int(id) >= tok.Size() {
-			return fmt.Errorf("standard input: number %d is %q, want a token id below %d", i+1, field, tok.Size())
+			return fmt.Errorf("%s: number %d is %q, want a token id below %d", where, i+1, field, tok.Size())
 		}
 		ids = append(ids, int32(id))
 	}

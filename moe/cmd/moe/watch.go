@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"moebot/moe/backprop"
 	"moebot/moe/eval"
@@ -17,16 +19,27 @@ import (
 	"moebot/moe/train/watch"
 )
 
-// runWatch serves the page of a run that trains elsewhere, or has ended.
+// runWatch serves the page of a run that trains elsewhere, is about to, or has ended.
 func runWatch(ctx context.Context, args []string, _ io.Reader, out, errOut io.Writer) error {
 	fs := newFlags("watch", errOut)
-	run := fs.String("run", "", "`directory` of the training run")
+	run := fs.String("run", "", "`directory` of the training run; if only the one above it is there, the page waits for the run to begin")
 	listen := fs.String("listen", "127.0.0.1:7070", "loopback `address` of the page")
 	if err := parse(fs, args); err != nil {
 		return err
 	}
 	if *run == "" {
 		return usageError{errors.New("usage: moe watch -run DIRECTORY [-listen ADDRESS]")}
+	}
+	switch info, err := os.Stat(*run); {
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is a file, want the directory of a training run", *run)
+	case errors.Is(err, os.ErrNotExist):
+		if _, above := os.Stat(filepath.Dir(filepath.Clean(*run))); above != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s is not there yet; the page waits for it\n", *run)
+	case err != nil:
+		return err
 	}
 	stop, err := serveWatch(ctx, *listen, *run, out)
 	if err != nil {
