@@ -42,24 +42,51 @@ func (p Plan) Check() error {
 
 // TypeOf is the type for a tensor. Vectors, routers and the biases of experts keep their
 // numbers, which are few and on which much depends. Rows that are no whole blocks of the
-// type get the nearest type that fits: Q8_0, else F16.
+// type get the nearest type that fits. A tensor does not grow, unless a rule says so or
+// the type is F32, F16 or BF16, for who wants a file unpacked: rounded again it would be
+// larger and worse, so it stays as it is.
 func (p Plan) TypeOf(t tensor.Tensor) tensor.Type {
 	if !changes(t) {
 		return t.Type
 	}
-	typ := p.Type
+	typ, ruled := p.asked(t)
+	cols := t.Shape[len(t.Shape)-1]
+	fits := nearest(typ, cols)
+	if grows := fits.Bytes(cols) > t.Type.Bytes(cols); grows && (fits != typ || !ruled && typ.BlockLen() > 1) {
+		return t.Type
+	}
+	return fits
+}
+
+// asked is the type that the plan names for t, and whether a rule does.
+func (p Plan) asked(t tensor.Tensor) (typ tensor.Type, ruled bool) {
+	typ = p.Type
 	for _, r := range p.Rules {
 		if r.matches(t) {
-			typ = r.Type
+			typ, ruled = r.Type, true
 		}
 	}
-	cols := t.Shape[len(t.Shape)-1]
-	for _, next := range []tensor.Type{typ, tensor.Q8_0, tensor.F16} {
-		if cols%next.BlockLen() == 0 {
-			return next
+	return typ, ruled
+}
+
+// nearest is typ for rows of whole blocks of it, else the type that llama-quantize takes
+// in its place, else F16.
+func nearest(typ tensor.Type, cols int) tensor.Type {
+	next := typ
+	switch typ {
+	case tensor.Q4_K:
+		next = tensor.Q5_0
+	case tensor.Q5_K:
+		next = tensor.Q5_1
+	case tensor.Q6_K:
+		next = tensor.Q8_0
+	}
+	for _, t := range []tensor.Type{typ, next} {
+		if cols%t.BlockLen() == 0 {
+			return t
 		}
 	}
-	return tensor.F32
+	return tensor.F16
 }
 
 // changes reports whether a plan sets the type of t.
@@ -93,7 +120,10 @@ func Tensors(f *gguf.File, p Plan) ([]tensor.Tensor, Report, error) {
 	for _, name := range f.Names() {
 		t, _ := f.Tensor(name)
 		to := p.TypeOf(t)
-		entry := Entry{Name: name, From: t.Type, To: to, Weights: t.Len(), Bytes: len(t.Data)}
+		entry := Entry{Name: name, From: t.Type, To: to, Asked: to, Weights: t.Len(), Before: len(t.Data), Bytes: len(t.Data)}
+		if changes(t) {
+			entry.Asked, _ = p.asked(t)
+		}
 		if to != t.Type {
 			if !t.Type.Supported() {
 				return nil, nil, fmt.Errorf("quant: tensor %s has type %v, which cannot be read", name, t.Type)

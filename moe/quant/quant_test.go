@@ -45,7 +45,7 @@ func TestPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []tensor.Type{tensor.Q6_K, tensor.F32, tensor.Q4_K, tensor.F16, tensor.F32, tensor.Q8_0, tensor.F16, tensor.F32}
+	want := []tensor.Type{tensor.Q6_K, tensor.F32, tensor.Q4_K, tensor.F16, tensor.F32, tensor.Q5_0, tensor.F16, tensor.F32}
 	for i, x := range out {
 		if x.Type != want[i] || len(x.Data) != want[i].Bytes(x.Len()) || x.Name != f.Names()[i] {
 			t.Errorf("%s has type %v in %d bytes, want %v", x.Name, x.Type, len(x.Data), want[i])
@@ -65,9 +65,42 @@ func TestPlan(t *testing.T) {
 	if err := report.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"blk.*.attn_q.weight", "Q4_K", "4.50", "all"} {
+	for _, want := range []string{"blk.*.attn_q.weight", "Q4_K", "4.50", "all", "163212 bytes of tensors → ", "1 tensors are F16, since their rows are no whole blocks of Q4_K", "1 tensors are Q5_0, since"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, b.String())
+		}
+	}
+}
+
+// Rows that a type does not fit get the one that llama-quantize takes for it, and no
+// tensor grows but by a rule or by being unpacked.
+func TestTypeOf(t *testing.T) {
+	ruled := func(typ tensor.Type) Plan { return Plan{Type: tensor.Q4_0, Rules: []Rule{{"*", typ}}} }
+	for _, tc := range []struct {
+		plan Plan
+		from tensor.Type
+		cols int
+		want tensor.Type
+	}{
+		{Plan{Type: tensor.Q4_K}, tensor.F32, 256, tensor.Q4_K},
+		{Plan{Type: tensor.Q4_K}, tensor.F32, 96, tensor.Q5_0},
+		{Plan{Type: tensor.Q5_K}, tensor.F32, 96, tensor.Q5_1},
+		{Plan{Type: tensor.Q6_K}, tensor.F32, 96, tensor.Q8_0},
+		{Plan{Type: tensor.Q4_0}, tensor.F32, 33, tensor.F16},
+		{Plan{Type: tensor.Q6_K}, tensor.F16, 33, tensor.F16},
+		{Plan{Type: tensor.Q4_K}, tensor.Q5_1, 96, tensor.Q5_0},
+		{Plan{Type: tensor.Q4_K}, tensor.Q4_1, 96, tensor.Q4_1},
+		{Plan{Type: tensor.Q6_K}, tensor.Q5_1, 96, tensor.Q5_1},
+		{Plan{Type: tensor.Q6_K}, tensor.Q5_1, 256, tensor.Q5_1},
+		{Plan{Type: tensor.Q8_0}, tensor.IQ4_NL, 64, tensor.IQ4_NL},
+		{Plan{Type: tensor.F32}, tensor.Q8_0, 64, tensor.F32},
+		{Plan{Type: tensor.F16}, tensor.Q8_0, 64, tensor.F16},
+		{ruled(tensor.Q8_0), tensor.Q5_1, 96, tensor.Q8_0},
+		{ruled(tensor.Q6_K), tensor.Q5_1, 96, tensor.Q5_1},
+	} {
+		x := tensor.Tensor{Name: "blk.0.attn_q.weight", Type: tc.from, Shape: []int{2, tc.cols}}
+		if got := tc.plan.TypeOf(x); got != tc.want {
+			t.Errorf("%+v of %v in rows of %d: %v, want %v", tc.plan, tc.from, tc.cols, got, tc.want)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func TestExportedTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]tensor.Type{"token_embd.weight": tensor.Q8_0, "blk.1.attn_q.weight": tensor.Q8_0, "blk.0.ffn_down_exps.weight": tensor.F16,
+	for name, want := range map[string]tensor.Type{"token_embd.weight": tensor.Q5_0, "blk.1.attn_q.weight": tensor.Q5_0, "blk.0.ffn_down_exps.weight": tensor.F16,
 		"blk.0.ffn_gate_inp.weight": tensor.F32, "output_norm.weight": tensor.F32} {
 		if x, ok := f.Tensor(name); !ok || x.Type != want {
 			t.Errorf("%s has type %v, want %v", name, x.Type, want)

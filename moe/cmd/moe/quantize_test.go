@@ -39,6 +39,12 @@ func TestQuantizeAndPerplexity(t *testing.T) {
 	if info, err := os.Stat(small); err != nil || info.Size() >= int64(len(defaultmodel.GGUF())) {
 		t.Errorf("%v %v", info, err)
 	}
+	if report := ok(t, "", "quantize", "-o", small); !strings.Contains(report, "since their rows are no whole blocks of Q4_K") {
+		t.Errorf("report: %s", report)
+	}
+	if info, err := os.Stat(small); err != nil || info.Size() >= int64(len(defaultmodel.GGUF())) {
+		t.Errorf("by default it becomes no smaller: %v %v", info.Size(), err)
+	}
 	for want, args := range map[string][]string{
 		`type "Q9"`:        {"quantize", "-type", "Q9", "-o", small},
 		"pattern=type":     {"quantize", "-set", "Q9", "-o", small},
