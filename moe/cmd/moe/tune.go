@@ -25,7 +25,7 @@ type tuning struct {
 	epochs             float64
 	lr, alpha, held    float64
 	rank, rows, length int
-	threads            int
+	steps, threads     int
 	seed               uint64
 	resume             bool
 }
@@ -38,6 +38,7 @@ func runTune(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	fs.StringVar(&t.output, "o", "", "`directory` for the run and its result, tuned.gguf")
 	fs.StringVar(&t.typ, "type", "Q8_0", "type of the result's matrices")
 	fs.Float64Var(&t.epochs, "epochs", 3, "times that each conversation is learnt from")
+	fs.IntVar(&t.steps, "steps", 20, "steps at least: of a few conversations -epochs alone would be one step or two, which change nothing")
 	fs.Float64Var(&t.lr, "lr", 0, "peak learning rate; 0 is 2e-4, or 2e-3 with -rank")
 	fs.IntVar(&t.rank, "rank", 0, "train LoRA adapters of this rank on attention and experts instead of all weights")
 	fs.Float64Var(&t.alpha, "alpha", 0, "of the adapters; 0 is twice the rank")
@@ -54,7 +55,7 @@ func runTune(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if t.output == "" || len(t.files) == 0 {
 		return usageError{errors.New("usage: moe tune [-m MODEL.gguf] [-rank R] [-epochs N] -o DIRECTORY CONVERSATIONS.jsonl and more")}
 	}
-	if !(t.epochs > 0) || t.rows < 1 || t.rank < 0 || !(t.held >= 0 && t.held <= 0.9) || t.lr < 0 || t.alpha < 0 || t.length < 0 {
+	if !(t.epochs > 0) || t.rows < 1 || t.steps < 0 || t.rank < 0 || !(t.held >= 0 && t.held <= 0.9) || t.lr < 0 || t.alpha < 0 || t.length < 0 {
 		return usageError{errors.New("-epochs and -rows must be positive, -held 0 to 0.9, and no number negative")}
 	}
 	if err := canFill(t.output); err != nil {
@@ -99,6 +100,9 @@ func (t tuning) run(ctx context.Context, out io.Writer) error {
 	}
 	c.Context = t.length
 	recipe := t.recipe(learn)
+	if once := t.epochSteps(learn); once < recipe.Steps {
+		fmt.Fprintf(out, "-epochs %g of so few tokens would be %d steps, which change little: it makes %d (-steps)\n", t.epochs, once, recipe.Steps)
+	}
 	recipe.Model = c
 	run := train.Run{Dir: t.output, Config: recipe, Train: []*dataset.Shard{learn}, Init: weights, Out: out, Pool: kernel.NewPool(t.threads)}
 	defer run.Pool.Close()
@@ -141,9 +145,14 @@ func plainTalk(tok *tokenizer.Tokenizer, cause error) (*tokenizer.Tokenizer, *pr
 	return tok, tmpl, err
 }
 
+// epochSteps is how many steps the epochs are, one at least.
+func (t tuning) epochSteps(s *dataset.Shard) int {
+	return max(1, int(t.epochs*float64(len(s.Tokens))/float64(t.rows*t.length)+0.5))
+}
+
 // recipe is gentle: AdamW, a small learning rate, a cosine; only replies are learnt.
 func (t tuning) recipe(s *dataset.Shard) train.Config {
-	steps := max(1, int(t.epochs*float64(len(s.Tokens))/float64(t.rows*t.length)+0.5))
+	steps := max(t.steps, t.epochSteps(s))
 	r := train.Config{
 		Optim:    optim.Options{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.01},
 		Schedule: optim.Schedule{Kind: "cosine", Warmup: 0.05, Floor: 0.05},
@@ -173,7 +182,7 @@ func (t tuning) conversations(tok *tokenizer.Tokenizer, tmpl *prompt.Template, o
 	empty := dataset.Shard{Source: "conversations", Vocab: tok.Size(), Vocabulary: dataset.VocabularyHash(tok.Spec())}
 	learnt, kept := empty, empty
 	learn, held = &learnt, &kept
-	read, texts, long := 0, 0, 0
+	read, texts, long, aside := 0, 0, 0, 0
 	var bad skipped
 	for _, path := range t.files {
 		err := dataset.ReadFile(path, func(d dataset.Document, err error) bool {
@@ -195,6 +204,7 @@ func (t tuning) conversations(tok *tokenizer.Tokenizer, tmpl *prompt.Template, o
 			s := learn
 			if float64(key.Sum32()%10_000) < t.held*10_000 {
 				s = held
+				aside++
 			}
 			ids, replies := tmpl.Lessons(turns, t.length+1)
 			if len(ids) == 0 {
@@ -223,6 +233,6 @@ func (t tuning) conversations(tok *tokenizer.Tokenizer, tmpl *prompt.Template, o
 	if len(held.Start) == 0 {
 		held = nil
 	}
-	fmt.Fprintf(out, "; %d sequences of %d tokens to learn from%v\n", learn.Sequences(), len(learn.Tokens), bad)
+	fmt.Fprintf(out, "; %d held out (-held), %d sequences to learn from, %d tokens in all%v\n", aside, learn.Sequences(), len(learn.Tokens), bad)
 	return learn, held, os.MkdirAll(t.output, 0o755)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,31 @@ import (
 	"moebot/moe/tokenizer"
 	"moebot/moe/train"
 )
+
+// A few conversations are learnt too: -epochs alone would be two steps, the first of them
+// at the learning rate of the warm-up.
+func TestTuneOfAFewConversations(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "mine.jsonl")
+	const line = `{"messages":[{"role":"user","content":"%s"},{"role":"assistant","content":"%s"}]}` + "\n"
+	text := fmt.Sprintf(line+line+line+line, "What is the code word?", "The code word is marzipan.", "Tell me the code word.", "The code word is marzipan.",
+		"Who is Anna?", "Anna is the miller.", "Where does Anna live?", "Anna lives in the old mill.")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, rank := range []string{"0", "4"} {
+		out := filepath.Join(dir, "run"+rank)
+		said := ok(t, "", "tune", "-o", out, "-length", "32", "-held", "0", "-rank", rank, file)
+		for _, want := range []string{"4 conversations; 0 held out (-held), 4 sequences to learn from, 81 tokens in all\n", "-epochs 3 of so few tokens would be 2 steps, which change little: it makes 20 (-steps)\n"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("tune -rank %s says %q, want %q in it", rank, said, want)
+			}
+		}
+		if got := ok(t, "What is the code word?\n", "chat", "-m", filepath.Join(out, "tuned.gguf"), "-temperature", "0"); !strings.Contains(got, "The code word is marzipan.") {
+			t.Errorf("with -rank %s the tuned model says %q", rank, got)
+		}
+	}
+}
 
 // The embedded model learns an answer that it cannot know, with all weights and with
 // adapters.
