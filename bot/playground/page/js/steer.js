@@ -32,7 +32,7 @@ export async function open() {
   draw();
 }
 
-const again = later(() => { if (settings.live && asked) run(); }, 350);
+const again = later(() => { if (settings.live && (asked || edits.length)) run(); }, 350);
 
 function draw() {
   $("steer").lang = lang();
