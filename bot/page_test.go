@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -266,6 +267,7 @@ func TestEveryCommandInThePage(t *testing.T) {
 	if len(rest) < 18 {
 		t.Fatalf("only %d commands are offered", len(rest))
 	}
+	p.listed(rest)
 	for _, c := range said {
 		if c.path == "stop" { // when the answer that /regenerate asked for is there
 			p.wait(`[...document.querySelectorAll(".message")].some((m) => m.textContent.includes("2/2"))`)
@@ -294,6 +296,32 @@ func TestEveryCommandInThePage(t *testing.T) {
 	if wide := eval[int](p, `document.querySelector("#scroller").scrollWidth - document.querySelector("#scroller").clientWidth`); wide > 0 {
 		t.Errorf("something is %d pixels wider than the conversation", wide)
 	}
+}
+
+// listed sees all commands in the list behind the slash, what is wanted every day first
+// and what only keepers of a server want last, and reaches its end by the keyboard.
+func (p *page) listed(all map[string][]option) {
+	p.t.Helper()
+	p.write("/")
+	p.wait(`document.querySelector(".listbox [role=option]")`)
+	labels := eval[[]string](p, `[...document.querySelectorAll(".listbox [role=option] .list-label")].map((e) => e.textContent)`)
+	if len(labels) != len(all) {
+		p.t.Errorf("%d of %d commands are listed: %q", len(labels), len(all), labels)
+	}
+	if got, want := labels[:4], []string{"/ask", "/regenerate", "/stop", "/temperature"}; !slices.Equal(got, want) {
+		p.t.Errorf("the list begins with %q, want %q", got, want)
+	}
+	if first := slices.IndexFunc(labels, func(s string) bool { return strings.HasPrefix(s, "/admin ") }); first < 0 || slices.ContainsFunc(labels[first:], func(s string) bool { return !strings.HasPrefix(s, "/admin ") }) {
+		p.t.Errorf("/admin is not last: %q", labels)
+	}
+	p.shot("commands")
+	eval[any](p, `document.querySelector("#entry").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true, cancelable: true }))`)
+	p.wait(`(() => {
+		const list = document.querySelector(".listbox").getBoundingClientRect(), row = document.querySelector(".listbox [role=option]:last-child");
+		const at = row.getBoundingClientRect();
+		return row.getAttribute("aria-selected") === "true" && at.top >= list.top && at.bottom <= list.bottom;
+	})()`)
+	p.write("")
 }
 
 // option is one of a command, as the page gets it.

@@ -8,6 +8,15 @@ import { listbox } from "./listbox.js";
 // Discord's option types.
 const SUB = 1, GROUP = 2, TEXT = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, NUMBER = 10, FILE = 11;
 
+// What is wanted every day, and what who keeps a server wants, in this order: the first before and the second behind
+// all other commands, which are in the order of the alphabet.
+const DAILY = ["ask", "regenerate", "stop", "temperature", "persona", "sampling", "reset", "help"], LAST = ["settings", "steer", "admin"];
+
+const rank = ({ path }) => {
+  const name = path.split(" ")[0];
+  return DAILY.includes(name) ? DAILY.indexOf(name) : DAILY.length + 1 + LAST.indexOf(name);
+};
+
 /** flat lists every command that can be run, subcommands by their whole path: { path, description, options }. */
 export function flat() {
   const out = [];
@@ -20,7 +29,7 @@ export function flat() {
     };
     walk(c, c.name);
   }
-  return out.sort((a, b) => a.path.localeCompare(b.path));
+  return out.sort((a, b) => rank(a) - rank(b) || a.path.localeCompare(b.path));
 }
 
 /** matches filters by what was typed after the slash: names that begin with it first, then those that contain it. */
@@ -28,7 +37,7 @@ export function matches(text) {
   const wanted = text.trim().toLowerCase();
   const all = flat();
   const begins = all.filter((c) => c.path.startsWith(wanted) || wanted.startsWith(`${c.path} `));
-  return [...begins, ...all.filter((c) => !begins.includes(c) && c.path.includes(wanted))].slice(0, 25);
+  return [...begins, ...all.filter((c) => !begins.includes(c) && c.path.includes(wanted))];
 }
 
 /** commandForm asks for the options of one command. Errors stand below their field; the server's own too. */
