@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	vgdraw "gonum.org/v1/plot/vg/draw"
@@ -110,7 +111,7 @@ func (a Activity) picture() ([]byte, error) {
 		for i, h := range list {
 			v[i] = value(h)
 		}
-		b, err := plotter.NewBarChart(v, vg.Points(440/float64(len(list))*0.75))
+		b, err := plotter.NewBarChart(v, vg.Points(200/float64(len(list))*0.75))
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +132,7 @@ func (a Activity) picture() ([]byte, error) {
 		return nil, err
 	}
 	tokens := over("Tokens", a.Last, len(list), step)
-	first := over("Time to first token, ms", a.Last, len(list), step)
+	first := over("First token, ms", a.Last, len(list), step)
 	lines(tokens, list, "in", firstColour, count(CountTokensIn))
 	lines(tokens, list, "out", secondColour, count(CountTokensOut))
 	quantile := func(p float64) func(session.Activity) float64 {
@@ -146,9 +147,9 @@ func (a Activity) picture() ([]byte, error) {
 	lines(first, list, "p50", firstColour, quantile(0.5))
 	lines(first, list, "p95", secondColour, quantile(0.95))
 	for _, p := range []*plot.Plot{tokens, first} {
-		p.Y.Min, p.Y.Max = 0, max(1.25*p.Y.Max, 1) // room for the legend
+		p.Y.Min, p.Y.Max = 0, max(1.6*p.Y.Max, 1) // room for the legend
 	}
-	return tiled([][]*plot.Plot{{messages, people}, {tokens, first}}, 1000, 560)
+	return tiled([][]*plot.Plot{{messages, people}, {tokens, first}}, 540, 420)
 }
 
 // steps are sums of so many hours each, which end where a day of UTC can be divided;
@@ -164,6 +165,10 @@ func steps(hours []session.Activity, last time.Time, step int) (out []session.Ac
 	return out
 }
 
+// lettering is the size of what stands beside the pictures of activity. A message shows
+// their 540 points as 550 pixels, on a phone as 300, where it must be legible still.
+const lettering = font.Length(17)
+
 // over is a plot over n steps of so many hours, the last of which holds a time.
 func over(title string, last time.Time, n, step int) *plot.Plot {
 	p := plot.New()
@@ -174,20 +179,50 @@ func over(title string, last time.Time, n, step int) *plot.Plot {
 		for i := range n {
 			at := end.Add(-time.Duration((n-1-i)*step) * time.Hour)
 			switch {
-			case step == 1 && at.Hour()%4 == 0:
+			case step == 1 && at.Hour()%6 == 0:
 				t = append(t, plot.Tick{Value: float64(i), Label: at.Format("15:04")})
 			case step > 1 && at.Hour() == 0:
-				t = append(t, plot.Tick{Value: float64(i), Label: at.Format("Jan 2")})
+				label := "" // a tick all the same
+				if at.YearDay()%3 == 0 {
+					label = at.Format("Jan 2")
+				}
+				t = append(t, plot.Tick{Value: float64(i), Label: label})
 			}
 		}
 		return t
 	})
+	p.Y.Tick.Marker = plot.TickerFunc(short)
+	for _, f := range []*font.Font{&p.Title.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
+		f.Size = lettering
+	}
 	grid := plotter.NewGrid()
 	grid.Vertical.Width = 0
 	grid.Horizontal.Color = color.Gray{0xdd}
 	p.Add(grid)
 	p.Legend.Top, p.Legend.Padding, p.Title.Padding = true, vg.Points(2), vg.Points(8)
 	return p
+}
+
+// short are two to five ticks from 0 to most, which is 1 at least, labelled in few letters.
+func short(_, most float64) (out []plot.Tick) {
+	step := math.Pow(10, math.Floor(math.Log10(most)))
+	switch n := most / step; {
+	case n < 2:
+		step = max(step/2, 1)
+	case n >= 5:
+		step *= 2
+	}
+	for v := 0.0; v <= most; v += step {
+		label := fmt.Sprintf("%g", v)
+		switch {
+		case v >= 1e6:
+			label = fmt.Sprintf("%gM", v/1e6)
+		case v >= 1e3:
+			label = fmt.Sprintf("%gk", v/1e3)
+		}
+		out = append(out, plot.Tick{Value: v, Label: label})
+	}
+	return out
 }
 
 // lines adds a line with a mark at each step that has a value, NaN being none; it is
@@ -215,7 +250,7 @@ func lines(p *plot.Plot, list []session.Activity, name string, c color.Color, va
 
 // tiled draws plots in rows, PNG.
 func tiled(plots [][]*plot.Plot, width, height vg.Length) ([]byte, error) {
-	img := vgimg.New(width, height)
+	img := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(144)) // sharp where a screen has small pixels
 	t := vgdraw.Tiles{Rows: len(plots), Cols: len(plots[0]), PadX: vg.Points(18), PadY: vg.Points(18),
 		PadTop: vg.Points(10), PadBottom: vg.Points(8), PadLeft: vg.Points(8), PadRight: vg.Points(14)}
 	canvases := plot.Align(plots, t, vgdraw.New(img))

@@ -53,6 +53,10 @@ func TestActivityPicture(t *testing.T) {
 		if s := img.Bounds().Size(); s.X < 900 || s.Y < 500 || len(b) > 400<<10 {
 			t.Errorf("%s: the picture is %v, %d bytes", name, s, len(b))
 		}
+		// Shown 300 pixels wide, as on a phone, letters are 9 pixels high at least.
+		if points := 72.0 / 144 * float64(img.Bounds().Dx()); 300/points*float64(lettering) < 9 {
+			t.Errorf("%s: letters of %v in a picture of %v points", name, lettering, points)
+		}
 		blue := 0
 		for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
 			for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
@@ -68,6 +72,22 @@ func TestActivityPicture(t *testing.T) {
 			if err := os.WriteFile(path+"-"+name+".png", b, 0o600); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+// Ticks are few, and their labels short, whatever is counted.
+func TestShortTicks(t *testing.T) {
+	for _, tc := range []struct {
+		most float64
+		want string
+	}{{1, "0 1"}, {1.9, "0 1"}, {3.2, "0 1 2 3"}, {7.35, "0 2 4 6"}, {10, "0 5 10"}, {42, "0 10 20 30 40"}, {180, "0 50 100 150"}, {1300, "0 500 1k"}, {57000, "0 20k 40k"}, {3.4e6, "0 1M 2M 3M"}} {
+		var labels []string
+		for _, tick := range short(0, tc.most) {
+			labels = append(labels, tick.Label)
+		}
+		if got := strings.Join(labels, " "); got != tc.want {
+			t.Errorf("to %v the ticks are %s, want %s", tc.most, got, tc.want)
 		}
 	}
 }
