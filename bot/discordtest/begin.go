@@ -16,7 +16,7 @@ func (s *Server) begin(i *Interaction, c *channel, data map[string]any, message 
 	channel.Permissions = &user
 	j := map[string]any{
 		"id": i.ID, "application_id": s.bot.ID, "type": i.Type, "data": data, "channel": channel, "channel_id": c.ID,
-		"token": i.token, "version": 1, "app_permissions": app, "locale": cmp.Or(s.opts.Locale, "en-US"), "entitlements": []any{},
+		"token": i.token, "version": 1, "app_permissions": app, "locale": cmp.Or(s.locales[i.UserID], s.opts.Locale, "en-US"), "entitlements": []any{},
 		"authorizing_integration_owners": s.owners(c.GuildID), "context": 1, "attachment_size_limit": maxFile,
 	}
 	if g := s.guilds[c.GuildID]; g != nil {

@@ -29,7 +29,8 @@ type Options struct {
 	// MaxConcurrency set, more IDENTIFYs than it allows get op 9.
 	Shards, MaxConcurrency int
 
-	// Locale is the language of people's clients, told with each interaction; empty: en-US.
+	// Locale is the language of people's clients for whom Speak sets none, told with each
+	// interaction; empty: en-US.
 	Locale string
 
 	Clock     Clock         // nil: the computer's
@@ -56,7 +57,8 @@ type Server struct {
 	mu           sync.Mutex // guards all that follows; held for microseconds only
 	lastID       uint64
 	bot          *User
-	users        map[string]*User // replaced, not changed
+	users        map[string]*User  // replaced, not changed
+	locales      map[string]string // by user, of those for whom Speak was called
 	guilds       map[string]*guild
 	channels     map[string]*channel
 	dms          map[string]*channel // by the user's id
@@ -92,7 +94,7 @@ func New(o Options) *Server {
 	o.Replay = cmp.Or(o.Replay, 10000)
 	s := &Server{
 		opts: o, clock: o.Clock, log: o.Log,
-		users: make(map[string]*User), guilds: make(map[string]*guild), channels: make(map[string]*channel),
+		users: make(map[string]*User), locales: make(map[string]string), guilds: make(map[string]*guild), channels: make(map[string]*channel),
 		dms: make(map[string]*channel), commands: make(map[string]*Command),
 		interactions: make(map[string]*Interaction), tokens: make(map[string]*Interaction),
 		files: make(map[string]*Attachment), sessions: make(map[string]*session), conns: make(map[*conn]bool),

@@ -43,6 +43,15 @@ func (s *Server) addUser(name string, bot bool) User {
 	return *u
 }
 
+// Speak sets the language of a person's client, told with each interaction of theirs from
+// now on, such as "zh-CN".
+func (s *Server) Speak(userID, locale string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mustUser(userID)
+	s.locales[userID] = locale
+}
+
 // Bot is the user of the application named in Options, the one that connects.
 func (s *Server) Bot() User {
 	s.mu.Lock()
