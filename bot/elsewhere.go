@@ -8,6 +8,7 @@ import (
 
 	"moebot/bot/chat"
 	"moebot/bot/config"
+	"moebot/bot/discord"
 	"moebot/bot/openai"
 	"moebot/session"
 )
@@ -46,12 +47,12 @@ func (e *elsewhere) by(set session.Settings) string {
 }
 
 // describe names the other model for people, after the own one's name.
-func (e *elsewhere) describe() string {
+func (e *elsewhere) describe(in discord.In) string {
 	switch {
 	case e == nil:
 		return ""
 	case e.everywhere:
-		return "; answers are made by " + e.Describe() + " where the setting engine is not own"
+		return fmt.Sprintf(in("; answers are made by %s where the setting engine is not own", "；设置 engine 不为 own 的地方由 %s 回答"), e.Describe())
 	}
-	return "; where the setting engine is server, answers are made by " + e.Describe()
+	return fmt.Sprintf(in("; where the setting engine is server, answers are made by %s", "；设置 engine 为 server 的地方由 %s 回答"), e.Describe())
 }

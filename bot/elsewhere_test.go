@@ -59,8 +59,8 @@ func TestTheSettingEngineChooses(t *testing.T) {
 			if by := m.elsewhere.by(p.Settings); strings.HasPrefix(by, "big at ") != tc.far {
 				t.Errorf("the answers are made by %q", by)
 			}
-			if says := strings.Contains(m.describe(), "big at "); says != (tc.url != "") {
-				t.Errorf("described as %q", m.describe())
+			if says := strings.Contains(m.describe(english), "big at "); says != (tc.url != "") {
+				t.Errorf("described as %q", m.describe(english))
 			}
 		})
 	}

@@ -15,6 +15,7 @@ import (
 
 	"moebot/bot/chat"
 	"moebot/bot/config"
+	"moebot/bot/discord"
 	"moebot/bot/jobs"
 	"moebot/bot/lab"
 	"moebot/bot/need"
@@ -152,14 +153,15 @@ func (m *mind) name() string {
 }
 
 // describe names the model for people.
-func (m *mind) describe() string {
+// describe names the model for people.
+func (m *mind) describe(in discord.In) string {
 	total, active := m.model.Parameters()
 	c := m.model.Config
-	s := fmt.Sprintf("%s: %.1f M parameters, %.1f M at work per token", m.name(), float64(total)/1e6, float64(active)/1e6)
+	s := fmt.Sprintf(in("%s: %.1f M parameters, %.1f M at work per token", "%s：%.1f M 个参数，每个 token 用到 %.1f M 个"), m.name(), float64(total)/1e6, float64(active)/1e6)
 	if c.Experts > 1 {
-		s += fmt.Sprintf(", %d of %d experts in each of %d layers", c.TopK, c.Experts, c.Layers)
+		s += fmt.Sprintf(in(", %[1]d of %[2]d experts in each of %[3]d layers", "，%[3]d 层，每层 %[2]d 个专家中用 %[1]d 个"), c.TopK, c.Experts, c.Layers)
 	}
-	return s + m.elsewhere.describe()
+	return s + m.elsewhere.describe(in)
 }
 
 func (m *mind) setDefaults(r config.Reply) {

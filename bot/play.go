@@ -39,7 +39,7 @@ func openPlayground(s *service) (*playgroundParts, error) {
 		keeper.Close()
 		return nil, fmt.Errorf("playground: %w", err)
 	}
-	notices := []playground.Notice{{Label: "Model", Text: s.mind.describe()}}
+	notices := []playground.Notice{{Label: "Model", Text: s.mind.describe(english)}}
 	if s.local != nil {
 		notices = append(notices, playground.Notice{Label: "Memory", Text: "embedded store, kept in " + s.local.Path()})
 	} else {

@@ -168,7 +168,7 @@ func (s *service) openModel() (err error) {
 		s.log.Warn("ChatML instead of the model's own chat format", "reason", w)
 	}
 	logWarm(s.cfg, s.log)
-	s.log.Info("model ready", "model", s.mind.describe(), "context_tokens", s.mind.window)
+	s.log.Info("model ready", "model", s.mind.describe(english), "context_tokens", s.mind.window)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bwmarrin/discordgo"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
@@ -49,7 +50,7 @@ type Activity struct {
 }
 
 // fields are the figures of an activity.
-func (a Activity) fields() []Field {
+func (a Activity) fields(i *discordgo.Interaction) []Field {
 	c := a.Sum.Counts
 	times := func(name string) string {
 		return fmt.Sprintf("p50 %s\np95 %s\np99 %s", brief(a.Sum.Quantile(name, 0.5)), brief(a.Sum.Quantile(name, 0.95)), brief(a.Sum.Quantile(name, 0.99)))
@@ -59,20 +60,20 @@ func (a Activity) fields() []Field {
 		speed = float64(c[CountTokensOut]) / (float64(us) / 1e6)
 	}
 	out := []Field{
-		{"Messages", fmt.Sprintf("%d, answered %d", c[CountMessages], c[CountAnswers])},
-		{"People", fmt.Sprint(a.Sum.People())},
-		{"Tokens", fmt.Sprintf("%d in, %d of them from the cache\n%d out, %.0f tokens/s", c[CountTokensIn], c[CountTokensReused], c[CountTokensOut], speed)},
-		{"First token", times(TimeFirst)},
-		{"Whole answer", times(TimeWhole)},
+		{in(i, "Messages", "消息"), fmt.Sprintf(in(i, "%d, answered %d", "%d，已回答 %d"), c[CountMessages], c[CountAnswers])},
+		{in(i, "People", "人数"), fmt.Sprint(a.Sum.People())},
+		{in(i, "Tokens", "Token"), fmt.Sprintf(in(i, "%d in, %d of them from the cache\n%d out, %.0f tokens/s", "输入 %d，其中 %d 来自缓存\n输出 %d，每秒 %.0f 个"), c[CountTokensIn], c[CountTokensReused], c[CountTokensOut], speed)},
+		{in(i, "First token", "首个 token"), times(TimeFirst)},
+		{in(i, "Whole answer", "完整回答"), times(TimeWhole)},
 	}
 	var errors []string
-	for _, kind := range []string{"store", "show", "timeout", "busy", "generate", "panic"} {
-		if n := c[CountError+kind]; n > 0 {
-			errors = append(errors, fmt.Sprintf("%d %s", n, kind))
+	for _, kind := range []say{{"store", "存储"}, {"show", "显示"}, {"timeout", "超时"}, {"busy", "繁忙"}, {"generate", "生成"}, {"panic", "崩溃"}} {
+		if n := c[CountError+kind.english]; n > 0 {
+			errors = append(errors, fmt.Sprintf("%d %s", n, kind.in(i)))
 		}
 	}
 	if len(errors) > 0 {
-		out = append(out, Field{"Errors", strings.Join(errors, "\n")})
+		out = append(out, Field{in(i, "Errors", "错误"), strings.Join(errors, "\n")})
 	}
 	return out
 }

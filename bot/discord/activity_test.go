@@ -113,7 +113,7 @@ func TestActivityFields(t *testing.T) {
 	a.Sum.Add(CountError+"timeout", 2)
 	a.Sum.Observe(TimeFirst, 20*time.Millisecond)
 	got := map[string]string{}
-	for _, f := range a.fields() {
+	for _, f := range a.fields(nil) {
 		got[f.Name] = f.Value
 	}
 	if got["Messages"] != "3, answered 0" || got["Errors"] != "2 timeout" || !strings.Contains(got["First token"], "p99 ") || got["Whole answer"] != "p50 –\np95 –\np99 –" {
@@ -167,7 +167,7 @@ func TestStatsOfSpans(t *testing.T) {
 		}
 	}
 	fail = errors.New("away")
-	if r := w.run(c, w.owner.ID, "stats"); len(r.Message.Attachments) != 1 || r.Message.Embeds[0].Description != sayStoreAway {
+	if r := w.run(c, w.owner.ID, "stats"); len(r.Message.Attachments) != 1 || r.Message.Embeds[0].Description != sayStoreAway.english {
 		t.Errorf("without the store: %d pictures, %+v", len(r.Message.Attachments), r.Message.Embeds[0])
 	}
 	<-asked

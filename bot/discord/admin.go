@@ -68,11 +68,11 @@ func (b *Bot) setServer(ctx context.Context, i *discordgo.Interaction, more stri
 	if more != "" {
 		lines = append(lines, more)
 	}
-	for _, c := range differences(a.before, a.after) {
-		lines = append(lines, c.line())
+	for _, c := range differences(i, a.before, a.after) {
+		lines = append(lines, c.line(i))
 	}
 	if a.before.Equal(a.after) {
-		lines = append(lines, in(i, "That is how it was already.", "本来就是如此。"))
+		lines = append(lines, sayAlready.in(i))
 	}
 	return b.respond(ctx, i, strings.Join(lines, "\n"), true)
 }
@@ -194,7 +194,7 @@ func (b *Bot) limit(ctx context.Context, i *discordgo.Interaction, values map[st
 	if len(values) == 0 {
 		_, t, err := b.here(ctx, i)
 		if err != nil {
-			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+			return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 		}
 		set := t.Merged()
 		said := sayLimit(i, false, set.LimitMessages, set.LimitSeconds)
@@ -336,7 +336,7 @@ func (b *Bot) words(ctx context.Context, i *discordgo.Interaction, act string, v
 func (b *Bot) wordsForm(ctx context.Context, i *discordgo.Interaction, where, text string) error {
 	f, ok := wordLists(where)
 	if !ok || i.GuildID == "" || !may(i, discordgo.PermissionManageGuild) {
-		return b.respond(ctx, i, sayOldButton, true)
+		return b.respond(ctx, i, sayOldButton.in(i), true)
 	}
 	return b.addWords(ctx, i, f, text)
 }
@@ -357,7 +357,7 @@ func (b *Bot) addWords(ctx context.Context, i *discordgo.Interaction, f session.
 func (b *Bot) showLists(ctx context.Context, i *discordgo.Interaction, names ...string) error {
 	_, t, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	var lines []string
 	for _, name := range names {
@@ -365,7 +365,7 @@ func (b *Bot) showLists(ctx context.Context, i *discordgo.Interaction, names ...
 		if name == "adult_words" && !f.IsSet(t.Merged()) {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("**%s** (%d): %s", name, len(f.List(t.Merged())), cutShown(orNone(readableValue(f, t.Merged())), 1700/len(names))))
+		lines = append(lines, fmt.Sprintf(in(i, "**%s** (%d): %s", "**%s**（%d 项）：%s"), name, len(f.List(t.Merged())), cutShown(orNone(i, readableValue(i, f, t.Merged())), 1700/len(names))))
 	}
 	return b.respond(ctx, i, strings.Join(lines, "\n"), true)
 }
@@ -374,7 +374,7 @@ func (b *Bot) showLists(ctx context.Context, i *discordgo.Interaction, names ...
 func (b *Bot) showAdmin(ctx context.Context, i *discordgo.Interaction) error {
 	_, t, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	set := t.Merged()
 	prune(&set, time.Now())
@@ -385,7 +385,7 @@ func (b *Bot) showAdmin(ctx context.Context, i *discordgo.Interaction) error {
 		if f.Group != session.GroupAdmin || f.Name == "mode" {
 			continue
 		}
-		embed.Fields = append(embed.Fields, &discordgo.MessageEmbedField{Name: f.Name, Value: cutShown(orNone(readableValue(f, set)), 500), Inline: !f.IsList()})
+		embed.Fields = append(embed.Fields, &discordgo.MessageEmbedField{Name: f.Name, Value: cutShown(orNone(i, readableValue(i, f, set)), 500), Inline: !f.IsList()})
 	}
 	return b.respondWith(ctx, i, &discordgo.InteractionResponseData{Embeds: []*discordgo.MessageEmbed{embed}}, true)
 }

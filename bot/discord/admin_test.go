@@ -40,7 +40,7 @@ func TestAdminPauseDrainResume(t *testing.T) {
 	}
 	w.until("the answer has stopped", func() bool { return labels(w.public(c)[0]) != "Stop" })
 	w.send(c, w.mia.ID, w.at("hello?"))
-	w.says(c, sayPaused)
+	w.says(c, sayPaused.english)
 	if got := w.cmd(c, w.owner.ID, "admin pause").Message.Content; !strings.HasSuffix(got, "That is how it was already.") {
 		t.Errorf("pause again: %q", got)
 	}
@@ -58,7 +58,7 @@ func TestAdminPauseDrainResume(t *testing.T) {
 		t.Errorf("drain: %q", got)
 	}
 	w.send(c, w.mia.ID, w.at("one more?"))
-	w.says(c, sayDraining)
+	w.says(c, sayDraining.english)
 	w.says(c, "re: slow 20 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19")
 	if got := w.cmd(c, w.mia.ID, "status").Message.Content; !strings.Contains(got, "**I take no new questions here**") {
 		t.Errorf("/status: %q", got)
@@ -168,7 +168,7 @@ func TestAdminWords(t *testing.T) {
 		t.Errorf("a form: %q", r.Message.Content)
 	}
 	w.send(c, w.mia.ID, w.at("Pineapple pizza?"))
-	w.says(c, sayBlocked)
+	w.says(c, sayBlocked.english)
 	w.send(c, w.mia.ID, w.at("HUSH 你是坏词吗 very  bad"))
 	w.says(c, `re: \*\*\* 你是\*\*\*吗 \*\*\*`)
 	if got := said("admin words remove", opt("where", "answers"), opt("word", "hush")); got != "- words_out: `hush`, `坏词`, `very bad` → **`坏词`, `very bad`**" {

@@ -25,8 +25,8 @@ func TestAgeRestrictedChannels(t *testing.T) {
 		t.Errorf("list: %q", got)
 	}
 	w.send(open, w.mia.ID, w.at("a Rude  word"))
-	w.says(open, sayBlocked)
-	if got := w.cmd(open, w.mia.ID, "ask", opt("question", "another rude word")).Message.Content; got != sayBlocked {
+	w.says(open, sayBlocked.english)
+	if got := w.cmd(open, w.mia.ID, "ask", opt("question", "another rude word")).Message.Content; got != sayBlocked.english {
 		t.Errorf("/ask: %q", got)
 	}
 	w.send(adult, w.mia.ID, w.at("a rude word"))
@@ -55,9 +55,9 @@ func TestAgeRestrictedChannels(t *testing.T) {
 		t.Errorf("off: %q", got)
 	}
 	w.send(adult, w.mia.ID, w.at("still there?"))
-	w.says(adult, sayAdult)
+	w.says(adult, sayAdult.english)
 	w.send(thread.ID, w.mia.ID, w.at("and here?"))
-	w.says(thread.ID, sayAdult)
+	w.says(thread.ID, sayAdult.english)
 	w.send(open, w.mia.ID, w.at("and you?"))
 	w.says(open, `\*\*\*: and you?`)
 	if _, err := w.d.ChangeChannel(adult, func(c *discordtest.Channel) { c.NSFW = false }); err != nil { // the gateway tells

@@ -45,7 +45,7 @@ func (b *Bot) alterMore(ctx context.Context, i *discordgo.Interaction, p place, 
 		return altered{}, err
 	}
 	b.levels.keep(key, a.after, time.Now().Add(levelsAge))
-	changes := differences(a.before, a.after)
+	changes := differences(nil, a.before, a.after)
 	if len(changes) == 0 {
 		return a, nil
 	}
@@ -65,9 +65,9 @@ func (b *Bot) alterMore(ctx context.Context, i *discordgo.Interaction, p place, 
 type change struct{ name, before, after string }
 
 // differences are the settings that differ, as people read them.
-func differences(before, after session.Settings) (out []change) {
+func differences(i *discordgo.Interaction, before, after session.Settings) (out []change) {
 	for _, f := range session.Fields() {
-		x, y := readableValue(f, before), readableValue(f, after)
+		x, y := readableValue(i, f, before), readableValue(i, f, after)
 		if x != y || f.IsSet(before) != f.IsSet(after) {
 			out = append(out, change{f.Name, x, y})
 		}
@@ -80,27 +80,27 @@ const maxShown = 160
 
 // readableValue is a setting's value as it is shown: whole, without markup, on one line;
 // "" if it is not set.
-func readableValue(f session.Field, s session.Settings) string {
+func readableValue(i *discordgo.Interaction, f session.Field, s session.Settings) string {
 	if !f.IsSet(s) {
 		return ""
 	}
 	if f.IsList() {
 		list := f.List(s)
 		if len(list) == 0 {
-			return "none"
+			return in(i, "none", "无")
 		}
 		said := make([]string, len(list))
 		for n, entry := range list {
-			said[n] = readableEntry(f.Name, entry)
+			said[n] = readableEntry(i, f.Name, entry)
 		}
 		return strings.Join(said, ", ")
 	}
 	v := f.Value(s)
 	switch {
 	case v == "" && f.Name == "persona":
-		return "nobody in particular"
+		return sayNobody.in(i)
 	case v == "":
-		return "none"
+		return in(i, "none", "无")
 	case f.Name == "audit_channel":
 		return "<#" + v + ">"
 	}
@@ -109,7 +109,7 @@ func readableValue(f session.Field, s session.Settings) string {
 
 // readableEntry is an entry of a list as it is shown. Mentions in it are links for who
 // reads them; that they ping nobody is demanded of Discord with each message.
-func readableEntry(list, entry string) string {
+func readableEntry(i *discordgo.Interaction, list, entry string) string {
 	switch list {
 	case "allow", "block":
 		switch kind, id, _ := session.ParseTarget(entry); kind {
@@ -124,7 +124,7 @@ func readableEntry(list, entry string) string {
 		if m, ok := session.ParseMute(entry); ok && m.Until.IsZero() {
 			return "<@" + m.Person + ">"
 		} else if ok {
-			return fmt.Sprintf("<@%s> until <t:%d:f>", m.Person, m.Until.Unix())
+			return fmt.Sprintf(in(i, "<@%s> until <t:%d:f>", "<@%s> 至 <t:%d:f>"), m.Person, m.Until.Unix())
 		}
 	}
 	return "`" + strings.ReplaceAll(entry, "`", "'") + "`"
@@ -147,8 +147,8 @@ func cutShown(v string, limit int) string {
 }
 
 // line is a change as one line.
-func (c change) line() string {
-	return fmt.Sprintf("- %s: %s → **%s**", c.name, cutShown(orNone(c.before), maxShown), cutShown(orNone(c.after), maxShown))
+func (c change) line(i *discordgo.Interaction) string {
+	return fmt.Sprintf(in(i, "- %s: %s → **%s**", "- %s：%s → **%s**"), c.name, cutShown(orNone(i, c.before), maxShown), cutShown(orNone(i, c.after), maxShown))
 }
 
 // audit tells the audit channel of a server who changed what. It goes beside what the
@@ -162,7 +162,7 @@ func (b *Bot) audit(i *discordgo.Interaction, p place, l session.Level, was *str
 			lines = append(lines, fmt.Sprintf("- … and %d more", len(changes)-n))
 			break
 		}
-		line := c.line()
+		line := c.line(nil)
 		if length(strings.Join(lines, "\n"))+length(line) > maxContent-40 {
 			lines = append(lines, fmt.Sprintf("- … and %d more", len(changes)-n))
 			break

@@ -24,11 +24,11 @@ func (b *Bot) ask(ctx context.Context, i *discordgo.Interaction) error {
 	question, _ := values["question"].(string)
 	private, _ := values["private"].(bool)
 	if question = strings.TrimSpace(question); question == "" {
-		return b.respond(ctx, i, "Ask me something.", true)
+		return b.respond(ctx, i, in(i, "Ask me something.", "请问我点什么。"), true)
 	}
 	head := ""
 	if !private {
-		head = quoted(question) + "\n"
+		head = quoted(i, question) + "\n"
 	}
 	var over session.Settings
 	if t, ok := values["temperature"].(float64); ok {
@@ -61,10 +61,10 @@ func (b *Bot) once(ctx context.Context, i *discordgo.Interaction, question, head
 	who := person(i)
 	turn := session.Turn{ID: i.ID, Role: session.RoleUser, AuthorID: who.ID, Author: memberName(i), Text: question, Time: time.Now()}
 	r := b.newReply(i.ChannelID, i.ID, who.ID)
-	r.rest, r.head, r.inPlace = hooks{b, i, private}, head, true
+	r.rest, r.head, r.inPlace, r.asked = hooks{b, i, private}, head, true, i
 	err = b.chat.Once(chat.Prompt{Key: chat.OnceKey, QuestionID: i.ID, Turns: []session.Turn{turn}, Settings: set}, r)
 	if err != nil {
-		return b.fillText(ctx, i, chat.Full)
+		return b.fillText(ctx, i, notice(i, chat.Full))
 	}
 	return nil
 }
@@ -126,10 +126,10 @@ func (h hooks) typing(context.Context, string) error { return nil }
 func (b *Bot) about(ctx context.Context, i *discordgo.Interaction) error {
 	m := target(i)
 	if m == nil || strings.TrimSpace(m.Content) == "" {
-		return b.respond(ctx, i, "There are no words in that message that I could read.", true)
+		return b.respond(ctx, i, sayNoWords.in(i), true)
 	}
 	b.targets.keep(m.ID, wording(m, b.me()))
-	return b.openForm(ctx, i, formAbout+":"+m.ID, "About this message", discordgo.TextInput{CustomID: inputText, Label: "What do you want to know?",
+	return b.openForm(ctx, i, formAbout+":"+m.ID, in(i, "About this message", "关于这条消息"), discordgo.TextInput{CustomID: inputText, Label: in(i, "What do you want to know?", "你想知道什么？"),
 		Style: discordgo.TextInputShort, Value: "What does this mean?", Required: true, MaxLength: 300})
 }
 
@@ -146,7 +146,7 @@ func target(i *discordgo.Interaction) *discordgo.Message {
 func (b *Bot) askAbout(ctx context.Context, i *discordgo.Interaction, messageID, question string) error {
 	text, ok := b.targets.find(messageID)
 	if question = strings.TrimSpace(question); question == "" || !ok {
-		return b.respond(ctx, i, "I don't have that message at hand any more. Please choose it again.", true)
+		return b.respond(ctx, i, in(i, "I don't have that message at hand any more. Please choose it again.", "那条消息已不在手边，请重新选择。"), true)
 	}
 	if r := []rune(text); len(r) > maxQuestion {
 		text = string(r[:maxQuestion])
@@ -159,11 +159,11 @@ func (b *Bot) askAbout(ctx context.Context, i *discordgo.Interaction, messageID,
 func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error {
 	m := target(i)
 	if m == nil || m.Author == nil {
-		return b.respond(ctx, i, "I can't read that message.", true)
+		return b.respond(ctx, i, in(i, "I can't read that message.", "我读不了那条消息。"), true)
 	}
 	s, err := b.load(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	t, known := s.Turn(m.ID)
 	question := t.ID
@@ -176,22 +176,22 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 	switch {
 	case known && t.Role == session.RoleUser:
 		if _, busy := b.chat.UnderWay(s.Key, t.ID); busy {
-			return b.respond(ctx, i, sayUnderWay, true)
+			return b.respond(ctx, i, sayUnderWay.in(i), true)
 		}
-		return b.respond(ctx, i, "I had no answer to that; please ask it again.", true)
+		return b.respond(ctx, i, in(i, "I had no answer to that; please ask it again.", "我没能回答那个问题，请再问一次。"), true)
 	case m.Author.Bot || m.WebhookID != "":
-		return b.respond(ctx, i, sayTooOld, true)
+		return b.respond(ctx, i, sayTooOld.in(i), true)
 	case m.Author.ID != person(i).ID && !may(i, discordgo.PermissionManageMessages):
-		return b.respond(ctx, i, "Only who wrote that, or somebody who may manage messages here, can have me answer it.", true)
+		return b.respond(ctx, i, in(i, "Only who wrote that, or somebody who may manage messages here, can have me answer it.", "只有发送者或可以管理此处消息的人才能让我回答它。"), true)
 	}
 	text := b.policy.Load().shorten(wording(m, b.me()))
 	if text == "" {
-		return b.respond(ctx, i, "There are no words in that message that I could read.", true)
+		return b.respond(ctx, i, sayNoWords.in(i), true)
 	}
 	// the question itself is counted when it is taken
 	p, tree, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	if m.Author.ID == person(i).ID { // the message does not say
 		m.Member = i.Member
@@ -200,11 +200,11 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 	defer cancel()
 	roles, ok := b.rolesOf(short, tree.Merged(), p, m)
 	if !ok || b.policy.Load().Banned[m.Author.ID] || barredBy(tree.Merged(), p, m.Author.ID, roles) {
-		return b.respond(ctx, i, sayBanned, true)
+		return b.respond(ctx, i, sayBanned.in(i), true)
 	} else if why := b.unwelcome(i, p, tree.Merged(), text); why != "" {
 		return b.respond(ctx, i, why, true)
 	}
-	if err := b.respond(ctx, i, "I'm answering that.", true); err != nil {
+	if err := b.respond(ctx, i, in(i, "I'm answering that.", "正在回答。"), true); err != nil {
 		return err
 	}
 	q := chat.Question{Key: s.Key, Server: i.GuildID, Above: above(tree, p), Reply: b.newReply(i.ChannelID, m.ID, m.Author.ID), Turn: session.Turn{ID: m.ID, Role: session.RoleUser,
@@ -219,7 +219,7 @@ func (b *Bot) againFromHere(ctx context.Context, i *discordgo.Interaction) error
 			b.contain("again", func() {
 				ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 				defer cancel()
-				if err := b.fillText(ctx, i, sayForgotten); err != nil {
+				if err := b.fillText(ctx, i, sayForgotten.in(i)); err != nil {
 					b.log.Warn("a person could not be told that a message was asked before", "channel", i.ChannelID, "message", m.ID, "err", err)
 				}
 			})

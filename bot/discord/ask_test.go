@@ -112,7 +112,7 @@ func TestMessageMenu(t *testing.T) {
 	w.wait(w.d.CommandOn(c, w.owner.ID, menuAgain, a.ID))
 	w.shows(a, "re: carpe diem #3", "◀️ (3/3) (▶️) Regenerate")
 	w.idle(c, m.ID)
-	if r := w.run(c, w.mia.ID, "regenerate"); r.Message.Content != sayNotYours {
+	if r := w.run(c, w.mia.ID, "regenerate"); r.Message.Content != sayNotYours.english {
 		t.Errorf("/regenerate by another: %q", r.Message.Content)
 	}
 	w.run(c, w.owner.ID, "regenerate")
@@ -130,7 +130,7 @@ func TestMessageMenu(t *testing.T) {
 	// what was answered and then forgotten is not answered again, and that is said
 	w.run(c, w.owner.ID, "reset")
 	r = w.wait(w.d.CommandOn(c, w.owner.ID, menuAgain, m.ID))
-	w.ends(r.Message.Interaction.ID, sayForgotten, "")
+	w.ends(r.Message.Interaction.ID, sayForgotten.english, "")
 }
 
 func TestResetUndoExportContext(t *testing.T) {
@@ -155,7 +155,7 @@ func TestResetUndoExportContext(t *testing.T) {
 	w.stored(c)
 	other := w.d.AddUser("other")
 	w.d.AddMember(w.guild.ID, other.ID)
-	if r := w.press(*r.Message, other.ID, "Undo"); r.Message.Content != sayNotYours {
+	if r := w.press(*r.Message, other.ID, "Undo"); r.Message.Content != sayNotYours.english {
 		t.Errorf("undone by another: %q", r.Message.Content)
 	}
 	w.press(*r.Message, w.mia.ID, "Undo")
@@ -215,7 +215,7 @@ func TestWhyAndExperts(t *testing.T) {
 		t.Errorf("/experts: %+v", r.Message)
 	}
 	trace.Tokens[0].Text = "something else"
-	if r := w.run(c, w.mia.ID, "why"); r.Message.Content != sayNoTrace {
+	if r := w.run(c, w.mia.ID, "why"); r.Message.Content != sayNoTrace.english {
 		t.Errorf("/why of another alternative: %q", r.Message.Content)
 	}
 }

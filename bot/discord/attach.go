@@ -90,7 +90,7 @@ func (b *Bot) withFiles(q *chat.Question, m *discordgo.Message) {
 		}
 		q.Turn.Text = text
 		if b.blockedAt(m.GuildID, m.ChannelID, text) { // what may not be said may not be in a file, either
-			return sayBlocked, true
+			return sayBlocked.english, true
 		}
 		return "", true
 	}

@@ -46,7 +46,7 @@ type Options struct {
 	CommandGuild   string            // register commands there only; empty is everywhere
 	EditInterval   time.Duration
 	Policy
-	Report func(ctx context.Context) Report
+	Report func(ctx context.Context, in In) Report
 	// Activity tells what happened in a server, or, if that is empty, in all of them,
 	// for /stats. It may be nil.
 	Activity func(ctx context.Context, server string, s Span) (Activity, error)
@@ -55,7 +55,7 @@ type Options struct {
 	// They may be nil.
 	Measure func(chat.Prompt) chat.Budget
 	Trace   func(messageID string) (chat.Trace, bool)
-	Status  func(ctx context.Context) []string
+	Status  func(ctx context.Context, in In) []string
 	// Elsewhere names the model on another server that makes the answers where settings
 	// hold, "" where the one inside the program does. It may be nil.
 	Elsewhere func(session.Settings) string

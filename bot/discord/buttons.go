@@ -72,9 +72,9 @@ func button(p press, emoji, label string, style discordgo.ButtonStyle, disabled 
 }
 
 // stopRow is below an answer that is being made or waits to be.
-func stopRow(question, asker string) buttons {
+func stopRow(i *discordgo.Interaction, question, asker string) buttons {
 	return buttons{discordgo.ActionsRow{Components: []discordgo.MessageComponent{
-		button(press{actStop, question, asker, 0}, "", "Stop", discordgo.SecondaryButton, false),
+		button(press{actStop, question, asker, 0}, "", in(i, "Stop", "停止"), discordgo.SecondaryButton, false),
 	}}}
 }
 

@@ -118,7 +118,7 @@ func TestRegenerateAndChoose(t *testing.T) {
 	stranger := w.d.AddUser("stranger")
 	w.d.AddMember(w.guild.ID, stranger.ID)
 	for _, label := range []string{"Regenerate", "◀️"} {
-		if r := w.press(a, stranger.ID, label); !r.Ephemeral || r.Message == nil || r.Message.Content != sayNotYours {
+		if r := w.press(a, stranger.ID, label); !r.Ephemeral || r.Message == nil || r.Message.Content != sayNotYours.english {
 			t.Errorf("%s by a stranger: %+v", label, r)
 		}
 	}
@@ -140,7 +140,7 @@ func TestRegenerateAndChoose(t *testing.T) {
 	w.press(a, w.mia.ID, "Regenerate")
 	w.until("it says that it has forgotten", func() bool {
 		for _, m := range w.d.Messages(c) {
-			if m.Content == sayTooOld && m.OnlyFor == w.mia.ID {
+			if m.Content == sayTooOld.english && m.OnlyFor == w.mia.ID {
 				return true
 			}
 		}
@@ -163,7 +163,7 @@ func TestStopButton(t *testing.T) {
 	}
 	w.shows(waiting[second.ID], "*waiting for the question before this one …*", "Stop")
 	w.shows(waiting[third.ID], "*waiting for 2 questions before this one …*", "Stop")
-	if r := w.press(waiting[third.ID], w.mia.ID, "Stop"); !r.Ephemeral || r.Message.Content != sayNotYours {
+	if r := w.press(waiting[third.ID], w.mia.ID, "Stop"); !r.Ephemeral || r.Message.Content != sayNotYours.english {
 		t.Errorf("stopped by another: %+v", r)
 	}
 	w.press(waiting[second.ID], w.mia.ID, "Stop") // from the moment it is queued
@@ -232,7 +232,7 @@ func TestStopAfterACrash(t *testing.T) {
 	w.shows(a, "re: hello", "Regenerate")
 	w.idle(c, q.ID)
 	r := w.bot.newReply(c, q.ID, w.mia.ID)
-	if err := r.rest.edit(t.Context(), c, a.ID, "re: he", stopRow(q.ID, w.mia.ID), true); err != nil {
+	if err := r.rest.edit(t.Context(), c, a.ID, "re: he", stopRow(nil, q.ID, w.mia.ID), true); err != nil {
 		t.Fatal(err)
 	}
 	w.press(a, w.mia.ID, "Stop")

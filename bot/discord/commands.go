@@ -80,7 +80,8 @@ func (b *Bot) onCommand(ctx context.Context, i *discordgo.Interaction, name stri
 	case "forget-me":
 		return b.forgetMe(ctx, i)
 	case "privacy":
-		return b.respond(ctx, i, b.privacy(b.elsewhere(ctx, i)), true)
+		model := b.elsewhere(ctx, i)
+		return b.respond(ctx, i, in(i, b.privacy(model), b.privacyInChinese(model)), true)
 	case "steer":
 		return b.steer(ctx, i)
 	case "status":
@@ -88,17 +89,15 @@ func (b *Bot) onCommand(ctx context.Context, i *discordgo.Interaction, name stri
 	case "stats":
 		return b.stats(ctx, i)
 	case "help":
-		return b.respond(ctx, i, b.help(b.elsewhere(ctx, i)), true)
+		model := b.elsewhere(ctx, i)
+		return b.respond(ctx, i, in(i, b.help(model), b.helpInChinese(model)), true)
 	case menuAbout:
 		return b.about(ctx, i)
 	case menuAgain:
 		return b.againFromHere(ctx, i)
 	}
-	return b.respond(ctx, i, "I don't know that command any more. Please try again in a minute.", true)
+	return b.respond(ctx, i, in(i, "I don't know that command any more. Please try again in a minute.", "我已不认识这个命令，请过一分钟再试。"), true)
 }
-
-// sayStoreAway answers commands that need the store when it is away.
-const sayStoreAway = "I can't reach my memory at the moment. Please try again in a little while."
 
 // may reports whether the person has a permission in the channel, or is an
 // administrator. In direct messages everybody may.
@@ -161,11 +160,11 @@ func last(s session.Session) (a session.Turn, question string, ok bool) {
 func (b *Bot) regenerate(ctx context.Context, i *discordgo.Interaction) error {
 	s, err := b.load(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	a, question, ok := last(s)
 	if !ok || s.UpTo(question) == nil {
-		return b.respond(ctx, i, "There is no answer of mine here that I could give again.", true)
+		return b.respond(ctx, i, in(i, "There is no answer of mine here that I could give again.", "此处没有可以重新生成的回答。"), true)
 	}
 	return b.redoFor(ctx, i, s.Key, question, a)
 }
@@ -173,9 +172,9 @@ func (b *Bot) regenerate(ctx context.Context, i *discordgo.Interaction) error {
 // redoFor makes an answer again for a command: the person alone reads that it begins.
 func (b *Bot) redoFor(ctx context.Context, i *discordgo.Interaction, key session.Key, question string, a session.Turn) error {
 	if a.Answer != nil && !mayPress(i, a.Answer.For) {
-		return b.respond(ctx, i, sayNotYours, true)
+		return b.respond(ctx, i, sayNotYours.in(i), true)
 	}
-	if err := b.respond(ctx, i, "I'm answering that again.", true); err != nil {
+	if err := b.respond(ctx, i, in(i, "I'm answering that again.", "正在重新回答。"), true); err != nil {
 		return err
 	}
 	return b.redo(ctx, i, key, question, a, false)
@@ -191,7 +190,7 @@ func (b *Bot) stopHere(ctx context.Context, i *discordgo.Interaction) error {
 	n := b.chat.StopAll(session.Key{Channel: i.ChannelID}, who) + b.chat.StopAll(chat.OnceKey, person(i).ID)
 	if n == 0 {
 		b.yield(ctx)
-		return b.respond(ctx, i, "I'm not answering anything of yours here.", true)
+		return b.respond(ctx, i, in(i, "I'm not answering anything of yours here.", "我现在没有在此处回答你的问题。"), true)
 	}
-	return b.respond(ctx, i, "Stopped.", true)
+	return b.respond(ctx, i, in(i, "Stopped.", "已停止。"), true)
 }

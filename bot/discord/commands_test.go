@@ -59,7 +59,7 @@ func TestStoreAwayIsSaidCalmlyAndInTime(t *testing.T) {
 	c := w.d.AddChannel(w.guild.ID, "general").ID
 	w.run(c, w.mia.ID, "temperature")
 	w.redis.Close()
-	if r := w.run(c, w.owner.ID, "temperature", discordtest.Option{Name: "value", Value: 1.0}); r.Message.Content != sayStoreAway || r.Acknowledged > ackTime {
+	if r := w.run(c, w.owner.ID, "temperature", discordtest.Option{Name: "value", Value: 1.0}); r.Message.Content != sayStoreAway.english || r.Acknowledged > ackTime {
 		t.Errorf("%q after %v", r.Message.Content, r.Acknowledged)
 	}
 	w.send(c, w.mia.ID, w.at("hello"))

@@ -134,27 +134,27 @@ func (b *Bot) suggestValues(i *discordgo.Interaction, values map[string]any) (ou
 	for _, p := range presets() {
 		set, _ := preset(p.value)
 		if v := f.Value(b.defaults().Merge(set)); v != "" && f.Group == session.GroupAnswers && name != "persona" && name != "max_tokens" && name != "seed" {
-			out = append(out, suggestion{v + " · " + p.value, v})
+			out = append(out, suggestion{v + " · " + in(i, p.value, p.zh), v})
 		}
 	}
 	switch name {
 	case "persona":
 		return personas(i)
 	case "history":
-		return []suggestion{{"0 · the question alone", "0"}, {"6 · three exchanges", "6"}, {"20 · ten exchanges", "20"}}
+		return []suggestion{{in(i, "0 · the question alone", "0 · 仅问题本身"), "0"}, {in(i, "6 · three exchanges", "6 · 三轮对话"), "6"}, {in(i, "20 · ten exchanges", "20 · 十轮对话"), "20"}}
 	case "chime_in":
-		return []suggestion{{"0 · never", "0"}, {"0.02 · seldom", "0.02"}, {"0.1 · now and then", "0.1"}, {"0.5 · often", "0.5"}}
+		return []suggestion{{in(i, "0 · never", "0 · 从不"), "0"}, {in(i, "0.02 · seldom", "0.02 · 很少"), "0.02"}, {in(i, "0.1 · now and then", "0.1 · 偶尔"), "0.1"}, {in(i, "0.5 · often", "0.5 · 经常"), "0.5"}}
 	case "chime_in_fall":
-		return []suggestion{{"0.5 · half as likely after each", "0.5"}, {"0 · once", "0"}, {"1 · as likely as before", "1"}}
+		return []suggestion{{in(i, "0.5 · half as likely after each", "0.5 · 每次之后减半"), "0.5"}, {in(i, "0 · once", "0 · 仅一次"), "0"}, {in(i, "1 · as likely as before", "1 · 保持不变"), "1"}}
 	case "audit_channel", "allow", "block":
-		return b.targetsOf(i.GuildID, name != "audit_channel")
+		return b.targetsOf(i, name != "audit_channel")
 	}
 	return out
 }
 
 // targetsOf are the channels, and with roles also categories and roles, of a server.
-func (b *Bot) targetsOf(server string, roles bool) (out []suggestion) {
-	g, err := b.dg.State.Guild(server)
+func (b *Bot) targetsOf(i *discordgo.Interaction, roles bool) (out []suggestion) {
+	g, err := b.dg.State.Guild(i.GuildID)
 	if err != nil {
 		return nil
 	}
@@ -165,7 +165,7 @@ func (b *Bot) targetsOf(server string, roles bool) (out []suggestion) {
 		case !roles && c.Type == discordgo.ChannelTypeGuildText:
 			out = append(out, suggestion{"#" + c.Name, c.ID})
 		case roles && c.Type == discordgo.ChannelTypeGuildCategory:
-			out = append(out, suggestion{"#" + c.Name + " (category)", session.TargetCategory + ":" + c.ID})
+			out = append(out, suggestion{"#" + c.Name + in(i, " (category)", "（分类）"), session.TargetCategory + ":" + c.ID})
 		case roles:
 			out = append(out, suggestion{"#" + c.Name, session.TargetChannel + ":" + c.ID})
 		}
@@ -202,7 +202,7 @@ func (b *Bot) suggestAdmin(ctx context.Context, i *discordgo.Interaction, sub st
 	case "allow remove", "block remove":
 		f, _ := session.FieldNamed(strings.TrimSuffix(sub, " remove"))
 		for _, e := range f.List(own) {
-			out = append(out, suggestion{b.targetName(short, i.GuildID, e), e})
+			out = append(out, suggestion{b.targetName(short, i, e), e})
 		}
 	case "words remove":
 		where, _ := values["where"].(string)
@@ -218,12 +218,12 @@ func (b *Bot) suggestAdmin(ctx context.Context, i *discordgo.Interaction, sub st
 }
 
 // targetName is an entry of a list in words.
-func (b *Bot) targetName(ctx context.Context, server, entry string) string {
+func (b *Bot) targetName(ctx context.Context, i *discordgo.Interaction, entry string) string {
 	kind, id, _ := session.ParseTarget(entry)
 	if kind == session.TargetPerson {
 		return b.nameOf(ctx, id)
 	}
-	for _, s := range b.targetsOf(server, true) {
+	for _, s := range b.targetsOf(i, true) {
 		if s.value == entry {
 			return s.shown
 		}

@@ -13,11 +13,11 @@ import (
 )
 
 // What people are told who are not answered.
-const (
-	sayBanned   = "I don't answer you here."
-	sayNoDirect = "I don't answer direct messages."
-	sayBlocked  = "I don't answer messages with such words in them."
-	sayAdult    = "I don't answer in age-restricted channels."
+var (
+	sayBanned   = say{"I don't answer you here.", "我在此处不回答你。"}
+	sayNoDirect = say{"I don't answer direct messages.", "我不回答私信。"}
+	sayBlocked  = say{"I don't answer messages with such words in them.", "我不回答含有这类词语的消息。"}
+	sayAdult    = say{"I don't answer in age-restricted channels.", "我不在年龄限制频道中回答。"}
 )
 
 // worded are the settings of a place with the adult words among those that are not
@@ -73,7 +73,7 @@ func (b *Bot) barred(ctx context.Context, i *discordgo.Interaction, p place, set
 		return why
 	}
 	if wait := b.chat.Limited(ctx, i.ID, i.GuildID, person(i).ID, set); wait > 0 {
-		return chat.TooFast(wait)
+		return tooFast(i, wait)
 	}
 	return ""
 }
@@ -81,7 +81,7 @@ func (b *Bot) barred(ctx context.Context, i *discordgo.Interaction, p place, set
 // unwelcome is barred without counting.
 func (b *Bot) unwelcome(i *discordgo.Interaction, p place, set session.Settings, text string) string {
 	if i.GuildID == "" && b.policy.Load().NoDirectMessages {
-		return sayNoDirect
+		return sayNoDirect.in(i)
 	}
 	who := person(i).ID
 	var roles []string
@@ -89,17 +89,17 @@ func (b *Bot) unwelcome(i *discordgo.Interaction, p place, set session.Settings,
 		roles = i.Member.Roles
 	}
 	if b.policy.Load().Banned[who] || barredBy(set, p, who, roles) {
-		return sayBanned
+		return sayBanned.in(i)
 	}
 	if until, yes := muted(set, who, time.Now()); yes {
-		return sayMuted(until)
+		return sayMuted(i, until)
 	}
-	return b.unwilling(set, p, text)
+	return b.unwilling(set, p, text).in(i)
 }
 
-func sayMuted(until time.Time) string {
+func sayMuted(i *discordgo.Interaction, until time.Time) string {
 	if until.IsZero() {
-		return "I don't answer you here: you were muted."
+		return in(i, "I don't answer you here: you were muted.", "我在此处不回答你：你已被禁言。")
 	}
-	return fmt.Sprintf("I don't answer you here: you are muted until <t:%d:f>.", until.Unix())
+	return fmt.Sprintf(in(i, "I don't answer you here: you are muted until <t:%d:f>.", "我在此处不回答你：你被禁言至 <t:%d:f>。"), until.Unix())
 }

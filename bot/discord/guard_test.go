@@ -28,16 +28,16 @@ func TestPolicy(t *testing.T) {
 	w.bot.SetPolicy(p) // while it runs
 	w.send(c, rude.ID, w.at("answer me"))
 	w.send(c, w.mia.ID, w.at("buy Spam now"))
-	w.says(c, sayBlocked)
+	w.says(c, sayBlocked.english)
 	w.send(c, w.mia.ID, w.at(strings.Repeat("é", 100)))
 	w.says(c, "re: "+strings.Repeat("é", 40)+" …")
 	if n := len(w.replies(c)); n != 2 {
 		t.Errorf("%d messages, want 2: who is banned hears nothing", n)
 	}
-	if r := w.run(c, rude.ID, "ask", opt("question", "hi")); !r.Ephemeral || r.Message.Content != sayBanned {
+	if r := w.run(c, rude.ID, "ask", opt("question", "hi")); !r.Ephemeral || r.Message.Content != sayBanned.english {
 		t.Errorf("a banned person's /ask: %q", r.Message.Content)
 	}
-	if r := w.run(c, w.mia.ID, "ask", opt("question", "spam?")); r.Message.Content != sayBlocked {
+	if r := w.run(c, w.mia.ID, "ask", opt("question", "spam?")); r.Message.Content != sayBlocked.english {
 		t.Errorf("/ask with such words: %q", r.Message.Content)
 	}
 	w.stored(c, strings.Repeat("é", 40)+" …", "re: "+strings.Repeat("é", 40)+" …")
@@ -51,7 +51,7 @@ func TestPolicy(t *testing.T) {
 	w.ends(r.Message.Interaction.ID, "> hi\nre: hi", "")
 	p.NoDirectMessages = true
 	w.bot.SetPolicy(p)
-	if r := w.run(dm.ID, w.owner.ID, "ask", opt("question", "hi")); r.Message.Content != sayNoDirect {
+	if r := w.run(dm.ID, w.owner.ID, "ask", opt("question", "hi")); r.Message.Content != sayNoDirect.english {
 		t.Errorf("/ask in a direct message: %q", r.Message.Content)
 	}
 }
@@ -82,7 +82,7 @@ func TestBlockedWordsByOtherWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.send(other, w.mia.ID, w.at("what is in it?"), discordtest.Attach("a.txt", []byte("much spam")))
-	w.says(other, sayBlocked)
+	w.says(other, sayBlocked.english)
 }
 
 func TestHarmless(t *testing.T) {

@@ -77,61 +77,62 @@ func days(d time.Duration) string {
 
 // status says how the bot is, to anybody who asks.
 func (b *Bot) status(ctx context.Context, i *discordgo.Interaction) error {
-	memory := "well"
+	memory := in(i, "**My memory** is well.", "**存储**：正常。")
 	p, t, err := b.here(ctx, i)
 	if err != nil {
-		memory = "away; I answer again as soon as it is back"
+		memory = in(i, "**My memory** is away; I answer again as soon as it is back.", "**存储**：暂不可用；恢复后我会继续回答。")
 	}
-	lines := append(b.whenLines(t.Merged(), p), "**My memory** is "+memory+".")
+	lines := append(b.whenLines(i, t.Merged(), p), memory)
 	lines = append(lines, steeringLines(i, t.Merged())...)
 	if l := b.Latency(); l > 0 {
-		lines = append(lines, fmt.Sprintf("**Discord** answers within %d ms; %d reconnects since I started.", l.Milliseconds(), b.Reconnects()))
+		lines = append(lines, fmt.Sprintf(in(i, "**Discord** answers within %d ms; %d reconnects since I started.", "**Discord**：延迟 %d 毫秒；启动以来重连 %d 次。"), l.Milliseconds(), b.Reconnects()))
 	}
 	if s := b.chat.Stats(); s.Active+s.Waiting > 0 {
-		lines = append(lines, fmt.Sprintf("**At work** in %d channels, %d questions wait.", s.Active, s.Waiting))
+		lines = append(lines, fmt.Sprintf(in(i, "**At work** in %d channels, %d questions wait.", "**工作中**：%d 个频道，%d 个问题在等待。"), s.Active, s.Waiting))
 	} else {
-		lines = append(lines, "**At work** on nothing: ask me something.")
+		lines = append(lines, in(i, "**At work** on nothing: ask me something.", "**空闲中**：问我点什么吧。"))
 	}
 	if b.opt.Status != nil {
-		lines = append(lines, b.opt.Status(ctx)...)
+		lines = append(lines, b.opt.Status(ctx, language(i))...)
 	}
 	return b.respond(ctx, i, strings.Join(lines, "\n"), true)
 }
 
 // whenLines say what the bot reads and when it answers in a place.
-func (b *Bot) whenLines(set session.Settings, p place) []string {
+func (b *Bot) whenLines(i *discordgo.Interaction, set session.Settings, p place) []string {
 	var more []string
 	if on(set.AlwaysOn) {
-		more = append(more, "every message here")
+		more = append(more, in(i, "every message here", "此处的每条消息"))
 	}
 	if set.WakeWords != nil && len(*set.WakeWords) > 0 {
-		more = append(more, "the words "+plain(strings.Join(*set.WakeWords, ", ")))
+		more = append(more, in(i, "the words ", "词语 ")+plain(strings.Join(*set.WakeWords, ", ")))
 	}
 	if set.ChimeIn != nil && *set.ChimeIn > 0 {
-		more = append(more, fmt.Sprintf("now and then unasked (%.0f %%)", 100**set.ChimeIn))
+		more = append(more, fmt.Sprintf(in(i, "now and then unasked (%.0f %%)", "偶尔主动发言（%.0f %%）"), 100**set.ChimeIn))
 	}
 	var lines []string
 	if b.content.Load() {
-		lines = append(lines, "**I read** all messages of the channels I'm in; I answer mentions, replies, direct messages and my threads.")
+		lines = append(lines, in(i, "**I read** all messages of the channels I'm in; I answer mentions, replies, direct messages and my threads.",
+			"**我能读到**所在频道的全部消息；我回答提及、回复、私信，以及我参与的子区。"))
 		if len(more) > 0 && p.server != "" {
-			lines = append(lines, "**Here I also answer** "+strings.Join(more, "; ")+".")
+			lines = append(lines, in(i, "**Here I also answer** ", "**在此处我还会回应**")+strings.Join(more, in(i, "; ", "；"))+in(i, ".", "。"))
 		}
 	} else {
-		lines = append(lines, "**I read** only mentions, replies and direct messages: the MESSAGE_CONTENT intent is off. "+
-			"Always-on channels, wake words and chiming in are not possible without it.")
+		lines = append(lines, in(i, "**I read** only mentions, replies and direct messages: the MESSAGE_CONTENT intent is off. Always-on channels, wake words and chiming in are not possible without it.",
+			"**我只能读到**提及、回复和私信：未启用 MESSAGE_CONTENT。没有它，就无法使用始终回答、唤醒词和主动发言。"))
 		if len(more) > 0 && p.server != "" {
-			lines = append(lines, "⚠️ Settings here ask for that all the same: "+strings.Join(more, "; ")+". They do nothing until the intent is on.")
+			lines = append(lines, in(i, "⚠️ Settings here ask for that all the same: ", "⚠️ 但此处的设置仍要求：")+strings.Join(more, in(i, "; ", "；"))+in(i, ". They do nothing until the intent is on.", "。启用之前它们不起作用。"))
 		}
 	}
 	switch mode(set) {
 	case session.ModeOn:
 		if p.adult && set.AdultChannels != nil && !*set.AdultChannels {
-			lines = append(lines, "**I don't answer here**: the channel is age-restricted.")
+			lines = append(lines, in(i, "**I don't answer here**: the channel is age-restricted.", "**我在此处不回答**：这是年龄限制频道。"))
 		}
 	case session.ModePause:
-		lines = append(lines, "**I'm paused here** and answer nobody.")
+		lines = append(lines, in(i, "**I'm paused here** and answer nobody.", "**我在此处已暂停**，不回答任何人。"))
 	case session.ModeDrain:
-		lines = append(lines, "**I take no new questions here**; what waits is answered.")
+		lines = append(lines, in(i, "**I take no new questions here**; what waits is answered.", "**我在此处不接受新问题**；已在等待的仍会回答。"))
 	}
 	return lines
 }
@@ -139,18 +140,19 @@ func (b *Bot) whenLines(set session.Settings, p place) []string {
 // forgetMe asks once more before everything of a person is removed.
 func (b *Bot) forgetMe(ctx context.Context, i *discordgo.Interaction) error {
 	row := buttons{discordgo.ActionsRow{Components: []discordgo.MessageComponent{
-		button(press{actForget, "0", person(i).ID, 0}, "", "Forget everything of mine", discordgo.DangerButton, false),
-		button(press{actKeep, "0", person(i).ID, 0}, "", "Keep it", discordgo.SecondaryButton, false),
+		button(press{actForget, "0", person(i).ID, 0}, "", in(i, "Forget everything of mine", "忘记我的一切"), discordgo.DangerButton, false),
+		button(press{actKeep, "0", person(i).ID, 0}, "", in(i, "Keep it", "保留"), discordgo.SecondaryButton, false),
 	}}}
 	return b.respondWith(ctx, i, &discordgo.InteractionResponseData{Components: row,
-		Content: "Shall I forget everything you ever said to me, in all channels and servers, and my answers to it? That cannot be undone. Messages that stand in Discord stay there."}, true)
+		Content: in(i, "Shall I forget everything you ever said to me, in all channels and servers, and my answers to it? That cannot be undone. Messages that stand in Discord stay there.",
+			"要我忘记你在所有频道和服务器对我说过的一切，以及我的回答吗？此操作无法撤销。Discord 中的消息会保留。")}, true)
 }
 
 // pressForget does it.
 func (b *Bot) pressForget(ctx context.Context, i *discordgo.Interaction, p press) error {
-	text := "Nothing was removed."
+	text := in(i, "Nothing was removed.", "没有删除任何内容。")
 	if p.action == actForget {
-		text = "I'm forgetting …"
+		text = in(i, "I'm forgetting …", "正在忘记……")
 		b.chat.StopPerson(p.asker) // also where another process hears of the press and answers it
 		b.refers.drop(func(t session.Turn) bool { return t.AuthorID == p.asker })
 	}
@@ -158,9 +160,9 @@ func (b *Bot) pressForget(ctx context.Context, i *discordgo.Interaction, p press
 		return err
 	}
 	n, err := b.store.Forget(ctx, p.asker)
-	text = fmt.Sprintf("Done: %d messages of yours and answers to them are forgotten.", n)
+	text = fmt.Sprintf(in(i, "Done: %d messages of yours and answers to them are forgotten.", "完成：已忘记 %d 条你的消息和对它们的回答。"), n)
 	if err != nil {
-		text = "I couldn't forget everything just now: my memory is away. Please try again in a little while."
+		text = in(i, "I couldn't forget everything just now: my memory is away. Please try again in a little while.", "刚才没能全部忘记：存储暂不可用，请稍后再试。")
 	}
 	b.log.Info("a person was forgotten", "turns", n, "err", err)
 	return errors.Join(err, b.fill(ctx, i, hookBody{Content: &text, Components: &buttons{}}))

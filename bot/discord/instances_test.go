@@ -163,7 +163,7 @@ func TestTwoInstancesAndSettings(t *testing.T) {
 	w.until("the audit channel hears of each change", func() bool { return len(w.replies(log)) >= 14 })
 	w.silent(c, w.mia.ID, 14)
 	for n, m := range w.public(c) {
-		if paused := n > 0 && n < 13 && n%2 == 1; paused != (m.Content == sayPaused) {
+		if paused := n > 0 && n < 13 && n%2 == 1; paused != (m.Content == sayPaused.english) {
 			t.Errorf("message %d is %q", n, m.Content)
 		}
 	}

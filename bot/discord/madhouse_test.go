@@ -50,7 +50,7 @@ func newMadhouse(tb testing.TB) *madhouse {
 	log := slog.New(slog.NewTextHandler(h, &slog.HandlerOptions{Level: slog.LevelError}))
 	h.chat = chat.New(store, newParrot(), chat.Options{QueueLen: 8, Timeout: time.Second, Log: log})
 	if h.bot, err = New(h.chat, store, Options{Token: "x", Transport: madREST{h, "ws" + strings.TrimPrefix(server.URL, "http")}, MessageContent: true, Log: log, EditInterval: time.Millisecond,
-		Report: func(context.Context) Report {
+		Report: func(context.Context, In) Report {
 			return Report{Fields: []Field{{"Messages", strings.Repeat("many ", 500)}}}
 		}}); err != nil {
 		tb.Fatal(err)

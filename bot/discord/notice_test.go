@@ -70,7 +70,7 @@ func TestNoticeAndAnswerOfTwoProcesses(t *testing.T) {
 	}
 	w := &wall{}
 	r := w.reply(t, "7") // of a process that dies in mid-answer
-	if err := r.show(t.Context(), 0, "the ans", stopRow("7", r.asker), true); err != nil {
+	if err := r.show(t.Context(), 0, "the ans", stopRow(nil, "7", r.asker), true); err != nil {
 		t.Fatal(err)
 	}
 	end(w.reply(t, "7"), notice)

@@ -25,12 +25,12 @@ func (b *Bot) persona(ctx context.Context, i *discordgo.Interaction) error {
 	if sub == "show" || sub == "" {
 		_, t, err := b.here(ctx, i)
 		if err != nil {
-			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+			return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 		}
-		return b.respond(ctx, i, "Who I am here"+origin(t, func(s session.Settings) bool { return s.Persona != nil })+":\n"+quoted(shown(t.Merged().Persona)), true)
+		return b.respond(ctx, i, in(i, "Who I am here", "我在此处的身份")+origin(i, t, func(s session.Settings) bool { return s.Persona != nil })+in(i, ":\n", "：\n")+quoted(i, shown(t.Merged().Persona)), true)
 	}
 	if !b.mayPersona(i) {
-		return b.respond(ctx, i, sayNoPersona, true)
+		return b.respond(ctx, i, sayNoPersona.in(i), true)
 	}
 	if sub == "clear" {
 		return b.setPersona(ctx, i, nil)
@@ -40,17 +40,17 @@ func (b *Bot) persona(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	_, t, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	now := shown(t.Merged().Persona)
 	if length(now) > session.MaxPersona { // Discord counts otherwise than we do
 		now = ""
 	}
-	return b.openForm(ctx, i, formPersona, "Who I am in this channel", discordgo.TextInput{CustomID: inputText, Label: "Tell me who I am", Style: discordgo.TextInputParagraph,
+	return b.openForm(ctx, i, formPersona, in(i, "Who I am in this channel", "我在本频道的身份"), discordgo.TextInput{CustomID: inputText, Label: in(i, "Tell me who I am", "告诉我我是谁"), Style: discordgo.TextInputParagraph,
 		Placeholder: "You are a pirate who knows a lot about the sea.", Value: now, MaxLength: session.MaxPersona})
 }
 
-const sayNoPersona = "Only people who may manage this channel or its messages can change who I am here."
+var sayNoPersona = say{"Only people who may manage this channel or its messages can change who I am here.", "只有可以管理本频道或其消息的人才能更改我在此处的身份。"}
 
 func (b *Bot) mayPersona(i *discordgo.Interaction) bool {
 	return b.policy.Load().AnyoneMaySet || may(i, discordgo.PermissionManageChannels|discordgo.PermissionManageMessages)
@@ -62,20 +62,20 @@ func (b *Bot) setPersona(ctx context.Context, i *discordgo.Interaction, text *st
 		t := strings.TrimSpace(*text)
 		text = &t
 		if err := (session.Settings{Persona: text}).Validate(); err != nil {
-			return b.respond(ctx, i, "That won't do: "+err.Error()+".", true)
+			return b.respond(ctx, i, wontDo(i, err), true)
 		}
 	}
 	before, after, err := b.changeHere(ctx, i, func(s *session.Settings) error { s.Persona = text; return nil })
 	if said, err := b.changed(ctx, i, err); said {
 		return err
 	}
-	return b.respond(ctx, i, "Who I am in this channel, before:\n"+quoted(shown(before.Persona))+"\nand from now on:\n"+quoted(shown(after.Persona)), false)
+	return b.respond(ctx, i, in(i, "Who I am in this channel, before:\n", "我在本频道的身份，之前：\n")+quoted(i, shown(before.Persona))+in(i, "\nand from now on:\n", "\n从现在起：\n")+quoted(i, shown(after.Persona)), false)
 }
 
 // quoted is the beginning of a text, as a quotation.
-func quoted(text string) string {
+func quoted(i *discordgo.Interaction, text string) string {
 	if strings.TrimSpace(text) == "" {
-		return "> *nobody in particular*"
+		return "> *" + sayNobody.in(i) + "*"
 	}
 	if r := []rune(text); len(r) > 600 {
 		text = string(r[:600]) + " …"
@@ -97,7 +97,7 @@ func (b *Bot) onForm(ctx context.Context, i *discordgo.Interaction) error {
 	switch id {
 	case formPersona:
 		if !b.mayPersona(i) {
-			return b.respond(ctx, i, sayNoPersona, true)
+			return b.respond(ctx, i, sayNoPersona.in(i), true)
 		}
 		return b.setPersona(ctx, i, &text)
 	case formImport:
@@ -107,7 +107,7 @@ func (b *Bot) onForm(ctx context.Context, i *discordgo.Interaction) error {
 	case formAbout:
 		return b.askAbout(ctx, i, rest, text)
 	}
-	return b.respond(ctx, i, sayOldButton, true)
+	return b.respond(ctx, i, sayOldButton.in(i), true)
 }
 
 // written finds what a person wrote into the input with an id.

@@ -12,12 +12,12 @@ import (
 )
 
 // What people are told who press a button in vain.
-const (
-	sayNotYours  = "Only the person who asked, or somebody who may manage messages here, can do that."
-	sayForgotten = "I was asked that before, and have forgotten it since. Please write it again."
-	sayTooOld    = "I don't remember that answer any more, so it stays as it is."
-	sayUnderWay  = "I'm at it already."
-	sayOldButton = "I don't know that button any more."
+var (
+	sayNotYours  = say{"Only the person who asked, or somebody who may manage messages here, can do that.", "只有提问者或可以管理此处消息的人才能这样做。"}
+	sayForgotten = say{"I was asked that before, and have forgotten it since. Please write it again.", "这个问题我以前被问过，后来忘记了，请重新发送。"}
+	sayTooOld    = say{"I don't remember that answer any more, so it stays as it is.", "我已不记得那个回答，因此它保持原样。"}
+	sayUnderWay  = say{"I'm at it already.", "我正在处理。"}
+	sayOldButton = say{"I don't know that button any more.", "我已不认识这个按钮。"}
 )
 
 // person is who started an interaction.
@@ -35,7 +35,7 @@ func person(i *discordgo.Interaction) *discordgo.User {
 func (b *Bot) onButton(ctx context.Context, i *discordgo.Interaction) error {
 	p, ok := parsePress(i.MessageComponentData().CustomID)
 	if !ok || i.Message == nil {
-		return b.respond(ctx, i, sayOldButton, true)
+		return b.respond(ctx, i, sayOldButton.in(i), true)
 	}
 	key := session.Key{Channel: i.ChannelID}
 	if p.action == actStop {
@@ -48,12 +48,12 @@ func (b *Bot) onButton(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	if p.action == actForget || p.action == actKeep {
 		if p.asker != person(i).ID { // nobody forgets for somebody else
-			return b.respond(ctx, i, sayNotYours, true)
+			return b.respond(ctx, i, sayNotYours.in(i), true)
 		}
 		return b.pressForget(ctx, i, p)
 	}
 	if !mayPress(i, p.asker) {
-		return b.respond(ctx, i, sayNotYours, true)
+		return b.respond(ctx, i, sayNotYours.in(i), true)
 	}
 	switch p.action {
 	case actUndo:
@@ -65,7 +65,7 @@ func (b *Bot) onButton(ctx context.Context, i *discordgo.Interaction) error {
 	case actPick:
 		return b.pressPick(ctx, i, key, p)
 	}
-	return b.respond(ctx, i, sayOldButton, true)
+	return b.respond(ctx, i, sayOldButton.in(i), true)
 }
 
 // mayPress reports whether the buttons of an answer are the person's to press.
@@ -92,7 +92,7 @@ func (b *Bot) pressStop(ctx context.Context, i *discordgo.Interaction, key sessi
 	// Nobody is at it here: the process that was has ended. Show what is stored.
 	sess, err := b.store.Load(ctx, key)
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
+		return errors.Join(err, b.whisper(ctx, i, sayStoreAway.in(i)))
 	}
 	if a, ok := sess.AnswerTo(p.question); ok {
 		if t, ok := sess.Turn(i.Message.ID); !ok || t.ID != a.ID { // it only said that the question waits
@@ -128,14 +128,14 @@ func (b *Bot) pressAgain(ctx context.Context, i *discordgo.Interaction, key sess
 	b.awaitEnd(ctx, key, p.question)
 	sess, err := b.store.Load(ctx, key)
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
+		return errors.Join(err, b.whisper(ctx, i, sayStoreAway.in(i)))
 	}
 	a, ok := sess.AnswerTo(p.question)
 	if !ok || sess.UpTo(p.question) == nil {
-		return b.whisper(ctx, i, sayTooOld)
+		return b.whisper(ctx, i, sayTooOld.in(i))
 	}
 	if a.Answer != nil && a.Answer.For != "" && !mayPress(i, a.Answer.For) {
-		return b.whisper(ctx, i, sayNotYours)
+		return b.whisper(ctx, i, sayNotYours.in(i))
 	}
 	return b.redo(ctx, i, key, p.question, a, p.action == actMore)
 }
@@ -157,14 +157,14 @@ func (b *Bot) redo(ctx context.Context, i *discordgo.Interaction, key session.Ke
 		b.begin(func() {
 			ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
 			defer cancel()
-			if err := b.whisper(ctx, i, text); err != nil && b.ctx.Err() == nil {
+			if err := b.whisper(ctx, i, notice(i, text)); err != nil && b.ctx.Err() == nil {
 				b.log.Warn("a person could not be told why an answer stays", "channel", key.Channel, "err", err)
 			}
 		})
 	}
 	p, t, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
+		return errors.Join(err, b.whisper(ctx, i, sayStoreAway.in(i)))
 	}
 	if why := b.barred(ctx, i, p, t.Merged(), ""); why != "" { // it costs as much as a question
 		return b.whisper(ctx, i, why)
@@ -176,9 +176,9 @@ func (b *Bot) redo(ctx context.Context, i *discordgo.Interaction, key session.Ke
 	err = b.chat.Redo(redo)
 	switch {
 	case errors.Is(err, chat.ErrUnderWay):
-		return b.whisper(ctx, i, sayUnderWay)
+		return b.whisper(ctx, i, sayUnderWay.in(i))
 	case errors.Is(err, chat.ErrFull):
-		return b.whisper(ctx, i, chat.Full)
+		return b.whisper(ctx, i, notice(i, chat.Full))
 	}
 	return err
 }
@@ -192,11 +192,11 @@ func (b *Bot) pressPick(ctx context.Context, i *discordgo.Interaction, key sessi
 	a, err := b.chat.Choose(ctx, key, p.question, p.n)
 	switch {
 	case errors.Is(err, chat.ErrUnderWay):
-		return b.whisper(ctx, i, sayUnderWay)
+		return b.whisper(ctx, i, sayUnderWay.in(i))
 	case errors.Is(err, session.ErrNotFound):
-		return b.whisper(ctx, i, sayTooOld)
+		return b.whisper(ctx, i, sayTooOld.in(i))
 	case errors.Is(err, session.ErrUnavailable):
-		return errors.Join(err, b.whisper(ctx, i, sayStoreAway))
+		return errors.Join(err, b.whisper(ctx, i, sayStoreAway.in(i)))
 	case err != nil: // no such alternative (any more): show those there are
 		sess, lerr := b.store.Load(ctx, key)
 		var ok bool

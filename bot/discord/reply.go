@@ -65,6 +65,9 @@ type reply struct {
 	// wait is the message that says that the question waits; "" for none. It is none
 	// of the answer's, which begins below all that was said meanwhile.
 	wait string
+	// asked is the interaction that it answers; nil of a message, whose writer's language is
+	// not known
+	asked *discordgo.Interaction
 	// inPlace says that the first message is there before the answer: Discord's own, of an
 	// interaction
 	inPlace bool
@@ -136,9 +139,9 @@ func (r *reply) Queued(n int) {
 	}
 	r.stage = queued
 	if r.old == nil {
-		r.hint = fmt.Sprintf("*waiting for %d questions before this one …*", n)
+		r.hint = fmt.Sprintf(in(r.asked, "*waiting for %d questions before this one …*", "*前面还有 %d 个问题……*"), n)
 		if n == 1 {
-			r.hint = "*waiting for the question before this one …*"
+			r.hint = in(r.asked, "*waiting for the question before this one …*", "*前面还有 1 个问题……*")
 		}
 	}
 	r.begin(typingDelay)
@@ -151,7 +154,7 @@ func (r *reply) Start() {
 	before := r.stage
 	r.stage = started
 	if r.old == nil {
-		r.hint = "*thinking …*"
+		r.hint = in(r.asked, "*thinking …*", "*思考中……*")
 	}
 	switch {
 	case before == queued: // it is shown already, or soon
@@ -231,7 +234,7 @@ func (r *reply) create(ctx context.Context, i int, d draft) error {
 	}
 	if strings.TrimSpace(f.text) == strings.TrimSpace(d.content) { // Discord trims
 		f.text = d.content
-	} else if r.yields && f.row != stopRow(r.question, r.asker).key() { // unless it is but a preview
+	} else if r.yields && f.row != stopRow(r.asked, r.question, r.asker).key() { // unless it is but a preview
 		f = face{d.content, d.row.key()} // taken for what is to be shown
 	}
 	r.ids, r.shown = append(r.ids, id), append(r.shown, f)
@@ -242,7 +245,7 @@ func (r *reply) create(ctx context.Context, i int, d draft) error {
 func (r *reply) Finish(ctx context.Context, e chat.End) ([]string, error) {
 	r.stopPreviews(ctx)
 	r.yields = !e.Answer && (r.yields || !r.tried) // another process may answer: its message stands, or takes the notice's place
-	parts := split(r.head + harmless(e.Text))
+	parts := split(r.head + harmless(notice(r.asked, e.Text)))
 	err := error(nil)
 	// A notice may stand in place of what said that the question waits, unless another process
 	// may answer: that one finds it only where its answer would be.

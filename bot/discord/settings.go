@@ -15,8 +15,8 @@ func keyOf(i *discordgo.Interaction) session.Key { return session.Key{Channel: i
 
 // dial is a setting that people turn.
 type dial struct {
-	title, option string
-	value         func(session.Settings) string // "" if it is not set
+	title, zh string
+	value     func(session.Settings) string // "" if it is not set
 }
 
 func shown[T any](v *T) string {
@@ -29,24 +29,24 @@ func shown[T any](v *T) string {
 // dials are those of /sampling, in the order they are shown.
 func dials() []dial {
 	return []dial{
-		{"Temperature", "", func(s session.Settings) string { return shown(s.Temperature) }},
-		{"Top-p", "top-p", func(s session.Settings) string { return shown(s.TopP) }},
-		{"Top-k", "top-k", func(s session.Settings) string { return shown(s.TopK) }},
-		{"Min-p", "min-p", func(s session.Settings) string { return shown(s.MinP) }},
-		{"Repetition penalty", "repetition-penalty", func(s session.Settings) string { return shown(s.RepeatPenalty) }},
-		{"Maximum length", "max-length", func(s session.Settings) string { return shown(s.MaxTokens) }},
-		{"Seed", "seed", func(s session.Settings) string { return shown(s.Seed) }},
+		{"Temperature", "温度", func(s session.Settings) string { return shown(s.Temperature) }},
+		{"Top-p", "Top-p", func(s session.Settings) string { return shown(s.TopP) }},
+		{"Top-k", "Top-k", func(s session.Settings) string { return shown(s.TopK) }},
+		{"Min-p", "Min-p", func(s session.Settings) string { return shown(s.MinP) }},
+		{"Repetition penalty", "重复惩罚", func(s session.Settings) string { return shown(s.RepeatPenalty) }},
+		{"Maximum length", "最大长度", func(s session.Settings) string { return shown(s.MaxTokens) }},
+		{"Seed", "随机种子", func(s session.Settings) string { return shown(s.Seed) }},
 	}
 }
 
 // in is a dial's value as people read it.
-func (d dial) in(s session.Settings) string {
+func (d dial) in(i *discordgo.Interaction, s session.Settings) string {
 	v := d.value(s)
 	if v == "" && d.title == "Seed" {
-		return "chance"
+		return in(i, "chance", "随机")
 	}
 	if v == "" {
-		return "the model's own"
+		return in(i, "the model's own", "模型默认")
 	}
 	return v
 }
@@ -83,11 +83,11 @@ func (b *Bot) sampling(ctx context.Context, i *discordgo.Interaction) error {
 		return b.showDials(ctx, i)
 	}
 	if !b.maySet(i) {
-		return b.respond(ctx, i, "Only people who may manage this channel can change how I choose words.", true)
+		return b.respond(ctx, i, in(i, "Only people who may manage this channel can change how I choose words.", "只有可以管理本频道的人才能更改我的选词方式。"), true)
 	}
 	change, err := sampled(values)
 	if err != nil {
-		return b.respond(ctx, i, "That won't do: "+err.Error()+".", true)
+		return b.respond(ctx, i, wontDo(i, err), true)
 	}
 	before, after, err := b.changeHere(ctx, i, func(s *session.Settings) error {
 		change(s)
@@ -98,14 +98,14 @@ func (b *Bot) sampling(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	var lines []string
 	for _, d := range dials() {
-		if x, y := d.in(before), d.in(after); x != y {
-			lines = append(lines, fmt.Sprintf("- %s: %s → **%s**", d.title, x, y))
+		if x, y := d.in(i, before), d.in(i, after); x != y {
+			lines = append(lines, fmt.Sprintf(in(i, "- %s: %s → **%s**", "- %s：%s → **%s**"), in(i, d.title, d.zh), x, y))
 		}
 	}
 	if len(lines) == 0 {
-		return b.respond(ctx, i, "That is how it was already.", true)
+		return b.respond(ctx, i, sayAlready.in(i), true)
 	}
-	return b.respond(ctx, i, "How I choose words in this channel:\n"+strings.Join(lines, "\n"), false)
+	return b.respond(ctx, i, in(i, "How I choose words in this channel:\n", "我在本频道的选词方式：\n")+strings.Join(lines, "\n"), false)
 }
 
 // sampled turns options into a change of settings.
@@ -117,14 +117,14 @@ func sampled(values map[string]any) (change func(*session.Settings), err error) 
 			text, _ := v.(string)
 			var p session.Settings
 			if p, replace = preset(text); !replace {
-				return nil, fmt.Errorf("there is no preset %.40q", text)
+				return nil, wrongf("there is no preset %.40q", "没有预设 %.40q", text)
 			}
 			own = p.Merge(own)
 			continue
 		}
 		x, ok := v.(float64)
 		if !ok {
-			return nil, fmt.Errorf("%s must be a number", name)
+			return nil, wrongf("%s must be a number", "%s 应为数字", name)
 		}
 		n := int(max(-1, min(x, maxSeed)))
 		switch name {
@@ -163,13 +163,13 @@ func sampled(values map[string]any) (change func(*session.Settings), err error) 
 func (b *Bot) showDials(ctx context.Context, i *discordgo.Interaction) error {
 	_, t, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
-	lines := []string{"How I choose words in this channel:"}
+	lines := []string{in(i, "How I choose words in this channel:", "我在本频道的选词方式：")}
 	for _, d := range dials() {
-		lines = append(lines, fmt.Sprintf("- %s: **%s**%s", d.title, d.in(t.Merged()), origin(t, func(s session.Settings) bool { return d.value(s) != "" })))
+		lines = append(lines, fmt.Sprintf(in(i, "- %s: **%s**%s", "- %s：**%s**%s"), in(i, d.title, d.zh), d.in(i, t.Merged()), origin(i, t, func(s session.Settings) bool { return d.value(s) != "" })))
 	}
-	return b.respond(ctx, i, strings.Join(append(lines, b.whoMaySet()), "\n"), true)
+	return b.respond(ctx, i, strings.Join(append(lines, b.whoMaySet(i)), "\n"), true)
 }
 
 // changeHere changes the settings of the channel or thread of an interaction, and
@@ -196,9 +196,9 @@ func (b *Bot) changed(ctx context.Context, i *discordgo.Interaction, err error) 
 	case errors.Is(err, errElsewhere):
 		return true, nil
 	case errors.As(err, &bad):
-		return true, b.respond(ctx, i, "That won't do: "+bad.Error()+".", true)
+		return true, b.respond(ctx, i, wontDo(i, bad), true)
 	}
-	return true, errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+	return true, errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 }
 
 func (b *Bot) temperature(ctx context.Context, i *discordgo.Interaction) error {
@@ -206,40 +206,40 @@ func (b *Bot) temperature(ctx context.Context, i *discordgo.Interaction) error {
 	if len(values) == 0 {
 		_, t, err := b.here(ctx, i)
 		if err != nil {
-			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+			return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 		}
-		return b.respond(ctx, i, fmt.Sprintf("The temperature here is **%s**%s. %s", shown(t.Merged().Temperature), origin(t, func(s session.Settings) bool { return s.Temperature != nil }), b.whoMaySet()), true)
+		return b.respond(ctx, i, fmt.Sprintf(in(i, "The temperature here is **%s**%s. %s", "此处的温度为 **%s**%s。%s"), shown(t.Merged().Temperature), origin(i, t, func(s session.Settings) bool { return s.Temperature != nil }), b.whoMaySet(i)), true)
 	}
 	v, ok := values["value"].(float64)
 	if !ok {
-		return b.respond(ctx, i, "The temperature must be a number from 0 to 2.", true)
+		return b.respond(ctx, i, in(i, "The temperature must be a number from 0 to 2.", "温度应为 0 到 2 之间的数。"), true)
 	}
 	if !b.maySet(i) {
-		return b.respond(ctx, i, "Only people who may manage this channel can change its temperature.", true)
+		return b.respond(ctx, i, in(i, "Only people who may manage this channel can change its temperature.", "只有可以管理本频道的人才能更改它的温度。"), true)
 	}
 	if err := (session.Settings{Temperature: &v}).Validate(); err != nil {
-		return b.respond(ctx, i, "That won't do: "+err.Error()+".", true)
+		return b.respond(ctx, i, wontDo(i, err), true)
 	}
 	before, _, err := b.changeHere(ctx, i, func(s *session.Settings) error { s.Temperature = &v; return nil })
 	if said, err := b.changed(ctx, i, err); said {
 		return err
 	}
-	return b.respond(ctx, i, fmt.Sprintf("Temperature in this channel: %s → **%g**.", shown(before.Temperature), v), false)
+	return b.respond(ctx, i, fmt.Sprintf(in(i, "Temperature in this channel: %s → **%g**.", "本频道的温度：%s → **%g**。"), shown(before.Temperature), v), false)
 }
 
 // origin says at which level a setting that is in force was made.
-func origin(t session.Tree, set func(session.Settings) bool) string {
+func origin(i *discordgo.Interaction, t session.Tree, set func(session.Settings) bool) string {
 	for l := session.LevelThread; l > session.LevelDefault; l-- {
 		if set(t[l]) {
-			return " (set for this " + l.String() + ")"
+			return in(i, " (set for this "+l.String()+")", "（由本"+levelName(i, l)+"设置）")
 		}
 	}
-	return " (the default)"
+	return in(i, " (the default)", "（默认）")
 }
 
-func (b *Bot) whoMaySet() string {
+func (b *Bot) whoMaySet(i *discordgo.Interaction) string {
 	if b.policy.Load().AnyoneMaySet {
-		return "Everyone may set it."
+		return in(i, "Everyone may set it.", "所有人都可以设置。")
 	}
-	return "People who may manage this channel can set it."
+	return in(i, "People who may manage this channel can set it.", "可以管理本频道的人可以设置。")
 }

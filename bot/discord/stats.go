@@ -38,26 +38,26 @@ func statsCommand() *discordgo.ApplicationCommand {
 // with pictures, which take longer than an acknowledgement may.
 func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 	if i.GuildID == "" || !may(i, discordgo.PermissionAdministrator) {
-		return b.respond(ctx, i, "Only administrators of a server can see that.", true)
+		return b.respond(ctx, i, in(i, "Only administrators of a server can see that.", "只有服务器管理员才能查看。"), true)
 	}
 	err := b.deferred(ctx, i, true)
 	if err != nil {
 		return err
 	}
 	_, options := given(i)
-	span, server, where := SpanToday, i.GuildID, "in this server"
+	span, server, where := SpanToday, i.GuildID, in(i, "in this server", "本服务器")
 	if v, ok := options[optionPeriod].(string); ok {
 		span = Span(v)
 	}
 	if options[optionOf] == ofAll {
-		server, where = "", "everywhere"
+		server, where = "", in(i, "everywhere", "所有服务器")
 	}
 	var m hookBody
 	if b.opt.Activity != nil {
-		m.add(b.activityEmbed(ctx, server, where, span))
+		m.add(b.activityEmbed(ctx, i, server, where, span))
 	}
-	r := b.opt.Report(ctx)
-	embed := &discordgo.MessageEmbed{Title: "How moebot is", Color: embedBlue, Timestamp: time.Now().UTC().Format(time.RFC3339), Fields: inline(r.Fields)}
+	r := b.opt.Report(ctx, language(i))
+	embed := &discordgo.MessageEmbed{Title: in(i, "How moebot is", "moebot 的运行状况"), Color: embedBlue, Timestamp: time.Now().UTC().Format(time.RFC3339), Fields: inline(r.Fields)}
 	var picture []byte
 	if len(r.Load) > 0 && len(r.Load[0]) > 1 {
 		if picture, err = loadPicture(r.Load); err != nil {
@@ -72,19 +72,19 @@ func (b *Bot) stats(ctx context.Context, i *discordgo.Interaction) error {
 const embedBlue = 0x5b8def
 
 // activityEmbed has the figures of a span of time, and their picture if it can be drawn.
-func (b *Bot) activityEmbed(ctx context.Context, server, where string, span Span) (e *discordgo.MessageEmbed, name string, picture []byte) {
-	when := map[Span]string{SpanToday: "Today", SpanWeek: "The last 7 days", SpanStart: "Since the start"}[span]
-	e = &discordgo.MessageEmbed{Title: when + ", " + where, Color: embedBlue}
+func (b *Bot) activityEmbed(ctx context.Context, i *discordgo.Interaction, server, where string, span Span) (e *discordgo.MessageEmbed, name string, picture []byte) {
+	when := map[Span]string{SpanToday: in(i, "Today", "今天"), SpanWeek: in(i, "The last 7 days", "最近 7 天"), SpanStart: in(i, "Since the start", "启动以来")}[span]
+	e = &discordgo.MessageEmbed{Title: when + in(i, ", ", "，") + where, Color: embedBlue}
 	a, err := b.opt.Activity(ctx, server, span)
 	if err != nil {
 		b.log.Error("the activity could not be read", "err", err)
-		e.Description = sayStoreAway
+		e.Description = sayStoreAway.in(i)
 		return e, "", nil
 	}
-	e.Fields = inline(a.fields())
-	drawn := "The last 24 hours, by hour (UTC)"
+	e.Fields = inline(a.fields(i))
+	drawn := in(i, "The last 24 hours, by hour (UTC)", "最近 24 小时，按小时（UTC）")
 	if len(a.Hours) > 48 {
-		drawn = "The last 7 days, by six hours (UTC)"
+		drawn = in(i, "The last 7 days, by six hours (UTC)", "最近 7 天，每 6 小时（UTC）")
 	}
 	e.Footer = &discordgo.MessageEmbedFooter{Text: drawn}
 	if picture, err = a.picture(); err != nil {

@@ -72,7 +72,7 @@ func (b *Bot) steer(ctx context.Context, i *discordgo.Interaction) error {
 	if sub == "show" {
 		_, t, err := b.here(ctx, i)
 		if err != nil {
-			return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+			return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 		}
 		lines := steeringLines(i, t.Merged())
 		if lines == nil {
@@ -86,7 +86,7 @@ func (b *Bot) steer(ctx context.Context, i *discordgo.Interaction) error {
 	}
 	_, t, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	if err := b.deferred(ctx, i, true); err != nil {
 		return err
@@ -97,11 +97,11 @@ func (b *Bot) steer(ctx context.Context, i *discordgo.Interaction) error {
 // steerTo checks edits against the model and makes them those of the channel. The
 // interaction is deferred.
 func (b *Bot) steerTo(ctx context.Context, i *discordgo.Interaction, edits []string) error {
-	say := func(text string) error { return b.fillText(ctx, i, text) }
+	tell := func(text string) error { return b.fillText(ctx, i, text) }
 	check, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	if err := b.opt.Steering.Check(check, edits); err != nil {
-		return say(wontDo(i, err))
+		return tell(wontDo(i, err))
 	}
 	if edits == nil {
 		edits = []string{} // nothing, whatever the server says
@@ -115,17 +115,17 @@ func (b *Bot) steerTo(ctx context.Context, i *discordgo.Interaction, edits []str
 	case errors.Is(err, errElsewhere):
 		return nil
 	case errors.As(err, &bad):
-		return say(wontDo(i, bad))
+		return tell(wontDo(i, bad))
 	case err != nil:
-		return errors.Join(err, say(sayStoreAway))
+		return errors.Join(err, tell(sayStoreAway.in(i)))
 	case slices.Equal(steering(before), steering(after)):
-		return say(in(i, "That is how it was already.", "本来就是这样。"))
+		return tell(sayAlready.in(i))
 	}
 	lines := steeringLines(i, after)
 	if lines == nil {
 		lines = []string{in(i, "Nothing is changed inside me here any more.", "此处不再有对我内部的任何干预。")}
 	}
-	if err := say(in(i, "Done. My next answers here show it.", "完成。我在此处接下来的回答会体现出来。")); err != nil {
+	if err := tell(in(i, "Done. My next answers here show it.", "完成。我在此处接下来的回答会体现出来。")); err != nil {
 		return err
 	}
 	text := strings.Join(lines, "\n")
@@ -149,11 +149,6 @@ func steeringLines(i *discordgo.Interaction, s session.Settings) []string {
 	return []string{fmt.Sprintf(in(i, "**I am steered here**: an administrator has me answer with these changes inside my model: %s. `/steer off` ends it.", "**我在此处受到干预**：管理员让我在回答时对模型内部作如下改变：%s。用 `/steer off` 取消。"), clip("`"+strings.Join(edits, "`, `")+"`", 1200))}
 }
 
-// wontDo says what is wrong with edits.
-func wontDo(i *discordgo.Interaction, err error) string {
-	return fmt.Sprintf(in(i, "That won't do: %s.", "不行：%s。"), clip(plain(err.Error()), 1500))
-}
-
 // clip cuts a text to n characters.
 func clip(s string, n int) string {
 	if r := []rune(s); len(r) > n {
@@ -171,7 +166,7 @@ func (s *Steering) change(sub string, values map[string]any) (func(now []string)
 			return def, nil
 		}
 		if !ok || v != float64(int(v)) || v < 0 || v > float64(n-1) {
-			return 0, fmt.Errorf("%s must be 0 to %d", name, n-1)
+			return 0, wrongf("%s must be 0 to %d", "%s 应为 0 到 %d", name, n-1)
 		}
 		return int(v), nil
 	}
@@ -182,13 +177,13 @@ func (s *Steering) change(sub string, values map[string]any) (func(now []string)
 		text, _ := values["edits"].(string)
 		words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" ,，、;\n\t", r) })
 		if len(words) == 0 {
-			return nil, errors.New("there are no edits in it")
+			return nil, wrongf("there are no edits in it", "其中没有干预")
 		}
 		return func([]string) []string { return words }, nil
 	case "direction":
 		name, _ := values["name"].(string)
 		if !slices.Contains(s.Directions, name) {
-			return nil, fmt.Errorf("there is no direction %.40q, but %s", name, strings.Join(s.Directions, ", "))
+			return nil, wrongf("there is no direction %.40q, but %s", "没有方向 %.40q，只有 %s", name, strings.Join(s.Directions, ", "))
 		}
 		layer, err := in("layer", s.Layers, s.Layers/2)
 		if err != nil {
@@ -196,7 +191,7 @@ func (s *Steering) change(sub string, values map[string]any) (func(now []string)
 		}
 		strength, ok := values["strength"].(float64)
 		if !ok || !(strength >= -maxStrength && strength <= maxStrength) {
-			return nil, fmt.Errorf("strength must be %g to %g", -maxStrength, maxStrength)
+			return nil, wrongf("strength must be %g to %g", "strength 应为 %g 到 %g", -maxStrength, maxStrength)
 		}
 		head := fmt.Sprintf("direction:%d.%s=", layer, name)
 		return func(now []string) []string {
@@ -223,18 +218,18 @@ func (s *Steering) change(sub string, values map[string]any) (func(now []string)
 		case "scale":
 			factor, ok := values["factor"].(float64)
 			if !ok || !(factor >= 0 && factor <= maxFactor) {
-				return nil, fmt.Errorf("scale needs a factor of 0 to %g", maxFactor)
+				return nil, wrongf("scale needs a factor of 0 to %g", "scale 需要 0 到 %g 的 factor", maxFactor)
 			}
 			add = []string{fmt.Sprintf("expert:%s=%g", at, factor)}
 		case "normal":
 		default:
-			return nil, errors.New("the effect must be force, forbid, silence, scale or normal")
+			return nil, wrongf("the effect must be force, forbid, silence, scale or normal", "effect 应为 force、forbid、silence、scale 或 normal")
 		}
 		return func(now []string) []string {
 			return append(without(without(without(now, "force:"+at), "forbid:"+at), "expert:"+at+"="), add...)
 		}, nil
 	}
-	return nil, fmt.Errorf("there is no /steer %.20s", sub)
+	return nil, wrongf("there is no /steer %.20s", "没有 /steer %.20s", sub)
 }
 
 // without are edits but for one: that which is word, or begins with it if it ends in =.

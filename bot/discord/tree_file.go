@@ -42,7 +42,7 @@ const maxSettingsFile = 256 << 10
 func (b *Bot) exportSettings(ctx context.Context, i *discordgo.Interaction) error {
 	p, t, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	file := settingsFile{Moebot: "settings", Version: 1}
 	var had []string
@@ -119,7 +119,7 @@ func (b *Bot) importText(ctx context.Context, i *discordgo.Interaction, only, te
 	p := b.findPlace(ctx, i.GuildID, i.ChannelID)
 	t, err := b.freshTree(ctx, p)
 	if err != nil {
-		return sayStoreAway, err
+		return sayStoreAway.in(i), err
 	}
 	levels, bad := readSettings(p, only, text)
 	for l, set := range levels { // all of it is checked before anything is changed
@@ -130,7 +130,7 @@ func (b *Bot) importText(ctx context.Context, i *discordgo.Interaction, only, te
 	}
 	if bad != nil {
 		if said = refused(i, bad); said == "" {
-			said = in(i, "That won't do: ", "不行：") + harmless(bad.Error()) + in(i, ". Nothing was changed.", "。未作任何更改。")
+			said = nothingChanged(i, bad)
 		}
 		return said, nil
 	}
@@ -145,10 +145,10 @@ func (b *Bot) importText(ctx context.Context, i *discordgo.Interaction, only, te
 		if err != nil {
 			return strings.Join(append(lines, fmt.Sprintf(in(i, "My memory went away before the settings of the %s were changed; please import again.", "在更改%s的设置之前存储不可用；请重新导入。"), levelName(i, l))), "\n"), err
 		}
-		changes := differences(a.before, a.after)
+		changes := differences(i, a.before, a.after)
 		lines = append(lines, fmt.Sprintf("**%s**: %d", levelName(i, l), len(changes)))
 		for _, c := range changes {
-			if line := c.line(); length(strings.Join(lines, "\n"))+length(line) < maxContent-100 {
+			if line := c.line(i); length(strings.Join(lines, "\n"))+length(line) < maxContent-100 {
 				lines = append(lines, line)
 			}
 		}
@@ -174,22 +174,22 @@ func (b *Bot) replace(i *discordgo.Interaction, l session.Level, set session.Set
 // readSettings reads the levels of a text, or, if it is settings without a level, those
 // of the level only, or of the nearest.
 func readSettings(p place, only, text string) (map[session.Level]session.Settings, error) {
-	wrong := func(format string, args ...any) (map[session.Level]session.Settings, error) {
-		return nil, fmt.Errorf(format, args...)
+	wrong := func(english, zh string, args ...any) (map[session.Level]session.Settings, error) {
+		return nil, wrongf(english, zh, args...)
 	}
 	level := p.level()
 	if only != "" {
 		var ok bool
 		if level, ok = session.ParseLevel(only); !ok {
-			return wrong("there is no level %.20q", only)
+			return wrong("there is no level %.20q", "没有 %.20q 这一级", only)
 		}
 		if _, ok = p.at(level); !ok {
-			return wrong("there is no %s here", level)
+			return wrong("there is no %s here", "此处没有 %s 这一级", level)
 		}
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(text), &object); err != nil || object == nil {
-		return wrong("this is no JSON object")
+		return wrong("this is no JSON object", "这不是一个 JSON 对象")
 	}
 	leveled := false
 	for _, name := range []string{"moebot", "version", "server", "channel", "thread"} {
@@ -205,10 +205,10 @@ func readSettings(p place, only, text string) (map[session.Level]session.Setting
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&file); err != nil {
-		return wrong("this is no file of settings: %.100s", strings.TrimPrefix(err.Error(), "json: "))
+		return wrong("this is no file of settings: %.100s", "这不是设置文件：`%.100s`", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if file.Moebot != "" && file.Moebot != "settings" || file.Version > 1 {
-		return wrong("this is a file of another kind, or of a newer version of me")
+		return wrong("this is a file of another kind, or of a newer version of me", "这是另一种文件，或来自我的更新版本")
 	}
 	out := map[session.Level]session.Settings{}
 	var errs []error
@@ -218,7 +218,7 @@ func readSettings(p place, only, text string) (map[session.Level]session.Setting
 			continue
 		}
 		if _, ok := p.at(l); !ok {
-			return wrong("the file has settings of a %s, and there is none here; choose one level of it", l)
+			return wrong("the file has settings of a %s, and there is none here; choose one level of it", "文件含有 %s 级的设置，而此处没有这一级；请只选择其中一级", l)
 		}
 		set, err := session.UnmarshalSettings(raw)
 		if joined, ok := unjoin(err); ok {
@@ -229,7 +229,7 @@ func readSettings(p place, only, text string) (map[session.Level]session.Setting
 		out[l] = set
 	}
 	if len(out) == 0 {
-		return wrong("there are no settings of that level in it")
+		return wrong("there are no settings of that level in it", "其中没有这一级的设置")
 	}
 	return out, errors.Join(errs...)
 }

@@ -70,8 +70,6 @@ func (b *Bot) checked(i *discordgo.Interaction, l session.Level, f func(*session
 func refused(i *discordgo.Interaction, err error) string {
 	var no *forbidden
 	var where *misplaced
-	var bad *session.SettingError
-	var format *session.FormatError
 	switch {
 	case errors.As(err, &no):
 		need := in(i, "manage this channel", "管理此频道")
@@ -84,23 +82,14 @@ func refused(i *discordgo.Interaction, err error) string {
 		return fmt.Sprintf(in(i, "Only people who may %s can change `%s`. Nothing was changed.", "只有可以%s的人才能更改 `%s`。未作任何更改。"), need, no.field.Name)
 	case errors.As(err, &where):
 		return fmt.Sprintf(in(i, "`%s` can be set for the whole server only: choose the level server. Nothing was changed.", "`%s` 只能为整个服务器设置：请选择 server 级。未作任何更改。"), where.field.Name)
-	case errors.As(err, &bad):
-		all := []string{bad.Error()}
-		if joined, ok := unjoin(err); ok {
-			all = all[:0]
-			for n, e := range joined {
-				if n == 8 {
-					all = append(all, "…")
-					break
-				}
-				all = append(all, e.Error())
-			}
-		}
-		return in(i, "That won't do: ", "不行：") + harmless(strings.Join(all, "; ")) + in(i, ". Nothing was changed.", "。未作任何更改。")
-	case errors.As(err, &format):
-		return in(i, "That won't do: ", "不行：") + harmless(format.Error()) + in(i, ". Nothing was changed.", "。未作任何更改。")
+	case errors.As(err, new(*session.SettingError)), errors.As(err, new(*session.FormatError)):
+		return nothingChanged(i, err)
 	}
 	return ""
+}
+
+func nothingChanged(i *discordgo.Interaction, err error) string {
+	return fmt.Sprintf(in(i, "That won't do: %s. Nothing was changed.", "不行：%s。未作任何更改。"), harmless(cause(i, err)))
 }
 
 // unjoin finds errors that were joined, below what wraps them.
@@ -163,7 +152,7 @@ func (b *Bot) setSetting(ctx context.Context, i *discordgo.Interaction, unset bo
 	}
 	p, t, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	l, said := levelGiven(i, p, f, values)
 	if said != "" {
@@ -192,20 +181,20 @@ func (b *Bot) setSetting(ctx context.Context, i *discordgo.Interaction, unset bo
 // effect says what a change of one setting at a level does here: before → after.
 func (b *Bot) effect(i *discordgo.Interaction, f session.Field, p place, l session.Level, was, is session.Tree) string {
 	if was[l].Equal(is[l]) {
-		return in(i, "That is how it was already.", "本来就是如此。")
+		return sayAlready.in(i)
 	}
-	c := change{f.Name, readableValue(f, was[l]), readableValue(f, is[l])}
+	c := change{f.Name, readableValue(i, f, was[l]), readableValue(i, f, is[l])}
 	where := map[session.Level]string{session.LevelServer: in(i, "this server", "本服务器"), session.LevelChannel: in(i, "this channel", "本频道"), session.LevelThread: in(i, "this thread", "本子区")}[l]
 	if l == session.LevelChannel && p.thread != "" {
 		where = "<#" + p.channel + ">"
 	}
-	lines := []string{fmt.Sprintf(in(i, "For %s:", "对%s："), where), c.line()}
-	force := change{in(i, "in force here", "此处生效"), readableValue(f, was.Merged()), readableValue(f, is.Merged())}
+	lines := []string{fmt.Sprintf(in(i, "For %s:", "对%s："), where), c.line(i)}
+	force := change{in(i, "in force here", "此处生效"), readableValue(i, f, was.Merged()), readableValue(i, f, is.Merged())}
 	if force.before != c.before || force.after != c.after {
 		if force.before == force.after {
-			lines = append(lines, fmt.Sprintf(in(i, "- in force here, as before: **%s**", "- 此处生效的值不变：**%s**"), cutShown(orNone(force.after), maxShown)))
+			lines = append(lines, fmt.Sprintf(in(i, "- in force here, as before: **%s**", "- 此处生效的值不变：**%s**"), cutShown(orNone(i, force.after), maxShown)))
 		} else {
-			lines = append(lines, force.line())
+			lines = append(lines, force.line(i))
 		}
 	}
 	if f.Group == session.GroupWhen && !b.content.Load() {
@@ -217,9 +206,9 @@ func (b *Bot) effect(i *discordgo.Interaction, f session.Field, p place, l sessi
 	return strings.Join(lines, "\n")
 }
 
-func orNone(v string) string {
+func orNone(i *discordgo.Interaction, v string) string {
 	if v == "" {
-		return "not set"
+		return in(i, "not set", "未设置")
 	}
 	return v
 }

@@ -11,14 +11,6 @@ import (
 	"moebot/session"
 )
 
-// in is the text in the language of who started an interaction: Chinese, or else English.
-func in(i *discordgo.Interaction, english, zh string) string {
-	if strings.HasPrefix(string(i.Locale), "zh") {
-		return zh
-	}
-	return english
-}
-
 // settings acts on /settings.
 func (b *Bot) settings(ctx context.Context, i *discordgo.Interaction) error {
 	switch sub, values := given(i); sub {
@@ -44,7 +36,7 @@ func levelName(i *discordgo.Interaction, l session.Level) string {
 func (b *Bot) showSettings(ctx context.Context, i *discordgo.Interaction) error {
 	p, t, err := b.here(ctx, i)
 	if err != nil {
-		return errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	path := []string{levelName(i, session.LevelDefault)}
 	for l := session.LevelServer; l <= session.LevelThread; l++ {
@@ -101,14 +93,14 @@ func treeLine(i *discordgo.Interaction, f session.Field, t session.Tree, own []s
 	if f.Adds && len(own) > 1 {
 		parts := make([]string, len(own))
 		for n, l := range own {
-			parts[n] = levelName(i, l) + " " + cutShown(readableValue(f, t[l]), each)
+			parts[n] = levelName(i, l) + " " + cutShown(readableValue(i, f, t[l]), each)
 		}
 		return fmt.Sprintf("- `%s` %s", f.Name, strings.Join(parts, " + "))
 	}
-	line := fmt.Sprintf("- `%s` **%s** ← %s", f.Name, cutShown(readableValue(f, t[near]), 2*each), levelName(i, near))
+	line := fmt.Sprintf("- `%s` **%s** ← %s", f.Name, cutShown(readableValue(i, f, t[near]), 2*each), levelName(i, near))
 	var over []string
 	for n := len(own) - 2; n >= 0; n-- {
-		over = append(over, levelName(i, own[n])+" "+cutShown(readableValue(f, t[own[n]]), each))
+		over = append(over, levelName(i, own[n])+" "+cutShown(readableValue(i, f, t[own[n]]), each))
 	}
 	if len(over) > 0 {
 		line += " (" + strings.Join(over, ", ") + ")"

@@ -249,11 +249,11 @@ func TestSettingsWithoutTheStore(t *testing.T) {
 	w.run(c, w.owner.ID, "help")
 	w.redis.Close()
 	for _, name := range []string{"settings show", "settings export", "admin show", "admin pause", "admin limit"} {
-		if r := w.cmd(c, w.owner.ID, name); r.Message.Content != sayStoreAway || r.Acknowledged > ackTime {
+		if r := w.cmd(c, w.owner.ID, name); r.Message.Content != sayStoreAway.english || r.Acknowledged > ackTime {
 			t.Errorf("/%s: %q after %v", name, r.Message.Content, r.Acknowledged)
 		}
 	}
-	if got := w.cmd(c, w.owner.ID, "settings set", opt("name", "temperature"), opt("value", "1")).Message.Content; got != sayStoreAway {
+	if got := w.cmd(c, w.owner.ID, "settings set", opt("name", "temperature"), opt("value", "1")).Message.Content; got != sayStoreAway.english {
 		t.Errorf("set: %q", got)
 	}
 }

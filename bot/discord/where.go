@@ -26,9 +26,9 @@ const (
 )
 
 // What people are told whom the bot does not answer for now.
-const (
-	sayPaused   = "I'm paused here; who manages this server can wake me with /admin resume."
-	sayDraining = "I take no new questions here at the moment; please ask me later."
+var (
+	sayPaused   = say{"I'm paused here; who manages this server can wake me with /admin resume.", "我在此处已暂停；服务器管理者可用 /admin resume 恢复。"}
+	sayDraining = say{"I take no new questions here at the moment; please ask me later.", "我在此处暂不接受新问题，请稍后再问。"}
 )
 
 // The rules of who is answered where. What is blocked is not answered, whatever else is
@@ -141,16 +141,16 @@ func (b *Bot) decide(set session.Settings, p place, m *discordgo.Message, roles 
 	if m.Author.Bot && !b.talk.botTurn(m.ChannelID, set) {
 		return nil
 	}
-	d.refusal = b.unwilling(set, p, m.Content)
+	d.refusal = b.unwilling(set, p, m.Content).english
 	if d.refusal != "" && (d.call == callChime || m.Author.Bot) {
 		return nil
 	}
 	return d
 }
 
-// unwilling says in one sentence why a question is not answered, whoever asks it, "" if it
-// is.
-func (b *Bot) unwilling(set session.Settings, p place, text string) string {
+// unwilling says in one sentence why a question is not answered, whoever asks it; nothing if
+// it is.
+func (b *Bot) unwilling(set session.Settings, p place, text string) say {
 	switch mode(set) {
 	case session.ModePause:
 		return sayPaused
@@ -163,7 +163,7 @@ func (b *Bot) unwilling(set session.Settings, p place, text string) string {
 	if b.blocked(p.worded(set), text) {
 		return sayBlocked
 	}
-	return ""
+	return say{}
 }
 
 // calls is how a message that does not address the bot calls it. Who speaks to others

@@ -225,7 +225,7 @@ func TestListsAreKept(t *testing.T) {
 	if got := w.replies(b); len(got) != 0 {
 		t.Errorf("it answered in a channel that is not allowed: %q", got[0].Content)
 	}
-	if r := w.run(b, w.mia.ID, "ask", opt("question", "hi")); r.Message.Content != sayBanned {
+	if r := w.run(b, w.mia.ID, "ask", opt("question", "hi")); r.Message.Content != sayBanned.english {
 		t.Errorf("/ask there: %q", r.Message.Content)
 	}
 	w.until("the question there was looked at", func() bool { // under the settings of now
@@ -252,14 +252,14 @@ func TestMutedAndModes(t *testing.T) {
 	w.send(c, late.ID, w.at("my time is over"))
 	w.says(c, "re: my time is over")
 	w.send(c, w.mia.ID, w.at("I like Pineapple  PIZZA!"))
-	w.says(c, sayBlocked)
+	w.says(c, sayBlocked.english)
 	w.send(c, w.mia.ID, w.at("HUSH, that is very  bad, hushed"))
 	w.says(c, `re: \*\*\*, that is \*\*\*, hushed`)
 	if r := w.run(c, rude.ID, "ask", opt("question", "hi")); !strings.Contains(r.Message.Content, "you are muted until <t:") {
 		t.Errorf("/ask of a muted person: %q", r.Message.Content)
 	}
 	w.silent(c, w.mia.ID, 3)
-	for mode, say := range map[string]string{session.ModePause: sayPaused, session.ModeDrain: sayDraining} {
+	for mode, say := range map[string]string{session.ModePause: sayPaused.english, session.ModeDrain: sayDraining.english} {
 		w.set(server, session.Settings{Mode: &mode, AlwaysOn: ptr(true)})
 		w.send(c, w.mia.ID, w.at("are you there?"))
 		w.says(c, say)
@@ -306,7 +306,7 @@ func TestListsHoldForTheMenu(t *testing.T) {
 	w.says(c, "re: well met")
 	w.set(session.ServerKey(w.guild.ID), session.Settings{Block: ptr([]string{"role:" + role.ID})})
 	m = w.send(c, friend.ID, "and now?")
-	if r := w.wait(w.d.CommandOn(c, w.owner.ID, menuAgain, m.ID)); r.Message.Content != sayBanned {
+	if r := w.wait(w.d.CommandOn(c, w.owner.ID, menuAgain, m.ID)); r.Message.Content != sayBanned.english {
 		t.Errorf("a message of who is blocked, asked by another: %q", r.Message.Content)
 	}
 }

@@ -20,25 +20,25 @@ import (
 	"moebot/bot/chat"
 )
 
-const sayNoTrace = "I don't know any more how that answer came about: I keep that of the last few only, and not over a restart."
+var sayNoTrace = say{"I don't know any more how that answer came about: I keep that of the last few only, and not over a restart.", "我已不知道那个回答是怎样得出的：这些信息只保留最近几个回答的，重启后也会丢失。"}
 
 // traced finds how the last answer of the channel came about. It has told the person
 // if ok is false. The interaction is acknowledged then in any case.
 func (b *Bot) traced(ctx context.Context, i *discordgo.Interaction) (t chat.Trace, ok bool, err error) {
 	s, err := b.load(ctx, i)
 	if err != nil {
-		return t, false, errors.Join(err, b.respond(ctx, i, sayStoreAway, true))
+		return t, false, errors.Join(err, b.respond(ctx, i, sayStoreAway.in(i), true))
 	}
 	a, _, found := last(s)
 	if !found {
-		return t, false, b.respond(ctx, i, "I haven't answered anything here that I remember.", true)
+		return t, false, b.respond(ctx, i, in(i, "I haven't answered anything here that I remember.", "在我的记忆中，我没有在此处回答过问题。"), true)
 	}
 	if b.opt.Trace != nil {
 		t, ok = b.opt.Trace(a.ID)
 	}
 	if !ok || len(t.Tokens) == 0 || !spells(t, a.Text) {
 		b.yield(ctx)
-		return t, false, b.respond(ctx, i, sayNoTrace, true)
+		return t, false, b.respond(ctx, i, sayNoTrace.in(i), true)
 	}
 	return t, true, b.deferred(ctx, i, true)
 }
@@ -65,7 +65,7 @@ func (b *Bot) why(ctx context.Context, i *discordgo.Interaction) error {
 	if err != nil || !ok {
 		return err
 	}
-	text := whyText(t)
+	text := whyText(i, t)
 	m := hookBody{Content: &text, files: []*discordgo.File{{Name: "why.txt", ContentType: "text/plain; charset=utf-8", Reader: bytes.NewReader(whyTable(t))}}}
 	if picture, err := chancePicture(t); err != nil {
 		b.log.Error("the chances of an answer could not be drawn", "err", err)
@@ -77,22 +77,22 @@ func (b *Bot) why(ctx context.Context, i *discordgo.Interaction) error {
 }
 
 // whyText tells of an answer's tokens in one message.
-func whyText(t chat.Trace) string {
+func whyText(i *discordgo.Interaction, t chat.Trace) string {
 	nats, sum := 0.0, 0.0
 	for _, token := range t.Tokens {
 		sum += token.Prob
 		nats -= math.Log(max(token.Prob, 1e-9))
 	}
 	n := float64(len(t.Tokens))
-	out := fmt.Sprintf("**%d tokens**, each with a chance of %.0f %% on average; perplexity %.1f.", len(t.Tokens), 100*sum/n, math.Exp(nats/n))
+	out := fmt.Sprintf(in(i, "**%d tokens**, each with a chance of %.0f %% on average; perplexity %.1f.", "**%d 个 token**，平均概率 %.0f %%；困惑度 %.1f。"), len(t.Tokens), 100*sum/n, math.Exp(nats/n))
 	if n := len(t.Drafts); n > 1 {
-		chosen := "found this one the likeliest"
+		chosen := in(i, "found this one the likeliest", "认为这一个最可能")
 		if slices.ContainsFunc(t.Drafts[1:], func(d chat.Draft) bool { return d.Score > t.Drafts[0].Score }) { // one that was given before, say
-			chosen = "chose this one"
+			chosen = in(i, "chose this one", "选了这一个")
 		}
-		out += fmt.Sprintf(" I made %d answers at once, and %s.", n, chosen)
+		out += fmt.Sprintf(in(i, " I made %d answers at once, and %s.", "我同时生成了 %d 个回答，%s。"), n, chosen)
 	}
-	out += " Where I was least sure:"
+	out += in(i, " Where I was least sure:", "我最没有把握之处：")
 	order := make([]int, len(t.Tokens))
 	for n := range order {
 		order[n] = n
@@ -108,7 +108,7 @@ func whyText(t chat.Trace) string {
 			}
 		}
 		if len(instead) > 0 {
-			line += ", instead of " + strings.Join(instead, ", ")
+			line += in(i, ", instead of ", "，而不是 ") + strings.Join(instead, in(i, ", ", "、"))
 		}
 		if length(out)+length(line) > maxContent-10 {
 			break
@@ -205,7 +205,7 @@ func (b *Bot) experts(ctx context.Context, i *discordgo.Interaction) error {
 			}
 		}
 	}
-	text := fmt.Sprintf("The last answer: %d tokens, through %d layers with %d experts each. The share of each layer's work that each expert did:", len(t.Tokens), t.Layers, t.Experts)
+	text := fmt.Sprintf(in(i, "The last answer: %d tokens, through %d layers with %d experts each. The share of each layer's work that each expert did:", "上一个回答：%d 个 token，经过 %d 层，每层 %d 个专家。各专家在每层所做的工作占比："), len(t.Tokens), t.Layers, t.Experts)
 	m := hookBody{Content: &text}
 	if t.Experts > 1 && t.Layers > 0 {
 		picture, err := loadPicture(load)

@@ -144,7 +144,7 @@ func newWorldOf(t *testing.T, do discordtest.Options, bo Options, p parts, open 
 		bo.EditInterval = 100 * time.Millisecond
 	}
 	if bo.Report == nil {
-		bo.Report = func(context.Context) Report {
+		bo.Report = func(context.Context, In) Report {
 			return Report{Fields: []Field{{"Messages", "12"}}, Load: [][]int64{{1, 2, 3, 4}, {4, 3, 2, 1}}}
 		}
 	}

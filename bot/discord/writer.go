@@ -94,7 +94,7 @@ func (r *reply) preview(ctx context.Context) error {
 	// of a long answer only the message that grows is edited; those before it are
 	// complete, and are made right in Finish if a border moved
 	for i := max(0, r.grown-1); i < len(parts); i++ {
-		row := stopRow(r.question, r.asker)
+		row := stopRow(r.asked, r.question, r.asker)
 		if i < len(parts)-1 {
 			row = nil
 		}
@@ -113,12 +113,12 @@ func (r *reply) preview(ctx context.Context) error {
 // is there from the beginning, in that.
 func (r *reply) sayWait(ctx context.Context, text string) error {
 	if r.inPlace {
-		return r.show(ctx, 0, text, stopRow(r.question, r.asker), true)
+		return r.show(ctx, 0, text, stopRow(r.asked, r.question, r.asker), true)
 	}
 	if r.wait != "" {
 		return nil
 	}
-	d := draft{content: text, replyTo: r.question, nonce: r.nonce + "-w", silent: true, noPing: true, row: stopRow(r.question, r.asker)}
+	d := draft{content: text, replyTo: r.question, nonce: r.nonce + "-w", silent: true, noPing: true, row: stopRow(r.asked, r.question, r.asker)}
 	id, _, err := r.rest.create(ctx, r.channel, d)
 	r.wait, r.lost = id, nil
 	if err != nil && (passing(err) || ctx.Err() != nil) {
