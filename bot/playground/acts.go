@@ -80,10 +80,11 @@ type commandRequest struct {
 	As      string         `json:"as"`
 	Name    string         `json:"name"` // with its sub-command, separated by blanks
 	Options []optionOfPage `json:"options"`
+	Locale  string         `json:"locale"` // of the page
 }
 
 func (s *Server) command(r commandRequest) (any, error) {
-	if err := s.isPerson(r.As); err != nil {
+	if err := s.begins(r.As, r.Locale); err != nil {
 		return nil, err
 	}
 	return started(s.discord.Command(r.Channel, r.As, r.Name, optionsOf(r.Options)...))
@@ -95,10 +96,11 @@ type clickRequest struct {
 	As      string   `json:"as"`
 	ID      string   `json:"id"` // the component's custom id
 	Values  []string `json:"values"`
+	Locale  string   `json:"locale"` // of the page
 }
 
 func (s *Server) click(r clickRequest) (any, error) {
-	if err := s.isPerson(r.As); err != nil {
+	if err := s.begins(r.As, r.Locale); err != nil {
 		return nil, err
 	}
 	return started(s.discord.Click(r.Channel, r.Message, r.As, r.ID, r.Values...))
@@ -108,11 +110,12 @@ type menuRequest struct {
 	Channel string `json:"channel"`
 	Message string `json:"message"`
 	As      string `json:"as"`
-	Name    string `json:"name"` // of a command in the menu of messages
+	Name    string `json:"name"`   // of a command in the menu of messages
+	Locale  string `json:"locale"` // of the page
 }
 
 func (s *Server) menu(r menuRequest) (any, error) {
-	if err := s.isPerson(r.As); err != nil {
+	if err := s.begins(r.As, r.Locale); err != nil {
 		return nil, err
 	}
 	return started(s.discord.CommandOn(r.Channel, r.As, r.Name, r.Message))
@@ -122,10 +125,11 @@ type submitRequest struct {
 	As          string            `json:"as"`
 	Interaction string            `json:"interaction"` // in answer to which the form was opened
 	Values      map[string]string `json:"values"`      // by the inputs' ids
+	Locale      string            `json:"locale"`      // of the page
 }
 
 func (s *Server) submit(r submitRequest) (any, error) {
-	if err := s.isPerson(r.As); err != nil {
+	if err := s.begins(r.As, r.Locale); err != nil {
 		return nil, err
 	}
 	i, ok := s.discord.Interaction(r.Interaction)
@@ -218,6 +222,21 @@ func (s *Server) isPerson(id string) error {
 	}
 	if u.Bot {
 		return &refusal{http.StatusForbidden, "Bots speak for themselves."}
+	}
+	return nil
+}
+
+// begins is isPerson for who begins an interaction, and notes the language of their page.
+func (s *Server) begins(id, locale string) error {
+	if err := s.isPerson(id); err != nil {
+		return err
+	}
+	switch locale {
+	case "":
+	case "en-US", "zh-CN":
+		s.discord.Speak(id, locale)
+	default:
+		return &refusal{http.StatusBadRequest, "The page has no such language."}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type completeRequest struct {
 	Name    string         `json:"name"`    // of the command, with its sub-command
 	Focused string         `json:"focused"` // the option that is being typed
 	Options []optionOfPage `json:"options"` // what is there of all options
+	Locale  string         `json:"locale"`  // of the page
 }
 
 // optionOfPage is the value of an option of a command; of a file its name and content.
@@ -49,7 +50,7 @@ type choiceOfPage struct {
 
 // complete asks the bot what it suggests for an option. No answer in time is no suggestion.
 func (s *Server) complete(r completeRequest) (any, error) {
-	if err := s.isPerson(r.As); err != nil {
+	if err := s.begins(r.As, r.Locale); err != nil {
 		return nil, err
 	}
 	i, err := s.discord.Autocomplete(r.Channel, r.As, r.Name, r.Focused, optionsOf(r.Options)...)

@@ -38,6 +38,7 @@ func TestPage(t *testing.T) {
 		{"connection lost", desktop, testConnectionLost},
 		{"too long", desktop, testTooLong},
 		{"many messages", desktop, testMany},
+		{"language", desktop, testLanguage},
 		{"phone", phone, testPhone},
 	} {
 		t.Run(c.name, func(t *testing.T) {

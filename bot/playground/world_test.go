@@ -157,7 +157,7 @@ func (w *world) bot(t *testing.T) {
 	admin := int64(discordgo.PermissionAdministrator)
 	low := 0.0
 	_, err = session.ApplicationCommandBulkOverwrite(session.State.User.ID, "", []*discordgo.ApplicationCommand{
-		{Name: "temperature", Description: "Show or set how daring the answers are here", Options: []*discordgo.ApplicationCommandOption{
+		{Name: "temperature", Description: "Show or set how daring the answers are here", DescriptionLocalizations: &map[discordgo.Locale]string{discordgo.ChineseCN: "查看或设置此处回答的随机程度"}, Options: []*discordgo.ApplicationCommandOption{
 			{Type: discordgo.ApplicationCommandOptionNumber, Name: "value", Description: "0 always says the likeliest, 2 is wild", MinValue: &low, MaxValue: 2},
 		}},
 		{Name: "style", Description: "How the bot speaks here", Options: []*discordgo.ApplicationCommandOption{
@@ -248,6 +248,9 @@ func (w *world) interact(t *testing.T, s *discordgo.Session, i *discordgo.Intera
 		text := "The temperature here is **0.8**."
 		if len(data.Options) > 0 {
 			text = fmt.Sprintf("The temperature here is now **%g** (it was 0.8).", data.Options[0].FloatValue())
+		}
+		if i.Locale == discordgo.ChineseCN {
+			text = "此处的温度为 **0.8**。"
 		}
 		say(&discordgo.InteractionResponseData{Content: text})
 	case "pick":

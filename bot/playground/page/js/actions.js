@@ -1,10 +1,11 @@
 // What can be done with one message: look inside it, answer it, change or delete it.
 import { h, icon } from "./dom.js";
 import { state, emit, user, me, channel } from "./store.js";
-import { post } from "./api.js";
+import { interact, post } from "./api.js";
 import { attempt } from "./toast.js";
 import { plain } from "./markdown.js";
 import { names } from "./message-body.js";
+import { local, w } from "./words.js";
 
 /** actions draws the buttons that appear on a message under the pointer, the focus or a finger. */
 export function actions(message) {
@@ -12,13 +13,13 @@ export function actions(message) {
   const mine = message.author === state.me;
   const mayDelete = mine || me().role === "Owner" || me().role === "Admin";
   const button = (name, picture, run) => h("button", { type: "button", class: "icon-button", title: name, "aria-label": name, onclick: (e) => { e.stopPropagation(); run(); } }, icon(picture, 18));
-  return h("div", { class: "actions", role: "group", "aria-label": "Message actions" },
+  return h("div", { class: "actions", role: "group", "aria-label": w("actions") },
     !message.system && apps(message),
-    user(message.author).bot && button("Look inside this reply", "inside", () => emit("look", message.id)),
-    button("Reply", "reply", () => emit("reply", message)),
-    channel()?.kind === "text" && !message.thread && button("Start a thread", "thread", () => startThread(message)),
-    mine && button("Edit", "edit", () => emit("edit", message)),
-    mayDelete && button("Delete", "trash", () => attempt(() => post("api/delete", { channel: message.channel, message: message.id, as: state.me }))));
+    user(message.author).bot && button(w("look"), "inside", () => emit("look", message.id)),
+    button(w("answer"), "reply", () => emit("reply", message)),
+    channel()?.kind === "text" && !message.thread && button(w("startThread"), "thread", () => startThread(message)),
+    mine && button(w("edit"), "edit", () => emit("edit", message)),
+    mayDelete && button(w("delete"), "trash", () => attempt(() => post("api/delete", { channel: message.channel, message: message.id, as: state.me }))));
 }
 
 // Commands of the bot's for messages: Discord's type 3.
@@ -34,12 +35,12 @@ function apps(message) {
     was?.remove();
     toggle.setAttribute("aria-expanded", "false");
   };
-  const toggle = h("button", { type: "button", class: "icon-button", title: "Apps", "aria-label": "Apps", "aria-haspopup": "menu", "aria-expanded": "false", onclick: open }, icon("spark", 18));
+  const toggle = h("button", { type: "button", class: "icon-button", title: w("apps"), "aria-label": w("apps"), "aria-haspopup": "menu", "aria-expanded": "false", onclick: open }, icon("spark", 18));
   function open(event) {
     event.stopPropagation();
     if (list) return close();
-    const rows = menuCommands().map((c) => h("button", { type: "button", class: "apps-row", role: "menuitem", onclick: (e) => { e.stopPropagation(); close(); run(message, c.name); } }, c.name));
-    list = h("span", { class: "apps-menu", role: "menu", "aria-label": "Apps" }, rows);
+    const rows = menuCommands().map((c) => h("button", { type: "button", class: "apps-row", role: "menuitem", onclick: (e) => { e.stopPropagation(); close(); run(message, c.name); } }, local(c, "name")));
+    list = h("span", { class: "apps-menu", role: "menu", "aria-label": w("apps") }, rows);
     box.append(list);
     // upwards, unless the list would leave the messages there
     const room = toggle.getBoundingClientRect().top - document.getElementById("scroller").getBoundingClientRect().top;
@@ -59,7 +60,7 @@ function apps(message) {
   return box;
 }
 
-const run = (message, name) => attempt(() => post("api/menu", { channel: message.channel, message: message.id, as: state.me, name }));
+const run = (message, name) => attempt(() => interact("api/menu", { channel: message.channel, message: message.id, as: state.me, name }));
 
 // A thread is named after the message it hangs on, as Discord's client proposes.
 async function startThread(message) {

@@ -1,4 +1,5 @@
 // The page's side of the wire: JSON requests and the stream of server-sent events.
+import { locale } from "./words.js";
 
 export class RequestError extends Error {
   constructor(message, status, code) {
@@ -30,6 +31,9 @@ export const get = async (path) => json(await send(path, { method: "GET" }));
 
 /** post sends a JSON document and returns the answer. */
 export const post = async (path, body) => json(await send(path, posted(body)));
+
+/** interact is post for what begins an interaction: the bot hears in which language. */
+export const interact = (path, body) => post(path, { ...body, locale: locale() });
 
 /** stream sends a JSON document and returns the response, whose body comes bit by bit until the signal ends it. */
 export const stream = (path, body, signal) => send(path, { ...posted(body), signal });

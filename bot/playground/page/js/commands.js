@@ -1,9 +1,10 @@
 // Slash commands: which there are, and the form that asks for their options.
 import { h, icon } from "./dom.js";
 import { state } from "./store.js";
-import { post, RequestError } from "./api.js";
+import { interact, RequestError } from "./api.js";
 import { toast } from "./toast.js";
 import { listbox } from "./listbox.js";
+import { local } from "./words.js";
 
 // Discord's option types.
 const SUB = 1, GROUP = 2, TEXT = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, NUMBER = 10, FILE = 11;
@@ -24,7 +25,7 @@ export function flat() {
     if ((c.type ?? 1) !== 1) continue;
     const walk = (node, path) => {
       const inner = (node.options ?? []).filter((o) => o.type === SUB || o.type === GROUP);
-      if (!inner.length) out.push({ path, description: node.description ?? "", options: node.options ?? [] });
+      if (!inner.length) out.push({ path, description: local(node, "description"), options: node.options ?? [] });
       for (const o of inner) walk(o, `${path} ${o.name}`);
     };
     walk(c, c.name);
@@ -79,7 +80,7 @@ export function commandForm(command, { closed, done, cancel }) {
     busy = true;
     problem.textContent = "";
     try {
-      await post("api/command", { channel: state.channel, as: state.me, name: command.path, options: values });
+      await interact("api/command", { channel: state.channel, as: state.me, name: command.path, options: values });
       if (open) done();
     } catch (error) {
       problem.textContent = error.message;
@@ -109,7 +110,7 @@ async function suggest(path, fields, typed) {
     }
   }
   try {
-    return (await post("api/complete", { channel: state.channel, as: state.me, name: path, focused: typed.name, options })).choices;
+    return (await interact("api/complete", { channel: state.channel, as: state.me, name: path, focused: typed.name, options })).choices;
   } catch {
     return []; // suggestions are a help, no more
   }
@@ -166,7 +167,7 @@ function field(option, ask) {
   input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
   const element = h("div", { class: "option" },
     h("label", { for: id }, option.name, option.required ? h("span", { class: "must", title: "needed" }, " *") : null),
-    suggestions ? h("div", { class: "with-list" }, input, suggestions) : input, h("p", { class: "help", id: `${id}-help` }, [option.description, hint(option)].filter(Boolean).join(" · ")), error);
+    suggestions ? h("div", { class: "with-list" }, input, suggestions) : input, h("p", { class: "help", id: `${id}-help` }, [local(option, "description"), hint(option)].filter(Boolean).join(" · ")), error);
   const complain = (text) => {
     error.textContent = text ?? "";
     input.toggleAttribute("aria-invalid", Boolean(text));
@@ -181,7 +182,7 @@ function field(option, ask) {
 function control(option, id) {
   const choose = (rows) => h("select", { id, class: "field", required: option.required },
     h("option", { value: "" }, option.required ? "Choose…" : "(none)"), rows.map(([value, label]) => h("option", { value }, label)));
-  if (option.choices?.length) return choose(option.choices.map((c) => [String(c.value), c.name]));
+  if (option.choices?.length) return choose(option.choices.map((c) => [String(c.value), local(c, "name")]));
   if (option.type === BOOLEAN) return choose([["true", "Yes"], ["false", "No"]]);
   if (option.type === USER) return choose([...state.users.values()].map((u) => [u.id, u.name]));
   if (option.type === ROLE) return choose(state.roles.map((r) => [r.id, r.name.startsWith("@") ? r.name : `@${r.name}`]));

@@ -8,6 +8,7 @@ import { names } from "./message-body.js";
 import { listbox } from "./listbox.js";
 import { matches, commandForm } from "./commands.js";
 import { focusLast } from "./messages.js";
+import { w } from "./words.js";
 
 const MOST = 2000;        // characters of a message, Discord's limit
 const TYPING_MS = 8000;   // a typing notice lasts ten seconds, so renew it before
@@ -23,17 +24,18 @@ const botMentioned = () => (recall("mention") ?? "on") === "on";
 
 /** install builds the message box. */
 export function install() {
-  entry = h("textarea", { id: "entry", class: "entry", rows: "1", "aria-label": "Message", enterkeyhint: "send", spellcheck: "true", role: "combobox", "aria-haspopup": "listbox" });
-  list = listbox(entry, "Suggestions", suggested);
+  entry = h("textarea", { id: "entry", class: "entry", rows: "1", dataset: { wLabel: "message" }, enterkeyhint: "send", spellcheck: "true", role: "combobox", "aria-haspopup": "listbox" });
+  list = listbox(entry, w("suggestions"), suggested);
+  list.box.dataset.wLabel = "suggestions";
   counter = h("span", { class: "counter", "aria-live": "polite" });
   answerBar = h("div", { class: "answer-bar", hidden: true });
   slot = h("div", { class: "command-slot", hidden: true });
   mentionSwitch = h("button", { class: "mention-switch", type: "button", onclick: () => { remember("mention", botMentioned() ? "off" : "on"); refresh(); entry.focus(); } });
   voice = h("button", { class: "voice", type: "button", onclick: () => $("person").dispatchEvent(new Event("choose")) });
-  sendButton = h("button", { class: "send", type: "submit", "aria-label": "Send", title: "Send" }, icon("send", 20));
-  const slash = h("button", { class: "icon-button slash-button", type: "button", title: "Commands", "aria-label": "Commands", onclick: () => { leaveForm(); entry.value = "/"; entry.focus(); typed(); } }, icon("slash", 20));
+  sendButton = h("button", { class: "send", type: "submit", dataset: { wLabel: "send", wTitle: "send" } }, icon("send", 20));
+  const slash = h("button", { class: "icon-button slash-button", type: "button", dataset: { wLabel: "commands", wTitle: "commands" }, onclick: () => { leaveForm(); entry.value = "/"; entry.focus(); typed(); } }, icon("slash", 20));
   $("composer").append(list.box, answerBar, slot, h("div", { class: "entry-row" }, voice, h("div", { class: "entry-box" }, mentionSwitch, entry, counter), slash, sendButton),
-    h("p", { class: "keys", "aria-hidden": "true" }, h("kbd", null, "Enter"), " sends · ", h("kbd", null, "Shift"), h("kbd", null, "Enter"), " new line · ", h("kbd", null, "/"), " commands · ", h("kbd", null, "↑"), " edit"));
+    h("p", { class: "keys", "aria-hidden": "true" }, h("kbd", null, "Enter"), fixed("keySends"), h("kbd", null, "Shift"), h("kbd", null, "Enter"), fixed("keyLine"), h("kbd", null, "/"), fixed("keyCommands"), h("kbd", null, "↑"), fixed("keyEdit")));
   $("composer").addEventListener("submit", (e) => { e.preventDefault(); if (form) form.submit(); else send(); });
   entry.addEventListener("input", typed);
   entry.addEventListener("keydown", pressed);
@@ -42,7 +44,10 @@ export function install() {
   on("edit", startEdit);
   on("delete", ({ id }) => { if (answering?.id === id || editing?.id === id) { leave(); refresh(); } });
   on("users", refresh);
+  on("language", refresh);
 }
+
+const fixed = (word) => h("span", { dataset: { w: word } });
 
 /** opened is called when another channel or another person is shown. */
 export function opened(before) {
@@ -77,20 +82,20 @@ export function refresh() {
   const bot = user(state.bot);
   const direct = c.kind === "dm";
   const name = direct ? user(c.people.find((id) => id !== state.me)).name : c.name;
-  entry.placeholder = matchMedia("(max-width: 480px)").matches ? "Message" : direct ? `Message ${name}` : `Message #${name}`;
+  entry.placeholder = matchMedia("(max-width: 480px)").matches ? w("message") : w("messageTo", direct ? name : `#${name}`);
   voice.replaceChildren(avatar(me(), 32));
-  voice.setAttribute("aria-label", `Speaking as ${me().name}. Choose another person`);
-  voice.title = `Speaking as ${me().name}`;
+  voice.setAttribute("aria-label", w("chooseOther", me().name));
+  voice.title = w("speakingAs", me().name);
   mentionSwitch.hidden = noMention();
   mentionSwitch.setAttribute("aria-pressed", String(botMentioned()));
   mentionSwitch.replaceChildren(`@${bot.name}`);
-  mentionSwitch.title = botMentioned() ? `Each message begins with @${bot.name}, so it answers. Press to talk among yourselves.` : `Press so that each message mentions ${bot.name}.`;
+  mentionSwitch.title = w(botMentioned() ? "mentions" : "mentionsNot", bot.name);
   const target = editing ?? answering;
   answerBar.hidden = !target;
   if (target) {
-    const words = editing ? "Changing your message" : ["Answering ", h("strong", null, user(target.author).name), h("span", { class: "answer-quote" }, plain(target.content, names).slice(0, 120))];
+    const words = editing ? w("changing") : [w("answering"), h("strong", null, user(target.author).name), h("span", { class: "answer-quote" }, plain(target.content, names).slice(0, 120))];
     answerBar.replaceChildren(icon(editing ? "edit" : "reply", 15), h("span", { class: "answer-words" }, words),
-      h("button", { class: "icon-button", type: "button", "aria-label": "Cancel", title: "Cancel (Esc)", onclick: () => { leave(); refresh(); grow(); entry.focus(); } }, icon("close", 15)));
+      h("button", { class: "icon-button", type: "button", "aria-label": w("cancel"), title: w("cancelEsc"), onclick: () => { leave(); refresh(); grow(); entry.focus(); } }, icon("close", 15)));
   }
   count();
 }
@@ -143,7 +148,7 @@ function suggest() {
   const wanted = at[1].toLowerCase();
   const people = [...state.users.values()].filter((u) => u.name.toLowerCase().startsWith(wanted) && inChannel(u)).slice(0, 8);
   if (people.length === 1 && people[0].name.toLowerCase() === wanted) return list.hide(); // nothing left to choose
-  list.show(people.map((u) => ({ label: u.name, detail: u.bot ? "bot" : u.role ?? "", picture: avatar(u, 22), value: { person: u, length: at[1].length + 1 } })));
+  list.show(people.map((u) => ({ label: u.name, detail: u.bot ? w("bot") : u.role ? w(u.role) : "", picture: avatar(u, 22), value: { person: u, length: at[1].length + 1 } })));
 }
 
 const inChannel = (u) => channel()?.kind !== "dm" || channel().people.includes(u.id);
@@ -220,12 +225,12 @@ async function send() {
   if (!editing && /^\/\p{L}/u.test(typedText)) {
     const exact = matches(typedText.slice(1)).find((c) => typedText === `/${c.path}` || typedText.startsWith(`/${c.path} `));
     if (exact) return suggested({ command: exact });
-    toast(`There is no command ${typedText.split(/\s/)[0]}.`);
+    toast(w("noCommand", typedText.split(/\s/)[0]));
     return;
   }
   const content = finished();
   if (content.length > MOST) {
-    toast(`A message has at most ${MOST} characters; this one has ${content.length}.`);
+    toast(w("tooLong", MOST, content.length));
     return;
   }
   const kept = { value: entry.value, answering, editing };

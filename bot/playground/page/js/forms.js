@@ -1,7 +1,8 @@
 // Forms that the bot opens, as a dialog of the browser's own: it keeps the focus and closes with Escape.
 import { h } from "./dom.js";
 import { state } from "./store.js";
-import { post } from "./api.js";
+import { interact } from "./api.js";
+import { w } from "./words.js";
 
 let serial = 0;
 
@@ -11,13 +12,13 @@ export function openForm({ id, form }) {
   const fields = form.inputs.map((input) => field(input));
   const problem = h("p", { class: "form-problem", role: "alert" });
   const title = `form-${++serial}`;
-  const send = h("button", { class: "button is-primary", type: "submit" }, "Send");
+  const send = h("button", { class: "button is-primary", type: "submit" }, w("send"));
   const dialog = h("dialog", { class: "form-dialog", "aria-labelledby": title },
     h("form", { method: "dialog", novalidate: true, onsubmit: submit },
       h("h2", { id: title }, form.title),
       fields.map((f) => f.element), problem,
       h("div", { class: "dialog-foot" },
-        h("button", { class: "button", type: "button", onclick: () => dialog.close() }, "Cancel"), send)));
+        h("button", { class: "button", type: "button", onclick: () => dialog.close() }, w("cancel")), send)));
   dialog.addEventListener("keydown", (e) => { if (e.key === "Escape") { e.preventDefault(); dialog.close(); } });
   dialog.addEventListener("close", () => { dialog.remove(); document.getElementById("entry")?.focus(); });
   document.body.append(dialog);
@@ -37,7 +38,7 @@ export function openForm({ id, form }) {
     }
     send.disabled = true;
     try {
-      await post("api/submit", { as, interaction: id, values });
+      await interact("api/submit", { as, interaction: id, values });
       dialog.close();
     } catch (error) {
       problem.textContent = error.message;

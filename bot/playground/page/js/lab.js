@@ -1,7 +1,6 @@
 // What the laboratory's parts share: its side of the wire, and the small instruments they draw.
 import { h } from "./dom.js";
 import { get, post, stream } from "./api.js";
-import { w, lang, setLang } from "./words.js";
 
 let about = null;
 
@@ -32,10 +31,10 @@ export async function replies(request, line, signal) {
 export const sentence = (text) => text ? text[0].toUpperCase() + text.slice(1) + (/[.!?。]$/.test(text) ? "" : ".") : "";
 
 /** choose draws a labelled list of values: [value, text] pairs. */
-export function choose(label, pairs, value, change, { hidden = false } = {}) {
+export function choose(label, pairs, value, change) {
   const select = h("select", { class: "menu is-small", "aria-label": label, onchange: () => change(select.value) }, pairs.map(([v, text]) => h("option", { value: String(v) }, text)));
   select.value = String(value);
-  return h("label", { class: "pick" }, h("span", { class: hidden ? "sr-only" : null }, label), select);
+  return h("label", { class: "pick" }, h("span", null, label), select);
 }
 
 /** numbers are the pairs 0 to n-1 for choose. */
@@ -52,9 +51,6 @@ export function slider(label, { min, max, step, value }, change, write = (v) => 
   } });
   return h("label", { class: "slide" }, h("span", { class: "slide-label" }, label), input, out);
 }
-
-/** languages draws the choice of the language. */
-export const languages = () => choose(w("language"), [["en", "English"], ["zh", "中文"]], lang(), setLang, { hidden: true });
 
 /** chips draws tokens of which one is chosen; paint(i) may give { hue, light } to shade one, light from 0 to 1. */
 export function chips(tokens, chosen, choose, paint = () => null) {

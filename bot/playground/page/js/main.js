@@ -9,6 +9,7 @@ import * as composer from "./composer.js";
 import * as interactions from "./interactions.js";
 import * as inside from "./inside.js";
 import * as tabs from "./tabs.js";
+import * as language from "./language.js";
 import { toast } from "./toast.js";
 
 function show(id, before = state.channel) {
@@ -64,8 +65,10 @@ async function begin() {
   sidebar.install(choose);
   inside.install();
   tabs.install();
+  language.install();
   on("typing", shell.typing);
   on("users", () => messages.redraw());
+  on("language", () => messages.redraw());
   on("resync", () => show(mayShow(state.channel) ? state.channel : first()));
   on("go", choose);
   setInterval(shell.typing, 1000);

@@ -2,7 +2,7 @@
 import { h, icon } from "./dom.js";
 import { state, user, emit } from "./store.js";
 import { render, isOnlyEmoji } from "./markdown.js";
-import { post } from "./api.js";
+import { interact } from "./api.js";
 import { attempt } from "./toast.js";
 import { pressed } from "./interactions.js";
 
@@ -106,7 +106,7 @@ function menu(message, c) {
 
 async function click(message, id, values, el) {
   el.disabled = true;
-  const answer = await attempt(() => post("api/click", { channel: message.channel, message: message.id, as: state.me, id, values }));
+  const answer = await attempt(() => interact("api/click", { channel: message.channel, message: message.id, as: state.me, id, values }));
   if (answer) pressed(answer.interaction, el);
   else el.disabled = false;
 }

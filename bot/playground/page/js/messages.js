@@ -5,6 +5,7 @@ import { plain } from "./markdown.js";
 import { attempt } from "./toast.js";
 import { body, names } from "./message-body.js";
 import { actions } from "./actions.js";
+import { w } from "./words.js";
 
 const GROUP_MS = 5 * 60 * 1000;  // messages of one person closer than this share one head
 const GROWING_MS = 1800;         // a bot's message counts as growing this long after an edit
@@ -18,7 +19,7 @@ export async function open() {
   const id = state.channel;
   if (!log(id).ready) {
     clear();
-    $("log").append(h("p", { class: "loading" }, "Loading…"));
+    $("log").append(h("p", { class: "loading" }, w("loading")));
     await attempt(() => loadLog(id));
     if (id !== state.channel) return;
   }
@@ -45,19 +46,19 @@ function drawIntro() {
   intro.replaceChildren();
   if (!c) return;
   if (log().more) {
-    intro.append(h("button", { class: "button", type: "button", onclick: older }, "Show earlier messages"));
+    intro.append(h("button", { class: "button", type: "button", onclick: older }, w("earlier")));
     return;
   }
   const bot = user(state.bot);
   if (c.kind === "dm") {
     const other = user(c.people.find((id) => id !== state.me));
     intro.append(avatar(other, 68), h("h2", null, other.name),
-      h("p", null, other.bot ? `Only you and ${other.name} read this. Just write: it answers every message here.` : `Only you and ${other.name} read this.`));
+      h("p", null, w(other.bot ? "onlyBot" : "only", other.name)));
     return;
   }
-  intro.append(h("span", { class: "intro-mark" }, icon(c.kind === "thread" ? "thread" : "hash", 34)), h("h2", null, `Welcome to #${c.name}`),
-    h("p", null, c.topic || "This is where the channel begins."),
-    h("p", { class: "hint" }, `${bot.name} answers when it is mentioned, which the `, h("span", { class: "mention" }, `@${bot.name}`), " switch does for you. Type ", h("kbd", null, "/"), " for its commands."));
+  intro.append(h("span", { class: "intro-mark" }, icon(c.kind === "thread" ? "thread" : "hash", 34)), h("h2", null, w("welcome", c.name)),
+    h("p", null, c.topic || w("begins")),
+    h("p", { class: "hint" }, w("mentionHint", bot.name), h("span", { class: "mention" }, `@${bot.name}`), w("switchHint"), h("kbd", null, "/"), w("slashHint")));
 }
 
 async function older() {
@@ -118,15 +119,15 @@ function context(message) {
   if (message.command) {
     const who = user(message.command.user);
     return h("div", { class: "context" }, h("span", { class: "elbow", "aria-hidden": "true" }), avatar(who, 16),
-      h("span", { class: "context-name" }, who.name), " used ", h("span", { class: "command-name" }, icon("slash", 12), message.command.name));
+      h("span", { class: "context-name" }, who.name), w("used"), h("span", { class: "command-name" }, icon("slash", 12), message.command.name));
   }
   const reply = message.reply;
   if (!reply) return null;
-  if (reply.gone) return h("div", { class: "context" }, h("span", { class: "elbow", "aria-hidden": "true" }), h("em", null, "The message it answers was deleted."));
+  if (reply.gone) return h("div", { class: "context" }, h("span", { class: "elbow", "aria-hidden": "true" }), h("em", null, w("gone")));
   const who = user(reply.author);
-  const words = plain(reply.content, names) || (reply.other ? "a picture or embed" : "…");
+  const words = plain(reply.content, names) || (reply.other ? w("other") : "…");
   return h("button", { class: "context", type: "button", onclick: (e) => { e.stopPropagation(); goTo(reply.id); } },
-    h("span", { class: "elbow", "aria-hidden": "true" }), avatar(who, 16), h("span", { class: "sr-only" }, "In answer to "), h("span", { class: "context-name" }, who.name), " ", h("span", { class: "context-text" }, words));
+    h("span", { class: "elbow", "aria-hidden": "true" }), avatar(who, 16), h("span", { class: "sr-only" }, w("inAnswer")), h("span", { class: "context-name" }, who.name), " ", h("span", { class: "context-text" }, words));
 }
 
 /** goTo scrolls to a message and lets it flash. */

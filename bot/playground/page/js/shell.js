@@ -1,8 +1,9 @@
 // The frame of the page: theme, drawers on narrow screens, the notices and the state of the connection.
 import { $, h, icon, remember, recall } from "./dom.js";
 import { state, on, user } from "./store.js";
+import { w } from "./words.js";
 
-const THEMES = { auto: "As the system", light: "Light", dark: "Dark" };
+const THEMES = { auto: "auto", light: "sun", dark: "moon" }; // with their icons
 const NARROW = matchMedia("(max-width: 820px)"); // the same border as in layout.css
 const MEDIUM = matchMedia("(max-width: 1180px)");
 
@@ -12,7 +13,7 @@ export function install({ panel }) {
   $("open-sidebar").append(icon("menu", 22));
   $("close-sidebar").append(icon("close"));
   $("close-panel").append(icon("close", 18));
-  $("toggle-panel").append(icon("inside", 20), h("span", null, "Inside the reply"));
+  $("toggle-panel").append(icon("inside", 20), h("span", { dataset: { w: "inside" } }));
   $("open-sidebar").addEventListener("click", () => drawer("sidebar"));
   $("close-sidebar").addEventListener("click", () => drawer(null));
   $("backdrop").addEventListener("click", () => drawer(null));
@@ -27,6 +28,8 @@ export function install({ panel }) {
   MEDIUM.addEventListener("change", settle);
   settle();
   on("state", notices);
+  on("language", notices);
+  on("language", typing);
   on("connection", connection);
 }
 
@@ -89,23 +92,24 @@ function theme() {
   const draw = () => {
     if (now === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = now;
-    button.replaceChildren(icon({ auto: "auto", light: "sun", dark: "moon" }[now], 20));
-    button.title = `Colours: ${THEMES[now]}`;
-    button.setAttribute("aria-label", `Colours: ${THEMES[now]}. Press to change`);
+    button.replaceChildren(icon(THEMES[now], 20));
+    button.title = w("colours", w(now));
+    button.setAttribute("aria-label", w("change", button.title));
   };
   button.addEventListener("click", () => { now = order[(order.indexOf(now) + 1) % order.length]; remember("theme", now); draw(); });
   if (!THEMES[now]) now = "auto";
+  on("language", draw);
   draw();
 }
 
 function notices() {
   const box = $("notices");
   box.hidden = state.notices.length === 0;
-  const toggle = h("button", { class: "icon-button notices-more", type: "button", "aria-expanded": "false", "aria-label": "Show all of these notes", onclick: () => {
+  const toggle = h("button", { class: "icon-button notices-more", type: "button", "aria-expanded": "false", "aria-label": w("allNotes"), onclick: () => {
     const open = box.classList.toggle("is-open");
     toggle.setAttribute("aria-expanded", String(open));
   } }, icon("chevron", 16));
-  box.replaceChildren(h("dl", { class: "notice-list" }, state.notices.map((n) => h("div", { class: ["notice", n.warning && "is-warning", n.text.length < 24 && "is-short"].filter(Boolean).join(" ") }, h("dt", null, n.label), h("dd", { title: n.text }, n.text)))), toggle);
+  box.replaceChildren(h("dl", { class: "notice-list" }, state.notices.map((n) => h("div", { class: ["notice", n.warning && "is-warning", n.text.length < 24 && "is-short"].filter(Boolean).join(" ") }, h("dt", null, w(n.label)), h("dd", { title: n.text }, n.text)))), toggle);
 }
 
 let lostTimer = 0;
@@ -113,7 +117,7 @@ function connection(status) {
   const el = $("connection");
   clearTimeout(lostTimer);
   if (status === "open") { el.hidden = true; return; }
-  lostTimer = setTimeout(() => { el.hidden = false; el.textContent = "Reconnecting…"; }, 700); // a short gap is nobody's business
+  lostTimer = setTimeout(() => { el.hidden = false; el.textContent = w("reconnecting"); }, 700); // a short gap is nobody's business
 }
 
 /** typing draws who is about to write in the present channel. */
@@ -125,7 +129,7 @@ export function typing() {
   }
   const box = $("typing");
   if (!names.length) return box.replaceChildren();
-  const words = names.length > 3 ? "Several people are typing…" : `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} typing…`;
+  const words = names.length > 3 ? w("typingMany") : w(names.length > 1 ? "typingSome" : "typing", names.join(w("and")));
   if (box.dataset.words === words && box.childElementCount) return;
   box.dataset.words = words;
   box.replaceChildren(h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")), words);

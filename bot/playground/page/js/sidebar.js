@@ -3,11 +3,12 @@ import { $, h, icon, avatar } from "./dom.js";
 import { state, on, user, dms } from "./store.js";
 import { post } from "./api.js";
 import { attempt } from "./toast.js";
+import { w } from "./words.js";
 
 /** install draws the list whenever something in it changes. choose(id) shows a channel. */
 export function install(choose) {
   const redraw = () => draw(choose);
-  for (const name of ["state", "channels", "users", "unread", "chosen", "person"]) on(name, redraw);
+  for (const name of ["state", "channels", "users", "unread", "chosen", "person", "language"]) on(name, redraw);
   $("channels").addEventListener("keydown", walk);
 }
 
@@ -18,7 +19,7 @@ function draw(choose) {
   const parts = [];
   $("guild-name").textContent = state.guilds[0]?.name ?? "moebot playground";
   for (const guild of state.guilds) {
-    const title = state.guilds.length > 1 ? guild.name : "Channels";
+    const title = state.guilds.length > 1 ? guild.name : w("channels");
     const text = all.filter((c) => c.guild === guild.id && c.kind === "text").sort((a, b) => a.position - b.position);
     parts.push(section(title, text.flatMap((c) => [row(c, choose), ...all.filter((t) => t.kind === "thread" && t.parent === c.id).map((t) => row(t, choose, true))])));
   }
@@ -26,7 +27,7 @@ function draw(choose) {
   const bot = user(state.bot);
   const rows = direct.map((c) => row(c, choose));
   if (!direct.some((c) => c.people.includes(state.bot))) rows.unshift(newDM(bot, choose));
-  parts.push(section("Direct messages", rows));
+  parts.push(section(w("direct"), rows));
   box.replaceChildren(...parts);
   if (focused) box.querySelector(`[data-id="${focused}"]`)?.focus();
 }
@@ -44,7 +45,7 @@ function row(c, choose, inner = false) {
   },
     other ? avatar(other, 26) : h("span", { class: "channel-icon" }, icon(c.kind === "thread" ? "thread" : "hash", 18)),
     h("span", { class: "channel-name" }, name),
-    unread ? h("span", { class: "pip", "aria-label": `${unread} new` }, unread > 99 ? "99+" : String(unread)) : null));
+    unread ? h("span", { class: "pip", "aria-label": w("unread", unread) }, unread > 99 ? "99+" : String(unread)) : null));
 }
 
 function newDM(bot, choose) {

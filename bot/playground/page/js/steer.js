@@ -2,11 +2,11 @@
 // them, side by side, token by token.
 import { $, h, icon } from "./dom.js";
 import { state, on, channel, me, user } from "./store.js";
-import { post } from "./api.js";
+import { interact } from "./api.js";
 import { toast } from "./toast.js";
 import { w, lang } from "./words.js";
 import { detail, percent } from "./experts.js";
-import { choose, languages, later, model, problem, replies, sentence, slider } from "./lab.js";
+import { choose, later, model, problem, replies, sentence, slider } from "./lab.js";
 import { card, fresh, usesOwn, written } from "./edits.js";
 
 const settings = { text: "", temperature: 0.7, tokens: 60, seed: 1, live: true, with: "", without: "" };
@@ -43,7 +43,7 @@ function draw() {
   const live = h("input", { type: "checkbox", onchange: () => { settings.live = live.checked; } });
   live.checked = settings.live;
   $("steer").replaceChildren(h("div", { class: "lab-scroll" },
-    h("div", { class: "lab-top" }, h("label", { class: "lab-title", for: "steer-text" }, w("say", where)), languages()),
+    h("div", { class: "lab-top" }, h("label", { class: "lab-title", for: "steer-text" }, w("say", where))),
     entry,
     h("div", { class: "edits", id: "edits" }),
     h("div", { class: "lab-row" }, ["direction", "expert", "head", "neuron"].map((kind) =>
@@ -180,7 +180,7 @@ $("steer").addEventListener("keydown", (e) => {
 async function keep(list) {
   try {
     const command = list.length ? { name: "steer set", options: [{ name: "edits", value: list.join(" ") }] } : { name: "steer off", options: [] };
-    await post("api/command", { channel: state.channel, as: state.me, ...command });
+    await interact("api/command", { channel: state.channel, as: state.me, ...command });
     toast(w("kept", user(state.bot).name), "note");
   } catch (error) {
     toast(sentence(error.message));

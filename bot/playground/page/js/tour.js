@@ -2,7 +2,7 @@
 import { $, h, remember, recall } from "./dom.js";
 import { on } from "./store.js";
 import { w, lang } from "./words.js";
-import { languages, later, look, model, problem } from "./lab.js";
+import { later, look, model, problem } from "./lab.js";
 import { STEPS } from "./tour-steps.js";
 
 const FIRST = "The old king told his daughters a story about the sea";
@@ -27,7 +27,7 @@ export async function open() {
   const step = STEPS[place.step];
   $("tour").lang = lang();
   $("tour").replaceChildren(h("div", { class: "lab-scroll" },
-    h("div", { class: "lab-top" }, h("label", { class: "lab-title", for: "tour-text" }, w("sentence")), languages()),
+    h("div", { class: "lab-top" }, h("label", { class: "lab-title", for: "tour-text" }, w("sentence"))),
     entry,
     h("nav", { class: "steps", "aria-label": w("tour"), onkeydown: walk }, STEPS.map((s, i) => h("button", { class: "step-dot", type: "button", "aria-current": i === place.step ? "step" : null, title: w(s.title), "aria-label": `${w("step", i + 1, STEPS.length)}: ${w(s.title)}`, onclick: () => go(i) }, String(i + 1)))),
     h("h3", { class: "step-title", tabindex: "-1" }, `${place.step + 1}. ${w(step.title)}`),

@@ -1,13 +1,17 @@
-// The words of the panel's laboratory and its tour, in English and Chinese.
+// The words of the page, in English and Chinese: here those of the panel's laboratory and its tour.
 import { recall, remember } from "./dom.js";
 import { emit } from "./store.js";
+import { PAGE } from "./page-words.js";
 
 let language = recall("language") ?? (navigator.language?.toLowerCase().startsWith("zh") ? "zh" : "en");
 
 /** lang is the language in use, "en" or "zh". */
 export const lang = () => language;
 
-/** setLang changes it and tells the parts of the panel ("language"). */
+/** locale is the same as Discord names it. */
+export const locale = () => language === "zh" ? "zh-CN" : "en-US";
+
+/** setLang changes it and tells the parts of the page ("language"). */
 export function setLang(to) {
   language = to === "zh" ? "zh" : "en";
   remember("language", language);
@@ -20,11 +24,14 @@ export function w(text, ...values) {
   return found[language].replace(/\{(\d)\}/g, (_, n) => String(values[n]));
 }
 
+/** local is a text of a command in the language of the page: its "name" or "description". */
+export const local = (o, what) => o[`${what}_localizations`]?.[locale()] ?? o[what] ?? "";
+
 const WORDS = {
+  ...PAGE,
   reply: { en: "Reply", zh: "回答" },
   steer: { en: "Interventions", zh: "干预" },
   tour: { en: "Tour", zh: "导览" },
-  language: { en: "Language", zh: "语言" },
   layer: { en: "Layer", zh: "层" },
   head: { en: "Head", zh: "注意力头" },
   expert: { en: "Expert", zh: "专家" },
