@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"moebot/bot/discord"
 	"moebot/bot/discordtest"
 	"moebot/bot/playground"
 	"moebot/session"
@@ -39,13 +40,17 @@ func openPlayground(s *service) (*playgroundParts, error) {
 		keeper.Close()
 		return nil, fmt.Errorf("playground: %w", err)
 	}
-	notices := []playground.Notice{{Label: "Model", Text: s.mind.describe(english)}}
-	if s.local != nil {
-		notices = append(notices, playground.Notice{Label: "Memory", Text: "embedded store, kept in " + s.local.Path()})
-	} else {
-		notices = append(notices, playground.Notice{Label: "Memory", Text: s.store.Kind() + ", at REDIS_URL"})
+	memory := func(in discord.In) string {
+		if s.local != nil {
+			return in("embedded store, kept in ", "内置存储，保存在 ") + s.local.Path()
+		}
+		return s.store.Kind() + in(", at REDIS_URL", "，位于 REDIS_URL")
 	}
-	notices = append(notices, playground.Notice{Label: "Version", Text: programVersion()})
+	notices := []playground.Notice{
+		{Label: "Model", Text: s.mind.describe(english), Chinese: s.mind.describe(chinese)},
+		{Label: "Memory", Text: memory(english), Chinese: memory(chinese)},
+		{Label: "Version", Text: programVersion()},
+	}
 	p := &playgroundParts{token: d.Token(), discord: d, keeper: keeper, restored: restored, page: playground.New(d, playground.Options{Notices: notices, Tracer: s.mind, Lab: s.mind.lab.Handler(s.conversation), Log: s.log})}
 	s.mind.traced = p.page.Traced
 	return p, nil

@@ -12,6 +12,8 @@ import (
 // english is the language of what nobody in particular reads.
 func english(english, _ string) string { return english }
 
+func chinese(_, zh string) string { return zh }
+
 // report gathers what /stats shows.
 func (s *service) report(ctx context.Context, in discord.In) discord.Report {
 	c, e := s.chat.Stats(), s.mind.stats()

@@ -13,7 +13,7 @@ import (
 
 // fixedWords are the texts and names of the page's frame: not what people, the bot or the
 // channels are called, nor the notices, which say what the program says.
-const fixedWords = `[...document.querySelectorAll("#sidebar *, .bar *, #intro *, #composer *, #panel-tabs *, .actions *")].filter((e) => e.checkVisibility() && !e.closest(".channel, #channel-name, #channel-topic, kbd, .mention, .mention-switch, #guild-name, #language, .avatar, .command-title, .command-detail") && !e.matches(".person-text strong, #channel-topic, #intro p:not(.hint)"))
+const fixedWords = `[...document.querySelectorAll("#sidebar *, .bar *, #intro *, #composer *, #panel-tabs *, .actions *, #inside *, #log .head time, #log .edited")].filter((e) => e.checkVisibility() && !e.closest(".channel, #channel-name, #channel-topic, kbd, .mention, .mention-switch, #guild-name, #language, .avatar, .command-title, .command-detail, .token, .inside-quote, .detail-context, .bars, .drafts li") && !e.matches(".person-text strong, #channel-topic, #intro p:not(.hint)"))
 	.flatMap((e) => [...[...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.textContent), e.getAttribute("aria-label"), e.title, e.placeholder]).filter((s) => s && /[a-z]{3}/i.test(s) && !/[\u4e00-\u9fff]/.test(s))`
 
 // testLanguage: one switch turns the page and what its interactions are answered in, and
@@ -28,11 +28,14 @@ func testLanguage(t *testing.T, w *world, p *tab) {
 	p.press("Enter")
 	p.click(".command-form [type=submit]")
 	p.waitText(".message .text", "The temperature here is 0.8")
-	if got := eval[[]string](p, fixedWords); len(got) < 10 {
+	p.say("hi")
+	p.waitText("#inside .figures", "typical chance")
+	if got := eval[[]string](p, fixedWords); len(got) < 40 {
 		t.Errorf("too few words are looked at: %q", got)
 	}
 	p.click("#language")
 	p.waitText("#sidebar h2", "私信")
+	p.waitText("#inside .figures", "典型概率")
 	p.wait(`document.querySelector("#entry").placeholder === "发消息到 #general" && document.documentElement.lang === "zh-CN"`)
 	if got := eval[[]string](p, fixedWords); len(got) > 0 {
 		t.Errorf("left in English: %q", got)

@@ -33,6 +33,8 @@ type Tracer interface {
 type Notice struct {
 	Label string `json:"label"`
 	Text  string `json:"text"`
+	// Chinese is Text for a page in Chinese; empty if it is the same.
+	Chinese string `json:"zh,omitempty"`
 	// Warning marks what a person should do something about.
 	Warning bool `json:"warning,omitempty"`
 }

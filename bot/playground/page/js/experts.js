@@ -60,15 +60,15 @@ export function loadTable(trace, pressed) {
   const top = Math.max(...counts.flat(), 1);
   const per = trace.tokens[0]?.experts?.[0]?.length ?? 2;
   return h("section", { class: "load" },
-    h("h3", null, "Expert load"),
-    h("p", { class: "hint" }, `How many of the ${n} tokens each expert took; every token goes to ${per} in each layer. An even share would be ${percent(per / trace.experts)}. Press a cell to see its tokens.`),
-    h("div", { class: "load-wrap", tabindex: "0", role: "group", "aria-label": "Expert load table" }, h("table", { class: "load-table" },
-      h("thead", null, h("tr", null, h("th", { scope: "col" }, h("span", { class: "sr-only" }, "Layer")), Array.from({ length: trace.experts }, (_, e) => h("th", { scope: "col", vars: { "--hue": hue(e, trace.experts) } }, `E${e}`)))),
+    h("h3", null, w("load")),
+    h("p", { class: "hint" }, w("loadHint", n, per, percent(per / trace.experts))),
+    h("div", { class: "load-wrap", tabindex: "0", role: "group", "aria-label": w("loadTable") }, h("table", { class: "load-table" },
+      h("thead", null, h("tr", null, h("th", { scope: "col" }, h("span", { class: "sr-only" }, w("layer"))), Array.from({ length: trace.experts }, (_, e) => h("th", { scope: "col", vars: { "--hue": hue(e, trace.experts) } }, `E${e}`)))),
       h("tbody", null, counts.map((row, layer) => h("tr", null, h("th", { scope: "row" }, `L${layer}`), row.map((count, expert) => h("td", null, h("button", {
         class: "load-cell", type: "button", dataset: { layer, expert }, "aria-pressed": "false",
         vars: { "--hue": hue(expert, trace.experts), "--share": (count / top).toFixed(3) },
-        title: `Layer ${layer}, expert ${expert}: ${count} of ${n} tokens (${percent(count / n)})`,
-        "aria-label": `Layer ${layer}, expert ${expert}: ${count} of ${n} tokens`,
+        title: `${w("cell", layer, expert, count, n)} (${percent(count / n)})`,
+        "aria-label": w("cell", layer, expert, count, n),
         onclick: () => pressed(layer, expert),
       }, trace.experts <= 10 ? String(count) : ""))))))))); 
 }

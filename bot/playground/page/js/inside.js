@@ -5,6 +5,7 @@ import { get } from "./api.js";
 import { plain } from "./markdown.js";
 import { names } from "./message-body.js";
 import { setPanel, panelOpen } from "./shell.js";
+import { w } from "./words.js";
 import { loadTable, detail, hue, percent, shown } from "./experts.js";
 
 const RETRY_MS = [300, 900, 2000, 4000]; // a trace may come a moment after the last edit of its message
@@ -29,6 +30,7 @@ export function install() {
     if (panelOpen()) showReply(message.id);
   });
   on("delete", ({ id }) => { traces.delete(id); if (id === current) { pinned = false; channelShown(); } });
+  on("language", () => { if (panelOpen()) showReply(current || latest()); });
   $("inside").addEventListener("keydown", walk);
 }
 
@@ -89,7 +91,7 @@ function draw(trace, problem) {
   const box = $("inside");
   mark();
   if (!trace?.tokens?.length) {
-    box.replaceChildren(trace === undefined && current ? h("p", { class: "inside-empty" }, "Waiting for the reply to finish…") : empty(problem));
+    box.replaceChildren(trace === undefined && current ? h("p", { class: "inside-empty" }, w("unfinished")) : empty(problem));
     return;
   }
   if (shade !== "chance" && shade >= trace.layers) shade = "chance";
@@ -97,11 +99,11 @@ function draw(trace, problem) {
   box.replaceChildren(
     h("div", { class: "inside-scroll", tabindex: "-1" },
       message && h("p", { class: "inside-quote" }, plain(message.content, names).slice(0, 160) || "…"),
-      pinned && current !== latest() ? h("button", { class: "button is-small", type: "button", onclick: () => { pinned = false; showReply(latest()); } }, "Back to the latest reply") : null,
+      pinned && current !== latest() ? h("button", { class: "button is-small", type: "button", onclick: () => { pinned = false; showReply(latest()); } }, w("toLatest")) : null,
       figures(trace), drafts(trace), shadeChoice(trace),
-      h("div", { class: "tokens", role: "group", "aria-label": "Tokens of the reply. Arrow keys move between them." }, trace.tokens.map((t, i) => chip(trace, t, i))),
+      h("div", { class: "tokens", role: "group", "aria-label": w("tokensOf") }, trace.tokens.map((t, i) => chip(trace, t, i))),
       legend(trace), trace.layers && trace.experts ? loadTable(trace, cellPressed) : null),
-    h("div", { class: "detail", role: "region", "aria-label": "One token", "aria-live": "polite" }));
+    h("div", { class: "detail", role: "region", "aria-label": w("oneToken"), "aria-live": "polite" }));
   // The tokens may shrink while a reply is traced anew.
   if (selected >= trace.tokens.length) selected = -1;
   select(trace, selected < 0 ? leastSure(trace) : selected, false);
@@ -111,8 +113,8 @@ function draw(trace, problem) {
 function empty(problem) {
   const bot = user(state.bot).name;
   return h("div", { class: "inside-empty" }, h("span", { class: "empty-mark" }, icon("inside", 40)),
-    h("p", null, problem || (current ? "Nothing was recorded for this reply." : `Say something to ${bot}.`)),
-    h("p", { class: "hint" }, `${bot}'s model is inside this very process. When it has answered, each token of its reply stands here: how sure the model was, what else it might have said, and which experts did the work.`));
+    h("p", null, problem || w(current ? "unrecorded" : "saySomething", bot)),
+    h("p", { class: "hint" }, w("insideHint", bot)));
 }
 
 const leastSure = (trace) => trace.tokens.reduce((best, t, i) => t.prob < trace.tokens[best].prob ? i : best, 0);
@@ -123,10 +125,10 @@ function figures(trace) {
   const first = trace.tokens.filter((t) => !t.alternatives?.length || t.prob >= t.alternatives[0].prob - 1e-6).length;
   const figure = (value, words, title) => h("div", { class: "figure", title }, h("strong", null, value), h("span", null, words));
   return h("div", { class: "figures" },
-    figure(String(n), n === 1 ? "token" : "tokens", "How many tokens the reply has"),
-    figure(percent(2 ** -bits), "typical chance", "The geometric mean of the tokens' chances"),
-    figure(bits.toFixed(2), "bits of surprise", "Mean surprise per token: minus the binary logarithm of its chance"),
-    figure(percent(first / n), "first choice", "How often the likeliest token was taken"));
+    figure(String(n), w(n === 1 ? "token" : "tokens"), w("tokensTitle")),
+    figure(percent(2 ** -bits), w("typical"), w("typicalTitle")),
+    figure(bits.toFixed(2), w("bitsOf"), w("bitsTitle")),
+    figure(percent(first / n), w("first"), w("firstTitle")));
 }
 
 // The other answers that were made at once, likeliest first, equal ones together.
@@ -139,17 +141,17 @@ function drafts(trace) {
     others.get(d.text).times++;
   }
   return h("details", { class: "drafts" },
-    h("summary", null, `Chosen from ${all.length} drafts`),
-    h("p", { class: "hint" }, `This reply has ${all[0].score.toFixed(2)}: the sum of the logarithms of its tokens' chances, that of its end included, over its length to the power of 0.6. The highest of those that came to an end is said.`),
-    h("ol", null, [...others.values()].map((d) => h("li", null, h("strong", null, d.score.toFixed(2)), ` ${d.text === all[0].text ? "the same" : d.text || "…"}${d.times > 1 ? ` ×${d.times}` : ""}`))));
+    h("summary", null, w("drafts", all.length)),
+    h("p", { class: "hint" }, w("draftsHint", all[0].score.toFixed(2))),
+    h("ol", null, [...others.values()].map((d) => h("li", null, h("strong", null, d.score.toFixed(2)), ` ${d.text === all[0].text ? w("same") : d.text || "…"}${d.times > 1 ? ` ×${d.times}` : ""}`))));
 }
 
 function shadeChoice(trace) {
-  const select = h("select", { class: "menu is-small", "aria-label": "Shade the tokens by", onchange: () => { shade = select.value === "chance" ? "chance" : Number(select.value); draw(trace); } },
-    h("option", { value: "chance" }, "their chance"),
-    Array.from({ length: trace.layers ?? 0 }, (_, i) => h("option", { value: String(i) }, `first expert in layer ${i}`)));
+  const select = h("select", { class: "menu is-small", "aria-label": w("shadeBy"), onchange: () => { shade = select.value === "chance" ? "chance" : Number(select.value); draw(trace); } },
+    h("option", { value: "chance" }, w("theirChance")),
+    Array.from({ length: trace.layers ?? 0 }, (_, i) => h("option", { value: String(i) }, w("firstExpert", i))));
   select.value = String(shade);
-  return h("label", { class: "shade" }, h("span", null, "Shaded by"), select);
+  return h("label", { class: "shade" }, h("span", null, w("shaded")), select);
 }
 
 function chip(trace, t, i) {
@@ -201,7 +203,7 @@ function cellPressed(layer, expert) {
 }
 
 function legend(trace) {
-  if (shade === "chance") return h("div", { class: "legend", "aria-hidden": "true" }, h("span", null, "a guess"), h("span", { class: "legend-scale" }), h("span", null, "certain"));
+  if (shade === "chance") return h("div", { class: "legend", "aria-hidden": "true" }, h("span", null, w("guess")), h("span", { class: "legend-scale" }), h("span", null, w("certain")));
   return h("div", { class: "legend", "aria-hidden": "true" }, Array.from({ length: Math.min(trace.experts, 16) }, (_, e) => h("span", { class: "legend-expert", vars: { "--hue": hue(e, trace.experts) } }, `E${e}`)));
 }
 

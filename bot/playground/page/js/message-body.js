@@ -5,6 +5,7 @@ import { render, isOnlyEmoji } from "./markdown.js";
 import { interact } from "./api.js";
 import { attempt } from "./toast.js";
 import { pressed } from "./interactions.js";
+import { w } from "./words.js";
 
 /** names gives the words for the mentions in a text; undefined where nobody is known by the id. */
 export const names = {
@@ -23,7 +24,7 @@ export function body(message) {
   } else if (message.content) {
     const text = h("div", { class: isOnlyEmoji(message.content) ? "text is-emoji" : "text" }, render(message.content, names, state.me));
     const last = text.lastElementChild;
-    if (message.edited) (last?.tagName === "P" ? last : text).append(h("span", { class: "edited", title: new Date(message.edited).toLocaleString() }, " (edited)"));
+    if (message.edited) (last?.tagName === "P" ? last : text).append(h("span", { class: "edited", title: new Date(message.edited).toLocaleString() }, w("wasEdited")));
     out.append(text);
   }
   for (const file of message.attachments ?? []) out.append(attachment(file));
@@ -34,7 +35,7 @@ export function body(message) {
     out.append(h("button", { class: "thread-link", type: "button", onclick: () => emit("go", message.thread) }, icon("thread", 16), state.channels.get(message.thread).name));
   }
   if (message.only_for) {
-    out.append(h("p", { class: "private-note" }, icon("eye", 14), "Only you can see this"));
+    out.append(h("p", { class: "private-note" }, icon("eye", 14), w("onlyYou")));
   }
   return out;
 }

@@ -5,7 +5,7 @@ import { plain } from "./markdown.js";
 import { attempt } from "./toast.js";
 import { body, names } from "./message-body.js";
 import { actions } from "./actions.js";
-import { w } from "./words.js";
+import { w, lang, locale } from "./words.js";
 
 const GROUP_MS = 5 * 60 * 1000;  // messages of one person closer than this share one head
 const GROWING_MS = 1800;         // a bot's message counts as growing this long after an edit
@@ -268,14 +268,15 @@ export const focusLast = () => [...$("log").querySelectorAll(".message")].at(-1)
 
 const two = (n) => String(n).padStart(2, "0");
 const clock = (at) => { const d = new Date(at); return `${two(d.getHours())}:${two(d.getMinutes())}`; };
-const longTime = (at) => new Date(at).toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" });
+const dates = () => lang() === "zh" ? locale() : undefined; // in English as the browser writes them
+const longTime = (at) => new Date(at).toLocaleString(dates(), { dateStyle: "full", timeStyle: "short" });
 function dayName(at) {
   const day = new Date(at), today = new Date();
-  return day.toDateString() === today.toDateString() ? "Today" : day.toLocaleDateString(undefined, { dateStyle: "long" });
+  return day.toDateString() === today.toDateString() ? w("today") : day.toLocaleDateString(dates(), { dateStyle: "long" });
 }
 function shortTime(at) {
   const d = new Date(at), today = new Date();
-  return d.toDateString() === today.toDateString() ? `Today at ${clock(at)}` : `${d.toLocaleDateString()} ${clock(at)}`;
+  return d.toDateString() === today.toDateString() ? w("todayAt", clock(at)) : `${d.toLocaleDateString(dates())} ${clock(at)}`;
 }
 
 /** install joins the log to the store. */

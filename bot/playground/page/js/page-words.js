@@ -1,5 +1,5 @@
 // The fixed words of the page around the messages, in English and Chinese: frame, sidebar, people, what
-// stands around messages, message box.
+// stands around messages, message box, and the panel "Inside the reply".
 
 export const PAGE = {
   skip: { en: "Skip to the message box", zh: "跳到消息输入框" },
@@ -67,6 +67,11 @@ export const PAGE = {
   delete: { en: "Delete", zh: "删除" },
   apps: { en: "Apps", zh: "应用" },
 
+  today: { en: "Today", zh: "今天" },
+  todayAt: { en: "Today at {0}", zh: "今天 {0}" },
+  wasEdited: { en: " (edited)", zh: "（已编辑）" },
+  onlyYou: { en: "Only you can see this", zh: "只有你能看到" },
+
   message: { en: "Message", zh: "消息" },
   messageTo: { en: "Message {0}", zh: "发消息到 {0}" },
   suggestions: { en: "Suggestions", zh: "建议" },
@@ -85,4 +90,40 @@ export const PAGE = {
   bot: { en: "bot", zh: "机器人" },
   noCommand: { en: "There is no command {0}.", zh: "没有命令 {0}。" },
   tooLong: { en: "A message has at most {0} characters; this one has {1}.", zh: "一条消息至多 {0} 个字符；这一条有 {1} 个。" },
+
+  unfinished: { en: "Waiting for the reply to finish…", zh: "正在等待回答完成……" },
+  toLatest: { en: "Back to the latest reply", zh: "回到最新的回答" },
+  tokensOf: { en: "Tokens of the reply. Arrow keys move between them.", zh: "回答的 token。用方向键移动。" },
+  oneToken: { en: "One token", zh: "一个 token" },
+  unrecorded: { en: "Nothing was recorded for this reply.", zh: "没有这个回答的记录。" },
+  saySomething: { en: "Say something to {0}.", zh: "对 {0} 说点什么吧。" },
+  insideHint: {
+    en: "{0}'s model is inside this very process. When it has answered, each token of its reply stands here: how sure the model was, what else it might have said, and which experts did the work.",
+    zh: "{0} 的模型就在这个进程里。它回答之后，这里会列出回答的每个 token：模型有多大把握、还可能说什么，以及由哪些专家完成。",
+  },
+  token: { en: "token", zh: "个 token" },
+  tokens: { en: "tokens", zh: "个 token" },
+  tokensTitle: { en: "How many tokens the reply has", zh: "回答共有多少个 token" },
+  typical: { en: "typical chance", zh: "典型概率" },
+  typicalTitle: { en: "The geometric mean of the tokens' chances", zh: "各 token 概率的几何平均" },
+  bitsOf: { en: "bits of surprise", zh: "比特惊奇度" },
+  bitsTitle: { en: "Mean surprise per token: minus the binary logarithm of its chance", zh: "每个 token 的平均惊奇度：其概率以 2 为底的负对数" },
+  first: { en: "first choice", zh: "首选比例" },
+  firstTitle: { en: "How often the likeliest token was taken", zh: "选中最可能 token 的比例" },
+  drafts: { en: "Chosen from {0} drafts", zh: "选自 {0} 份草稿" },
+  draftsHint: {
+    en: "This reply has {0}: the sum of the logarithms of its tokens' chances, that of its end included, over its length to the power of 0.6. The highest of those that came to an end is said.",
+    zh: "这个回答得分 {0}：各 token（含结束符）概率的对数之和，除以长度的 0.6 次方。说出的是已结束的草稿中得分最高的一份。",
+  },
+  same: { en: "the same", zh: "相同" },
+  shadeBy: { en: "Shade the tokens by", zh: "token 的着色方式" },
+  shaded: { en: "Shaded by", zh: "着色" },
+  theirChance: { en: "their chance", zh: "按概率" },
+  firstExpert: { en: "first expert in layer {0}", zh: "按第 {0} 层的首位专家" },
+  guess: { en: "a guess", zh: "猜测" },
+  certain: { en: "certain", zh: "确定" },
+  load: { en: "Expert load", zh: "专家负载" },
+  loadHint: { en: "How many of the {0} tokens each expert took; every token goes to {1} in each layer. An even share would be {2}. Press a cell to see its tokens.", zh: "{0} 个 token 中各专家处理了多少；每个 token 在每层交给 {1} 个专家。平均分配时各占 {2}。点按一格可查看其中的 token。" },
+  loadTable: { en: "Expert load table", zh: "专家负载表" },
+  cell: { en: "Layer {0}, expert {1}: {2} of {3} tokens", zh: "第 {0} 层，专家 {1}：{3} 个 token 中的 {2} 个" },
 };

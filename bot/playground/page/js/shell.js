@@ -1,7 +1,7 @@
 // The frame of the page: theme, drawers on narrow screens, the notices and the state of the connection.
 import { $, h, icon, remember, recall } from "./dom.js";
 import { state, on, user } from "./store.js";
-import { w } from "./words.js";
+import { w, lang } from "./words.js";
 
 const THEMES = { auto: "auto", light: "sun", dark: "moon" }; // with their icons
 const NARROW = matchMedia("(max-width: 820px)"); // the same border as in layout.css
@@ -109,7 +109,8 @@ function notices() {
     const open = box.classList.toggle("is-open");
     toggle.setAttribute("aria-expanded", String(open));
   } }, icon("chevron", 16));
-  box.replaceChildren(h("dl", { class: "notice-list" }, state.notices.map((n) => h("div", { class: ["notice", n.warning && "is-warning", n.text.length < 24 && "is-short"].filter(Boolean).join(" ") }, h("dt", null, w(n.label)), h("dd", { title: n.text }, n.text)))), toggle);
+  const text = (n) => lang() === "zh" && n.zh || n.text;
+  box.replaceChildren(h("dl", { class: "notice-list" }, state.notices.map((n) => h("div", { class: ["notice", n.warning && "is-warning", text(n).length < 24 && "is-short"].filter(Boolean).join(" ") }, h("dt", null, w(n.label)), h("dd", { title: text(n) }, text(n))))), toggle);
 }
 
 let lostTimer = 0;
