@@ -178,6 +178,25 @@ func TestEveryAnswerInChinese(t *testing.T) {
 	w.inChinese("an empty form", w.wait(w.d.Submit(about, map[string]string{inputText: " "})))
 	w.inChinese(menuAgain, w.wait(w.d.CommandOn(c, w.mia.ID, menuAgain, said.ID)))
 
+	for _, tc := range []struct {
+		command, option string
+		given           []discordtest.Option
+	}{
+		{"persona set", "text", nil}, {"admin mute", "minutes", []discordtest.Option{opt("person", w.mia.ID)}},
+		{"settings set", "value", []discordtest.Option{opt("name", "history")}}, {"settings set", "value", []discordtest.Option{opt("name", "chime_in")}},
+		{"settings set", "value", []discordtest.Option{opt("name", "chime_in_fall")}}, {"settings set", "value", []discordtest.Option{opt("name", "top_k")}},
+	} {
+		r := w.wait(w.d.Autocomplete(c, w.owner.ID, tc.command, tc.option, append(tc.given, opt(tc.option, ""))...))
+		if len(r.Choices) == 0 {
+			t.Errorf("/%s suggests nothing for %s", tc.command, tc.option)
+		}
+		for _, choice := range r.Choices {
+			if !hasHan(choice.Name) {
+				t.Errorf("/%s suggests %q for %s", tc.command, choice.Name, tc.option)
+			}
+		}
+	}
+
 	w.redis.Close()
 	run(w.owner, do("temperature"), do("sampling"), do("persona show"), do("settings show"), do("admin show"), do("context"), do("why"), do("export"), do("reset"), do("status"), do("steer show"), do("stats"))
 
