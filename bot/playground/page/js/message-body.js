@@ -5,7 +5,7 @@ import { render, isOnlyEmoji } from "./markdown.js";
 import { interact } from "./api.js";
 import { attempt } from "./toast.js";
 import { pressed } from "./interactions.js";
-import { w } from "./words.js";
+import { w, dates } from "./words.js";
 
 /** names gives the words for the mentions in a text; undefined where nobody is known by the id. */
 export const names = {
@@ -24,7 +24,7 @@ export function body(message) {
   } else if (message.content) {
     const text = h("div", { class: isOnlyEmoji(message.content) ? "text is-emoji" : "text" }, render(message.content, names, state.me));
     const last = text.lastElementChild;
-    if (message.edited) (last?.tagName === "P" ? last : text).append(h("span", { class: "edited", title: new Date(message.edited).toLocaleString() }, w("wasEdited")));
+    if (message.edited) (last?.tagName === "P" ? last : text).append(h("span", { class: "edited", title: new Date(message.edited).toLocaleString(dates()) }, w("wasEdited")));
     out.append(text);
   }
   for (const file of message.attachments ?? []) out.append(attachment(file));
@@ -70,7 +70,7 @@ function embed(e) {
   el.append(main);
   if (e.thumbnail?.url) el.append(h("img", { class: "embed-thumb", src: e.thumbnail.url, alt: "" }));
   if (e.image?.url) el.append(h("a", { class: "picture", href: e.image.url, target: "_blank", rel: "noopener noreferrer", "aria-label": "Open the picture" }, h("img", { src: e.image.url, alt: e.title || "Picture", width: e.image.width || null, height: e.image.height || null })));
-  const foot = [e.footer?.text, e.timestamp && new Date(e.timestamp).toLocaleString()].filter(Boolean).join(" · ");
+  const foot = [e.footer?.text, e.timestamp && new Date(e.timestamp).toLocaleString(dates())].filter(Boolean).join(" · ");
   if (foot) el.append(h("div", { class: "embed-foot" }, foot));
   return el;
 }

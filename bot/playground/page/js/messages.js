@@ -5,7 +5,7 @@ import { plain } from "./markdown.js";
 import { attempt } from "./toast.js";
 import { body, names } from "./message-body.js";
 import { actions } from "./actions.js";
-import { w, lang, locale } from "./words.js";
+import { w, dates } from "./words.js";
 
 const GROUP_MS = 5 * 60 * 1000;  // messages of one person closer than this share one head
 const GROWING_MS = 1800;         // a bot's message counts as growing this long after an edit
@@ -268,7 +268,6 @@ export const focusLast = () => [...$("log").querySelectorAll(".message")].at(-1)
 
 const two = (n) => String(n).padStart(2, "0");
 const clock = (at) => { const d = new Date(at); return `${two(d.getHours())}:${two(d.getMinutes())}`; };
-const dates = () => lang() === "zh" ? locale() : undefined; // in English as the browser writes them
 const longTime = (at) => new Date(at).toLocaleString(dates(), { dateStyle: "full", timeStyle: "short" });
 function dayName(at) {
   const day = new Date(at), today = new Date();

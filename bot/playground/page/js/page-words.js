@@ -35,6 +35,7 @@ export const PAGE = {
   Owner: { en: "Owner", zh: "所有者" },
   Admin: { en: "Admin", zh: "管理员" },
   Member: { en: "Member", zh: "成员" },
+  speaking: { en: "speaking", zh: "正在发言" },
   speakAs: { en: "Speak as", zh: "以谁的身份发言" },
   speakingAs: { en: "Speaking as {0}", zh: "以 {0} 的身份发言" },
   chooseOther: { en: "Speaking as {0}. Choose another person", zh: "以 {0} 的身份发言。点按换人" },

@@ -33,7 +33,7 @@ export function install(choose) {
 function fill(choose) {
   const people = [...state.users.values()].filter((u) => !u.bot);
   const rows = people.map((u) => h("li", null, h("button", {
-    class: "person-row", type: "button", "aria-pressed": String(u.id === state.me), dataset: { id: u.id },
+    class: "person-row", type: "button", "aria-pressed": String(u.id === state.me), dataset: { id: u.id, speaking: w("speaking") },
     onclick: () => { dialog.close(); choose(u.id); },
   }, avatar(u, 36), h("span", { class: "person-text" }, h("strong", null, u.name), h("span", null, w(u.role || "Member"))))));
   const name = h("input", { class: "field", id: "new-name", type: "text", maxlength: "32", autocomplete: "off", placeholder: w("name") });

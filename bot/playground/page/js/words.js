@@ -11,6 +11,9 @@ export const lang = () => language;
 /** locale is the same as Discord names it. */
 export const locale = () => language === "zh" ? "zh-CN" : "en-US";
 
+/** dates is the locale that dates are written in: in English as the browser has it. */
+export const dates = () => language === "zh" ? locale() : undefined;
+
 /** setLang changes it and tells the parts of the page ("language"). */
 export function setLang(to) {
   language = to === "zh" ? "zh" : "en";
