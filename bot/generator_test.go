@@ -153,11 +153,21 @@ func TestSeedAndTrace(t *testing.T) {
 	store := forgetful{Store: inside, mind: m}
 	kept := func(id string) bool { _, ok := m.Trace(id); return ok }
 	last, gone := fmt.Sprint(maxTraces+9), fmt.Sprint(maxTraces+8)
-	if err := store.Remove(t.Context(), session.Key{Channel: "c"}, gone); err != nil && !errors.Is(err, session.ErrNotFound) {
+	k, q := session.Key{Channel: "c"}, session.Turn{ID: "q", Role: session.RoleUser, Text: "?"}
+	if _, _, err := store.Accept(t.Context(), k, q); err != nil {
 		t.Fatal(err)
 	}
-	if kept(gone) || !kept(last) {
-		t.Error("the trace of a deleted answer is kept, or that of another is not")
+	to := fmt.Sprint(maxTraces + 7)
+	if _, err := store.Finish(t.Context(), k, "q", session.Turn{ID: to, Role: session.RoleAssistant, Text: a.Text}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{gone, "q"} {
+		if _, err := store.Remove(t.Context(), k, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept(gone) || kept(to) || !kept(last) {
+		t.Error("the trace of a deleted answer, or of the answer to a deleted question, is kept, or that of another is not")
 	}
 	if err := store.Reset(t.Context(), session.Key{Channel: "c"}); err != nil {
 		t.Fatal(err)

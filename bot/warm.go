@@ -58,11 +58,12 @@ func (f forgetful) Reset(ctx context.Context, k session.Key) error {
 	return f.Store.Reset(ctx, k)
 }
 
-// Remove forgets a message of a conversation.
-func (f forgetful) Remove(ctx context.Context, k session.Key, turnID string) error {
+// Remove forgets a message of a conversation, and the answer to it.
+func (f forgetful) Remove(ctx context.Context, k session.Key, turnID string) (answer string, err error) {
 	defer f.mind.forget(k.Channel)
-	defer f.mind.dropTraces(func(id string, _ keptTrace) bool { return id == turnID })
-	return f.Store.Remove(ctx, k, turnID)
+	answer, err = f.Store.Remove(ctx, k, turnID)
+	f.mind.dropTraces(func(id string, _ keptTrace) bool { return id == turnID || id == answer })
+	return answer, err
 }
 
 // Forget forgets a person, who may have spoken anywhere.

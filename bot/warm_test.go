@@ -53,8 +53,11 @@ func TestWhatIsForgottenIsNotKeptWarm(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	store := embeddedStore(t, log)
 	for name, forget := range map[string]func(ctx context.Context, f forgetful) error{
-		"reset":     func(ctx context.Context, f forgetful) error { return f.Reset(ctx, session.Key{Channel: "room"}) },
-		"remove":    func(ctx context.Context, f forgetful) error { return f.Remove(ctx, session.Key{Channel: "room"}, "1") },
+		"reset": func(ctx context.Context, f forgetful) error { return f.Reset(ctx, session.Key{Channel: "room"}) },
+		"remove": func(ctx context.Context, f forgetful) error {
+			_, err := f.Remove(ctx, session.Key{Channel: "room"}, "1")
+			return err
+		},
 		"forget me": func(ctx context.Context, f forgetful) error { _, err := f.Forget(ctx, "42"); return err },
 	} {
 		c := warmConfig(t)

@@ -242,7 +242,7 @@ func (s *Service) refuse(q Question) {
 			mine, err = s.store.Hold(ctx, q.Key, q.Turn.ID)
 		}
 		if mine {
-			err = s.store.Remove(ctx, q.Key, q.Turn.ID)
+			_, err = s.store.Remove(ctx, q.Key, q.Turn.ID)
 		}
 		if err != nil && !errors.Is(err, session.ErrNotFound) {
 			return err

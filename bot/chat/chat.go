@@ -20,7 +20,7 @@ type Store interface {
 	Admit(ctx context.Context, k session.Key, t session.Turn, limits []session.Limit) (s session.Session, accepted bool, wait time.Duration, err error)
 	Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn, amounts ...session.Amount) (done bool, err error)
 	Load(ctx context.Context, k session.Key) (session.Session, error)
-	Remove(ctx context.Context, k session.Key, turnID string) error
+	Remove(ctx context.Context, k session.Key, turnID string) (answer string, err error)
 	UpdateTurn(ctx context.Context, k session.Key, turnID string, change func(*session.Turn) error) (session.Turn, error)
 	Claim(ctx context.Context, k session.Key, messageID string) (bool, error)
 	Hold(ctx context.Context, k session.Key, questionID string) (bool, error)

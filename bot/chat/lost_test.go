@@ -59,7 +59,7 @@ func TestLeftOverQuestionPushedOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.store.Remove(ctx, k, "2"); err != nil {
+	if _, err := w.store.Remove(ctx, k, "2"); err != nil {
 		t.Fatal(err)
 	}
 	for _, turn := range []session.Turn{deleted, left} {

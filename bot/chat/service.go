@@ -171,12 +171,15 @@ func (s *Service) AskWait(ctx context.Context, q Question) error {
 	return err
 }
 
-// Remove takes a message out of its conversation: it was deleted. It acts in order
-// with the questions of the channel. An answer under way to it ends there.
+// Remove takes a message out of its conversation, and the answer to it: it was deleted.
+// It acts in order with the questions of the channel. An answer under way to it ends
+// there. What is shown of an answer stays to be seen. An answer is to one question, though
+// the model saw those before it: it stays when one of them is deleted.
 func (s *Service) Remove(k session.Key, messageID string) {
 	err := s.intake.push(k.Channel, func() {
 		s.attempt(chore{"the deleted message is forgotten", k.Channel, messageID, func(ctx context.Context) error {
-			return s.store.Remove(ctx, k, messageID)
+			_, err := s.store.Remove(ctx, k, messageID)
+			return err
 		}})
 		if w := s.under(k, messageID); w != nil && w.redo == nil {
 			if w.delete() {

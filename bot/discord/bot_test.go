@@ -122,17 +122,36 @@ func TestDeletedMessagesLeaveTheContext(t *testing.T) {
 	a := w.says(c, "re: hello")
 	w.stored(c, "hello", "re: hello")
 	w.idle(c, q.ID)
+	w.press(a, w.mia.ID, "Regenerate")
+	w.shows(a, "re: hello #2", "◀️ (2/2) (▶️) Regenerate")
+	w.idle(c, q.ID)
 	if err := w.d.Delete(c, q.ID, w.mia.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.stored(c, "re: hello")
+	w.stored(c)                                                                           // the answer is forgotten with its question
+	for label, who := range map[string]string{"◀️": w.mia.ID, "Regenerate": w.owner.ID} { // and stays to be seen, as it is
+		w.press(a, who, label)
+		w.told(c, who, sayTooOld)
+	}
+	w.shows(a, "re: hello #2", "◀️ (2/2) (▶️) Regenerate")
+	w.stored(c)
 	if err := w.d.Delete(c, a.ID, w.owner.ID); err != nil {
+		t.Fatal(err)
+	}
+	q = w.send(c, w.mia.ID, w.at("and you?"))
+	a = w.says(c, "re: and you?")
+	w.idle(c, q.ID)
+	if err := w.d.Delete(c, a.ID, w.owner.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.stored(c, "and you?")
+	if err := w.d.Delete(c, q.ID, w.mia.ID); err != nil {
 		t.Fatal(err)
 	}
 	w.stored(c)
 	slow := w.send(c, w.mia.ID, w.at("slow 400"))
 	behind := w.send(c, w.mia.ID, w.at("behind"))
-	w.until("an answer and one that waits", func() bool { return len(w.replies(c)) == 2 })
+	w.until("an answer and one that waits", func() bool { return len(w.public(c)) == 2 })
 	for _, m := range []discordtest.Message{behind, slow} {
 		if err := w.d.Delete(c, m.ID, w.mia.ID); err != nil {
 			t.Fatal(err)
@@ -141,7 +160,7 @@ func TestDeletedMessagesLeaveTheContext(t *testing.T) {
 	w.idle(c, slow.ID)
 	w.idle(c, behind.ID)
 	w.until("only what was said is left", func() bool {
-		r := w.replies(c)
+		r := w.public(c)
 		return len(r) == 1 && strings.HasPrefix(r[0].Content, "re: slow 400") && !strings.HasSuffix(r[0].Content, "399")
 	})
 	w.stored(c)

@@ -60,7 +60,7 @@ func (b *Bot) privacy(elsewhere string) string {
 	return "**What I keep**: of messages meant for me, the text, your name and id, when it was, and my answers, by channel, " + kept + ". " +
 		"Nothing of other messages; one that you reply to is read with your question. Settings of a channel, and sums such as how many messages there were.\n" +
 		"**What for**: to answer in context. I don't learn from it, " + who + "\n" +
-		"**How to be rid of it**: delete a message and I forget it; **/reset** forgets a channel's conversation (ten minutes it can be undone); " +
+		"**How to be rid of it**: delete a message and I forget it and my answer to it (you still see that one, and what was said since stays, even if it repeats something); **/reset** forgets a channel's conversation (ten minutes it can be undone); " +
 		"**/forget-me** removes everything you said to me, everywhere, and my answers to it. **/export** shows you what there is of this channel."
 }
 

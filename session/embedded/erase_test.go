@@ -56,7 +56,7 @@ func TestErase(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	kept("after Forget", "plugh", "plover")
-	if err := store.Remove(ctx, session.Key{Channel: "1"}, "11"); err != nil {
+	if _, err := store.Remove(ctx, session.Key{Channel: "1"}, "11"); err != nil {
 		t.Fatal(err)
 	}
 	closeStore()

@@ -86,8 +86,8 @@ func (r *reopening) Import(ctx context.Context, from io.Reader) (n session.Moved
 	return
 }
 
-func (r *reopening) Remove(ctx context.Context, k session.Key, id string) (err error) {
-	r.with(func(s *redisstore.Store) { err = s.Remove(ctx, k, id) })
+func (r *reopening) Remove(ctx context.Context, k session.Key, id string) (answer string, err error) {
+	r.with(func(s *redisstore.Store) { answer, err = s.Remove(ctx, k, id) })
 	return
 }
 

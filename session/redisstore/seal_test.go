@@ -199,7 +199,8 @@ func TestWrongKeys(t *testing.T) {
 		_, sets := s.SettingsOf(ctx, k)
 		_, setting := s.UpdateSettings(ctx, k, func(*session.Settings) error { return nil })
 		_, forget := s.Forget(ctx, "77")
-		for what, err := range map[string]error{"Accept": accept, "Load": load, "UpdateTurn": update, "Remove": s.Remove(ctx, k, "0"),
+		_, remove := s.Remove(ctx, k, "0")
+		for what, err := range map[string]error{"Accept": accept, "Load": load, "UpdateTurn": update, "Remove": remove,
 			"Settings": set, "SettingsOf": sets, "UpdateSettings": setting, "Forget": forget} {
 			if !session.IsKeyError(err) || !strings.Contains(err.Error(), "4711") || !strings.Contains(err.Error(), "key a") || !strings.Contains(err.Error(), reason) {
 				t.Errorf("%s with keys %q: %v; want a KeyError that names the channel, the key and why", what, names, err)

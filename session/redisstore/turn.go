@@ -10,32 +10,24 @@ import (
 	"moebot/session"
 )
 
-// findTurn returns a turn of a channel, encoded as it stands in one of its lists ("log",
-// "undo") and decoded, or session.ErrNotFound.
-func (s *Store) findTurn(ctx context.Context, k session.Key, turnID string, lists ...string) (string, session.Turn, error) {
-	stored := make([]*redis.StringSliceCmd, len(lists))
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, list := range lists {
-			stored[i] = p.LRange(ctx, s.channelKey(k, list), 0, -1)
-		}
-		return nil
-	})
+// findTurn returns a turn of a session, encoded as it is stored and decoded, or
+// session.ErrNotFound.
+func (s *Store) findTurn(ctx context.Context, k session.Key, turnID string) (string, session.Turn, error) {
+	log, err := s.client.LRange(ctx, s.channelKey(k, "log"), 0, -1).Result()
 	if err != nil {
 		return "", session.Turn{}, wrap(ctx, err)
 	}
-	sealed := error(session.ErrNotFound)
-	for _, list := range stored {
-		for _, e := range list.Val() {
-			t, err := s.decodeTurn(k, e)
-			if err == nil && t.ID == turnID {
-				return e, t, nil
-			}
-			if session.IsKeyError(err) {
-				sealed = err // it may be that one
-			}
+	missing := error(session.ErrNotFound)
+	for _, e := range log {
+		t, err := s.decodeTurn(k, e)
+		if err == nil && t.ID == turnID {
+			return e, t, nil
+		}
+		if session.IsKeyError(err) {
+			missing = err // it may be that one
 		}
 	}
-	return "", session.Turn{}, sealed
+	return "", session.Turn{}, missing
 }
 
 // UpdateTurn changes one turn of a session by compare-and-swap: the text of an
@@ -52,7 +44,7 @@ func (s *Store) UpdateTurn(ctx context.Context, k session.Key, turnID string, ch
 		return fail(err)
 	}
 	for range settingsTries {
-		old, turn, err := s.findTurn(ctx, k, turnID, "log")
+		old, turn, err := s.findTurn(ctx, k, turnID)
 		if err != nil {
 			return fail(err)
 		}

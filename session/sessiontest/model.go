@@ -70,9 +70,17 @@ func testModel(t *testing.T, s Store) {
 			check(step, "Reset", nil, nil, s.Reset(ctx, k))
 			m.turns, m.open = nil, map[string]bool{}
 		case n < 18:
-			check(step, "Remove "+id, nil, nil, s.Remove(ctx, k, id))
+			gone := ""
+			if i := slices.Index(m.turns, id); i >= 0 {
+				m.turns = slices.Delete(m.turns, i, i+1)
+				if i < len(m.turns) && m.turns[i] == m.by[id] {
+					gone = m.by[id]
+					m.turns = slices.Delete(m.turns, i, i+1)
+				}
+			}
 			delete(m.open, id)
-			m.turns = slices.DeleteFunc(m.turns, func(t string) bool { return t == id })
+			answer, err := s.Remove(ctx, k, id)
+			check(step, "Remove "+id, gone, answer, err)
 		default:
 			m.set = session.Settings{TopK: ptr(r.IntN(100))}
 			check(step, "SetSettings", nil, nil, s.SetSettings(ctx, k, m.set))

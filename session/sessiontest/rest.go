@@ -200,8 +200,9 @@ func testBadInput(t *testing.T, s Store) {
 		_, serr := s.Settings(ctx, k)
 		_, uerr := s.UpdateSettings(ctx, k, func(*session.Settings) error { return nil })
 		_, ferr := s.Finish(ctx, k, "1", answer("2", "a"))
+		_, rerr := s.Remove(ctx, k, "1")
 		for name, err := range map[string]error{
-			"Load": lerr, "Settings": serr, "UpdateSettings": uerr, "Finish": ferr, "Reset": s.Reset(ctx, k), "Remove": s.Remove(ctx, k, "1"),
+			"Load": lerr, "Settings": serr, "UpdateSettings": uerr, "Finish": ferr, "Reset": s.Reset(ctx, k), "Remove": rerr,
 			"SetSettings": s.SetSettings(ctx, k, session.Settings{}), "Count": s.Count(ctx, k, map[string]int64{"x": 1}),
 		} {
 			if err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrUnavailable) {

@@ -22,7 +22,7 @@ type Store interface {
 	Finish(ctx context.Context, k session.Key, questionID string, answer session.Turn, amounts ...session.Amount) (bool, error)
 	Load(context.Context, session.Key) (session.Session, error)
 	Reset(context.Context, session.Key) error
-	Remove(ctx context.Context, k session.Key, turnID string) error
+	Remove(ctx context.Context, k session.Key, turnID string) (answer string, err error)
 	UpdateTurn(ctx context.Context, k session.Key, turnID string, change func(*session.Turn) error) (session.Turn, error)
 	Undo(context.Context, session.Key) (int, error)
 	Claim(ctx context.Context, k session.Key, messageID string) (bool, error)
@@ -80,6 +80,8 @@ func Run(t *testing.T, open func(testing.TB, Limits) Store) {
 		{"Expire", Limits{TTL: 1500 * time.Millisecond}, testExpire},
 		{"Reset", Limits{}, testReset},
 		{"Remove", Limits{}, testRemove},
+		{"RemoveAnswers", Limits{MaxTurns: 4}, testRemoveAnswers},
+		{"RemoveConcurrently", Limits{}, testRemoveConcurrently},
 		{"UpdateTurn", Limits{}, testUpdateTurn},
 		{"Undo", Limits{}, testUndo},
 		{"Claim", Limits{}, testClaim},
