@@ -18,8 +18,9 @@ type Answer struct {
 	Cut bool
 	// Stale says that the question was edited after this answer.
 	Stale bool
-	// Variants are all alternatives, the turn's own text at index Chosen among
-	// them. With fewer than two there are none and Chosen is 0.
+	// Variants are all alternatives to the question as it was last answered, the
+	// turn's own text at index Chosen among them. With fewer than two there are none
+	// and Chosen is 0.
 	Variants []Variant
 	Chosen   int
 }
@@ -33,10 +34,16 @@ type Variant struct {
 // Of is how many alternatives an answer has: 1 at least.
 func (a *Answer) Of() int { return max(1, len(a.Variants)) }
 
-// AddVariant makes text the answer, and keeps what it was as an alternative. The
-// answer is not stale any more.
+// AddVariant makes v the answer, and keeps what it was as an alternative, unless that
+// is stale, for then it answers what is not asked any more. The answer is not stale
+// any more.
 func (t *Turn) AddVariant(v Variant) {
 	a := t.own()
+	if a.Stale {
+		a.Variants, a.Chosen, a.Stale = nil, 0, false
+		t.Text, a.Cut = v.Text, v.Cut
+		return
+	}
 	if len(a.Variants) == 0 {
 		a.Variants = []Variant{{t.Text, a.Cut}}
 		a.Chosen = 0
@@ -49,7 +56,6 @@ func (t *Turn) AddVariant(v Variant) {
 		a.Variants = append(a.Variants[:oldest:oldest], a.Variants[oldest+1:]...)
 	}
 	a.Variants = append(a.Variants[:len(a.Variants):len(a.Variants)], v)
-	a.Stale = false
 	t.choose(a, len(a.Variants)-1)
 }
 

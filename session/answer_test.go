@@ -11,13 +11,13 @@ import (
 )
 
 func TestVariants(t *testing.T) {
-	turn := session.Turn{ID: "2", Role: session.RoleAssistant, Text: "one", Answer: &session.Answer{To: "1", Cut: true, Stale: true}}
+	turn := session.Turn{ID: "2", Role: session.RoleAssistant, Text: "one", Answer: &session.Answer{To: "1", Cut: true}}
 	before := turn
 	turn.AddVariant(session.Variant{Text: "two"})
 	if turn.Text != "two" || turn.Answer.Of() != 2 || turn.Answer.Chosen != 1 || turn.Answer.Cut || turn.Answer.Stale {
 		t.Errorf("after the second: %+v, %+v", turn, turn.Answer)
 	}
-	if before.Text != "one" || !before.Answer.Stale || before.Answer.Variants != nil {
+	if before.Text != "one" || !before.Answer.Cut || before.Answer.Variants != nil {
 		t.Errorf("a copy of before has changed: %+v", before.Answer)
 	}
 	if err := turn.Choose(0); err != nil || turn.Text != "one" || !turn.Answer.Cut {
@@ -51,6 +51,28 @@ func TestVariants(t *testing.T) {
 	plain := session.Turn{ID: "3", Role: session.RoleAssistant, Text: "x"}
 	if err := plain.Choose(0); err != nil || plain.Text != "x" {
 		t.Errorf("the only one: %v, %q", err, plain.Text)
+	}
+}
+
+// What was answered before an edit is no alternative to what is answered after it.
+func TestVariantsOfAnEditedQuestion(t *testing.T) {
+	turn := session.Turn{ID: "2", Role: session.RoleAssistant, Text: "old", Answer: &session.Answer{To: "1", For: "9", Cut: true}}
+	turn.AddVariant(session.Variant{Text: "old too"})
+	before := turn
+	stale := *turn.Answer
+	stale.Stale = true
+	turn.Answer = &stale
+	turn.AddVariant(session.Variant{Text: "new", Cut: true})
+	want := session.Turn{ID: "2", Role: session.RoleAssistant, Text: "new", Answer: &session.Answer{To: "1", For: "9", Cut: true}}
+	if diff := cmp.Diff(want, turn); diff != "" {
+		t.Errorf("after the edit (-want +got):\n%s", diff)
+	}
+	turn.AddVariant(session.Variant{Text: "newer"})
+	if diff := cmp.Diff([]session.Variant{{Text: "new", Cut: true}, {Text: "newer"}}, turn.Answer.Variants); diff != "" || turn.Text != "newer" {
+		t.Errorf("and again (-want +got):\n%s", diff)
+	}
+	if before.Text != "old too" || before.Answer.Of() != 2 {
+		t.Errorf("a copy of before has changed: %+v", before.Answer)
 	}
 }
 

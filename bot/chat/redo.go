@@ -26,7 +26,8 @@ type Redo struct {
 // Redo takes the wish and returns at once. ErrUnderWay means that the question is
 // being answered just now; ErrFull and ErrClosed are as in Ask. The new answer is
 // made in order with the questions of the channel, from the conversation up to the
-// question, and is kept beside the old one, which can be chosen again.
+// question, and is kept beside the old one, which can be chosen again; an answer to what
+// the question was before it was edited is not kept.
 func (s *Service) Redo(r Redo) error {
 	asker := ""
 	if r.Old.Answer != nil {
@@ -146,9 +147,11 @@ func (s *Service) redoPrompt(r *Redo) (p Prompt, notice string) {
 	r.Old = now // another process may have changed it
 	set := r.Above.Merge(sess.Settings)
 	p = Prompt{Key: r.Key, QuestionID: r.QuestionID, Turns: withReferred(Recent(turns, set, 1), r.Refers), Settings: set}
-	if r.Continue {
+	switch {
+	case r.Continue:
 		p.Begin = now.Text
-	} else {
+	case now.Answer != nil && now.Answer.Stale: // another question, to which nothing was said yet
+	default:
 		p.Settings.Seed = nil // or the same would be said again
 		p.Unlike = []string{now.Text}
 		if now.Answer != nil {

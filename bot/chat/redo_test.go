@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,7 +128,13 @@ func TestRedoThatFailsRestores(t *testing.T) {
 	w.settle()
 	w.redo("c", "1", false)
 	w.board.wait(t, 4)
-	w.until("stored", func() bool { a := w.answerTo("c", "1"); return !a.Answer.Stale && a.Answer.Of() == 2 })
+	w.until("stored", func() bool {
+		a := w.answerTo("c", "1")
+		return !a.Answer.Stale && strings.HasSuffix(a.Text, " better") && a.Answer.Of() == 1
+	})
+	w.gen.mu.Lock()
+	same(t, w.gen.unlike, nil) // what was said to another question may be right for this one
+	w.gen.mu.Unlock()
 	// nothing is known any more
 	w.settle()
 	if err := w.store.Reset(t.Context(), k); err != nil {

@@ -198,17 +198,12 @@ func TestContinueButton(t *testing.T) {
 func TestLongAlternatives(t *testing.T) {
 	w := newWorld(t, discordtest.Options{}, Options{}, true)
 	c := w.d.AddChannel(w.guild.ID, "general").ID
-	q := w.send(c, w.mia.ID, w.at("long 900"))
+	q := w.send(c, w.mia.ID, w.at("shrink 900"))
 	w.until("three messages", func() bool { return len(w.replies(c)) == 3 && labels(w.replies(c)[2]) == "Regenerate" })
 	w.idle(c, q.ID)
-	if _, err := w.d.Edit(c, q.ID, w.mia.ID, w.at("short")); err != nil {
-		t.Fatal(err)
-	}
-	last := w.replies(c)[2]
-	w.until("the edit is noticed", func() bool { m, _ := w.d.Message(c, last.ID); return labels(m) == "Answer the edit" })
-	w.press(last, w.mia.ID, "Answer the edit")
+	w.press(w.replies(c)[2], w.mia.ID, "Regenerate")
 	first := w.replies(c)[0]
-	w.shows(first, "re: short #2", "◀️ (2/2) (▶️) Regenerate")
+	w.shows(first, "re: shrink 900 #2", "◀️ (2/2) (▶️) Regenerate")
 	w.until("the rest is gone", func() bool { return len(w.replies(c)) == 1 })
 	w.idle(c, q.ID)
 	w.press(first, w.mia.ID, "◀️")
@@ -221,6 +216,32 @@ func TestLongAlternatives(t *testing.T) {
 		turn, ok := s.Turn(w.replies(c)[2].ID)
 		return err == nil && ok && turn.ID == first.ID
 	})
+}
+
+// What is answered to an edited question stands alone: nothing leads back to answers to
+// what it was.
+func TestEditBeginsANewList(t *testing.T) {
+	w := newWorld(t, discordtest.Options{}, Options{}, true)
+	c := w.d.AddChannel(w.guild.ID, "general").ID
+	q := w.send(c, w.mia.ID, w.at("long 900"))
+	w.until("three messages", func() bool { return len(w.replies(c)) == 3 && labels(w.replies(c)[2]) == "Regenerate" })
+	w.idle(c, q.ID)
+	if _, err := w.d.Edit(c, q.ID, w.mia.ID, w.at("short")); err != nil {
+		t.Fatal(err)
+	}
+	last := w.replies(c)[2]
+	w.until("the edit is noticed", func() bool { m, _ := w.d.Message(c, last.ID); return labels(m) == "Answer the edit" })
+	w.press(last, w.mia.ID, "Answer the edit")
+	first := w.replies(c)[0]
+	w.shows(first, "re: short #2", "Regenerate")
+	w.until("the rest is gone", func() bool { return len(w.replies(c)) == 1 })
+	w.stored(c, "short", "re: short #2")
+	w.idle(c, q.ID)
+	w.press(first, w.mia.ID, "Regenerate")
+	w.shows(first, "re: short #3", "◀️ (2/2) (▶️) Regenerate")
+	w.idle(c, q.ID)
+	w.press(first, w.mia.ID, "◀️")
+	w.stored(c, "short", "re: short #2")
 }
 
 // What was left of an answer when the process died is put right by a press.

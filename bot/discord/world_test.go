@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// parrot answers "re: " and the question, piece by piece; "long N" gets N words,
+// parrot answers "re: " and the question, piece by piece; "long N" gets N words, "shrink N" as many the first time,
 // "slow N" N pieces 50 ms apart,
 // "think" is thought about first, "cut" is cut off and goes on with " and on". Every
 // further answer to the same question says which it is.
@@ -58,7 +58,8 @@ func (p0 parrot) Generate(ctx context.Context, p chat.Prompt, emit func(string) 
 		say(fmt.Sprint(" #", try))
 	}
 	var n int
-	if _, err := fmt.Sscanf(q.Text, "long %d", &n); err == nil {
+	_, shrink := fmt.Sscanf(q.Text, "shrink %d", &n)
+	if _, err := fmt.Sscanf(q.Text, "long %d", &n); err == nil || shrink == nil && try == 1 {
 		say(strings.Repeat(" blah", n))
 	}
 	if _, err := fmt.Sscanf(q.Text, "slow %d", &n); err == nil {
