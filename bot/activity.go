@@ -89,10 +89,13 @@ func (a *activity) Asked(k session.Key, person string) {
 }
 
 // Answered is chat.Observer.
-func (a *activity) Answered(k session.Key, u chat.Usage, stop string, took time.Duration) {
-	a.next.Answered(k, u, stop, took)
+func (a *activity) Answered(k session.Key, u chat.Usage, stop string, again bool, took time.Duration) {
+	a.next.Answered(k, u, stop, again, took)
 	a.note(k.Channel, func(s *session.Activity) {
 		s.Add(discord.CountAnswers, 1)
+		if again {
+			s.Add(discord.CountAgain, 1)
+		}
 		s.Add(discord.CountTokensIn, int64(u.PromptTokens))
 		s.Add(discord.CountTokensReused, int64(u.ReusedTokens))
 		s.Add(discord.CountTokensOut, int64(u.DecodedTokens))

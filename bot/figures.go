@@ -66,7 +66,7 @@ func (f *figures) handler() http.Handler {
 func (f *figures) Asked(session.Key, string) {}
 
 // Answered is chat.Observer.
-func (f *figures) Answered(_ session.Key, u chat.Usage, stop string, took time.Duration) {
+func (f *figures) Answered(_ session.Key, u chat.Usage, stop string, _ bool, took time.Duration) {
 	f.answers.WithLabelValues(stop).Inc()
 	f.first.Observe(u.TimeToFirstToken.Seconds())
 	f.whole.Observe(took.Seconds())

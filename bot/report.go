@@ -14,7 +14,8 @@ func english(english, _ string) string { return english }
 
 func chinese(_, zh string) string { return zh }
 
-// report gathers what /stats shows.
+// report gathers what /stats shows of the process; messages of a span of time, their tokens
+// and durations are activityOf's.
 func (s *service) report(ctx context.Context, in discord.In) discord.Report {
 	c, e := s.chat.Stats(), s.mind.stats()
 	var mem runtime.MemStats
@@ -24,17 +25,14 @@ func (s *service) report(ctx context.Context, in discord.In) discord.Report {
 	add := func(name, format string, args ...any) {
 		r.Fields = append(r.Fields, discord.Field{Name: name, Value: fmt.Sprintf(format, args...)})
 	}
-	add(in("Messages", "消息"), in("%d questions, %d answers\n%d failed, %d refused, %d twice\n%d stopped, %d given again", "问题 %d，回答 %d\n失败 %d，拒绝 %d，重复 %d\n停止 %d，重新回答 %d"), c.Questions, c.Answers, c.Failed, c.Refused, c.Duplicates, c.Stopped, c.Redone)
+	// what the process has counted, and what the store has
+	add(in("Everywhere, since I started", "全部，自启动以来"), in("%d questions\n%d refused\n%d stopped by people\n%d errors\n%d came a second time, left alone", "问题 %d\n拒绝 %d\n被停止 %d\n出错 %d\n重复送达而未处理 %d"), c.Questions, c.Refused, c.Stopped, c.Failed, c.Duplicates)
+	ever := in("Everywhere, in conversations ever", "全部对话累计")
 	if sum, err := s.store.Counters(ctx); err != nil {
-		add(in("All time", "累计"), "%s", in("my memory is away", "存储暂不可用"))
+		add(ever, "%s", in("my memory is away", "存储暂不可用"))
 	} else {
-		add(in("Today / all time", "今天 / 累计"), in("%d / %d questions\n%d / %d answers\n%d / %d tokens out", "问题 %d / %d\n回答 %d / %d\n输出 token %d / %d"), sum.Today["messages"], sum.Total["messages"],
-			sum.Today["answers"], sum.Total["answers"], sum.Today["tokens_out"], sum.Total["tokens_out"])
+		add(ever, in("%d questions\n%d answered\nwithout /ask and what was given again", "问题 %d\n已回答 %d\n不含 /ask 和重新回答"), sum.Total["messages"], sum.Total["answers"])
 	}
-	add(in("Tokens", "Token"), in("%d in (%d from the cache)\n%d out", "输入 %d（缓存 %d）\n输出 %d"), c.PromptTokens, c.ReusedTokens, c.DecodedTokens)
-	add(in("Speed", "速度"), in("%.0f tokens/s", "每秒 %.0f 个 token"), c.Speed)
-	add(in("First token", "首个 token"), "p50 %s\np95 %s\np99 %s", ms(c.FirstToken.P50), ms(c.FirstToken.P95), ms(c.FirstToken.P99))
-	add(in("Whole answer", "完整回答"), "p50 %s\np95 %s\np99 %s", ms(c.Whole.P50), ms(c.Whole.P95), ms(c.Whole.P99))
 	add(in("Queue", "队列"), in("%d active channels, %d waiting\nengine: %d busy, %d waiting", "活跃频道 %d，等待 %d\n引擎：工作 %d，等待 %d"), c.Active, c.Waiting, e.Busy, e.Queued)
 	add(in("Prefix cache", "前缀缓存"), in("%d hits of %d requests", "命中 %d，请求 %d"), e.CacheHits, e.Requests)
 	if latency, err := s.store.Ping(ctx); err != nil {

@@ -271,7 +271,7 @@ func TestPlayground(t *testing.T) {
 	for _, f := range stats.Embeds[0].Fields {
 		today[f.Name] = f.Value
 	}
-	for name, want := range map[string]string{"Messages": "3, answered 3", "People": "1", "Tokens": "tokens/s", "First token": "p99 ", "Whole answer": "p95 "} {
+	for name, want := range map[string]string{"Messages": "3 questions\n3 answers\n0 given again", "People": "1", "Tokens": "tokens/s", "First token": "p99 ", "Whole answer": "p95 "} {
 		if !strings.Contains(today[name], want) {
 			t.Errorf("today, %s is %q, want %q in it", name, today[name], want)
 		}
@@ -280,14 +280,19 @@ func TestPlayground(t *testing.T) {
 	for _, f := range stats.Embeds[1].Fields {
 		figures[f.Name] = f.Value
 	}
-	for name, want := range map[string]string{"Messages": "3 questions, 3 answers", "Today / all time": "3 / 3 questions", "Store": "embedded", "Model": "experts", "Prefix cache": "hits of 3 requests"} {
+	for name, want := range map[string]string{sinceStart: "3 questions", everRemembered: "3 questions\n3 answered", "Store": "embedded", "Model": "experts", "Prefix cache": "hits of 3 requests"} {
 		if !strings.Contains(figures[name], want) {
 			t.Errorf("%s is %q, want %q in it", name, figures[name], want)
 		}
 	}
-	for _, name := range []string{"Tokens", "Speed", "First token", "Whole answer", "Queue", "Gateway", "Memory", "Up"} {
+	for _, name := range []string{"Queue", "Gateway", "Memory", "Up"} {
 		if figures[name] == "" {
 			t.Errorf("/stats lacks %s", name)
+		}
+	}
+	for name := range today {
+		if figures[name] != "" {
+			t.Errorf("/stats shows %s twice: %q and %q", name, today[name], figures[name])
 		}
 	}
 	if strings.Contains(p.log.String(), "what are you") {

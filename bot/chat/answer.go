@@ -280,7 +280,7 @@ func (s *Service) keep(q Question, turn session.Turn, a Answer, start time.Time)
 				session.Amount{Name: tokensIn, N: int64(a.Usage.PromptTokens)}, session.Amount{Name: tokensOut, N: int64(a.Usage.DecodedTokens)})
 		})
 	}
-	s.count(q, a, start, stored)
+	s.count(q, a, start, stored, false)
 	if t, ok := s.gen.(Tracer); ok {
 		t.Keep(q.Key.Channel, turn.ID, a.Trace, false)
 	}
@@ -299,12 +299,12 @@ func (s *Service) store1(q Question, what string, do func(ctx context.Context) (
 // Counters of the store.
 const tokensIn, tokensOut = "tokens_in", "tokens_out"
 
-// count counts an answer that was shown.
-func (s *Service) count(q Question, a Answer, start time.Time, stored bool) {
+// count counts an answer that was shown, for the first time or again.
+func (s *Service) count(q Question, a Answer, start time.Time, stored, again bool) {
 	u := a.Usage
-	s.stats.answered(u, time.Since(start))
+	s.stats.answers.Add(1)
 	if s.opt.Observer != nil {
-		s.opt.Observer.Answered(q.Key, u, a.Stop, time.Since(start))
+		s.opt.Observer.Answered(q.Key, u, a.Stop, again, time.Since(start))
 	}
 	s.opt.Log.Info("answered", "channel", q.Key.Channel, "message", q.Turn.ID, "stored", stored, "stop", a.Stop,
 		"prompt", u.PromptTokens, "reused", u.ReusedTokens, "dropped_turns", u.DroppedTurns, "decoded", u.DecodedTokens,

@@ -120,7 +120,7 @@ func (s *Service) again(w *work) {
 			s.opt.Log.Warn("tokens could not be counted", "err", err)
 		}
 	}
-	s.count(w.q, a, start, stored)
+	s.count(w.q, a, start, stored, true)
 	if t, ok := s.gen.(Tracer); ok {
 		t.Keep(r.Key.Channel, turn.ID, a.Trace, r.Continue && len(a.Trace.Tokens) > 0)
 	}

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -287,6 +288,38 @@ func TestContinueMasksTheWhole(t *testing.T) {
 	w.settle()
 	if got := w.gen.trace("a1"); len(got.Tokens) != 0 {
 		t.Errorf("the trace is %+v", got)
+	}
+}
+
+// told notes what an Observer is told of answers.
+type told struct {
+	strict
+	again []bool
+}
+
+func (o *told) Answered(_ session.Key, _ Usage, _ string, again bool, _ time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.again = append(o.again, again)
+}
+
+// A second answer is not taken for one to a second question.
+func TestGivenAgainIsCountedApart(t *testing.T) {
+	w := newWorld(t, time.Minute)
+	w.s.Close(t.Context())
+	o := &told{}
+	w.s = New(w.store, w.gen, Options{QueueLen: 4, Timeout: time.Minute, Observer: o, Log: slog.New(slog.DiscardHandler)})
+	w.must("c", "1", "hi")
+	w.board.wait(t, 1)
+	w.settle()
+	w.redo("c", "1", false)
+	w.until("both are counted", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return slices.Equal(o.again, []bool{false, true})
+	})
+	if s := w.s.Stats(); s.Questions != 1 || s.Answers != 2 || s.Redone != 1 {
+		t.Errorf("%+v", s)
 	}
 }
 

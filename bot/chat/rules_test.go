@@ -27,8 +27,8 @@ func (s *strict) Mask(text string) (string, bool) {
 	return strings.ReplaceAll(text, "hush", "***"), true
 }
 
-func (s *strict) Asked(session.Key, string)                          {}
-func (s *strict) Answered(session.Key, Usage, string, time.Duration) {}
+func (s *strict) Asked(session.Key, string)                                {}
+func (s *strict) Answered(session.Key, Usage, string, bool, time.Duration) {}
 
 func (s *strict) Failed(kind string) {
 	s.mu.Lock()

@@ -45,9 +45,9 @@ type Rules interface {
 type Observer interface {
 	// Asked is told of a question that was taken, and who asked it.
 	Asked(k session.Key, personID string)
-	// Answered is told of an answer that was shown, and how long it took from its turn
-	// in the queue.
-	Answered(k session.Key, u Usage, stop string, took time.Duration)
+	// Answered is told of an answer that was shown, whether it is another one to the same
+	// question or more of it, and how long it took from its turn in the queue.
+	Answered(k session.Key, u Usage, stop string, again bool, took time.Duration)
 	// Failed is told of what went wrong: store, show, timeout, busy, generate, panic.
 	Failed(kind string)
 }

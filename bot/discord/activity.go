@@ -33,6 +33,7 @@ const (
 const (
 	CountMessages     = "messages"
 	CountAnswers      = "answers"
+	CountAgain        = "again" // of them, to a question that had one
 	CountTokensIn     = "tokens_in"
 	CountTokensReused = "tokens_reused" // of them
 	CountTokensOut    = "tokens_out"
@@ -60,7 +61,7 @@ func (a Activity) fields(i *discordgo.Interaction) []Field {
 		speed = float64(c[CountTokensOut]) / (float64(us) / 1e6)
 	}
 	out := []Field{
-		{in(i, "Messages", "消息"), fmt.Sprintf(in(i, "%d, answered %d", "%d，已回答 %d"), c[CountMessages], c[CountAnswers])},
+		{in(i, "Messages", "消息"), fmt.Sprintf(in(i, "%d questions\n%d answers\n%d given again", "问题 %d\n回答 %d\n重新回答 %d"), c[CountMessages], c[CountAnswers]-c[CountAgain], c[CountAgain])},
 		{in(i, "People", "人数"), fmt.Sprint(a.Sum.People())},
 		{in(i, "Tokens", "Token"), fmt.Sprintf(in(i, "%d in, %d of them from the cache\n%d out, %.0f tokens/s", "输入 %d，其中 %d 来自缓存\n输出 %d，每秒 %.0f 个"), c[CountTokensIn], c[CountTokensReused], c[CountTokensOut], speed)},
 		{in(i, "First token", "首个 token"), times(TimeFirst)},

@@ -110,13 +110,15 @@ func TestActivitySteps(t *testing.T) {
 func TestActivityFields(t *testing.T) {
 	var a Activity
 	a.Sum.Add(CountMessages, 3)
+	a.Sum.Add(CountAnswers, 5)
+	a.Sum.Add(CountAgain, 4)
 	a.Sum.Add(CountError+"timeout", 2)
 	a.Sum.Observe(TimeFirst, 20*time.Millisecond)
 	got := map[string]string{}
 	for _, f := range a.fields(nil) {
 		got[f.Name] = f.Value
 	}
-	if got["Messages"] != "3, answered 0" || got["Errors"] != "2 timeout" || !strings.Contains(got["First token"], "p99 ") || got["Whole answer"] != "p50 –\np95 –\np99 –" {
+	if got["Messages"] != "3 questions\n1 answers\n4 given again" || got["Errors"] != "2 timeout" || !strings.Contains(got["First token"], "p99 ") || got["Whole answer"] != "p50 –\np95 –\np99 –" {
 		t.Errorf("%q", got)
 	}
 }
