@@ -280,7 +280,7 @@ func TestPlayground(t *testing.T) {
 	for _, f := range stats.Embeds[1].Fields {
 		figures[f.Name] = f.Value
 	}
-	for name, want := range map[string]string{sinceStart: "3 questions", everRemembered: "3 questions\n3 answered", "Store": "embedded", "Model": "experts", "Prefix cache": "hits of 3 requests"} {
+	for name, want := range map[string]string{"Everywhere, since I started": "3 questions", "Everywhere, in conversations ever": "3 questions\n3 answered", "Store": "embedded", "Model": "experts", "Prefix cache": "hits of 3 requests"} {
 		if !strings.Contains(figures[name], want) {
 			t.Errorf("%s is %q, want %q in it", name, figures[name], want)
 		}

@@ -25,6 +25,10 @@ type misplaced struct{ field session.Field }
 
 func (e *misplaced) Error() string { return "discord: " + e.field.Name + " is a server's" }
 
+// errNoServer is returned where another server's model is wished for, and the
+// configuration names none.
+var errNoServer = errors.New("discord: there is no other server")
+
 // mayField reports whether the person may change a setting at a level: what concerns a
 // whole server, or who is answered, takes Manage Server; the rest Manage Channels, or,
 // where the configuration has everybody set how answers are made, nothing. What is
@@ -43,7 +47,8 @@ func (b *Bot) mayField(i *discordgo.Interaction, l session.Level, f session.Fiel
 	return may(i, discordgo.PermissionManageChannels)
 }
 
-// checked has a change of settings refused that is not the person's to make.
+// checked has a change of settings refused that is not the person's to make, or that
+// this bot cannot follow. What is stored already stays.
 func (b *Bot) checked(i *discordgo.Interaction, l session.Level, f func(*session.Settings) error) func(*session.Settings) error {
 	return func(s *session.Settings) error {
 		before := *s
@@ -59,6 +64,9 @@ func (b *Bot) checked(i *discordgo.Interaction, l session.Level, f func(*session
 			}
 			if !b.mayField(i, l, f) {
 				return &forbidden{l, f}
+			}
+			if f.Name == "engine" && f.Value(*s) == session.EngineServer && (b.opt.Elsewhere == nil || b.opt.Elsewhere(*s) == "") {
+				return errNoServer
 			}
 		}
 		return s.Validate()
@@ -82,6 +90,8 @@ func refused(i *discordgo.Interaction, err error) string {
 		return fmt.Sprintf(in(i, "Only people who may %s can change `%s`. Nothing was changed.", "只有可以%s的人才能更改 `%s`。未作任何更改。"), need, no.field.Name)
 	case errors.As(err, &where):
 		return fmt.Sprintf(in(i, "`%s` can be set for the whole server only: choose the level server. Nothing was changed.", "`%s` 只能为整个服务器设置：请选择 server 级。未作任何更改。"), where.field.Name)
+	case errors.Is(err, errNoServer):
+		return in(i, "There is no other server for `engine`: the configuration names none in `[engine] url`. Nothing was changed.", "`engine` 没有可用的服务器：配置中的 `[engine] url` 未指定。未作任何更改。")
 	case errors.As(err, new(*session.SettingError)), errors.As(err, new(*session.FormatError)):
 		return nothingChanged(i, err)
 	}
