@@ -54,10 +54,7 @@ func (b *Bot) admin(ctx context.Context, i *discordgo.Interaction) error {
 // setServer changes the settings of the server, and shows what has changed, below more
 // if that is not empty.
 func (b *Bot) setServer(ctx context.Context, i *discordgo.Interaction, more string, f func(*session.Settings) error) error {
-	a, err := b.alter(ctx, i, place{server: i.GuildID}, session.LevelServer, b.checked(i, session.LevelServer, func(s *session.Settings) error {
-		prune(s, time.Now())
-		return f(s)
-	}))
+	a, err := b.alter(ctx, i, place{server: i.GuildID}, session.LevelServer, b.checked(i, session.LevelServer, f))
 	if why := refused(i, err); why != "" {
 		return b.respond(ctx, i, why, true)
 	}
@@ -162,6 +159,7 @@ func (b *Bot) mute(ctx context.Context, i *discordgo.Interaction, values map[str
 	}
 	b.stopServer(i.GuildID, id)
 	return b.setServer(ctx, i, "", func(s *session.Settings) error {
+		prune(s, time.Now()) // or the list would be full one day
 		setList(&s.Muted, append(withoutMute(s.Muted, id), m.String()))
 		return nil
 	})
@@ -180,11 +178,20 @@ func withoutMute(list *[]string, who string) (out []string) {
 	return out
 }
 
+// errNotMuted is returned where a mute shall end that there is not.
+var errNotMuted = errors.New("discord: the person is not muted")
+
+// unmute has a person answered again. One whose mute has run out is not muted.
 func (b *Bot) unmute(ctx context.Context, i *discordgo.Interaction, values map[string]any) error {
 	who, _ := values["person"].(string)
 	who = strings.TrimSpace(mentionForms.ReplaceAllString(who, "$2"))
 	return b.setServer(ctx, i, "", func(s *session.Settings) error {
-		setList(&s.Muted, withoutMute(s.Muted, who))
+		prune(s, time.Now())
+		left := withoutMute(s.Muted, who)
+		if s.Muted == nil || len(left) == len(*s.Muted) {
+			return errNotMuted
+		}
+		setList(&s.Muted, left)
 		return nil
 	})
 }

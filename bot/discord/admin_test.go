@@ -99,6 +99,25 @@ func TestAdminMuteAndLists(t *testing.T) {
 	}
 	w.send(c, rude.ID, w.at("hello again"))
 	w.says(c, "re: hello again")
+	// a mute that has run out is nothing that a command ends
+	over := session.Mute{Person: w.mia.ID, Until: time.Now().Add(-time.Hour)}.String()
+	w.set(server, session.Settings{Muted: &[]string{over}})
+	if got := said("admin pause"); strings.Contains(got, "muted") {
+		t.Errorf("pause, beside a mute that has run out: %q", got)
+	}
+	if got := said("admin resume"); got != "I answer again in this server.\n- mode: pause → **not set**" {
+		t.Errorf("resume, beside a mute that has run out: %q", got)
+	}
+	for _, who := range []string{"nobody", w.mia.ID, rude.ID} {
+		if got := said("admin unmute", opt("person", who)); got != "Nobody of that name is muted in this server." {
+			t.Errorf("unmute %s: %q", who, got)
+		}
+	}
+	said("admin mute", opt("person", rude.ID))
+	if got := *w.settingsAt(server).Muted; len(got) != 1 || got[0] != rude.ID { // there is room again
+		t.Errorf("muted after one has run out: %q", got)
+	}
+	said("admin unmute", opt("person", rude.ID))
 	for name, want := range map[string]string{"mute": "You can't mute yourself.", "block add": "You can't block yourself."} {
 		if got := said("admin "+name, opt("person", w.owner.ID)); got != want {
 			t.Errorf("%s: %q", name, got)

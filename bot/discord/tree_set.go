@@ -90,6 +90,8 @@ func refused(i *discordgo.Interaction, err error) string {
 		return fmt.Sprintf(in(i, "Only people who may %s can change `%s`. Nothing was changed.", "只有可以%s的人才能更改 `%s`。未作任何更改。"), need, no.field.Name)
 	case errors.As(err, &where):
 		return fmt.Sprintf(in(i, "`%s` can be set for the whole server only: choose the level server. Nothing was changed.", "`%s` 只能为整个服务器设置：请选择 server 级。未作任何更改。"), where.field.Name)
+	case errors.Is(err, errNotMuted):
+		return in(i, "Nobody of that name is muted in this server.", "本服务器没有禁言此人。")
 	case errors.Is(err, errNoServer):
 		return in(i, "There is no other server for `engine`: the configuration names none in `[engine] url`. Nothing was changed.", "`engine` 没有可用的服务器：配置中的 `[engine] url` 未指定。未作任何更改。")
 	case errors.As(err, new(*session.SettingError)), errors.As(err, new(*session.FormatError)):
