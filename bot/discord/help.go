@@ -37,7 +37,7 @@ func (b *Bot) help(elsewhere string) string {
 			"- **/temperature** and **/sampling** show or set how I choose words, **/persona** who I am here.\n" +
 			"- **/settings** shows and sets all of it, for a server, a channel or a thread; **/admin** says whom I answer, for who manages the server.\n" +
 			"- **/context** shows what I see of the conversation, **/why** how sure I was of the last answer, **/experts** who in me gave it.\n" +
-			"- **/reset** makes me forget this channel's conversation (with Undo), **/export** gives it to you.\n" +
+			"- **/reset** makes me forget this channel's conversation, for all in it (with Undo; Server Settings → Integrations says who may), **/export** gives it to you.\n" +
 			"- **/privacy** says what I keep, **/forget-me** removes what you said; **/status** says how I am.\n" +
 			"I don't learn from what you write. I often get facts wrong."
 	if !b.content.Load() {
