@@ -33,17 +33,26 @@ func (b *Bot) help(elsewhere string) string {
 	text +=
 		"- **Talk to me**: mention me, reply to me, write me a direct message, or go on in a thread I'm in.\n" +
 			"- **Buttons** below an answer: *Stop*, *Regenerate*, *Continue* where it was cut, ◀️ ▶️ between alternatives; the one you see is the one I remember. If you edit your question, I offer a new answer.\n" +
-			"- **/ask** asks one question, if you like for you alone; **/regenerate** and **/stop** do what the buttons do. *Apps → Ask about this* in a message's menu asks about it.\n" +
+			"- **/ask** asks one question, if you like for you alone; **/regenerate** and **/stop** do what the buttons do. *Apps → Ask about this* in a message's menu asks about it, *Answer again from here* answers it anew.\n" +
 			"- **/temperature** and **/sampling** show or set how I choose words, **/persona** who I am here.\n" +
 			"- **/settings** shows and sets all of it, for a server, a channel or a thread; **/admin** says whom I answer, for who manages the server.\n" +
 			"- **/context** shows what I see of the conversation, **/why** how sure I was of the last answer, **/experts** who in me gave it.\n" +
 			"- **/reset** makes me forget this channel's conversation, for all in it (with Undo; Server Settings → Integrations says who may), **/export** gives it to you.\n" +
 			"- **/privacy** says what I keep, **/forget-me** removes what you said; **/status** says how I am.\n" +
+			b.helpAdministrators() +
 			"I don't learn from what you write. I often get facts wrong."
 	if !b.content.Load() {
 		text += "\nI can only read messages that mention me or reply to me, and direct messages."
 	}
 	return text
+}
+
+// helpAdministrators is the line of /help on what is for administrators.
+func (b *Bot) helpAdministrators() string {
+	if b.opt.Steering == nil {
+		return "- **/stats**, for administrators, shows what I have been doing.\n"
+	}
+	return "- **/stats** and **/steer**, for administrators, show what I have been doing, and change what happens inside me while I answer here.\n"
 }
 
 // privacy says what is kept, in words, and who reads it. Elsewhere is as of the function of
