@@ -236,7 +236,7 @@ func (s *service) closeStore() {
 func (s *service) openDiscord() error {
 	d := s.cfg.Discord
 	o := discord.Options{Token: s.cfg.Token.Reveal(), APIBase: d.APIBase, MessageContent: d.MessageContent, CommandGuild: d.CommandGuild,
-		Policy: policy(s.cfg), EditInterval: time.Duration(d.EditInterval), Report: s.report, Activity: s.activityOf, Measure: s.mind.Measure, Trace: s.mind.Trace, Status: s.statusLines, Elsewhere: s.mind.elsewhere.by,
+		Policy: policy(s.cfg), EditInterval: time.Duration(d.EditInterval), Report: s.report, Activity: s.activityOf, Measure: s.mind.Measure, Trace: s.mind.Trace, Status: s.statusLines, Elsewhere: s.mind.elsewhere.by, Small: s.cfg.Model.File == "",
 		Retention: time.Duration(s.cfg.Session.TTL), Before: s.askPending, Homes: &discord.Homes{}, Log: s.log}
 	var store discord.Store = forgetful{s.store, s.mind}
 	if o.Token == "" {

@@ -59,6 +59,9 @@ type Options struct {
 	// Elsewhere names the model on another server that makes the answers where settings
 	// hold, "" where the one inside the program does. It may be nil.
 	Elsewhere func(session.Settings) string
+	// Small says that the model inside the program is the small one that comes with it, which
+	// seldom follows a persona; who sets one is told.
+	Small     bool
 	Steering  *Steering     // what /steer needs; nil is a bot without it
 	Retention time.Duration // how long a conversation is kept, for /privacy
 	RescanAge time.Duration // messages older than this are not answered after a gap; 0 is an hour

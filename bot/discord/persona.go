@@ -69,7 +69,19 @@ func (b *Bot) setPersona(ctx context.Context, i *discordgo.Interaction, text *st
 	if said, err := b.changed(ctx, i, err); said {
 		return err
 	}
-	return b.respond(ctx, i, in(i, "Who I am in this channel, before:\n", "我在本频道的身份，之前：\n")+quoted(i, shown(before.Persona))+in(i, "\nand from now on:\n", "\n从现在起：\n")+quoted(i, shown(after.Persona)), false)
+	said := in(i, "Who I am in this channel, before:\n", "我在本频道的身份，之前：\n") + quoted(i, shown(before.Persona)) + in(i, "\nand from now on:\n", "\n从现在起：\n") + quoted(i, shown(after.Persona))
+	if note := b.personaNote(i, after); text != nil && note != "" {
+		said += "\n" + note
+	}
+	return b.respond(ctx, i, said, false)
+}
+
+// personaNote is what is to be said of a persona where settings hold, "" if nothing.
+func (b *Bot) personaNote(i *discordgo.Interaction, set session.Settings) string {
+	if !b.opt.Small || shown(set.Persona) == "" || b.opt.Elsewhere != nil && b.opt.Elsewhere(set) != "" {
+		return ""
+	}
+	return saySeldomFollowed.in(i)
 }
 
 // quoted is the beginning of a text, as a quotation.

@@ -215,6 +215,9 @@ func (b *Bot) effect(i *discordgo.Interaction, f session.Field, p place, l sessi
 			lines = append(lines, in(i, "⚠️ The MESSAGE_CONTENT intent is off: this does nothing until it is on.", "⚠️ 未启用 MESSAGE_CONTENT：启用前此项不起作用。"))
 		}
 	}
+	if note := b.personaNote(i, is.Merged()); f.Name == "persona" && f.IsSet(is[l]) && note != "" {
+		lines = append(lines, note)
+	}
 	return strings.Join(lines, "\n")
 }
 
