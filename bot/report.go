@@ -31,7 +31,7 @@ func (s *service) report(ctx context.Context, in discord.In) discord.Report {
 	if sum, err := s.store.Counters(ctx); err != nil {
 		add(ever, "%s", in("my memory is away", "存储暂不可用"))
 	} else {
-		add(ever, in("%d questions\n%d answered\nwithout /ask and what was given again", "问题 %d\n已回答 %d\n不含 /ask 和重新回答"), sum.Total["messages"], sum.Total["answers"])
+		add(ever, in("%d questions\n%d answered, each once\n%d tokens of answers\nwithout /ask", "问题 %d\n已回答 %d（各计一次）\n回答的 token %d\n不含 /ask"), sum.Total["messages"], sum.Total["answers"], sum.Total["tokens_out"])
 	}
 	add(in("Queue", "队列"), in("%d active channels, %d waiting\nengine: %d busy, %d waiting", "活跃频道 %d，等待 %d\n引擎：工作 %d，等待 %d"), c.Active, c.Waiting, e.Busy, e.Queued)
 	add(in("Prefix cache", "前缀缓存"), in("%d hits of %d requests", "命中 %d，请求 %d"), e.CacheHits, e.Requests)
