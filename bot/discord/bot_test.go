@@ -131,7 +131,7 @@ func TestDeletedMessagesLeaveTheContext(t *testing.T) {
 	w.stored(c)                                                                           // the answer is forgotten with its question
 	for label, who := range map[string]string{"◀️": w.mia.ID, "Regenerate": w.owner.ID} { // and stays to be seen, as it is
 		w.press(a, who, label)
-		w.told(c, who, sayTooOld)
+		w.told(c, who, sayTooOld.english)
 	}
 	w.shows(a, "re: hello #2", "◀️ (2/2) (▶️) Regenerate")
 	w.stored(c)
