@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"moebot/moe/backprop"
@@ -20,8 +21,12 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	run := fs.String("run", "", "`directory` of the training run, or one of its checkpoints")
 	vocab := fs.String("m", "", "GGUF `file` with the vocabulary the model was trained with; without it the embedded model's")
 	output := fs.String("o", "", "`file` to write")
-	other := fs.String("average", "", "GGUF `file` of the same shape, such as the run began with, to average the weights with")
-	share := fs.Float64("share", 0.5, "of that file's weights, 0 to 1")
+	var others []shareOf
+	fs.Func("average", "`OTHER.gguf=SHARE`: mix in that share, 0 to 1, of the weights of a file of the same shape, such as the run began with; may be given again", func(s string) error {
+		o, err := parseShare(s)
+		others = append(others, o)
+		return err
+	})
 	cool := fs.Float64("cool", 1, "divide the logits by this: more than 1 for a model that is surer than it is right")
 	typ := fs.String("type", "Q8_0", "type of the matrices: F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K, Q4_0 and others")
 	about := train.About{License: "apache-2.0"}
@@ -32,10 +37,10 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 		return err
 	}
 	if *run == "" || *output == "" {
-		return usageError{errors.New("usage: moe export -run DIRECTORY [-m VOCABULARY.gguf] -o MODEL.gguf [-type Q8_0] [-average OTHER.gguf [-share 0.5]] [-cool 1]")}
+		return usageError{errors.New("usage: moe export -run DIRECTORY [-m VOCABULARY.gguf] -o MODEL.gguf [-type Q8_0] [-average OTHER.gguf=0.5] [-cool 1]")}
 	}
-	if !(*share >= 0 && *share <= 1) {
-		return usageError{fmt.Errorf("-share is %g, want 0 to 1", *share)}
+	if all := sharesOf(others); all > 1+1e-9 {
+		return usageError{fmt.Errorf("-average: the shares come to %g, want 1 at most", all)}
 	}
 	if !coolable(*cool) {
 		return usageError{fmt.Errorf("-cool is %g, want 0.1 to 10", *cool)}
@@ -59,10 +64,8 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	if err != nil {
 		return err
 	}
-	if *other != "" {
-		if err := average(weights, c, *other, *share); err != nil {
-			return err
-		}
+	if err := average(weights, c, others); err != nil {
+		return err
 	}
 	coolDown(weights, c, *cool)
 	err = writeFile(*output, func(w io.Writer) error { return train.Export(w, c, weights, tok.Spec(), about, t) })
@@ -74,19 +77,54 @@ func runExport(_ context.Context, args []string, _ io.Reader, out, errOut io.Wri
 	return nil
 }
 
-// average mixes the weights of a model file, that share of them, into weights of shape c. Two
-// ends of one training lie in one valley of the loss, and what is between them is often
-// better than both (Wortsman et al., "Model soups", 2022).
-func average(weights []float32, c backprop.Config, path string, share float64) error {
-	have, other, _, err := importModel(path)
-	if err != nil {
-		return err
+// shareOf is a share of the weights of a model file.
+type shareOf struct {
+	file  string
+	share float64
+}
+
+// parseShare reads FILE=SHARE.
+func parseShare(s string) (shareOf, error) {
+	at := strings.LastIndexByte(s, '=')
+	share, err := strconv.ParseFloat(s[at+1:], 64)
+	if at < 1 || err != nil || !(share >= 0 && share <= 1) {
+		return shareOf{}, errors.New("want OTHER.gguf=SHARE, the share 0 to 1")
 	}
-	if !sameShape(have, c) {
-		return fmt.Errorf("%s: its shape is %+v, the run's %+v", path, have, c)
+	return shareOf{s[:at], share}, nil
+}
+
+func sharesOf(others []shareOf) (all float64) {
+	for _, o := range others {
+		all += o.share
 	}
-	for i, w := range other {
-		weights[i] = float32(share*float64(w) + (1-share)*float64(weights[i]))
+	return all
+}
+
+// average mixes shares of the weights of model files into weights of shape c, which keep
+// the rest. Ends of one training lie in one valley of the loss, and what is between them is
+// often better than each (Wortsman et al., "Model soups", 2022).
+func average(weights []float32, c backprop.Config, others []shareOf) error {
+	if len(others) == 0 {
+		return nil
+	}
+	sum := make([]float64, len(weights))
+	for i, w := range weights {
+		sum[i] = (1 - sharesOf(others)) * float64(w)
+	}
+	for _, o := range others {
+		have, other, _, err := importModel(o.file)
+		if err != nil {
+			return err
+		}
+		if !sameShape(have, c) {
+			return fmt.Errorf("%s: its shape is %+v, the run's %+v", o.file, have, c)
+		}
+		for i, w := range other {
+			sum[i] += o.share * float64(w)
+		}
+	}
+	for i, w := range sum {
+		weights[i] = float32(w)
 	}
 	return nil
 }

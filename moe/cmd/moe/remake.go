@@ -230,7 +230,7 @@ func (m *remake) all() error {
 	}
 	cooled := m.path("cooled.gguf")
 	if err := m.make(cooled, func(to string) error {
-		return m.export(len(m.runs), m.end.Average, m.end.Share, to, "-cool", fmt.Sprint(m.end.Cool))
+		return m.export(len(m.runs), m.end.Average, to, "-cool", fmt.Sprint(m.end.Cool))
 	}); err != nil {
 		return err
 	}
@@ -325,15 +325,15 @@ func (m *remake) recipeRun(n int, initial, to string) error {
 	if err := m.run(runTrain, args...); err != nil {
 		return err
 	}
-	return m.export(n, m.runs[n-1].more.Average, m.runs[n-1].more.Share, to)
+	return m.export(n, m.runs[n-1].more.Average, to)
 }
 
-// export writes the weights at the end of run n, in full precision, averaged with a share
-// of those of run other unless that is 0.
-func (m *remake) export(n, other int, share float64, to string, flags ...string) error {
+// export writes the weights at the end of run n, in full precision, averaged with shares
+// of those of other runs.
+func (m *remake) export(n int, others shares, to string, flags ...string) error {
 	args := append(flags, "-run", m.runDir(n), "-type", "F32", "-name", m.end.Name, "-o", to)
-	if other > 0 {
-		args = append(args, "-average", m.runDir(other)+".gguf", "-share", fmt.Sprint(share))
+	for _, other := range slices.Sorted(maps.Keys(others)) {
+		args = append(args, "-average", fmt.Sprintf("%s.gguf=%g", m.runDir(other), others[other]))
 	}
 	return m.run(runExport, args...)
 }

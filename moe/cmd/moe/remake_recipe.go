@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,9 +26,12 @@ type remakeMore struct {
 	Seed    int            `json:"seed"`    // of the conversations from the phrasebooks; 0 is 1
 	Again   map[string]int `json:"again"`   // {"some text": 9} are nine of each conversation in which that is said
 	Once    []string       `json:"once"`    // sources without pieces that mostly repeat earlier ones
-	Average int            `json:"average"` // the run whose end is averaged in; 0 for none
-	Share   float64        `json:"share"`   // of that run's weights, 0 to 1
+	Average shares         `json:"average"` // what is averaged into its end
 }
+
+// shares says how much of the weights of other runs, as the next run began with them, is
+// averaged into the end of one: {"7": 0.25} is a quarter of run 7's.
+type shares map[int]float64
 
 // reads reports whether the run has shards of its own.
 func (m remakeMore) reads() bool { return m.Seed > 0 || len(m.Again) > 0 || len(m.Once) > 0 }
@@ -35,8 +39,7 @@ func (m remakeMore) reads() bool { return m.Seed > 0 || len(m.Again) > 0 || len(
 // remakeEnd is recipe-end.json: what becomes of the weights that the last run ends with.
 type remakeEnd struct {
 	Name    string   `json:"name"`    // of the model
-	Average int      `json:"average"` // the run whose end is averaged in; 0 for none
-	Share   float64  `json:"share"`   // of that run's weights, 0 to 1
+	Average shares   `json:"average"` // what is averaged into it
 	Cool    float64  `json:"cool"`    // what the logits are divided by
 	Type    string   `json:"type"`    // of the file's matrices
 	Set     []string `json:"set"`     // others of some, as moe quantize -set wants them
@@ -67,7 +70,7 @@ func (m *remake) readRecipe() error {
 		return err
 	}
 	last := len(m.runs)
-	if m.runs[last-1].more.Average > 0 {
+	if len(m.runs[last-1].more.Average) > 0 {
 		return fmt.Errorf("%s: what the last run is averaged with belongs into recipe-end.json", m.moreFile(last))
 	}
 	switch e := m.end; {
@@ -76,7 +79,7 @@ func (m *remake) readRecipe() error {
 	case !coolable(e.Cool):
 		return fmt.Errorf("%s: cool is %g, want 0.1 to 10", file, e.Cool)
 	}
-	err := m.averageable(last, m.end.Average, m.end.Share)
+	err := m.averageable(last, m.end.Average)
 	if err == nil {
 		_, err = exportType(m.end.Type)
 	}
@@ -115,21 +118,25 @@ func (m *remake) readMore(n int) error {
 			return fmt.Errorf("%s: once: the run reads no source %q", file, source)
 		}
 	}
-	if err := m.averageable(n, more.Average, more.Share); err != nil {
+	if err := m.averageable(n, more.Average); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
 }
 
-// averageable is an error unless a share of run other can be averaged into the end of run n.
-func (m *remake) averageable(n, other int, share float64) error {
-	switch {
-	case other < 0 || other >= n:
-		return fmt.Errorf("average is run %d, want one of those before run %d, or 0", other, n)
-	case other > 0 && !sameShape(m.runs[other-1].Model, m.runs[n-1].Model):
-		return fmt.Errorf("average is run %d, whose model has another shape than that of run %d", other, n)
-	case !(share >= 0 && share <= 1), (share > 0) != (other > 0):
-		return fmt.Errorf("share is %g of run %d, want 0 to 1, and 0 without a run", share, other)
+// averageable is an error unless shares of those runs can be averaged into the end of run n.
+func (m *remake) averageable(n int, others shares) error {
+	all := 0.0
+	for _, other := range slices.Sorted(maps.Keys(others)) {
+		share := others[other]
+		switch all += share; {
+		case other < 1 || other >= n:
+			return fmt.Errorf("average has run %d, want one of those before run %d", other, n)
+		case !sameShape(m.runs[other-1].Model, m.runs[n-1].Model):
+			return fmt.Errorf("average has run %d, whose model has another shape than that of run %d", other, n)
+		case !(share > 0 && share <= 1), all > 1+1e-9:
+			return fmt.Errorf("average has %g of run %d, want more than 0 and 1 at most of all together", share, other)
+		}
 	}
 	return nil
 }

@@ -48,8 +48,8 @@ func smallRecipe(t *testing.T) (recipe, corpus, held string) {
 	}
 	write(`{"again": {"How are you": 3, "Hello": 2}}`, recipe, "recipe-2-more.json")
 	write(`{"seed": 8, "once": ["talk"]}`, recipe, "recipe-3-more.json")
-	write(`{"average": 2, "share": 0.5}`, recipe, "recipe-4-more.json")
-	write(`{"name": "small", "average": 4, "share": 0.25, "cool": 1.06, "type": "F32", "set": ["*attn_q*=F16"]}`, recipe, "recipe-end.json")
+	write(`{"average": {"2": 0.5}}`, recipe, "recipe-4-more.json")
+	write(`{"name": "small", "average": {"4": 0.25, "2": 0.125}, "cool": 1.06, "type": "F32", "set": ["*attn_q*=F16"]}`, recipe, "recipe-end.json")
 	write("intent greet\n  u hello | hi\n  m Hello! How are you?\n", recipe, "dialogues", "greet.txt")
 	got, err := sum(filepath.Join(corpus, "chat", "talk.jsonl"))
 	if err != nil {
@@ -140,7 +140,7 @@ func TestRemake(t *testing.T) {
 	differ := 0
 	for _, p := range backprop.Params(c) {
 		for i := p.Offset; i < p.Offset+p.Len; i++ {
-			want := 0.75*float64(last[i]) + 0.25*float64(older[i])
+			want := 0.625*float64(last[i]) + 0.25*float64(older[i]) + 0.125*float64(second[i])
 			if p.Name == "output_norm.weight" {
 				want /= 1.06
 			}
@@ -285,18 +285,18 @@ func TestRemakeReadsTheRecipeFirst(t *testing.T) {
 		{"recipe-2-more.json", `{"Hello": 2}`, "Hello"},
 		{"recipe-2-more.json", `{"seed": -1}`, "seed is -1"},
 		{"recipe-2-more.json", `{"once": ["tale"]}`, `reads no source "tale"`},
-		{"recipe-2-more.json", `{"average": 2, "share": 0.5}`, "average is run 2"},
-		{"recipe-2-more.json", `{"average": 1, "share": 0.5}`, "another shape"},
-		{"recipe-3-more.json", `{"average": 2}`, "share is 0 of run 2"},
-		{"recipe-5-more.json", `{"average": 2, "share": 0.5}`, "belongs into recipe-end.json"},
+		{"recipe-2-more.json", `{"average": {"2": 0.5}}`, "average has run 2"},
+		{"recipe-2-more.json", `{"average": {"1": 0.5}}`, "another shape"},
+		{"recipe-3-more.json", `{"average": {"2": 0}}`, "average has 0 of run 2"},
+		{"recipe-5-more.json", `{"average": {"2": 0.5}}`, "belongs into recipe-end.json"},
 		{"recipe-2-more.json", `{"again": `, "unexpected"},
-		{"recipe-end.json", `{"name": "x", "average": 5, "cool": 1, "type": "F32"}`, "average is run 5"},
-		{"recipe-end.json", `{"name": "x", "share": 1.5, "cool": 1, "type": "F32"}`, "share is 1.5"},
+		{"recipe-end.json", `{"name": "x", "average": {"5": 0.5}, "cool": 1, "type": "F32"}`, "average has run 5"},
+		{"recipe-end.json", `{"name": "x", "average": {"2": 0.75, "3": 0.75}, "cool": 1, "type": "F32"}`, "at most of all together"},
 		{"recipe-end.json", `{"name": "x", "cool": 0, "type": "F32"}`, "cool is 0"},
 		{"recipe-end.json", `{"name": "x", "cool": 20, "type": "F32"}`, "cool is 20"},
-		{"recipe-end.json", `{"name": "x", "average": 2, "cool": 1, "type": "F32"}`, "share is 0 of run 2"},
-		{"recipe-end.json", `{"name": "x", "share": 0.5, "cool": 1, "type": "F32"}`, "share is 0.5 of run 0"},
-		{"recipe-end.json", `{"name": "x", "average": 1, "share": 0.5, "cool": 1, "type": "F32"}`, "another shape"},
+		{"recipe-end.json", `{"name": "x", "average": {"0": 0.5}, "cool": 1, "type": "F32"}`, "average has run 0"},
+		{"recipe-end.json", `{"name": "x", "average": {"2": 1.5}, "cool": 1, "type": "F32"}`, "average has 1.5 of run 2"},
+		{"recipe-end.json", `{"name": "x", "average": {"1": 0.5}, "cool": 1, "type": "F32"}`, "another shape"},
 		{"recipe-end.json", `{"name": "x", "cool": 1, "type": "F32"} {}`, "something follows"},
 		{"recipe-end.json", `{"name": "x", "cool": 1, "type": "F32", "set": ["[=F32"]}`, "syntax error in pattern"},
 		{"recipe-end.json", `{"name": "x", "cool": 1, "type": "Q9_9"}`, "Q9_9"},

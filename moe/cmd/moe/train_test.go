@@ -61,7 +61,7 @@ func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
 	}
 	ok(t, "", "train", "-config", recipe, "-minutes", "0.0001", "-data", file("shards"), "-o", file("short"), "-t", "1")
 	ok(t, "", "export", "-run", file("short"), "-m", other, "-o", file("short.gguf"), "-type", "F32")
-	ok(t, "", "export", "-run", file("run"), "-m", other, "-o", file("mix.gguf"), "-type", "F32", "-average", file("short.gguf"), "-share", "0.25")
+	ok(t, "", "export", "-run", file("run"), "-m", other, "-o", file("mix.gguf"), "-type", "F32", "-average", file("short.gguf")+"=0.25")
 	ok(t, "", "export", "-run", file("run"), "-m", other, "-o", file("cool.gguf"), "-type", "F32", "-cool", "1.25")
 	mean := map[string][]float32{}
 	var shape backprop.Config
@@ -110,9 +110,10 @@ func TestTrainingKeepsToItsVocabularyAndItsBase(t *testing.T) {
 	}{
 		{1, "1 layers cannot be deepened to 3", []string{"train", "-config", tooDeep, "-steps", "1", "-data", file("shards"), "-o", file("x"), "-init", file("base.gguf")}},
 		{1, "another vocabulary", []string{"export", "-run", file("run"), "-o", file("x.gguf")}},
-		{1, "its shape is", []string{"export", "-run", file("run"), "-m", other, "-o", file("x.gguf"), "-average", "../../defaultmodel/default.gguf"}},
+		{1, "its shape is", []string{"export", "-run", file("run"), "-m", other, "-o", file("x.gguf"), "-average", "../../defaultmodel/default.gguf=0.5"}},
 		{2, "-cool is 0", []string{"export", "-run", file("run"), "-o", file("x.gguf"), "-cool", "0"}},
-		{2, "-share is 2", []string{"export", "-run", file("run"), "-o", file("x.gguf"), "-share", "2"}},
+		{2, "want OTHER.gguf=SHARE", []string{"export", "-run", file("run"), "-o", file("x.gguf"), "-average", "a.gguf=2"}},
+		{2, "the shares come to 1.2", []string{"export", "-run", file("run"), "-o", file("x.gguf"), "-average", "a.gguf=0.6", "-average", "b.gguf=0.6"}},
 		{1, "another vocabulary", []string{"eval", "-data", file("shards")}},
 		{1, "another vocabulary", []string{"data", "-o", file("x"), "-without", file("shards"), talk}},
 		{1, "another vocabulary", []string{"train", "-config", recipe, "-data", file("shards"), "-o", file("x"), "-listen", "127.0.0.1:0"}},
