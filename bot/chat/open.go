@@ -78,12 +78,13 @@ func (w *work) known() *session.Session {
 }
 
 // edit notes that the question was edited; answered is told of its answer, if that is to
-// the question as it was. It reports whether the answer is stored already.
+// the question as it was. It reports whether that is known: the answer is stored already, or
+// is there and not yet made again.
 func (w *work) edit(answered func(session.Turn)) (over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.edited, w.sess, w.offer = w.edited || w.begun, nil, answered
-	return w.over
+	return w.over || w.redo != nil && !w.begun
 }
 
 // stop breaks the work off. It reports whether that is its end: it had not begun.

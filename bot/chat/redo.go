@@ -65,6 +65,11 @@ func (s *Service) again(w *work) {
 		return // a stopped one is restored by who stopped it
 	}
 	defer cancel()
+	defer func() { // whatever became of it, an edit meanwhile is not lost
+		if offer := w.end(r.Old.Answer != nil && r.Old.Answer.Stale); offer != nil {
+			s.markStale(r.Key, r.QuestionID, offer)
+		}
+	}()
 	if s.ctx.Err() != nil {
 		s.restore(r)
 		return
@@ -80,6 +85,10 @@ func (s *Service) again(w *work) {
 	}
 	r.Reply.Start()
 	a, err := s.generate(ctx, r.Reply, p)
+	if w.isGone() {
+		s.restore(r)
+		return
+	}
 	text, notice := s.verdict(ctx, w.q, &a, err)
 	if text == "" {
 		if a.Stop == stopPerson {
@@ -99,7 +108,6 @@ func (s *Service) again(w *work) {
 	w.mu.Lock()
 	turn.Answer.Stale = turn.Answer.Stale || w.edited
 	w.mu.Unlock()
-	stale := turn.Answer.Stale
 	ids, ok := s.show(w.q, EndOf(turn))
 	if !ok {
 		return
@@ -112,6 +120,7 @@ func (s *Service) again(w *work) {
 		}
 		return err == nil, err
 	})
+	r.Old = turn // which it is from here on
 	s.stats.redone.Add(1)
 	if stored {
 		ctx, cancel := context.WithTimeout(s.hard, storeTimeout)
@@ -121,11 +130,8 @@ func (s *Service) again(w *work) {
 		}
 	}
 	s.count(w.q, a, start, stored, true)
-	if t, ok := s.gen.(Tracer); ok {
+	if t, ok := s.gen.(Tracer); ok && !w.isGone() {
 		t.Keep(r.Key.Channel, turn.ID, a.Trace, r.Continue && len(a.Trace.Tokens) > 0)
-	}
-	if offer := w.end(stale); offer != nil {
-		s.markStale(r.Key, r.QuestionID, offer)
 	}
 }
 

@@ -173,18 +173,23 @@ func (s *Service) AskWait(ctx context.Context, q Question) error {
 
 // Remove takes a message out of its conversation, and the answer to it: it was deleted.
 // It acts in order with the questions of the channel. An answer under way to it ends
-// there. What is shown of an answer stays to be seen. An answer is to one question, though
-// the model saw those before it: it stays when one of them is deleted.
+// there, also one that is made again. What is shown of an answer stays to be seen. An answer
+// is to one question, though the model saw those before it: it stays when one of them is
+// deleted.
 func (s *Service) Remove(k session.Key, messageID string) {
 	err := s.intake.push(k.Channel, func() {
 		s.attempt(chore{"the deleted message is forgotten", k.Channel, messageID, func(ctx context.Context) error {
 			_, err := s.store.Remove(ctx, k, messageID)
 			return err
 		}})
-		if w := s.under(k, messageID); w != nil && w.redo == nil {
-			if w.delete() {
-				s.aside(k.Channel, w.q, func(q Question) { s.withdraw(q.Reply) })
-			}
+		if w := s.under(k, messageID); w != nil && w.delete() {
+			s.aside(k.Channel, w.q, func(q Question) {
+				if w.redo != nil {
+					s.restore(w.redo)
+					return
+				}
+				s.withdraw(q.Reply)
+			})
 		}
 	})
 	if err != nil {

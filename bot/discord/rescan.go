@@ -12,8 +12,13 @@ import (
 	"moebot/session"
 )
 
-// scanners is how many channels are read at a time after a gap.
-const scanners = 4
+// scanners is how many channels are read at a time after a gap, and failPause how long one
+// keeps its turn that could not be read: when none can, they all try again, and are not to
+// spend what Discord allows in requests.
+const (
+	scanners  = 4
+	failPause = 250 * time.Millisecond
+)
 
 // rescan asks for the messages of active channels that came while nobody listened:
 // those after the last one of which is known in each. Those answered already are
@@ -62,9 +67,12 @@ func (b *Bot) rescanChannel(ctx context.Context, turns chan struct{}, channel, l
 				r.after = b.asked(ctx, channel, last)
 			}
 			err := b.read(ctx, &r)
-			if err != nil && passing(err) && !told {
-				told = true
-				b.log.Warn("a channel cannot be read after a gap; it is tried again", "channel", channel, "err", err)
+			if err != nil && passing(err) {
+				if !told {
+					told = true
+					b.log.Warn("a channel cannot be read after a gap; it is tried again", "channel", channel, "err", err)
+				}
+				_ = b.sleep(ctx, failPause) // ended by ctx, which is looked at above
 			}
 			return err
 		})

@@ -89,7 +89,7 @@ func (r Report) others() string {
 		}
 	}
 	write(fell, "%d tensors are %v, since their rows are no whole blocks of %v\n")
-	write(kept, "%d tensors stay %v, since %v would not make them smaller\n")
+	write(kept, "%d tensors stay %v, since %v does not fit their rows or would not make them smaller\n")
 	return b.String()
 }
 

@@ -184,14 +184,14 @@ func TestFromCorpusToModel(t *testing.T) {
 		!strings.Contains(progress.String(), "saved at step 0; -resume goes on") || failed.String() != "moe train: stopped\n" {
 		t.Errorf("train stopped by Ctrl-C: status %d, %q, %q", status, progress.String(), failed.String())
 	}
-	if text := ok(t, "", "train", "-config", file("recipe.json"), "-data", file("shards"), "-o", file("run"), "-t", "1", "-plot", file("run.svg"), "-listen", "127.0.0.1:0"); !strings.Contains(text, "http://127.0.0.1:") {
+	if text := ok(t, "", "train", "-config", file("recipe.json"), "-data", file("shards"), "-o", file("run"), "-t", "1", "-plot", filepath.Join(file("run"), "mine.svg"), "-listen", "127.0.0.1:0"); !strings.Contains(text, "http://127.0.0.1:") {
 		t.Errorf("train -listen says %q", text)
 	}
 	if log, err := os.ReadFile(filepath.Join(file("run"), "log.jsonl")); err != nil || !strings.Contains(string(log), "What is your name?") {
 		t.Errorf("the log holds no samples (%v)", err)
 	}
 	ok(t, "", "plot", "-run", file("run"))
-	for _, name := range []string{file("run.svg"), filepath.Join(file("run"), "curves.png"), filepath.Join(file("run"), "curves.svg")} {
+	for _, name := range []string{filepath.Join(file("run"), "mine.svg"), filepath.Join(file("run"), "curves.png"), filepath.Join(file("run"), "curves.svg")} {
 		if info, err := os.Stat(name); err != nil || info.Size() < 5000 {
 			t.Errorf("no picture %s (%v)", name, err)
 		}

@@ -44,7 +44,11 @@ func runTrain(ctx context.Context, args []string, _ io.Reader, out, errOut io.Wr
 	if *plot != "" && format(*plot) == "" {
 		return usageError{fmt.Errorf("-plot is %q, want a file .png or .svg", *plot)}
 	}
-	if err := errors.Join(canFill(*dir), canWrite(*plot)); err != nil {
+	beside := *plot
+	if filepath.Dir(*plot) == filepath.Clean(*dir) {
+		beside = "" // it is made with the run
+	}
+	if err := errors.Join(canFill(*dir), canWrite(beside)); err != nil {
 		return err
 	}
 	c, err := train.ReadConfig(*config)
