@@ -28,7 +28,7 @@ func TestNoticeInPlaceOfAnAnswerThatMayBeThere(t *testing.T) {
 	eventually(t, "it says that it waits", func() bool { return len(w.reads()) == 1 })
 	r.Start()
 	silent.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if ids, err := r.Finish(ctx, chat.End{Text: "the answer", Answer: true, Of: 1}); err == nil || len(ids) > 0 {
 		t.Fatalf("shown in %q, %v", ids, err)
