@@ -38,10 +38,7 @@ var (
 	sayStoreAway = say{"I can't reach my memory at the moment. Please try again in a little while.", "我暂时无法访问存储，请稍后再试。"}
 	sayAlready   = say{"That is how it was already.", "本来就是如此。"}
 	sayNobody    = say{"nobody in particular", "没有特定身份"}
-	// saySeldomFollowed is said of a persona where the small model answers.
-	saySeldomFollowed = say{"The small model that comes with me seldom follows it.", "我自带的小模型很少会照着它来。"}
-
-	sayNoWords = say{"There are no words in that message that I could read.", "那条消息中没有我能读的文字。"}
+	sayNoWords   = say{"There are no words in that message that I could read.", "那条消息中没有我能读的文字。"}
 )
 
 // tooFast is what a person is told who asks more than they may.

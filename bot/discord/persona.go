@@ -52,6 +52,9 @@ func (b *Bot) persona(ctx context.Context, i *discordgo.Interaction) error {
 
 var sayNoPersona = say{"Only people who may manage this channel or its messages can change who I am here.", "只有可以管理本频道或其消息的人才能更改我在此处的身份。"}
 
+// saySeldomFollowed is said of a persona where the small model answers.
+var saySeldomFollowed = say{"The small model that comes with me seldom follows it.", "我自带的小模型很少会照着它来。"}
+
 func (b *Bot) mayPersona(i *discordgo.Interaction) bool {
 	return b.policy.Load().AnyoneMaySet || may(i, discordgo.PermissionManageChannels|discordgo.PermissionManageMessages)
 }
